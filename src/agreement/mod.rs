@@ -1,0 +1,127 @@
+//! What was agreed, and what it decides. Knows no HTTP and does no I/O.
+//!
+//! `file` is an agreement as written; `check` turns it into an [`Agreement`] or every fault it has;
+//! [`AgreementSet::decide`] answers a request with a [`Permit`] or a [`Refusal`].
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::plan::Plan;
+
+mod decide;
+mod template;
+
+pub use decide::{Ask, Permit, Refusal, RouteMiss};
+pub use template::{PathTemplate, TemplateError};
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident),*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+        impl $name {
+            /// Takes `name` as it is; the loader has checked its form.
+            #[must_use]
+            pub fn new(name: &str) -> Self {
+                Self(Arc::from(name))
+            }
+            /// The name.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+names! {
+    /// The name of an agreement, `falls-prevention`.
+    AgreementName,
+    /// The name of a disclosure within its agreement, `adult`.
+    DisclosureName,
+    /// The name of a purpose, `falls-prevention`.
+    PurposeName,
+    /// The name of a partner, `island-health`.
+    PartnerName,
+    /// The name of a service behind the gateway, `social-care`.
+    ServiceName
+}
+
+/// One agreement, checked. Having one is the proof that its file held no fault.
+#[derive(Debug)]
+pub struct Agreement {
+    /// Its name, unique in a set.
+    pub name: AgreementName,
+    /// Its version, from 1.
+    pub version: u32,
+    /// Its title, for people.
+    pub title: String,
+    /// The organisation whose data it is.
+    pub controller: String,
+    /// The organisation on the other side.
+    pub partner: PartnerName,
+    /// From when until when it is in force.
+    pub term: Term,
+    /// Its purposes with their text, in the order of the file.
+    pub purposes: Vec<(PurposeName, String)>,
+    /// SHA-256 of the file's bytes, in hexadecimal: what the ledger holds as the text agreed to.
+    pub hash: String,
+    /// What it permits.
+    pub disclosures: Vec<Arc<Disclosure>>,
+}
+
+/// From when until when an agreement is in force, in days of the controller's time zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// Its first day.
+    pub starts: jiff::civil::Date,
+    /// The day by which it is to be reviewed.
+    pub review: Option<jiff::civil::Date>,
+    /// Its last day.
+    pub ends: jiff::civil::Date,
+    /// The first instant in force: midnight at the start of `starts`.
+    pub from: Timestamp,
+    /// The first instant no longer in force: midnight at the end of `ends`.
+    pub until: Timestamp,
+}
+
+/// One thing an agreement permits.
+#[derive(Debug)]
+pub struct Disclosure {
+    /// Its name within the agreement.
+    pub name: DisclosureName,
+    /// The entry of the register that it draws on.
+    pub data_set: Option<String>,
+    /// The purposes it is for: a subset of the agreement's.
+    pub purposes: Vec<PurposeName>,
+    /// The method it answers, upper case.
+    pub method: String,
+    /// The path it answers.
+    pub path: PathTemplate,
+    /// The service behind it.
+    pub service: ServiceName,
+    /// The path asked of the service; its variables are all in `path`.
+    pub service_path: PathTemplate,
+    /// Query parameters that reach the service. Any other in a request refuses it.
+    pub query: Vec<String>,
+    /// Request headers that reach the service, lower case, beyond those that the gateway itself sets.
+    pub request_headers: Vec<String>,
+    /// Response headers that reach the partner, lower case, beyond those that the gateway itself sets.
+    pub response_headers: Vec<String>,
+    /// The plan of the request's body; `None` refuses requests with a body.
+    pub request: Option<Arc<Plan>>,
+    /// The plan of the response's body.
+    pub response: Arc<Plan>,
+}
+
+/// The agreements in force together: immutable, shared, replaced as one (P9).
+#[derive(Debug, Default)]
+pub struct AgreementSet {
+    /// All of them, by name.
+    pub agreements: Vec<Arc<Agreement>>,
+}

@@ -1,0 +1,1 @@
+//! The gateway's configuration: files in, a running set's parts out.

@@ -1,0 +1,1 @@
+//! The HTTP shell: one exchange after another, each under one permit.

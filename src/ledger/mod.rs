@@ -1,0 +1,1 @@
+//! The ledger: entries, their chain, and the writer that makes them durable.

@@ -1,0 +1,19 @@
+//! fieldgate stands between a controller's services and a partner; what an agreement names passes.
+//!
+//! listener → tls → identity → route → decision → service → decode → minimise → encode → ledger → partner
+//!
+//! Open [`gateway::exchange`](gateway) first: one exchange, top to bottom. Then [`minimise`].
+//!
+//! The core ([`agreement`], [`plan`], [`minimise`], [`transform`], the entries of [`ledger`]) does no
+//! I/O: bytes and values in, bytes and values out. The shell ([`gateway`], [`config`], [`cli`], the
+//! ledger's writer) may wait and may fail from outside.
+
+pub mod agreement;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod gateway;
+pub mod ledger;
+pub mod minimise;
+pub mod plan;
+pub mod transform;

@@ -1,0 +1,275 @@
+//! Push machines: bytes of one body in, bytes that may leave out.
+//!
+//! Start at [`Machine`]; [`json`] is the one that the rest are shaped after.
+
+pub mod json;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::plan::Plan;
+
+/// The way of one body: bytes in, bytes that may leave out.
+pub trait Machine: Send {
+    /// Takes all of `input`; appends to `out` what may leave now. What was appended is final.
+    ///
+    /// `input` is any piece of the body, cut anywhere, also inside a UTF-8 sequence or an escape.
+    /// Between calls the machine holds at most [`Limits::held_bytes`] of it (P5).
+    ///
+    /// # Errors
+    /// With the offset in bytes from the body's start; then every later call gives the same error (P4).
+    fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), BodyError>;
+
+    /// Ends the body. A value left open is an error, never a guess.
+    ///
+    /// # Errors
+    /// As [`Machine::push`].
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<Tally, BodyError>;
+
+    /// The counts so far; after an error, those up to it.
+    fn tally(&self) -> &Tally;
+
+    /// The subjects' ledger tokens of records released since the last call. The caller takes them often
+    /// enough that they do not pile up: after each push.
+    fn take_subjects(&mut self) -> Vec<SubjectToken>;
+}
+
+/// A machine for JSON bodies under `plan`.
+#[must_use]
+pub fn json_machine(plan: &Arc<Plan>) -> Box<dyn Machine> {
+    Box::new(json::JsonMachine::new(Arc::clone(plan)))
+}
+
+/// The keyed token of a record's subject as the ledger holds it: 26 characters of lower-case base32.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectToken(pub String);
+
+/// The bounds of one body. Reaching one ends the body (P4, P5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Containers open at once. Default 128: the depth that common JSON readers accept.
+    pub depth: usize,
+    /// Bytes of one record, filter element or transformed value that are held. Default 1 MiB.
+    pub held_bytes: usize,
+    /// Members of one object whose names must be compared. Default 65,536.
+    pub object_members: usize,
+    /// Bytes of one member name, escapes included. Default 4 KiB.
+    pub name_bytes: usize,
+    /// Bytes of the whole body; `u64::MAX` for no bound. Default: none, since bodies stream.
+    pub body_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            depth: 128,
+            held_bytes: 1 << 20,
+            object_members: 65_536,
+            name_bytes: 4 << 10,
+            body_bytes: u64::MAX,
+        }
+    }
+}
+
+/// What ended a body, where. Says nothing of any value (P7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BodyError {
+    /// What is wrong.
+    pub fault: BodyFault,
+    /// Bytes from the body's start to the byte that broke the rule.
+    pub offset: u64,
+    /// Where in the document: names that the agreement knows, others as `*`.
+    pub path: String,
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {} ({})", self.fault, self.offset, self.path)
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// What can be wrong with a body. [`BodyFault::code`] is stable: ledger, metrics and problems use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BodyFault {
+    /// Not UTF-8 (RFC 3629).
+    NotUtf8,
+    /// Starts with a byte order mark, which RFC 8259 §8.1 forbids.
+    ByteOrderMark,
+    /// Not JSON (RFC 8259): a byte that the grammar does not allow here.
+    Malformed,
+    /// A string holds an unescaped control character, a bad escape or half of a surrogate pair.
+    BadString,
+    /// A number that is not of the grammar's form.
+    BadNumber,
+    /// Something after the end of the document.
+    TrailingBytes,
+    /// The body ended inside a value, or was empty.
+    Truncated,
+    /// An object names a member twice.
+    DuplicateName,
+    /// More open containers than [`Limits::depth`].
+    TooDeep,
+    /// More members in one object than [`Limits::object_members`].
+    TooManyMembers,
+    /// A member name longer than [`Limits::name_bytes`].
+    NameTooLong,
+    /// A record, element or value that must be held exceeds [`Limits::held_bytes`].
+    HeldTooLarge,
+    /// The body exceeds [`Limits::body_bytes`].
+    BodyTooLarge,
+    /// A transform met a value it is not for, and its rule says `on_mismatch: refuse`.
+    Mismatch,
+}
+
+impl BodyFault {
+    /// Every fault, for metrics that must exist before they happen.
+    pub const ALL: [Self; 14] = [
+        Self::NotUtf8,
+        Self::ByteOrderMark,
+        Self::Malformed,
+        Self::BadString,
+        Self::BadNumber,
+        Self::TrailingBytes,
+        Self::Truncated,
+        Self::DuplicateName,
+        Self::TooDeep,
+        Self::TooManyMembers,
+        Self::NameTooLong,
+        Self::HeldTooLarge,
+        Self::BodyTooLarge,
+        Self::Mismatch,
+    ];
+
+    /// The stable name of this fault.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotUtf8 => "not_utf8",
+            Self::ByteOrderMark => "byte_order_mark",
+            Self::Malformed => "malformed",
+            Self::BadString => "bad_string",
+            Self::BadNumber => "bad_number",
+            Self::TrailingBytes => "trailing_bytes",
+            Self::Truncated => "truncated",
+            Self::DuplicateName => "duplicate_name",
+            Self::TooDeep => "too_deep",
+            Self::TooManyMembers => "too_many_members",
+            Self::NameTooLong => "name_too_long",
+            Self::HeldTooLarge => "held_too_large",
+            Self::BodyTooLarge => "body_too_large",
+            Self::Mismatch => "mismatch",
+        }
+    }
+}
+
+impl fmt::Display for BodyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotUtf8 => "the body is not UTF-8",
+            Self::ByteOrderMark => "the body starts with a byte order mark",
+            Self::Malformed => "the body is not JSON",
+            Self::BadString => {
+                "a string holds a control character, a bad escape or half a surrogate pair"
+            }
+            Self::BadNumber => "a number is not in JSON's form",
+            Self::TrailingBytes => "there are bytes after the document's end",
+            Self::Truncated => "the body ends too early",
+            Self::DuplicateName => "an object names a member twice",
+            Self::TooDeep => "containers are nested too deeply",
+            Self::TooManyMembers => "an object has too many members",
+            Self::NameTooLong => "a member name is too long",
+            Self::HeldTooLarge => "a record or value is too large to hold",
+            Self::BodyTooLarge => "the body is too large",
+            Self::Mismatch => "a value is not of the form the agreement names",
+        })
+    }
+}
+
+/// What happened to the fields of a body: one count each time a fate was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FieldOutcome {
+    /// A single value that a `keep` let through.
+    Keep,
+    /// A subtree (or a value in one) that a `keep_all` let through.
+    KeepAll,
+    /// A value or subtree that a `drop` held back.
+    Drop,
+    /// A value or subtree that no rule names.
+    Undeclared,
+    /// Transformed by `replace`.
+    Replace,
+    /// Transformed by `mask`.
+    Mask,
+    /// Transformed by `generalise`.
+    Generalise,
+    /// Transformed by `pseudonymise`.
+    Pseudonymise,
+    /// A value of a kind that its rule is not for; it did not pass.
+    Mismatch,
+    /// A value on which two transforms met; it did not pass.
+    Conflict,
+}
+
+impl FieldOutcome {
+    /// Every outcome, in the order of [`Tally::fields`].
+    pub const ALL: [Self; 10] = [
+        Self::Keep,
+        Self::KeepAll,
+        Self::Drop,
+        Self::Undeclared,
+        Self::Replace,
+        Self::Mask,
+        Self::Generalise,
+        Self::Pseudonymise,
+        Self::Mismatch,
+        Self::Conflict,
+    ];
+
+    /// The stable name of this outcome.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::KeepAll => "keep_all",
+            Self::Drop => "drop",
+            Self::Undeclared => "undeclared",
+            Self::Replace => "replace",
+            Self::Mask => "mask",
+            Self::Generalise => "generalise",
+            Self::Pseudonymise => "pseudonymise",
+            Self::Mismatch => "mismatch",
+            Self::Conflict => "conflict",
+        }
+    }
+}
+
+/// Counts of one body, for the ledger and the metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Bytes pushed.
+    pub bytes_in: u64,
+    /// Bytes appended to outputs.
+    pub bytes_out: u64,
+    /// Records that left.
+    pub records_released: u64,
+    /// Records that a condition held back.
+    pub records_withheld: u64,
+    /// Released records in which the subject selector found no value.
+    pub subjects_missing: u64,
+    /// Fields by outcome, indexed as [`FieldOutcome::ALL`].
+    pub fields: [u64; FieldOutcome::ALL.len()],
+}
+
+impl Tally {
+    /// The count of `outcome`.
+    #[must_use]
+    pub fn field(&self, outcome: FieldOutcome) -> u64 {
+        self.fields[outcome as usize]
+    }
+
+    pub(crate) fn count(&mut self, outcome: FieldOutcome) {
+        self.fields[outcome as usize] += 1;
+    }
+}
