@@ -67,7 +67,9 @@ impl JsonMachine {
                     let whole = std::mem::take(&mut self.cut);
                     self.walk_whole(&whole, out)?;
                 }
-                Err(error) if error.error_len().is_some() => return Err(self.fault(BodyFault::NotUtf8)),
+                Err(error) if error.error_len().is_some() => {
+                    return Err(self.fault(BodyFault::NotUtf8));
+                }
                 Err(_) => {}
             }
         }
@@ -91,13 +93,24 @@ impl JsonMachine {
                 }
             }
         }
-        if over { Err(self.fault(BodyFault::BodyTooLarge)) } else { Ok(()) }
+        if over {
+            Err(self.fault(BodyFault::BodyTooLarge))
+        } else {
+            Ok(())
+        }
     }
 
     /// Walks over bytes that are whole UTF-8 sequences.
     fn walk_whole(&mut self, whole: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         for window in whole.chunks(WINDOW) {
-            walk_window(&mut self.walk, &mut self.scan, &mut self.tokens, window, self.offset, out)?;
+            walk_window(
+                &mut self.walk,
+                &mut self.scan,
+                &mut self.tokens,
+                window,
+                self.offset,
+                out,
+            )?;
             self.offset += window.len() as u64;
         }
         Ok(())
@@ -105,7 +118,12 @@ impl JsonMachine {
 
     /// A fault at the next byte.
     fn fault(&self, fault: BodyFault) -> Fault {
-        self.walk.earlier(Fault { fault, offset: self.offset, seen: self.offset, depth: None })
+        self.walk.earlier(Fault {
+            fault,
+            offset: self.offset,
+            seen: self.offset,
+            depth: None,
+        })
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -113,7 +131,9 @@ impl JsonMachine {
             return Err(self.fault(BodyFault::NotUtf8));
         }
         let mut io = Io::new(&[], self.offset, out);
-        self.walk.finish(&mut io).map_err(|fault| self.walk.earlier(fault))
+        self.walk
+            .finish(&mut io)
+            .map_err(|fault| self.walk.earlier(fault))
     }
 
     /// Runs one call: what a record holds back stays behind, and after a fault the machine is dead.
@@ -133,11 +153,22 @@ impl JsonMachine {
             Err(_) => self.walk.roll_back(out),
         }
         self.walk.tally.bytes_out += (out.len() - before) as u64;
-        worked.map_err(|Fault { fault, offset, depth, .. }| {
-            let error = BodyError { fault, offset, path: self.walk.path(depth) };
-            self.dead = Some(error.clone());
-            error
-        })
+        worked.map_err(
+            |Fault {
+                 fault,
+                 offset,
+                 depth,
+                 ..
+             }| {
+                let error = BodyError {
+                    fault,
+                    offset,
+                    path: self.walk.path(depth),
+                };
+                self.dead = Some(error.clone());
+                error
+            },
+        )
     }
 }
 
@@ -176,7 +207,12 @@ fn walk_window(
     match flaw {
         Some((at, fault)) => {
             let offset = offset + at as u64;
-            Err(walk.earlier(Fault { fault, offset, seen: offset, depth: None }))
+            Err(walk.earlier(Fault {
+                fault,
+                offset,
+                seen: offset,
+                depth: None,
+            }))
         }
         None => Ok(()),
     }
@@ -198,4 +234,183 @@ pub(super) fn replay(
     }
     // A number or literal knows its end only from what follows.
     walk.replay_ends(&mut Io::new(&[], offset, out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::minimise::Limits;
+    use crate::plan::{Action, BodyRules, OnMismatch, PlanKeys, Rule, Selector};
+    use crate::transform::{Generalise, RootKey, Transform};
+
+    fn rules(fields: &[(&str, &str)]) -> BodyRules {
+        let action = |word: &str| match word {
+            "keep" => Action::Keep,
+            "keep_all" => Action::KeepAll,
+            "drop" => Action::Drop,
+            "year" => Action::Transform(Transform::Generalise(Generalise::Year)),
+            "token" => Action::Transform(Transform::Pseudonymise {
+                namespace: "person".to_owned(),
+            }),
+            _ => Action::Transform(Transform::Replace {
+                json: word.to_owned(),
+            }),
+        };
+        let rule = |(word, selector): &(&str, &str)| Rule {
+            selector: Selector::parse(selector).unwrap(),
+            action: action(word),
+            on_mismatch: OnMismatch::Drop,
+            line: 0,
+        };
+        BodyRules {
+            fields: fields.iter().map(rule).collect(),
+            ..BodyRules::default()
+        }
+    }
+
+    fn plan(rules: &BodyRules) -> Arc<Plan> {
+        let root = RootKey::from_bytes([7; 32]);
+        let keys = PlanKeys {
+            agreement: Some(root.agreement("a", 1)),
+            subject: Some(root.subject()),
+        };
+        Arc::new(Plan::compile(rules, &keys, &Limits::default()).unwrap())
+    }
+
+    fn run(plan: &Arc<Plan>, level: Level, pieces: &[&[u8]]) -> Result<(String, Tally), BodyError> {
+        let mut machine = JsonMachine::with_level(Arc::clone(plan), level);
+        let mut out = Vec::new();
+        for piece in pieces {
+            machine.push(piece, &mut out)?;
+        }
+        let tally = machine.finish(&mut out)?;
+        Ok((String::from_utf8(out).unwrap(), tally))
+    }
+
+    fn check(rules: &BodyRules, sent: &str, leaves: Result<&str, (BodyFault, u64)>) {
+        let plan = plan(rules);
+        let whole = run(&plan, Level::Portable, &[sent.as_bytes()]);
+        let found = whole
+            .as_ref()
+            .map(|(out, _)| out.as_str())
+            .map_err(|error| (error.fault, error.offset));
+        assert_eq!(found, leaves, "{sent}");
+        for level in Level::available() {
+            for cut in 0..=sent.len() {
+                let (head, tail) = sent.as_bytes().split_at(cut);
+                assert_eq!(
+                    run(&plan, level, &[head, tail]),
+                    whole,
+                    "{sent} cut at {cut}, {level:?}"
+                );
+            }
+            let bytes: Vec<&[u8]> = sent.as_bytes().chunks(1).collect();
+            assert_eq!(
+                run(&plan, level, &bytes),
+                whole,
+                "{sent} byte by byte, {level:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn p8_rows_leave_the_same_at_every_cut_and_on_every_instruction_set() {
+        let person = r#"{"name": "Ada \u00e9", "dob":"1941-03-07","nhs":9990000018,"notes":{"a":[1,2]},"tags":["x","y"]}"#;
+        check(
+            &rules(&[("keep", "$.name")]),
+            person,
+            Ok(r#"{"name":"Ada \u00e9"}"#),
+        );
+        check(
+            &rules(&[("year", "$.dob"), ("keep", "$.tags[1]")]),
+            person,
+            Ok(r#"{"dob":"1941","tags":["y"]}"#),
+        );
+        check(&rules(&[]), person, Ok("{}"));
+        check(&rules(&[("drop", "$")]), person, Ok("null"));
+        check(&rules(&[("keep_all", "$")]), person, Ok(person));
+        check(
+            &rules(&[("keep_all", "$"), ("drop", "$.notes.a"), ("drop", "$.name")]),
+            person,
+            Ok(r#"{"dob":"1941-03-07","nhs":9990000018,"notes":{},"tags":["x","y"]}"#),
+        );
+        check(
+            &rules(&[("keep", "$..a[*]")]),
+            person,
+            Ok(r#"{"notes":{"a":[1,2]}}"#),
+        );
+        check(&rules(&[("keep", "$..b")]), person, Ok("{}"));
+        check(
+            &rules(&[("keep", "$.x.y"), ("keep", "$.z[*]")]),
+            r#"{"x":{},"z":[[],{}]}"#,
+            Ok(r#"{"x":{},"z":[]}"#),
+        );
+        check(
+            &rules(&[("keep", "$.*.y")]),
+            r#"{"x":{},"w":{"y":1}}"#,
+            Ok(r#"{"w":{"y":1}}"#),
+        );
+        check(
+            &rules(&[("\"gone\"", "$.name")]),
+            r#"{"na\u006de":1,"b":2}"#,
+            Ok(r#"{"na\u006de":"gone"}"#),
+        );
+        check(&rules(&[("keep", "$")]), " 12.50 ", Ok("12.50"));
+        check(&rules(&[]), "12", Ok("null"));
+        check(
+            &rules(&[("keep_all", "$.a")]),
+            r#"{"a":1e400}"#,
+            Ok(r#"{"a":1e400}"#),
+        );
+    }
+
+    #[test]
+    fn p4_faults_are_the_same_at_every_cut_and_on_every_instruction_set() {
+        use BodyFault as F;
+        let all = rules(&[("keep_all", "$")]);
+        for (sent, fault, offset) in [
+            (r#"{"a":1,"\u0061":2}"#, F::DuplicateName, 7),
+            ("[1,]", F::Malformed, 3),
+            ("[1 2]", F::Malformed, 3),
+            ("[01]", F::BadNumber, 2),
+            ("[1.]", F::BadNumber, 3),
+            ("[nul]", F::Malformed, 4),
+            ("{\"a\" 1}", F::Malformed, 5),
+            ("[1]]", F::TrailingBytes, 3),
+            ("[1", F::Truncated, 2),
+            ("", F::Truncated, 0),
+            ("-", F::Truncated, 1),
+            ("\u{feff}[]", F::ByteOrderMark, 0),
+            ("[\"\\x\"]", F::BadString, 3),
+            ("[\"\\ud800\"]", F::BadString, 8),
+        ] {
+            check(&all, sent, Err((fault, offset)));
+            let skips = rules(&[("keep", "$.zzz")]);
+            if fault != F::DuplicateName {
+                check(&skips, sent, Err((fault, offset)));
+            }
+        }
+        let plan = plan(&all);
+        for cut in 0..5 {
+            let (head, tail) = b"[\"\xE9\"]".split_at(cut);
+            let error = run(&plan, Level::best(), &[head, tail]).unwrap_err();
+            assert_eq!((error.fault, error.offset), (F::NotUtf8, 2));
+        }
+    }
+
+    #[test]
+    fn records_are_released_or_withheld_whole() {
+        let mut rules = rules(&[("keep", "$[*].n"), ("token", "$[*].id")]);
+        rules.record = Some(Selector::parse("$[*]").unwrap());
+        rules.subject = Some(Selector::parse("$.id").unwrap());
+        let sent = r#"[{"id":"1 2","n":1},{"n":2}, {"id":null,"n":3}]"#;
+        let (out, tally) = run(&plan(&rules), Level::best(), &[sent.as_bytes()]).unwrap();
+        assert!(
+            out.starts_with(r#"[{"id":"fg1-"#)
+                && out.ends_with(r#"","n":1},{"n":2},{"id":null,"n":3}]"#),
+            "{out}"
+        );
+        assert_eq!((tally.records_released, tally.subjects_missing), (3, 2));
+        check(&rules, sent, Ok(&out));
+    }
 }

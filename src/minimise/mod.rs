@@ -5,6 +5,7 @@
 pub mod json;
 mod names;
 mod scan;
+pub mod tape;
 mod vector;
 mod walk;
 

@@ -47,9 +47,15 @@ impl Names {
 
     fn enter_large(&mut self, start: usize, hash: u64) -> bool {
         if self.large.last().is_none_or(|large| large.start != start) {
-            self.large.push(Large { start, slots: Vec::new() });
+            self.large.push(Large {
+                start,
+                slots: Vec::new(),
+            });
         }
-        let large = self.large.last_mut().expect("one was pushed if there was none");
+        let large = self
+            .large
+            .last_mut()
+            .expect("one was pushed if there was none");
         let count = self.hashes.len() - start;
         if large.slots.len() < 2 * (count + 1) {
             large.slots.clear();

@@ -85,21 +85,37 @@ impl Tokens {
 
     /// Leaves out tokens from `position` on.
     fn cut(&mut self, position: usize) {
-        self.count = self.positions().partition_point(|token| (*token as usize) < position);
+        self.count = self
+            .positions()
+            .partition_point(|token| (*token as usize) < position);
     }
 }
 
 impl Scan {
     pub(super) fn new(level: Level) -> Self {
-        Self { level, carry: Carry::default() }
+        Self {
+            level,
+            carry: Carry::default(),
+        }
     }
 
     /// Finds the tokens of `window`, at most [`WINDOW`] bytes. With a fault in a string: its place, and only
     /// the tokens before it.
-    pub(super) fn index(&mut self, window: &[u8], tokens: &mut Tokens) -> Option<(usize, BodyFault)> {
+    pub(super) fn index(
+        &mut self,
+        window: &[u8],
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
         debug_assert!(window.len() <= WINDOW, "windows are bounded");
         tokens.clear(window.len());
-        let fault = self.level.index(&mut Pass { carry: &mut self.carry, fault: None }, window, tokens);
+        let fault = self.level.index(
+            &mut Pass {
+                carry: &mut self.carry,
+                fault: None,
+            },
+            window,
+            tokens,
+        );
         if let Some((position, _)) = fault {
             tokens.cut(position);
         }
@@ -116,7 +132,11 @@ pub(super) struct Pass<'a> {
 impl Pass<'_> {
     /// The loop over the blocks. Always inlined, into a function that may use the vector code of `C`.
     #[inline(always)]
-    pub(super) fn run<C: Classify>(&mut self, window: &[u8], tokens: &mut Tokens) -> Option<(usize, BodyFault)> {
+    pub(super) fn run<C: Classify>(
+        &mut self,
+        window: &[u8],
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
         let mut resumed = 0;
         if self.carry.unicode != Unicode::Outside {
             resumed = self.unicode(window, 0);
@@ -133,7 +153,14 @@ impl Pass<'_> {
         if !rest.is_empty() {
             let mut block = [b' '; 64];
             block[..rest.len()].copy_from_slice(rest);
-            self.block::<C>(&C::classes(&block), window, base, rest.len() as u32, &mut resumed, tokens);
+            self.block::<C>(
+                &C::classes(&block),
+                window,
+                base,
+                rest.len() as u32,
+                &mut resumed,
+                tokens,
+            );
         }
         self.fault
     }
@@ -173,7 +200,14 @@ impl Pass<'_> {
 
     /// Looks at the escapes of a block, and for its first fault.
     #[inline(never)]
-    fn strings(&mut self, control: u64, mut escapes: u64, window: &[u8], base: usize, resumed: &mut usize) {
+    fn strings(
+        &mut self,
+        control: u64,
+        mut escapes: u64,
+        window: &[u8],
+        base: usize,
+        resumed: &mut usize,
+    ) {
         if control != 0 {
             self.note(base + control.trailing_zeros() as usize);
         }
@@ -186,7 +220,11 @@ impl Pass<'_> {
             match window[position] {
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
                 b'u' => {
-                    self.carry.unicode = Unicode::Digits { left: 4, value: 0, low: false };
+                    self.carry.unicode = Unicode::Digits {
+                        left: 4,
+                        value: 0,
+                        low: false,
+                    };
                     *resumed = self.unicode(window, position + 1);
                 }
                 _ => self.note(position),
@@ -204,10 +242,16 @@ impl Pass<'_> {
             self.carry.unicode = match (self.carry.unicode, byte) {
                 (Unicode::Outside, _) => return at,
                 (Unicode::Digits { left, value, low }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
-                    let digit = (byte as char).to_digit(16).expect("the pattern takes hexadecimal digits only");
+                    let digit = (byte as char)
+                        .to_digit(16)
+                        .expect("the pattern takes hexadecimal digits only");
                     let value = value << 4 | digit as u16;
                     match (left, value, low) {
-                        (2.., _, _) => Unicode::Digits { left: left - 1, value, low },
+                        (2.., _, _) => Unicode::Digits {
+                            left: left - 1,
+                            value,
+                            low,
+                        },
                         (_, 0xDC00..=0xDFFF, true) => Unicode::Outside,
                         (_, 0xD800..=0xDBFF, false) => Unicode::Backslash,
                         (_, 0xDC00..=0xDFFF, false) | (_, _, true) => {
@@ -218,7 +262,11 @@ impl Pass<'_> {
                     }
                 }
                 (Unicode::Backslash, b'\\') => Unicode::LetterU,
-                (Unicode::LetterU, b'u') => Unicode::Digits { left: 4, value: 0, low: true },
+                (Unicode::LetterU, b'u') => Unicode::Digits {
+                    left: 4,
+                    value: 0,
+                    low: true,
+                },
                 (Unicode::Digits { .. } | Unicode::Backslash | Unicode::LetterU, _) => {
                     self.note(at);
                     return at;
@@ -314,10 +362,18 @@ mod tests {
                 for cut in 0..=body.len() {
                     let (head, tail) = body.split_at(cut);
                     // A run that goes on in the second piece starts in the first only.
-                    assert_eq!(index(level, &[head, tail]), (expected.clone(), None), "{level:?} cut at {cut}");
+                    assert_eq!(
+                        index(level, &[head, tail]),
+                        (expected.clone(), None),
+                        "{level:?} cut at {cut}"
+                    );
                 }
                 let bytes: Vec<&[u8]> = body.chunks(1).collect();
-                assert_eq!(index(level, &bytes), (expected.clone(), None), "{level:?} byte by byte");
+                assert_eq!(
+                    index(level, &bytes),
+                    (expected.clone(), None),
+                    "{level:?} byte by byte"
+                );
             }
         }
     }
@@ -341,7 +397,11 @@ mod tests {
                 assert_eq!(index(level, &[body]).1, expected, "{level:?} {body:?}");
                 for cut in 0..=body.len() {
                     let (head, tail) = body.split_at(cut);
-                    assert_eq!(index(level, &[head, tail]).1, expected, "{level:?} {body:?} cut at {cut}");
+                    assert_eq!(
+                        index(level, &[head, tail]).1,
+                        expected,
+                        "{level:?} {body:?} cut at {cut}"
+                    );
                 }
             }
         }

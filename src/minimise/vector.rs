@@ -5,7 +5,10 @@
 //! only after that set was detected, or in tests from [`Level::available`], which detects it too.
 #![cfg_attr(
     target_arch = "x86_64",
-    expect(unsafe_code, reason = "intrinsics of instruction sets that must be detected first")
+    expect(
+        unsafe_code,
+        reason = "intrinsics of instruction sets that must be detected first"
+    )
 )]
 
 use std::sync::OnceLock;
@@ -100,7 +103,12 @@ impl Level {
 
     /// Runs `pass` over `window` with this level's code.
     #[inline]
-    pub(super) fn index(self, pass: &mut Pass<'_>, window: &[u8], tokens: &mut Tokens) -> Option<(usize, BodyFault)> {
+    pub(super) fn index(
+        self,
+        pass: &mut Pass<'_>,
+        window: &[u8],
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
         match self {
             Self::Portable => pass.run::<Portable>(window, tokens),
             #[cfg(target_arch = "x86_64")]
@@ -144,7 +152,13 @@ impl Classify for Portable {
             }
             table
         };
-        let mut classes = Classes { quote: 0, backslash: 0, operator: 0, white: 0, control: 0 };
+        let mut classes = Classes {
+            quote: 0,
+            backslash: 0,
+            operator: 0,
+            white: 0,
+            control: 0,
+        };
         for (bit, byte) in block.iter().enumerate() {
             let class = u64::from(TABLE[*byte as usize]);
             classes.quote |= (class & 1) << bit;
@@ -159,7 +173,10 @@ impl Classify for Portable {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    #[allow(clippy::wildcard_imports, reason = "intrinsics are named by what they do")]
+    #[allow(
+        clippy::wildcard_imports,
+        reason = "intrinsics are named by what they do"
+    )]
     use std::arch::x86_64::*;
 
     use super::{BodyFault, Classes, Classify, Pass, Tokens};
@@ -191,7 +208,8 @@ mod x86 {
     fn prefix_xor(bits: u64) -> u64 {
         // SAFETY: inlined only into the two functions above, which require PCLMULQDQ.
         unsafe {
-            let product = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits.cast_signed()), _mm_set1_epi8(-1));
+            let product =
+                _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits.cast_signed()), _mm_set1_epi8(-1));
             _mm_cvtsi128_si64(product).cast_unsigned()
         }
     }
@@ -211,14 +229,21 @@ mod x86 {
                 };
                 let equal = |byte: u8| {
                     let wanted = _mm256_set1_epi8(byte.cast_signed());
-                    both(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted))
+                    both(
+                        _mm256_cmpeq_epi8(low, wanted),
+                        _mm256_cmpeq_epi8(high, wanted),
+                    )
                 };
                 // `[` and `{`, `]` and `}` differ by 0x20 only, and no other two bytes become these.
                 let fold = _mm256_set1_epi8(0x20);
-                let (low_folded, high_folded) = (_mm256_or_si256(low, fold), _mm256_or_si256(high, fold));
+                let (low_folded, high_folded) =
+                    (_mm256_or_si256(low, fold), _mm256_or_si256(high, fold));
                 let bracket = |byte: u8| {
                     let wanted = _mm256_set1_epi8(byte.cast_signed());
-                    both(_mm256_cmpeq_epi8(low_folded, wanted), _mm256_cmpeq_epi8(high_folded, wanted))
+                    both(
+                        _mm256_cmpeq_epi8(low_folded, wanted),
+                        _mm256_cmpeq_epi8(high_folded, wanted),
+                    )
                 };
                 let limit = _mm256_set1_epi8(0x1F);
                 let control = both(
@@ -227,8 +252,38 @@ mod x86 {
                 );
                 // White space by the low half of the byte: each half stands for at most one white byte.
                 let whites = _mm256_setr_epi8(
-                    b' ' as i8, -1, -1, -1, -1, -1, -1, -1, -1, b'\t' as i8, b'\n' as i8, -1, -1, b'\r' as i8, -1, -1,
-                    b' ' as i8, -1, -1, -1, -1, -1, -1, -1, -1, b'\t' as i8, b'\n' as i8, -1, -1, b'\r' as i8, -1, -1,
+                    b' ' as i8,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    b'\t' as i8,
+                    b'\n' as i8,
+                    -1,
+                    -1,
+                    b'\r' as i8,
+                    -1,
+                    -1,
+                    b' ' as i8,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    b'\t' as i8,
+                    b'\n' as i8,
+                    -1,
+                    -1,
+                    b'\r' as i8,
+                    -1,
+                    -1,
                 );
                 let white = both(
                     _mm256_cmpeq_epi8(low, _mm256_shuffle_epi8(whites, low)),
@@ -281,9 +336,11 @@ mod x86 {
             // SAFETY: inlined only into `index_avx512`; `block` has the 64 bytes that are read.
             unsafe {
                 let bytes = _mm512_loadu_si512(block.as_ptr().cast());
-                let equal = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()));
+                let equal =
+                    |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()));
                 let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
-                let bracket = |byte: u8| _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(byte.cast_signed()));
+                let bracket =
+                    |byte: u8| _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(byte.cast_signed()));
                 Classes {
                     quote: equal(b'"'),
                     backslash: equal(b'\\'),
@@ -323,10 +380,19 @@ mod x86 {
                 let room = room.as_mut_ptr();
                 _mm512_storeu_si512(room.cast(), wide(_mm512_castsi512_si128(squeezed)));
                 if count > 16 {
-                    _mm512_storeu_si512(room.add(16).cast(), wide(_mm512_extracti32x4_epi32::<1>(squeezed)));
+                    _mm512_storeu_si512(
+                        room.add(16).cast(),
+                        wide(_mm512_extracti32x4_epi32::<1>(squeezed)),
+                    );
                     if count > 32 {
-                        _mm512_storeu_si512(room.add(32).cast(), wide(_mm512_extracti32x4_epi32::<2>(squeezed)));
-                        _mm512_storeu_si512(room.add(48).cast(), wide(_mm512_extracti32x4_epi32::<3>(squeezed)));
+                        _mm512_storeu_si512(
+                            room.add(32).cast(),
+                            wide(_mm512_extracti32x4_epi32::<2>(squeezed)),
+                        );
+                        _mm512_storeu_si512(
+                            room.add(48).cast(),
+                            wide(_mm512_extracti32x4_epi32::<3>(squeezed)),
+                        );
                     }
                 }
             }

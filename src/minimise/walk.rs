@@ -127,9 +127,18 @@ impl Scalar {
             b'-' => Some(Self::Sign),
             b'0' => Some(Self::Zero),
             b'1'..=b'9' => Some(Self::Integer),
-            b't' => Some(Self::Literal { word: b"true", read: 1 }),
-            b'f' => Some(Self::Literal { word: b"false", read: 1 }),
-            b'n' => Some(Self::Literal { word: b"null", read: 1 }),
+            b't' => Some(Self::Literal {
+                word: b"true",
+                read: 1,
+            }),
+            b'f' => Some(Self::Literal {
+                word: b"false",
+                read: 1,
+            }),
+            b'n' => Some(Self::Literal {
+                word: b"null",
+                read: 1,
+            }),
             _ => None,
         }
     }
@@ -140,7 +149,10 @@ impl Scalar {
         match (self, byte) {
             (Self::Integer, b'0'..=b'9') => Some(Self::Integer),
             (Self::Literal { word, read }, _) if word.get(read as usize) == Some(&byte) => {
-                Some(Self::Literal { word, read: read + 1 })
+                Some(Self::Literal {
+                    word,
+                    read: read + 1,
+                })
             }
             (Self::Sign, b'0') => Some(Self::Zero),
             (Self::Sign, b'1'..=b'9') => Some(Self::Integer),
@@ -148,7 +160,9 @@ impl Scalar {
             (Self::Point | Self::Fraction, b'0'..=b'9') => Some(Self::Fraction),
             (Self::Zero | Self::Integer | Self::Fraction, b'e' | b'E') => Some(Self::Exponent),
             (Self::Exponent, b'+' | b'-') => Some(Self::ExponentSign),
-            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => Some(Self::ExponentDigits),
+            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => {
+                Some(Self::ExponentDigits)
+            }
             (
                 Self::Literal { .. }
                 | Self::Sign
@@ -224,13 +238,19 @@ pub(super) struct Io<'a> {
 
 impl<'a> Io<'a> {
     pub(super) fn new(window: &'a [u8], base: u64, out: &'a mut Vec<u8>) -> Self {
-        Self { window, base, run: (0, 0), out }
+        Self {
+            window,
+            base,
+            run: (0, 0),
+            out,
+        }
     }
 
     #[inline]
     fn flush(&mut self) {
         if self.run.0 != self.run.1 {
-            self.out.extend_from_slice(&self.window[self.run.0..self.run.1]);
+            self.out
+                .extend_from_slice(&self.window[self.run.0..self.run.1]);
             self.run = (self.run.1, self.run.1);
         }
     }
@@ -268,7 +288,12 @@ impl<'a> Io<'a> {
     }
 
     fn fault(&self, fault: BodyFault, at: usize) -> Fault {
-        Fault { fault, offset: self.offset(at), seen: self.offset(at), depth: None }
+        Fault {
+            fault,
+            offset: self.offset(at),
+            seen: self.offset(at),
+            depth: None,
+        }
     }
 }
 
@@ -354,7 +379,9 @@ impl Walk {
     /// Walks over the tokens of one window, then keeps what the window leaves open.
     pub(super) fn window(&mut self, tokens: &[u32], io: &mut Io<'_>) -> Outcome {
         let walked = self.tokens(tokens, io);
-        walked.and_then(|()| self.suspend(io)).map_err(|fault| self.earlier(fault))
+        walked
+            .and_then(|()| self.suspend(io))
+            .map_err(|fault| self.earlier(fault))
     }
 
     fn tokens(&mut self, tokens: &[u32], io: &mut Io<'_>) -> Outcome {
@@ -399,7 +426,11 @@ impl Walk {
                         }
                         None => {
                             let start = byte == 0xEF && io.offset(at) == 0;
-                            let fault = if start { BodyFault::ByteOrderMark } else { BodyFault::Malformed };
+                            let fault = if start {
+                                BodyFault::ByteOrderMark
+                            } else {
+                                BodyFault::Malformed
+                            };
                             return Err(io.fault(fault, at));
                         }
                     },
@@ -474,7 +505,12 @@ impl Walk {
             }
             Mode::Skip | Mode::Copy | Mode::Hold => frame.mode,
         };
-        let place = |fault| Fault { fault, offset: self.name_start, seen: io.offset(end), depth: None };
+        let place = |fault| Fault {
+            fault,
+            offset: self.name_start,
+            seen: io.offset(end),
+            depth: None,
+        };
         if self.names.count(frame.names_at) == self.limits.object_members {
             return Err(place(BodyFault::TooManyMembers));
         }
@@ -486,7 +522,12 @@ impl Walk {
 
     fn name_too_long(&self) -> Fault {
         let offset = self.name_start + 1 + self.limits.name_bytes as u64;
-        Fault { fault: BodyFault::NameTooLong, offset, seen: offset, depth: None }
+        Fault {
+            fault: BodyFault::NameTooLong,
+            offset,
+            seen: offset,
+            depth: None,
+        }
     }
 
     // ---- single values ----
@@ -494,10 +535,17 @@ impl Walk {
     /// What becomes of the value that starts at `at`: its mode, and the bookkeeping if it is a record.
     fn value_starts(&mut self, at: usize, io: &mut Io<'_>) -> Mode {
         let mode = match self.frames.last() {
-            Some(Frame { object: false, mode: Mode::Walk(state), index, .. }) => {
-                Mode::Walk(self.plan.automaton().element(*state, *index))
-            }
-            Some(Frame { object: false, mode, .. }) => *mode,
+            Some(Frame {
+                object: false,
+                mode: Mode::Walk(state),
+                index,
+                ..
+            }) => Mode::Walk(self.plan.automaton().element(*state, *index)),
+            Some(Frame {
+                object: false,
+                mode,
+                ..
+            }) => *mode,
             Some(Frame { object: true, .. }) | None => self.next,
         };
         let Mode::Walk(state) = mode else { return mode };
@@ -505,9 +553,17 @@ impl Walk {
             return mode;
         }
         self.watched = self.frames.len();
-        let span = Span { start: io.offset(at), depth: self.frames.len() };
+        let span = Span {
+            start: io.offset(at),
+            depth: self.frames.len(),
+        };
         if self.plan.condition().is_some() && !self.replaying {
-            self.hold = Some(Hold { span, state, raw: Vec::new(), from: at });
+            self.hold = Some(Hold {
+                span,
+                state,
+                raw: Vec::new(),
+                from: at,
+            });
             return Mode::Hold;
         }
         if self.record.is_none() {
@@ -594,12 +650,16 @@ impl Walk {
     fn decide(&mut self, state: StateId, value: &[u8], end: usize, io: &mut Io<'_>) -> Outcome {
         if value.len() > self.limits.held_bytes {
             let limit = self.held_too_large(self.value_start, self.frames.len());
-            return Err(Fault { seen: io.offset(end), ..limit });
+            return Err(Fault {
+                seen: io.offset(end),
+                ..limit
+            });
         }
         let plan = Arc::clone(&self.plan);
         let state = plan.automaton().state(state);
         if state.subject && self.record.is_some() {
-            self.record_subjects.extend(plan.subjects().and_then(|subjects| subjects.token(value)));
+            self.record_subjects
+                .extend(plan.subjects().and_then(|subjects| subjects.token(value)));
         }
         let outcome = match state.leaf {
             Leaf::Keep => FieldOutcome::Keep,
@@ -608,7 +668,9 @@ impl Walk {
                 let outcome = match state.leaf {
                     Leaf::Drop => FieldOutcome::Drop,
                     Leaf::Conflict => FieldOutcome::Conflict,
-                    Leaf::Undeclared | Leaf::Keep | Leaf::KeepAll | Leaf::Transform(_) => FieldOutcome::Undeclared,
+                    Leaf::Undeclared | Leaf::Keep | Leaf::KeepAll | Leaf::Transform(_) => {
+                        FieldOutcome::Undeclared
+                    }
                 };
                 self.stays(outcome, io);
                 return Ok(());
@@ -629,7 +691,12 @@ impl Walk {
                         self.stays(FieldOutcome::Mismatch, io);
                         if refuse {
                             let offset = self.value_start;
-                            return Err(Fault { fault: BodyFault::Mismatch, offset, seen: io.offset(end), depth: None });
+                            return Err(Fault {
+                                fault: BodyFault::Mismatch,
+                                offset,
+                                seen: io.offset(end),
+                                depth: None,
+                            });
                         }
                     }
                     return Ok(());
@@ -652,7 +719,16 @@ impl Walk {
                     let end = at + ahead;
                     let delimits = matches!(
                         byte,
-                        b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b'{' | b'[' | b':' | b'"'
+                        b',' | b'}'
+                            | b']'
+                            | b' '
+                            | b'\t'
+                            | b'\n'
+                            | b'\r'
+                            | b'{'
+                            | b'['
+                            | b':'
+                            | b'"'
                     );
                     if !delimits || !scalar.complete() {
                         return Err(io.fault(scalar.fault(), end));
@@ -687,7 +763,11 @@ impl Walk {
             let state = self.plan.automaton().state(id);
             let (branch, walked) = (state.branch, state.walked);
             match branch {
-                Branch::Structure { even_empty, kept: _, in_vain } => {
+                Branch::Structure {
+                    even_empty,
+                    kept: _,
+                    in_vain,
+                } => {
                     if in_vain {
                         self.tally.count(FieldOutcome::Mismatch);
                     }
@@ -712,7 +792,9 @@ impl Walk {
                         Branch::Drop => FieldOutcome::Drop,
                         Branch::Mismatch { .. } => FieldOutcome::Mismatch,
                         Branch::Conflict => FieldOutcome::Conflict,
-                        Branch::Undeclared | Branch::KeepAll | Branch::Structure { .. } => FieldOutcome::Undeclared,
+                        Branch::Undeclared | Branch::KeepAll | Branch::Structure { .. } => {
+                            FieldOutcome::Undeclared
+                        }
                     });
                     if branch == (Branch::Mismatch { refuse: true }) {
                         return Err(io.fault(BodyFault::Mismatch, at));
@@ -732,13 +814,20 @@ impl Walk {
                 }
             }
         }
-        self.expect = if object { Expect::FirstName } else { Expect::FirstElement };
+        self.expect = if object {
+            Expect::FirstName
+        } else {
+            Expect::FirstElement
+        };
         self.frames.push(frame);
         Ok(())
     }
 
     fn container_ends(&mut self, at: usize, io: &mut Io<'_>) -> Outcome {
-        let frame = self.frames.pop().expect("a closing bracket is expected only in a container");
+        let frame = self
+            .frames
+            .pop()
+            .expect("a closing bracket is expected only in a container");
         self.names.close(frame.names_at);
         match frame.mode {
             Mode::Copy => {
@@ -767,7 +856,11 @@ impl Walk {
             Some(Frame { object: false, .. }) => Expect::AfterElement,
             None => Expect::End,
         };
-        if self.frames.len() == self.watched { self.watched_ends(end, io) } else { Ok(()) }
+        if self.frames.len() == self.watched {
+            self.watched_ends(end, io)
+        } else {
+            Ok(())
+        }
     }
 
     // ---- what leaves ----
@@ -778,7 +871,9 @@ impl Walk {
         if !self.staged.is_empty() {
             self.unstage(io);
         }
-        let Some(parent) = self.frames.last_mut() else { return };
+        let Some(parent) = self.frames.last_mut() else {
+            return;
+        };
         if parent.some {
             io.byte(b',');
         }
@@ -815,7 +910,9 @@ impl Walk {
             }
             if parent.object {
                 match self.name {
-                    NameSpan::Window(from, to) => self.staged.extend_from_slice(&io.window[from..to]),
+                    NameSpan::Window(from, to) => {
+                        self.staged.extend_from_slice(&io.window[from..to])
+                    }
                     NameSpan::Kept => self.staged.extend_from_slice(&self.name_kept),
                 }
                 self.staged.push(b':');
@@ -866,9 +963,13 @@ impl Walk {
             hold.raw.extend_from_slice(&io.window[hold.from..end]);
             &hold.raw[..]
         };
-        self.tape.fill(element);
+        if self.tape.parse(element).is_err() {
+            return Err(self.held_too_large(hold.span.start, hold.span.depth));
+        }
         let plan = Arc::clone(&self.plan);
-        let released = plan.condition().is_none_or(|condition| condition.holds(&self.tape, element));
+        let released = plan
+            .condition()
+            .is_none_or(|condition| condition.holds(&self.tape, element));
         if !released {
             self.tally.records_withheld += 1;
             if self.frames.is_empty() {
@@ -886,12 +987,22 @@ impl Walk {
         // An element's state is looked up by its index again, a member's is the one it had.
         self.next = Mode::Walk(hold.state);
         let mut tokens = std::mem::take(&mut self.replay_tokens);
-        let replayed = super::json::replay(self, self.level, &mut tokens, element, hold.span.start, io.out);
+        let replayed = super::json::replay(
+            self,
+            self.level,
+            &mut tokens,
+            element,
+            hold.span.start,
+            io.out,
+        );
         self.replay_tokens = tokens;
         self.replaying = false;
         io.run = (usize::MAX, usize::MAX);
         replayed?;
-        debug_assert!(self.expect == expect, "a record that was read once is read the same again");
+        debug_assert!(
+            self.expect == expect,
+            "a record that was read once is read the same again"
+        );
         Ok(())
     }
 
@@ -917,7 +1028,12 @@ impl Walk {
 
     fn held_too_large(&self, start: u64, depth: usize) -> Fault {
         let offset = start + self.limits.held_bytes as u64;
-        Fault { fault: BodyFault::HeldTooLarge, offset, seen: offset, depth: Some(depth) }
+        Fault {
+            fault: BodyFault::HeldTooLarge,
+            offset,
+            seen: offset,
+            depth: Some(depth),
+        }
     }
 
     // ---- windows, ends, faults ----
@@ -963,13 +1079,23 @@ impl Walk {
             (seen > start && seen - start > held).then(|| self.held_too_large(start, depth))
         };
         let collecting = match (self.open, self.using) {
-            (Open::String | Open::Scalar(_), Use::Collect(_)) => over(self.value_start, self.frames.len()),
+            (Open::String | Open::Scalar(_), Use::Collect(_)) => {
+                over(self.value_start, self.frames.len())
+            }
             (Open::String | Open::Scalar(_) | Open::Nothing | Open::Name, _) => None,
         };
-        let hold = self.hold.as_ref().and_then(|hold| over(hold.span.start, hold.span.depth));
-        let record = self.record.and_then(|record| over(record.start, record.depth));
+        let hold = self
+            .hold
+            .as_ref()
+            .and_then(|hold| over(hold.span.start, hold.span.depth));
+        let record = self
+            .record
+            .and_then(|record| over(record.start, record.depth));
         let record = if self.replaying { None } else { record };
-        [hold, record, collecting].into_iter().flatten().min_by_key(|fault| fault.offset)
+        [hold, record, collecting]
+            .into_iter()
+            .flatten()
+            .min_by_key(|fault| fault.offset)
     }
 
     /// The limit that was gone over before `fault` was seen, or `fault`.

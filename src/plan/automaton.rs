@@ -115,8 +115,14 @@ impl Automaton {
 
     /// The name with the number `slot` that [`Automaton::member`] gave for a node in `id`.
     pub(crate) fn name(&self, id: StateId, slot: u32) -> &str {
-        let slot = self.state(id).names.slots.get(slot as usize).and_then(Option::as_ref);
-        slot.and_then(|(_, name, _)| std::str::from_utf8(name).ok()).unwrap_or("*")
+        let slot = self
+            .state(id)
+            .names
+            .slots
+            .get(slot as usize)
+            .and_then(Option::as_ref);
+        slot.and_then(|(_, name, _)| std::str::from_utf8(name).ok())
+            .unwrap_or("*")
     }
 
     /// The state of the element at `index` of a node in `id`.
@@ -126,7 +132,11 @@ impl Automaton {
             return state.other_element;
         }
         let mask = mask(&state.ranges, index);
-        state.elements.iter().find(|(of, _)| *of == mask).map_or(state.other_element, |(_, next)| *next)
+        state
+            .elements
+            .iter()
+            .find(|(of, _)| *of == mask)
+            .map_or(state.other_element, |(_, next)| *next)
     }
 
     /// How many states there are.
@@ -136,7 +146,9 @@ impl Automaton {
 }
 
 fn mask(ranges: &[Range], index: u64) -> u64 {
-    ranges.iter().enumerate().fold(0, |mask, (bit, range)| mask | u64::from(range.contains(index)) << bit)
+    ranges.iter().enumerate().fold(0, |mask, (bit, range)| {
+        mask | u64::from(range.contains(index)) << bit
+    })
 }
 
 /// A hash of a member name, the same for equal names; seeded per plan, so that names cannot be made to collide.
@@ -232,7 +244,11 @@ pub(super) fn build(tracks: &[Track], rules: &[Rule], prune: bool) -> Result<Aut
         let key = builder.keys[states.len()].clone();
         states.push(builder.state(&key)?);
     }
-    Ok(Automaton { states, seed: builder.seed, root })
+    Ok(Automaton {
+        states,
+        seed: builder.seed,
+        root,
+    })
 }
 
 struct Builder<'a> {
@@ -250,7 +266,9 @@ impl Builder<'_> {
             return Ok(*id);
         }
         if self.keys.len() == STATES {
-            return Err(format!("these selectors together need more than {STATES} states; use fewer `..` in one disclosure"));
+            return Err(format!(
+                "these selectors together need more than {STATES} states; use fewer `..` in one disclosure"
+            ));
         }
         let id = StateId(self.keys.len() as u32);
         self.keys.push(key.clone());
@@ -275,11 +293,16 @@ impl Builder<'_> {
     }
 
     fn permits(&self, position: Position) -> bool {
-        self.action(position).is_some_and(|action| !matches!(action, Action::Drop))
+        self.action(position)
+            .is_some_and(|action| !matches!(action, Action::Drop))
     }
 
     /// The rules with `wanted` action that select the node itself.
-    fn selecting(&self, positions: &BTreeSet<Position>, wanted: impl Fn(&Action) -> bool) -> Vec<usize> {
+    fn selecting(
+        &self,
+        positions: &BTreeSet<Position>,
+        wanted: impl Fn(&Action) -> bool,
+    ) -> Vec<usize> {
         positions
             .iter()
             .filter(|position| self.complete(**position))
@@ -291,12 +314,31 @@ impl Builder<'_> {
     }
 
     /// The key of a node with these positions, without what cannot matter any more.
-    fn normal(&self, mut positions: BTreeSet<Position>, named: bool, kept: Option<usize>, dropped: Option<usize>) -> Key {
-        let dropped = dropped.or_else(|| self.selecting(&positions, |action| matches!(action, Action::Drop)).first().copied());
-        let kept = kept.or_else(|| self.selecting(&positions, |action| matches!(action, Action::KeepAll)).first().copied());
+    fn normal(
+        &self,
+        mut positions: BTreeSet<Position>,
+        named: bool,
+        kept: Option<usize>,
+        dropped: Option<usize>,
+    ) -> Key {
+        let dropped = dropped.or_else(|| {
+            self.selecting(&positions, |action| matches!(action, Action::Drop))
+                .first()
+                .copied()
+        });
+        let kept = kept.or_else(|| {
+            self.selecting(&positions, |action| matches!(action, Action::KeepAll))
+                .first()
+                .copied()
+        });
         if dropped.is_some() {
             positions.retain(|position| self.role(*position) == Role::Subject);
-            return Key { positions, named: false, kept: None, dropped };
+            return Key {
+                positions,
+                named: false,
+                kept: None,
+                dropped,
+            };
         }
         if kept.is_some() {
             // A `keep` or another `keep_all` adds nothing to a subtree that is kept whole.
@@ -307,8 +349,17 @@ impl Builder<'_> {
         if kept.is_none() && !positions.iter().any(|position| self.permits(*position)) {
             positions.retain(|position| self.role(*position) == Role::Subject);
         }
-        let named = named && kept.is_none() && positions.iter().any(|p| self.permits(*p) && !self.complete(*p));
-        Key { positions, named, kept, dropped: None }
+        let named = named
+            && kept.is_none()
+            && positions
+                .iter()
+                .any(|p| self.permits(*p) && !self.complete(*p));
+        Key {
+            positions,
+            named,
+            kept,
+            dropped: None,
+        }
     }
 
     /// The key of the child that `picked` says the steps pick.
@@ -316,9 +367,14 @@ impl Builder<'_> {
         let mut positions = BTreeSet::new();
         let mut named = false;
         // Only the outermost record is one.
-        let in_record = key.positions.iter().any(|p| self.complete(*p) && self.role(*p) == Role::Record);
+        let in_record = key
+            .positions
+            .iter()
+            .any(|p| self.complete(*p) && self.role(*p) == Role::Record);
         for &(track, at) in &key.positions {
-            let Some(step) = self.tracks[track as usize].steps.get(at as usize) else { continue };
+            let Some(step) = self.tracks[track as usize].steps.get(at as usize) else {
+                continue;
+            };
             if in_record && self.role((track, at)) == Role::Record {
                 continue;
             }
@@ -353,7 +409,9 @@ impl Builder<'_> {
             }
         }
         if ranges.len() > RANGES {
-            return Err(format!("more than {RANGES} indexes and slices meet on one array; use [*] or fewer of them"));
+            return Err(format!(
+                "more than {RANGES} indexes and slices meet on one array; use [*] or fewer of them"
+            ));
         }
         let mut members = Vec::new();
         for name in names {
@@ -382,9 +440,18 @@ impl Builder<'_> {
         let other_element = self.id(other_element)?;
         let (leaf, leaf_rule) = self.leaf(key);
         let (branch, branch_rule) = self.branch(key, leaf);
-        let has = |role: Role| key.positions.iter().any(|p| self.complete(*p) && self.role(*p) == role);
-        let walked = matches!(branch, Branch::Drop | Branch::Undeclared | Branch::Mismatch { .. } | Branch::Conflict)
-            && key.positions.iter().any(|p| self.role(*p) == Role::Subject && !self.complete(*p));
+        let has = |role: Role| {
+            key.positions
+                .iter()
+                .any(|p| self.complete(*p) && self.role(*p) == role)
+        };
+        let walked = matches!(
+            branch,
+            Branch::Drop | Branch::Undeclared | Branch::Mismatch { .. } | Branch::Conflict
+        ) && key
+            .positions
+            .iter()
+            .any(|p| self.role(*p) == Role::Subject && !self.complete(*p));
         Ok(State {
             leaf,
             branch,
@@ -405,7 +472,9 @@ impl Builder<'_> {
         if key.dropped.is_some() {
             return (Leaf::Drop, key.dropped);
         }
-        let transforms = self.selecting(&key.positions, |action| matches!(action, Action::Transform(_)));
+        let transforms = self.selecting(&key.positions, |action| {
+            matches!(action, Action::Transform(_))
+        });
         if let Some((&first, rest)) = transforms.split_first() {
             let same = |rule: &usize| match (&self.rules[first].action, &self.rules[*rule].action) {
                 (Action::Transform(a), Action::Transform(b)) => a == b,
@@ -415,13 +484,20 @@ impl Builder<'_> {
                 return (Leaf::Conflict, Some(first));
             }
             // Of equal transforms the stricter about mismatches decides.
-            let strict = transforms.iter().copied().find(|rule| self.refuses(*rule)).unwrap_or(first);
+            let strict = transforms
+                .iter()
+                .copied()
+                .find(|rule| self.refuses(*rule))
+                .unwrap_or(first);
             return (Leaf::Transform(strict as u32), Some(strict));
         }
         if key.kept.is_some() {
             return (Leaf::KeepAll, key.kept);
         }
-        match self.selecting(&key.positions, |action| matches!(action, Action::Keep)).first() {
+        match self
+            .selecting(&key.positions, |action| matches!(action, Action::Keep))
+            .first()
+        {
             Some(&rule) => (Leaf::Keep, Some(rule)),
             None => (Leaf::Undeclared, None),
         }
@@ -439,7 +515,12 @@ impl Builder<'_> {
             Leaf::Conflict => return (Branch::Conflict, None),
             Leaf::Transform(rule) => {
                 let rule = rule as usize;
-                return (Branch::Mismatch { refuse: self.refuses(rule) }, Some(rule));
+                return (
+                    Branch::Mismatch {
+                        refuse: self.refuses(rule),
+                    },
+                    Some(rule),
+                );
             }
             Leaf::Undeclared | Leaf::Drop | Leaf::Keep | Leaf::KeepAll => {}
         }
@@ -447,12 +528,23 @@ impl Builder<'_> {
             let branch = if key.positions.is_empty() {
                 Branch::KeepAll
             } else {
-                Branch::Structure { even_empty: true, kept: true, in_vain: false }
+                Branch::Structure {
+                    even_empty: true,
+                    kept: true,
+                    in_vain: false,
+                }
             };
             return (branch, key.kept);
         }
-        let kept_in_vain = self.selecting(&key.positions, |action| matches!(action, Action::Keep)).first().copied();
-        if key.positions.iter().any(|p| self.permits(*p) && !self.complete(*p)) {
+        let kept_in_vain = self
+            .selecting(&key.positions, |action| matches!(action, Action::Keep))
+            .first()
+            .copied();
+        if key
+            .positions
+            .iter()
+            .any(|p| self.permits(*p) && !self.complete(*p))
+        {
             let branch = Branch::Structure {
                 even_empty: key.named && !self.prune,
                 kept: false,
@@ -469,14 +561,19 @@ impl Builder<'_> {
 
 /// Indexes of which each set of ranges that can hold one index together holds at least one.
 fn telling_indexes(ranges: &[Range]) -> Result<BTreeSet<u64>, String> {
-    let mut edges: BTreeSet<u64> = ranges.iter().flat_map(|range| [range.start, range.end]).collect();
+    let mut edges: BTreeSet<u64> = ranges
+        .iter()
+        .flat_map(|range| [range.start, range.end])
+        .collect();
     edges.insert(0);
     let mut period = 1_u64;
     let mut telling = BTreeSet::new();
     for range in ranges {
         period = period / gcd(period, range.step) * range.step;
         if period > PERIOD {
-            return Err(format!("the steps of the slices on one array repeat only after more than {PERIOD} elements; use [*] or fewer steps"));
+            return Err(format!(
+                "the steps of the slices on one array repeat only after more than {PERIOD} elements; use [*] or fewer steps"
+            ));
         }
     }
     for edge in edges.into_iter().filter(|edge| *edge != u64::MAX) {

@@ -60,15 +60,24 @@ fn step(segment: &Segment) -> Result<Step, String> {
     match segment {
         Segment::Descendant(inner) => {
             let inner = step(inner)?;
-            Ok(Step { descendant: true, picks: inner.picks })
+            Ok(Step {
+                descendant: true,
+                picks: inner.picks,
+            })
         }
-        Segment::Selector(part) => Ok(Step { descendant: false, picks: pick(part)?.into_iter().collect() }),
+        Segment::Selector(part) => Ok(Step {
+            descendant: false,
+            picks: pick(part)?.into_iter().collect(),
+        }),
         Segment::Selectors(parts) => {
             let mut picks = Vec::new();
             for part in parts {
                 picks.extend(pick(part)?);
             }
-            Ok(Step { descendant: false, picks })
+            Ok(Step {
+                descendant: false,
+                picks,
+            })
         }
     }
 }
@@ -82,19 +91,34 @@ fn pick(part: &Part) -> Result<Option<Pick>, String> {
         Part::Name(name) => Some(Pick::Name(name.as_bytes().into())),
         Part::Wildcard => Some(Pick::Any),
         Part::Index(index) => match u64::try_from(*index) {
-            Ok(start) => Some(Pick::Range(Range { start, end: start + 1, step: 1 })),
+            Ok(start) => Some(Pick::Range(Range {
+                start,
+                end: start + 1,
+                step: 1,
+            })),
             Err(_) => return by_length(),
         },
         Part::Slice(start, end, step) => {
-            let bounds = (u64::try_from(start.unwrap_or(0)), end.map(u64::try_from).transpose(), step.unwrap_or(1));
+            let bounds = (
+                u64::try_from(start.unwrap_or(0)),
+                end.map(u64::try_from).transpose(),
+                step.unwrap_or(1),
+            );
             match bounds {
                 (_, _, 0) => None,
-                (Ok(start), Ok(end), step) if step > 0 => {
-                    Some(Pick::Range(Range { start, end: end.unwrap_or(u64::MAX), step: step.unsigned_abs() }))
-                }
+                (Ok(start), Ok(end), step) if step > 0 => Some(Pick::Range(Range {
+                    start,
+                    end: end.unwrap_or(u64::MAX),
+                    step: step.unsigned_abs(),
+                })),
                 (_, _, _) => return by_length(),
             }
         }
-        Part::Filter(_) => return Err("filters in selectors are not built yet; use names, [*], indexes, slices or ..".to_owned()),
+        Part::Filter(_) => {
+            return Err(
+                "filters in selectors are not built yet; use names, [*], indexes, slices or .."
+                    .to_owned(),
+            );
+        }
     })
 }
