@@ -12,6 +12,7 @@ use crate::plan::Plan;
 mod decide;
 mod template;
 
+pub use crate::written::{Fault, Faults};
 pub use decide::{Ask, Permit, Refusal, RouteMiss};
 pub use template::{PathTemplate, TemplateError};
 
