@@ -3,6 +3,9 @@
 //! Start at [`Machine`]; [`json`] is the one that the rest are shaped after.
 
 pub mod json;
+mod number;
+pub mod query;
+pub mod tape;
 
 use std::fmt;
 use std::sync::Arc;

@@ -6,6 +6,8 @@
 use crate::minimise::Limits;
 use crate::transform::{AgreementKeys, SubjectKey, Transform};
 
+pub(crate) mod filter;
+pub(crate) mod iregexp;
 mod selector;
 
 pub use selector::{Condition, Selector, SelectorError};
