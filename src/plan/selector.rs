@@ -48,6 +48,25 @@ impl Selector {
         })
     }
 
+    /// This selector, which names something in a record, as from the document.
+    ///
+    /// It is written from the record; only one that starts with `$` and then as `record` does, step for
+    /// step, is taken as written from the document.
+    #[must_use]
+    pub fn within(&self, record: &Self) -> Self {
+        let (own, outer) = (&self.query.segments, &record.query.segments);
+        let from_document =
+            self.text.starts_with('$') && own.len() > outer.len() && own.starts_with(outer);
+        if from_document {
+            return self.clone();
+        }
+        let segments = outer.iter().chain(own).cloned().collect();
+        Self {
+            text: self.text.clone(),
+            query: JpQuery::new(segments),
+        }
+    }
+
     /// The text as written.
     #[must_use]
     pub fn text(&self) -> &str {
