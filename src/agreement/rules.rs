@@ -182,15 +182,23 @@ impl Body {
                 }
                 return;
             }
-            [(first, _), others @ ..] => {
-                for (other, _) in others {
+            several @ [(start, _), ..] => {
+                let at = |word: Word| format!("{pointer}/{}", word.text());
+                let first = several.iter().fold(*start, |first, (word, _)| {
+                    if written.is_before(&at(*word), &at(first)) {
+                        *word
+                    } else {
+                        first
+                    }
+                });
+                for (word, _) in several.iter().filter(|(word, _)| *word != first) {
                     written.fault_at_key(
                         faults,
-                        &format!("{pointer}/{}", other.text()),
+                        &at(*word),
                         format!(
                             "a second action, beside `{}`; begin a rule of its own with `- {}:`",
                             first.text(),
-                            other.text()
+                            word.text()
                         ),
                     );
                 }

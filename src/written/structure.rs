@@ -119,6 +119,11 @@ impl<T> Written<T> {
         })
     }
 
+    /// Whether the key of the member at `a` stands before the one at `b`.
+    pub(crate) fn is_before(&self, a: &str, b: &str) -> bool {
+        self.places.key(a) < self.places.key(b)
+    }
+
     /// The line of the value at `pointer`.
     pub(crate) fn line(&self, pointer: &str) -> usize {
         self.places.value(pointer).0
@@ -180,6 +185,9 @@ impl<T: DeserializeOwned + JsonSchema> Reader<T> {
                         None => missing.push((pointer, vec![name])),
                     }
                 }
+                // Another type than text has been told as such.
+                ValidationErrorKind::Enum { .. } | ValidationErrorKind::Constant { .. }
+                    if !error.instance().is_string() => {}
                 ValidationErrorKind::Type { .. }
                 | ValidationErrorKind::Enum { .. }
                 | ValidationErrorKind::Constant { .. }
@@ -191,20 +199,22 @@ impl<T: DeserializeOwned + JsonSchema> Reader<T> {
                 | ValidationErrorKind::MinProperties { .. }
                 | ValidationErrorKind::Minimum { .. }
                 | ValidationErrorKind::Maximum { .. } => {
-                    say(
-                        places.value(&pointer),
-                        describe(error, &pointer, node, &self.schema),
-                    );
+                    // A key without a value has no place for it.
+                    let place = if error.instance().is_null() {
+                        places.key(&pointer)
+                    } else {
+                        places.value(&pointer)
+                    };
+                    say(place, describe(error, &pointer, node, &self.schema));
                     faulted.push(pointer);
                 }
                 ValidationErrorKind::PropertyNames { error } => {
                     let name = error.instance().as_str().unwrap_or_default();
                     let pointer = child(&pointer, name);
+                    let node = self.node(error);
                     say(
                         places.key(&pointer),
-                        format!(
-                            "`{name}` is not a name; a name has lower-case letters, digits and hyphens, for example falls-prevention"
-                        ),
+                        describe(error, &pointer, node, &self.schema),
                     );
                     faulted.push(pointer);
                 }
@@ -374,7 +384,7 @@ fn describe(error: &ValidationError<'_>, pointer: &str, node: &Value, schema: &V
         ValidationErrorKind::MinItems { .. }
         | ValidationErrorKind::MinLength { .. }
         | ValidationErrorKind::MinProperties { .. } => {
-            format!("{name} is empty; write at least one{example}")
+            format!("{name} is empty{example}")
         }
         ValidationErrorKind::MaxItems { limit } | ValidationErrorKind::MaxLength { limit } => {
             format!("{name} is too long; at most {limit} are read")
