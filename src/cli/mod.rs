@@ -29,9 +29,9 @@ Examples:
   fieldgate apply --fields rules.yaml people.json -o people.shared.json
   fieldgate ledger verify /var/lib/fieldgate/ledger
 
-Exit codes: 0 done; 1 the input or an agreement is at fault; 2 wrong usage; 3 the environment is at fault
-(disk, network, keys). Data goes to standard output, errors to standard error.
-Each command has its own help with examples: fieldgate COMMAND --help"
+Exit codes: 0 done; 1 the input or an agreement is at fault; 2 wrong usage; 3 the
+environment is at fault (disk, network, keys). Data goes to standard output, errors to
+standard error. Each command has its own help with examples: fieldgate COMMAND --help"
 )]
 pub struct Cli {
     /// The command.

@@ -18,6 +18,8 @@ pub enum Stop {
     ReaderGone,
     /// Something is at fault. The message says what, where, and what to do; it may have several lines.
     Fault(Blame, String),
+    /// Files that people wrote are at fault: a line for each fault, which starts with its place.
+    Faults(String),
     /// As `Fault`; what there is to say has been said.
     Said(Blame),
 }
@@ -74,7 +76,7 @@ impl Stop {
 impl From<ConfigFault> for Stop {
     fn from(fault: ConfigFault) -> Self {
         match &fault {
-            ConfigFault::Content(_) => Self::input(fault),
+            ConfigFault::Content(faults) => Self::Faults(faults.to_string()),
             ConfigFault::Environment { .. } => Self::environment(fault),
         }
     }
@@ -86,6 +88,10 @@ pub fn finish(ended: Result<(), Stop>) -> ExitCode {
     match ended {
         Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
         Err(Stop::Said(blame)) => ExitCode::from(blame.code()),
+        Err(Stop::Faults(faults)) => {
+            say(&faults);
+            ExitCode::from(Blame::Input.code())
+        }
         Err(Stop::Fault(blame, message)) => {
             say(&format!("fieldgate: {message}"));
             ExitCode::from(blame.code())
