@@ -6,7 +6,9 @@
 
 mod fault;
 mod structure;
+pub(crate) mod text;
 mod yaml;
 
 pub use fault::{Fault, Faults};
 pub(crate) use structure::{Reader, Written, nearest, schema_text};
+pub(crate) use yaml::child;

@@ -52,7 +52,7 @@ impl Places {
 }
 
 /// A member's or element's pointer from its parent's.
-pub(super) fn child(parent: &str, name: &str) -> String {
+pub(crate) fn child(parent: &str, name: &str) -> String {
     format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
