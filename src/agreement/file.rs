@@ -69,8 +69,16 @@ pub(super) struct AgreementAsWritten {
     #[schemars(required)]
     pub(super) term: Option<TermAsWritten>,
     /// On what law it rests.
+    #[expect(
+        dead_code,
+        reason = "read for its form; checked once the register exists"
+    )]
     pub(super) basis: Option<BasisAsWritten>,
     /// How long the partner may keep what it gets.
+    #[expect(
+        dead_code,
+        reason = "read for its form; checked once the register exists"
+    )]
     pub(super) retention: Option<Period>,
     /// Why data may be asked for: a name, which requests declare, and its text.
     #[schemars(required, schema_with = "purposes")]
@@ -188,6 +196,7 @@ pub(super) struct ServiceAsWritten {
 #[schemars(rename = "Parameters")]
 pub(super) struct ParametersAsWritten {
     /// Each variable of the path, and what happens to it.
+    #[serde(default)]
     #[schemars(schema_with = "path_rules")]
     pub(super) path: Option<Map<String, Value>>,
     /// The query parameters that may be asked with. Any other refuses the request.
@@ -273,6 +282,7 @@ bodies! {
     ResponseAsWritten as "Response" {
         /// The body's format.
         #[schemars(required)]
+        #[expect(dead_code, reason = "there is one format, so knowing that it is written is enough")]
         format: FormatAsWritten,
         /// The response's headers that reach the partner.
         headers: HeadersAsWritten,
@@ -281,6 +291,7 @@ bodies! {
     RequestBodyAsWritten as "RequestBody" {
         /// The body's format.
         #[schemars(required)]
+        #[expect(dead_code, reason = "there is one format, so knowing that it is written is enough")]
         format: FormatAsWritten,
     }
     /// Rules for one body, without an agreement: what `fieldgate apply --fields` takes.

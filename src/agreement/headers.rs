@@ -4,7 +4,7 @@
 //! to, what it is asked for, or what the other side takes a body to be, so they are refused at load.
 
 /// Why `name`, in lower case, may not be kept; `None` if it may.
-pub(super) fn refused(name: &str) -> Option<&'static str> {
+pub(crate) fn refused(name: &str) -> Option<&'static str> {
     REFUSED
         .iter()
         .find(|(pattern, _)| match pattern.strip_suffix('*') {

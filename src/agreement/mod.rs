@@ -14,6 +14,7 @@ mod check;
 mod decide;
 mod file;
 mod headers;
+mod review;
 mod router;
 mod rules;
 mod set;
@@ -21,6 +22,8 @@ mod template;
 
 pub use crate::written::{Fault, Faults};
 pub use decide::{Ask, Permit, Refusal, RouteMiss, Step};
+pub(crate) use headers::refused as refused_header;
+pub use review::{DisclosureReview, Review, WholeReview};
 pub use rules::{KeptWhole, fields_schema, load_fields};
 pub use set::{AgreementSet, Context, Source, agreement_schema};
 pub use template::{PathTemplate, TemplateError};

@@ -131,19 +131,6 @@ impl PathTemplate {
     pub(super) fn segments(&self) -> &[Segment] {
         &self.segments
     }
-
-    /// The template with all variables alike: two templates of one shape match the same paths.
-    pub(super) fn shape(&self) -> String {
-        let mut shape = String::new();
-        for segment in &self.segments {
-            shape.push('/');
-            shape.push_str(match segment {
-                Segment::Literal(text) => text,
-                Segment::Variable(_) => "{}",
-            });
-        }
-        shape
-    }
 }
 
 fn is_variable_name(name: &str) -> bool {

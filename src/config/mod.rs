@@ -1,14 +1,21 @@
 //! The gateway's configuration: files in, a running set's parts out.
 //!
 //! [`load`] reads `fieldgate.yaml` and the agreements it names, checks everything, and gives the typed
-//! [`Config`] with the compiled [`AgreementSet`], or every fault of every file.
+//! [`Config`] with the compiled [`AgreementSet`], or every fault of every file. `file` is the
+//! configuration as written, `check` turns it into a [`Config`], `load` alone reads files.
+
+mod check;
+mod file;
+mod load;
+
+pub use load::{gateway_schema, load, load_agreements, load_without_keys};
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::agreement::{AgreementSet, Faults, PartnerName, ServiceName};
+use crate::agreement::{AgreementSet, Context, Faults, PartnerName, ServiceName};
 use crate::minimise;
 use crate::transform::RootKey;
 
@@ -125,6 +132,56 @@ pub struct Service {
     pub idle_timeout: Duration,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            tls_handshake: Duration::from_secs(10),
+            header_read: Duration::from_secs(10),
+            connection_idle: Duration::from_secs(60),
+            body_idle: Duration::from_secs(30),
+            exchange: Duration::from_secs(15 * 60),
+            ledger_wait: Duration::from_secs(5),
+            drain: Duration::from_secs(30),
+            connections: 10_000,
+            streams_per_connection: 100,
+            header_count: 100,
+            header_bytes: 32 << 10,
+            uri_bytes: 8 << 10,
+            request_body: minimise::Limits {
+                body_bytes: 1 << 20,
+                ..minimise::Limits::default()
+            },
+            response_body: minimise::Limits::default(),
+        }
+    }
+}
+
+impl Config {
+    /// What agreements are checked against under this configuration.
+    #[must_use]
+    pub fn agreement_context(&self, root_key: Option<RootKey>) -> Context {
+        Context {
+            controller: Some(self.controller.name.clone()),
+            partners: Some(
+                self.partners
+                    .iter()
+                    .map(|partner| partner.name.clone())
+                    .collect(),
+            ),
+            services: Some(
+                self.services
+                    .iter()
+                    .map(|service| service.name.clone())
+                    .collect(),
+            ),
+            keys: root_key,
+            request_limits: self.limits.request_body.clone(),
+            response_limits: self.limits.response_body.clone(),
+            time_zone: self.controller.time_zone.clone(),
+        }
+    }
+}
+
 impl Service {
     /// Host and port as the `Host` header has them: the port only where it is not the scheme's own.
     #[must_use]
@@ -232,7 +289,7 @@ pub struct Loaded {
 }
 
 /// Why a configuration cannot run.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigFault {
     /// The files' contents are at fault: exit code 1. Every fault, a line each.
     #[error("{0}")]
@@ -245,15 +302,4 @@ pub enum ConfigFault {
         /// What is wrong with it and what to do.
         message: String,
     },
-}
-
-/// Reads the configuration at `path` and everything it names.
-///
-/// # Errors
-/// With every fault of every file ([`ConfigFault::Content`]), or the first file that cannot be read.
-pub fn load(path: &Path) -> Result<Loaded, ConfigFault> {
-    Err(ConfigFault::Environment {
-        path: path.to_owned(),
-        message: "loading is not built yet".to_owned(),
-    })
 }

@@ -329,7 +329,7 @@ fn first_type(kind: &TypeKind) -> JsonType {
 fn describe(error: &ValidationError<'_>, pointer: &str, node: &Value, schema: &Value) -> String {
     let name = name_of(pointer);
     let example = example(node, schema)
-        .map(|text| format!(", for example {text}"))
+        .map(|text| format!("; write for example {text}"))
         .unwrap_or_default();
     match error.kind() {
         ValidationErrorKind::Type { kind } => {
@@ -455,13 +455,13 @@ fn name_of(pointer: &str) -> String {
     }
 }
 
-/// The word of `known` that `word` was probably meant to be: at most a third of it differs.
+/// The word of `known` that `word` was probably meant to be: at most a third differs.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|candidate| (distance(word, candidate), *candidate))
         .min()
-        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).max(1))
+        .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3))
         .map(|(_, candidate)| candidate)
 }
 
