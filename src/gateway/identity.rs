@@ -53,11 +53,6 @@ impl Identities {
         identities
     }
 
-    /// Whether a certificate with this key is somebody's.
-    pub(crate) fn pins(&self, spki_sha256: &[u8; 32]) -> bool {
-        self.by_spki.contains_key(spki_sha256)
-    }
-
     /// Whether any certificate is pinned.
     pub(crate) fn has_pins(&self) -> bool {
         !self.by_spki.is_empty()

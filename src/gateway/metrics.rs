@@ -42,8 +42,6 @@ pub(crate) struct Metrics {
     /// Connections from partners open now.
     pub(crate) connections: IntGauge,
     pub(crate) connections_refused: IntCounterVec,
-    /// Connections to services, by how they were come by: `new` or `reused`.
-    service_connections: IntCounterVec,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
 }
@@ -218,7 +216,6 @@ impl Metrics {
             )?,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
-            service_connections,
             registry,
         })
     }

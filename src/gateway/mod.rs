@@ -9,6 +9,7 @@ mod admin;
 mod body;
 mod exchange;
 mod identity;
+pub mod log;
 mod media;
 mod metrics;
 mod patience;
