@@ -14,6 +14,7 @@ pub mod explain;
 pub mod ledger;
 pub mod out;
 pub mod schema;
+pub mod serve;
 
 /// What `fieldgate` was asked to do.
 #[derive(Debug, Parser)]
@@ -42,6 +43,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the gateway
+    Serve(serve::ServeArgs),
     /// Check the configuration and every agreement, and review what they disclose
     Check(check::CheckArgs),
     /// Minimise a file or a pipe by a file of rules, without a server
@@ -64,6 +67,7 @@ pub fn run() -> ExitCode {
         Err(asked) => return out::usage(&asked),
     };
     match &cli.command {
+        Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
         Command::Apply(args) => out::finish(apply::run(args)),
         Command::Explain(args) => out::finish(explain::run(args)),
