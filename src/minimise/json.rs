@@ -1,43 +1,416 @@
-//! The machine for JSON.
+//! The machine for JSON (RFC 8259), strict: what it skips it has checked.
+//!
+//! ```text
+//! push: whole UTF-8 sequences only; those cut at the end wait
+//!   for each window of the input
+//!     scan: where its tokens start, whether its strings are sound
+//!     walk: grammar, names, fates, what leaves
+//! ```
+//!
+//! A fault is the first byte that breaks a rule, the same wherever the body was cut: each step looks only at
+//! what stands before the place where another has found one.
 
 use std::sync::Arc;
 
-use super::{BodyError, Machine, SubjectToken, Tally};
+use super::scan::{Scan, Tokens, WINDOW};
+use super::vector::Level;
+use super::walk::{Fault, Io, Walk};
+use super::{BodyError, BodyFault, Machine, SubjectToken, Tally};
 use crate::plan::Plan;
 
 /// Minimises one JSON document.
 #[derive(Debug)]
 pub struct JsonMachine {
-    _plan: Arc<Plan>,
-    tally: Tally,
+    walk: Walk,
+    scan: Scan,
+    tokens: Tokens,
+    /// A UTF-8 sequence that the input so far cuts: fewer than four bytes.
+    cut: Vec<u8>,
+    /// Bytes before those not walked yet.
+    offset: u64,
+    body_bytes: u64,
+    dead: Option<BodyError>,
 }
 
 impl JsonMachine {
     /// A machine at the start of a body.
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
+        Self::with_level(plan, Level::best())
+    }
+
+    /// A machine that uses the vector code of `level`: the bytes are the same from all.
+    #[must_use]
+    pub fn with_level(plan: Arc<Plan>, level: Level) -> Self {
         Self {
-            _plan: plan,
-            tally: Tally::default(),
+            scan: Scan::new(level),
+            tokens: Tokens::default(),
+            cut: Vec::new(),
+            offset: 0,
+            body_bytes: plan.limits().body_bytes,
+            dead: None,
+            walk: Walk::new(plan, level),
         }
+    }
+
+    fn take(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        let room = self.body_bytes - (self.offset + self.cut.len() as u64);
+        let over = input.len() as u64 > room;
+        if over {
+            input = &input[..room as usize];
+        }
+        while !self.cut.is_empty() && !input.is_empty() {
+            self.cut.push(input[0]);
+            input = &input[1..];
+            match std::str::from_utf8(&self.cut) {
+                Ok(_) => {
+                    let whole = std::mem::take(&mut self.cut);
+                    self.walk_whole(&whole, out)?;
+                }
+                Err(error) if error.error_len().is_some() => {
+                    return Err(self.fault(BodyFault::NotUtf8));
+                }
+                Err(_) => {}
+            }
+        }
+        while !input.is_empty() {
+            let (window, rest) = input.split_at(input.len().min(WINDOW));
+            match simdutf8::compat::from_utf8(window) {
+                Ok(_) => {
+                    self.walk_whole(window, out)?;
+                    input = rest;
+                }
+                Err(error) => {
+                    let (whole, broken) = input.split_at(error.valid_up_to());
+                    self.walk_whole(whole, out)?;
+                    if error.error_len().is_some() {
+                        return Err(self.fault(BodyFault::NotUtf8));
+                    }
+                    if rest.is_empty() {
+                        self.cut.extend_from_slice(broken);
+                    }
+                    input = if rest.is_empty() { &[] } else { broken };
+                }
+            }
+        }
+        if over {
+            Err(self.fault(BodyFault::BodyTooLarge))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Walks over bytes that are whole UTF-8 sequences.
+    fn walk_whole(&mut self, whole: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        for window in whole.chunks(WINDOW) {
+            walk_window(
+                &mut self.walk,
+                &mut self.scan,
+                &mut self.tokens,
+                window,
+                self.offset,
+                out,
+            )?;
+            self.offset += window.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// A fault at the next byte.
+    fn fault(&self, fault: BodyFault) -> Fault {
+        self.walk.earlier(Fault {
+            fault,
+            offset: self.offset,
+            seen: self.offset,
+            depth: None,
+        })
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if !self.cut.is_empty() {
+            return Err(self.fault(BodyFault::NotUtf8));
+        }
+        let mut io = Io::new(&[], self.offset, out);
+        self.walk
+            .finish(&mut io)
+            .map_err(|fault| self.walk.earlier(fault))
+    }
+
+    /// Runs one call: what a record holds back stays behind, and after a fault the machine is dead.
+    fn call(
+        &mut self,
+        out: &mut Vec<u8>,
+        work: impl FnOnce(&mut Self, &mut Vec<u8>) -> Result<(), Fault>,
+    ) -> Result<(), BodyError> {
+        if let Some(dead) = &self.dead {
+            return Err(dead.clone());
+        }
+        let before = out.len();
+        self.walk.resume_at(out);
+        let worked = work(self, out);
+        match &worked {
+            Ok(()) => self.walk.hold_back(out),
+            Err(_) => self.walk.roll_back(out),
+        }
+        self.walk.tally.bytes_out += (out.len() - before) as u64;
+        worked.map_err(
+            |Fault {
+                 fault,
+                 offset,
+                 depth,
+                 ..
+             }| {
+                let error = BodyError {
+                    fault,
+                    offset,
+                    path: self.walk.path(depth),
+                };
+                self.dead = Some(error.clone());
+                error
+            },
+        )
     }
 }
 
 impl Machine for JsonMachine {
     fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), BodyError> {
-        out.extend_from_slice(input);
-        Ok(())
+        self.walk.tally.bytes_in += input.len() as u64;
+        self.call(out, |machine, out| machine.take(input, out))
     }
 
-    fn finish(&mut self, _out: &mut Vec<u8>) -> Result<Tally, BodyError> {
-        Ok(self.tally.clone())
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<Tally, BodyError> {
+        self.call(out, Self::end)?;
+        Ok(self.walk.tally.clone())
     }
 
     fn tally(&self) -> &Tally {
-        &self.tally
+        &self.walk.tally
     }
 
     fn take_subjects(&mut self) -> Vec<SubjectToken> {
-        Vec::new()
+        std::mem::take(&mut self.walk.subjects)
+    }
+}
+
+/// Scans a window and walks over its tokens; the earlier of what the two find is the fault.
+fn walk_window(
+    walk: &mut Walk,
+    scan: &mut Scan,
+    tokens: &mut Tokens,
+    window: &[u8],
+    offset: u64,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    let flaw = scan.index(window, tokens);
+    let sound = flaw.map_or(window, |(at, _)| &window[..at]);
+    walk.window(tokens.positions(), &mut Io::new(sound, offset, out))?;
+    match flaw {
+        Some((at, fault)) => {
+            let offset = offset + at as u64;
+            Err(walk.earlier(Fault {
+                fault,
+                offset,
+                seen: offset,
+                depth: None,
+            }))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Walks over a held record, which stands at `offset` in the body and has been checked, once more.
+pub(super) fn replay(
+    walk: &mut Walk,
+    level: Level,
+    tokens: &mut Tokens,
+    record: &[u8],
+    mut offset: u64,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    let mut scan = Scan::new(level);
+    for window in record.chunks(WINDOW) {
+        walk_window(walk, &mut scan, tokens, window, offset, out)?;
+        offset += window.len() as u64;
+    }
+    // A number or literal knows its end only from what follows.
+    walk.replay_ends(&mut Io::new(&[], offset, out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::minimise::Limits;
+    use crate::plan::{Action, BodyRules, OnMismatch, PlanKeys, Rule, Selector};
+    use crate::transform::{Generalise, RootKey, Transform};
+
+    fn rules(fields: &[(&str, &str)]) -> BodyRules {
+        let action = |word: &str| match word {
+            "keep" => Action::Keep,
+            "keep_all" => Action::KeepAll,
+            "drop" => Action::Drop,
+            "year" => Action::Transform(Transform::Generalise(Generalise::Year)),
+            "token" => Action::Transform(Transform::Pseudonymise {
+                namespace: "person".to_owned(),
+            }),
+            _ => Action::Transform(Transform::Replace {
+                json: word.to_owned(),
+            }),
+        };
+        let rule = |(word, selector): &(&str, &str)| Rule {
+            selector: Selector::parse(selector).unwrap(),
+            action: action(word),
+            on_mismatch: OnMismatch::Drop,
+            line: 0,
+        };
+        BodyRules {
+            fields: fields.iter().map(rule).collect(),
+            ..BodyRules::default()
+        }
+    }
+
+    fn plan(rules: &BodyRules) -> Arc<Plan> {
+        let root = RootKey::from_bytes([7; 32]);
+        let keys = PlanKeys {
+            agreement: Some(root.agreement("a", 1)),
+            subject: Some(root.subject()),
+        };
+        Arc::new(Plan::compile(rules, &keys, &Limits::default()).unwrap())
+    }
+
+    fn run(plan: &Arc<Plan>, level: Level, pieces: &[&[u8]]) -> Result<(String, Tally), BodyError> {
+        let mut machine = JsonMachine::with_level(Arc::clone(plan), level);
+        let mut out = Vec::new();
+        for piece in pieces {
+            machine.push(piece, &mut out)?;
+        }
+        let tally = machine.finish(&mut out)?;
+        Ok((String::from_utf8(out).unwrap(), tally))
+    }
+
+    fn check(rules: &BodyRules, sent: &str, leaves: Result<&str, (BodyFault, u64)>) {
+        let plan = plan(rules);
+        let whole = run(&plan, Level::Portable, &[sent.as_bytes()]);
+        let found = whole
+            .as_ref()
+            .map(|(out, _)| out.as_str())
+            .map_err(|error| (error.fault, error.offset));
+        assert_eq!(found, leaves, "{sent}");
+        for level in Level::available() {
+            for cut in 0..=sent.len() {
+                let (head, tail) = sent.as_bytes().split_at(cut);
+                assert_eq!(
+                    run(&plan, level, &[head, tail]),
+                    whole,
+                    "{sent} cut at {cut}, {level:?}"
+                );
+            }
+            let bytes: Vec<&[u8]> = sent.as_bytes().chunks(1).collect();
+            assert_eq!(
+                run(&plan, level, &bytes),
+                whole,
+                "{sent} byte by byte, {level:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn p8_rows_leave_the_same_at_every_cut_and_on_every_instruction_set() {
+        let person = r#"{"name": "Ada \u00e9", "dob":"1941-03-07","nhs":9990000018,"notes":{"a":[1,2]},"tags":["x","y"]}"#;
+        check(
+            &rules(&[("keep", "$.name")]),
+            person,
+            Ok(r#"{"name":"Ada \u00e9"}"#),
+        );
+        check(
+            &rules(&[("year", "$.dob"), ("keep", "$.tags[1]")]),
+            person,
+            Ok(r#"{"dob":"1941","tags":["y"]}"#),
+        );
+        check(&rules(&[]), person, Ok("{}"));
+        check(&rules(&[("drop", "$")]), person, Ok("null"));
+        check(&rules(&[("keep_all", "$")]), person, Ok(person));
+        check(
+            &rules(&[("keep_all", "$"), ("drop", "$.notes.a"), ("drop", "$.name")]),
+            person,
+            Ok(r#"{"dob":"1941-03-07","nhs":9990000018,"notes":{},"tags":["x","y"]}"#),
+        );
+        check(
+            &rules(&[("keep", "$..a[*]")]),
+            person,
+            Ok(r#"{"notes":{"a":[1,2]}}"#),
+        );
+        check(&rules(&[("keep", "$..b")]), person, Ok("{}"));
+        check(
+            &rules(&[("keep", "$.x.y"), ("keep", "$.z[*]")]),
+            r#"{"x":{},"z":[[],{}]}"#,
+            Ok(r#"{"x":{},"z":[]}"#),
+        );
+        check(
+            &rules(&[("keep", "$.*.y")]),
+            r#"{"x":{},"w":{"y":1}}"#,
+            Ok(r#"{"w":{"y":1}}"#),
+        );
+        check(
+            &rules(&[("\"gone\"", "$.name")]),
+            r#"{"na\u006de":1,"b":2}"#,
+            Ok(r#"{"na\u006de":"gone"}"#),
+        );
+        check(&rules(&[("keep", "$")]), " 12.50 ", Ok("12.50"));
+        check(&rules(&[]), "12", Ok("null"));
+        check(
+            &rules(&[("keep_all", "$.a")]),
+            r#"{"a":1e400}"#,
+            Ok(r#"{"a":1e400}"#),
+        );
+    }
+
+    #[test]
+    fn p4_faults_are_the_same_at_every_cut_and_on_every_instruction_set() {
+        use BodyFault as F;
+        let all = rules(&[("keep_all", "$")]);
+        for (sent, fault, offset) in [
+            (r#"{"a":1,"\u0061":2}"#, F::DuplicateName, 7),
+            ("[1,]", F::Malformed, 3),
+            ("[1 2]", F::Malformed, 3),
+            ("[01]", F::BadNumber, 2),
+            ("[1.]", F::BadNumber, 3),
+            ("[nul]", F::Malformed, 4),
+            ("{\"a\" 1}", F::Malformed, 5),
+            ("[1]]", F::TrailingBytes, 3),
+            ("[1", F::Truncated, 2),
+            ("", F::Truncated, 0),
+            ("-", F::Truncated, 1),
+            ("\u{feff}[]", F::ByteOrderMark, 0),
+            ("[\"\\x\"]", F::BadString, 3),
+            ("[\"\\ud800\"]", F::BadString, 8),
+        ] {
+            check(&all, sent, Err((fault, offset)));
+            let skips = rules(&[("keep", "$.zzz")]);
+            if fault != F::DuplicateName {
+                check(&skips, sent, Err((fault, offset)));
+            }
+        }
+        let plan = plan(&all);
+        for cut in 0..5 {
+            let (head, tail) = b"[\"\xE9\"]".split_at(cut);
+            let error = run(&plan, Level::best(), &[head, tail]).unwrap_err();
+            assert_eq!((error.fault, error.offset), (F::NotUtf8, 2));
+        }
+    }
+
+    #[test]
+    fn records_are_released_or_withheld_whole() {
+        let mut rules = rules(&[("keep", "$[*].n"), ("token", "$[*].id")]);
+        rules.record = Some(Selector::parse("$[*]").unwrap());
+        rules.subject = Some(Selector::parse("$.id").unwrap());
+        let sent = r#"[{"id":"1 2","n":1},{"n":2}, {"id":null,"n":3}]"#;
+        let (out, tally) = run(&plan(&rules), Level::best(), &[sent.as_bytes()]).unwrap();
+        assert!(
+            out.starts_with(r#"[{"id":"fg1-"#)
+                && out.ends_with(r#"","n":1},{"n":2},{"id":null,"n":3}]"#),
+            "{out}"
+        );
+        assert_eq!((tally.records_released, tally.subjects_missing), (3, 2));
+        check(&rules, sent, Ok(&out));
     }
 }

@@ -3,6 +3,15 @@
 //! Start at [`Machine`]; [`json`] is the one that the rest are shaped after.
 
 pub mod json;
+mod names;
+mod number;
+pub mod query;
+mod scan;
+pub mod tape;
+mod vector;
+mod walk;
+
+pub use vector::Level;
 
 use std::fmt;
 use std::sync::Arc;

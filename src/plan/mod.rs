@@ -3,12 +3,22 @@
 //! [`BodyRules`] are the rules as meant; [`Plan::compile`] turns them into a [`Plan`]: immutable, shared,
 //! knowing no agreement and no HTTP.
 
-use crate::minimise::Limits;
-use crate::transform::{AgreementKeys, SubjectKey, Transform};
+use crate::minimise::query::CompiledCondition;
+use crate::minimise::{BodyError, Limits};
+use crate::transform::{AgreementKeys, Prepared, SubjectKey, SubjectTokens, Transform};
 
+mod automaton;
+mod explain;
+pub(crate) mod filter;
+pub(crate) mod iregexp;
 mod selector;
+mod tracks;
 
+pub use explain::FieldDecision;
 pub use selector::{Condition, Selector, SelectorError};
+
+pub(crate) use automaton::{Automaton, Branch, Leaf, StateId, hash_name};
+use tracks::{Role, Track};
 
 /// What an agreement says about one body: the checked form of `record`, `subject`, `release_if`, `fields`.
 #[derive(Debug, Clone, Default)]
@@ -85,17 +95,11 @@ pub struct PlanFault {
 #[derive(Debug)]
 pub struct Plan {
     limits: Limits,
-}
-
-/// What became of one node of a sample: the answer of [`Plan::explain`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldDecision {
-    /// The node as a normalised path (RFC 9535 §2.7), `$['address']['postcode']`.
-    pub path: String,
-    /// What happened: an action's word, `structure`, or `undeclared`.
-    pub outcome: String,
-    /// The rule that decided, as an index in [`BodyRules::fields`]; `None` for the default.
-    pub rule: Option<usize>,
+    automaton: Automaton,
+    /// Per rule: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
+    transforms: Vec<Option<(Prepared, bool)>>,
+    condition: Option<CompiledCondition>,
+    subjects: Option<SubjectTokens>,
 }
 
 impl Plan {
@@ -108,9 +112,112 @@ impl Plan {
         keys: &PlanKeys,
         limits: &Limits,
     ) -> Result<Self, Vec<PlanFault>> {
-        let _ = (rules, keys);
+        let mut faults = Vec::new();
+        let mut tracks = Vec::new();
+        let mut track = |selector: &Selector, role, rule| match tracks::steps(selector.query()) {
+            Ok(steps) => tracks.push(Track { steps, role }),
+            Err(message) => faults.push(PlanFault { rule, message }),
+        };
+        for (index, rule) in rules.fields.iter().enumerate() {
+            track(&rule.selector, Role::Field(index), Some(index));
+        }
+        if let Some(record) = &rules.record {
+            track(record, Role::Record, None);
+        }
+        if let Some(subject) = &rules.subject {
+            match &rules.record {
+                Some(record) => track(&subject.within(record), Role::Subject, None),
+                None => faults.push(PlanFault {
+                    rule: None,
+                    message: "`subject` is of a record; write `record:` too, `record: $` if the body is one".to_owned(),
+                }),
+            }
+        }
+        if rules.record.is_none() && rules.release_if.is_some() {
+            let message =
+                "`release_if` is of a record; write `record:` too, `record: $` if the body is one";
+            faults.push(PlanFault {
+                rule: None,
+                message: message.to_owned(),
+            });
+        }
+        let mut transforms = Vec::new();
+        for (index, rule) in rules.fields.iter().enumerate() {
+            transforms.push(match &rule.action {
+                Action::Keep | Action::KeepAll | Action::Drop => None,
+                Action::Transform(transform) => {
+                    match Prepared::new(transform, keys.agreement.as_ref()) {
+                        Ok(prepared) => Some((prepared, rule.on_mismatch == OnMismatch::Refuse)),
+                        Err(error) => {
+                            faults.push(PlanFault {
+                                rule: Some(index),
+                                message: error.to_string(),
+                            });
+                            None
+                        }
+                    }
+                }
+            });
+        }
+        let condition = match rules
+            .release_if
+            .as_ref()
+            .map(CompiledCondition::compile)
+            .transpose()
+        {
+            Ok(condition) => condition,
+            Err(error) => {
+                faults.push(PlanFault {
+                    rule: None,
+                    message: error.message,
+                });
+                None
+            }
+        };
+        // Where the record is the document the two roots are one; elsewhere the document is not held.
+        let record_is_document = rules
+            .record
+            .as_ref()
+            .is_none_or(|record| record.query().segments.is_empty());
+        if !record_is_document
+            && condition
+                .as_ref()
+                .is_some_and(CompiledCondition::reads_document)
+        {
+            let message = "`release_if` looks at the whole document with `$`, of which only a record is held; write it from the record, with `@`";
+            faults.push(PlanFault {
+                rule: None,
+                message: message.to_owned(),
+            });
+        }
+        if tracks.len() > usize::from(u16::MAX) {
+            let message = format!("more than {} selectors in one disclosure", u16::MAX);
+            faults.push(PlanFault {
+                rule: None,
+                message,
+            });
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let automaton =
+            automaton::build(&tracks, &rules.fields, rules.prune).map_err(|message| {
+                vec![PlanFault {
+                    rule: None,
+                    message,
+                }]
+            })?;
+        let subjects = rules
+            .subject
+            .as_ref()
+            .and(keys.subject.as_ref())
+            .map(SubjectTokens::new);
         Ok(Self {
             limits: limits.clone(),
+            automaton,
+            transforms,
+            condition,
+            subjects,
         })
     }
 
@@ -120,12 +227,42 @@ impl Plan {
         &self.limits
     }
 
+    /// How many states the rules became: the size of the plan.
+    #[must_use]
+    pub fn states(&self) -> usize {
+        self.automaton.len()
+    }
+
     /// Which rule decides each node of `sample`, a JSON document, in document order.
+    ///
+    /// What stands in a subtree that is dropped or kept whole is not listed: its top says it all.
     ///
     /// # Errors
     /// If `sample` is not JSON that the machine accepts.
-    pub fn explain(&self, sample: &[u8]) -> Result<Vec<FieldDecision>, crate::minimise::BodyError> {
-        let _ = sample;
-        Ok(Vec::new())
+    pub fn explain(
+        self: &std::sync::Arc<Self>,
+        sample: &[u8],
+    ) -> Result<Vec<FieldDecision>, BodyError> {
+        explain::explain(self, sample)
+    }
+
+    pub(crate) fn automaton(&self) -> &Automaton {
+        &self.automaton
+    }
+
+    pub(crate) fn condition(&self) -> Option<&CompiledCondition> {
+        self.condition.as_ref()
+    }
+
+    pub(crate) fn subjects(&self) -> Option<&SubjectTokens> {
+        self.subjects.as_ref()
+    }
+
+    /// The transform of `rule`, and whether a mismatch ends the exchange.
+    pub(crate) fn transform(&self, rule: u32) -> (&Prepared, bool) {
+        let (transform, refuse) = self.transforms[rule as usize]
+            .as_ref()
+            .expect("the automaton names rules with a transform only");
+        (transform, *refuse)
     }
 }

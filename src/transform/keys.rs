@@ -102,3 +102,95 @@ macro_rules! unprinted {
     )*};
 }
 unprinted!(RootKey, AgreementKeys, SubjectKey);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn hkdf_sha_256_gives_the_vectors_of_rfc_5869() {
+        // Appendix A.1 to A.3: input key, salt, info, output.
+        let rows: [(Vec<u8>, Vec<u8>, Vec<u8>, &str); 3] = [
+            (
+                vec![0x0b; 22],
+                (0x00..=0x0c).collect(),
+                (0xf0..=0xf9).collect(),
+                "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+            ),
+            (
+                (0x00..=0x4f).collect(),
+                (0x60..=0xaf).collect(),
+                (0xb0..=0xff).collect(),
+                "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c\
+                 59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71\
+                 cc30c58179ec3e87c14c01d5c1f3434f1d87",
+            ),
+            (
+                vec![0x0b; 22],
+                Vec::new(),
+                Vec::new(),
+                "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+            ),
+        ];
+        for (number, (input, salt, info, output)) in rows.into_iter().enumerate() {
+            let expected = hex(output);
+            let mut out = vec![0; expected.len()];
+            Hkdf::<Sha256>::new(Some(&salt), &input)
+                .expand(&info, &mut out)
+                .unwrap();
+            assert_eq!(out, expected, "test case {}", number + 1);
+        }
+    }
+
+    #[test]
+    fn every_label_changes_the_key() {
+        let root = RootKey::from_bytes([3; 32]);
+        let keys = [
+            *root.agreement("a", 1).pseudonym("person"),
+            *root.agreement("a", 1).pseudonym("property"),
+            *root.agreement("a", 2).pseudonym("person"),
+            *root.agreement("b", 1).pseudonym("person"),
+            // Lengths are part of the labels, so text moved from one to the next is another key.
+            *root.agreement("a", 11).pseudonym("person"),
+            *root.agreement("a1", 1).pseudonym("person"),
+            *root.subject().hmac(),
+            *RootKey::from_bytes([4; 32])
+                .agreement("a", 1)
+                .pseudonym("person"),
+        ];
+        for (index, one) in keys.iter().enumerate() {
+            assert!(!keys[index + 1..].contains(one));
+        }
+        assert_eq!(keys[0], *root.agreement("a", 1).pseudonym("person"));
+    }
+
+    #[test]
+    fn a_root_key_is_64_hexadecimal_digits() {
+        let digits = "0aB1".repeat(16);
+        assert!(RootKey::from_hex(&digits).is_ok());
+        assert!(RootKey::from_hex(&format!(" {digits}\n")).is_ok());
+        for text in [
+            "",
+            "0a",
+            &digits[1..],
+            &format!("{digits}00"),
+            &"zz".repeat(32),
+        ] {
+            assert_eq!(RootKey::from_hex(text).unwrap_err(), KeyError::NotHex);
+        }
+    }
+
+    #[test]
+    fn p7_no_key_is_printed() {
+        let root = RootKey::from_bytes([3; 32]);
+        let printed = format!("{root:?} {:?} {:?}", root.agreement("a", 1), root.subject());
+        assert_eq!(
+            printed,
+            "RootKey(not printed) AgreementKeys(not printed) SubjectKey(not printed)"
+        );
+    }
+}

@@ -1,8 +1,19 @@
 //! One value in, one value out: tokens and coarser values.
 
+mod canonical;
 mod keys;
+mod mask;
+mod prepared;
+mod text;
+mod token;
+mod year;
 
 pub use keys::{AgreementKeys, KeyError, RootKey, SubjectKey};
+pub use prepared::{Mismatch, Prepared, TransformError};
+pub use text::unescape;
+pub use token::SubjectTokens;
+
+pub(crate) use text::Characters;
 
 /// What a transforming rule does to a single value. `null` stays `null` under every transform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +23,8 @@ pub enum Transform {
         /// A string, number, boolean or `null` as JSON text.
         json: String,
     },
-    /// Characters of a string replaced, a number's digits too (the result is a string).
+    /// Characters of a string replaced, a number's digits too (the result is a string). A value of no more
+    /// characters than are left as they are is masked whole.
     Mask {
         /// Characters left as they are at the start. Default 0.
         keep_first: usize,
@@ -23,7 +35,9 @@ pub enum Transform {
     },
     /// A coarser value.
     Generalise(Generalise),
-    /// A one-way keyed token: HMAC-SHA-256 cut to 128 bits, in lower-case base32 (RFC 4648 §6), no padding.
+    /// A one-way keyed token of the value's canonical form: `fg1-` and 26 characters, HMAC-SHA-256 cut to 128
+    /// bits in lower-case base32 (RFC 4648 §6) without padding. The prefix names the scheme and its version, and
+    /// keeps a token from ever looking like a valid identifier.
     Pseudonymise {
         /// What the value identifies (`person`, `property`); the same in all rules that should link.
         namespace: String,

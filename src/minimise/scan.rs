@@ -1,0 +1,409 @@
+//! The first look at a window: where its tokens start, and whether its strings are sound.
+//!
+//! ```text
+//! for each 64 bytes
+//!     classify them (vector code): quotes, backslashes, brackets : ,, white space, control characters
+//!     escaped    = bytes behind an odd run of backslashes
+//!     quotes     = quotes that are not escaped
+//!     in_string  = prefix XOR of quotes: set from an opening quote up to before its closing one
+//!     tokens     = both quotes of each string, brackets : , outside of strings, first bytes of other runs
+//!     faults     = control characters in strings, bad escapes, halves of surrogate pairs
+//! ```
+//!
+//! What one window leaves open (a string, an escape, a run) is carried to the next, so that where the body
+//! is cut changes nothing. The walk over the tokens is [`super::json`]'s.
+
+use super::BodyFault;
+use super::vector::{Classes, Classify, Level};
+
+/// Bytes looked at in one go: small enough for the walk to find them in the first-level cache.
+pub(super) const WINDOW: usize = 8 << 10;
+
+/// What windows before leave open.
+#[derive(Debug, Clone)]
+pub(super) struct Scan {
+    level: Level,
+    carry: Carry,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Carry {
+    /// All ones inside a string.
+    in_string: u64,
+    /// One if the next byte is escaped.
+    escaped: u64,
+    /// One if the last byte belonged to a run: a number, a literal, or what is neither.
+    run: u64,
+    unicode: Unicode,
+}
+
+/// Where in a `\uXXXX` escape, or a pair of them, the body stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Unicode {
+    #[default]
+    Outside,
+    /// Digits are due; `low` if they must make the second half of a surrogate pair.
+    Digits { left: u8, value: u16, low: bool },
+    /// The first half of a pair is behind; a backslash is due.
+    Backslash,
+    /// The first half and a backslash are behind; a `u` is due.
+    LetterU,
+}
+
+/// The tokens of one window.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    /// As long as the longest window so far, and room for a block more.
+    positions: Vec<u32>,
+    count: usize,
+}
+
+impl Tokens {
+    fn clear(&mut self, window: usize) {
+        self.count = 0;
+        if self.positions.len() < window + 64 {
+            self.positions.resize(window + 64, 0);
+        }
+    }
+
+    pub(super) fn positions(&self) -> &[u32] {
+        &self.positions[..self.count]
+    }
+
+    /// Room for the tokens of one block.
+    #[inline(always)]
+    pub(super) fn room(&mut self) -> &mut [u32; 64] {
+        self.positions[self.count..]
+            .first_chunk_mut()
+            .expect("a window has no more tokens than bytes, and there is room for a block more")
+    }
+
+    #[inline(always)]
+    pub(super) fn grow(&mut self, by: u32) {
+        self.count += by as usize;
+    }
+
+    /// Leaves out tokens from `position` on.
+    fn cut(&mut self, position: usize) {
+        self.count = self
+            .positions()
+            .partition_point(|token| (*token as usize) < position);
+    }
+}
+
+impl Scan {
+    pub(super) fn new(level: Level) -> Self {
+        Self {
+            level,
+            carry: Carry::default(),
+        }
+    }
+
+    /// Finds the tokens of `window`, at most [`WINDOW`] bytes. With a fault in a string: its place, and only
+    /// the tokens before it.
+    pub(super) fn index(
+        &mut self,
+        window: &[u8],
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
+        debug_assert!(window.len() <= WINDOW, "windows are bounded");
+        tokens.clear(window.len());
+        let fault = self.level.index(
+            &mut Pass {
+                carry: &mut self.carry,
+                fault: None,
+            },
+            window,
+            tokens,
+        );
+        if let Some((position, _)) = fault {
+            tokens.cut(position);
+        }
+        fault
+    }
+}
+
+/// One window's pass; what the vector code is instantiated over.
+pub(super) struct Pass<'a> {
+    carry: &'a mut Carry,
+    fault: Option<(usize, BodyFault)>,
+}
+
+impl Pass<'_> {
+    /// The loop over the blocks. Always inlined, into a function that may use the vector code of `C`.
+    #[inline(always)]
+    pub(super) fn run<C: Classify>(
+        &mut self,
+        window: &[u8],
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
+        let mut resumed = 0;
+        if self.carry.unicode != Unicode::Outside {
+            resumed = self.unicode(window, 0);
+        }
+        let (blocks, rest) = window.as_chunks::<64>();
+        let mut base = 0;
+        for block in blocks {
+            self.block::<C>(&C::classes(block), window, base, 64, &mut resumed, tokens);
+            if self.fault.is_some() {
+                return self.fault;
+            }
+            base += 64;
+        }
+        if !rest.is_empty() {
+            let mut block = [b' '; 64];
+            block[..rest.len()].copy_from_slice(rest);
+            self.block::<C>(
+                &C::classes(&block),
+                window,
+                base,
+                rest.len() as u32,
+                &mut resumed,
+                tokens,
+            );
+        }
+        self.fault
+    }
+
+    #[inline(always)]
+    fn block<C: Classify>(
+        &mut self,
+        classes: &Classes,
+        window: &[u8],
+        base: usize,
+        length: u32,
+        resumed: &mut usize,
+        tokens: &mut Tokens,
+    ) {
+        let carry = &mut *self.carry;
+        let last = length - 1;
+        let valid = u64::MAX >> (63 - last);
+        let escaped = if classes.backslash == 0 {
+            core::mem::take(&mut carry.escaped)
+        } else {
+            escaped(classes.backslash, &mut carry.escaped, last)
+        };
+        let quote = classes.quote & !escaped;
+        let in_string = C::prefix_xor(quote) ^ carry.in_string;
+        carry.in_string = 0_u64.wrapping_sub((in_string >> last) & 1);
+        let operator = classes.operator & !in_string;
+        let run = !(operator | classes.white | quote | in_string) & valid;
+        let starts = run & !((run << 1) | carry.run);
+        carry.run = (run >> last) & 1;
+        C::flatten((operator | quote | starts) & valid, base as u32, tokens);
+        let control = classes.control & in_string & valid;
+        let escapes = escaped & in_string & valid;
+        if control | escapes != 0 || self.fault.is_some() {
+            self.strings(control, escapes, window, base, resumed);
+        }
+    }
+
+    /// Looks at the escapes of a block, and for its first fault.
+    #[inline(never)]
+    fn strings(
+        &mut self,
+        control: u64,
+        mut escapes: u64,
+        window: &[u8],
+        base: usize,
+        resumed: &mut usize,
+    ) {
+        if control != 0 {
+            self.note(base + control.trailing_zeros() as usize);
+        }
+        while escapes != 0 {
+            let position = base + escapes.trailing_zeros() as usize;
+            escapes &= escapes - 1;
+            if position < *resumed {
+                continue;
+            }
+            match window[position] {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                b'u' => {
+                    self.carry.unicode = Unicode::Digits {
+                        left: 4,
+                        value: 0,
+                        low: false,
+                    };
+                    *resumed = self.unicode(window, position + 1);
+                }
+                _ => self.note(position),
+            }
+            if self.fault.is_some_and(|(at, _)| at <= position) {
+                return;
+            }
+        }
+    }
+
+    /// Goes on with a `\u` escape at `from`; gives the first position that it did not look at.
+    fn unicode(&mut self, window: &[u8], from: usize) -> usize {
+        let mut at = from;
+        while let Some(&byte) = window.get(at) {
+            self.carry.unicode = match (self.carry.unicode, byte) {
+                (Unicode::Outside, _) => return at,
+                (Unicode::Digits { left, value, low }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                    let digit = (byte as char)
+                        .to_digit(16)
+                        .expect("the pattern takes hexadecimal digits only");
+                    let value = value << 4 | digit as u16;
+                    match (left, value, low) {
+                        (2.., _, _) => Unicode::Digits {
+                            left: left - 1,
+                            value,
+                            low,
+                        },
+                        (_, 0xDC00..=0xDFFF, true) => Unicode::Outside,
+                        (_, 0xD800..=0xDBFF, false) => Unicode::Backslash,
+                        (_, 0xDC00..=0xDFFF, false) | (_, _, true) => {
+                            self.note(at);
+                            return at;
+                        }
+                        (_, _, false) => Unicode::Outside,
+                    }
+                }
+                (Unicode::Backslash, b'\\') => Unicode::LetterU,
+                (Unicode::LetterU, b'u') => Unicode::Digits {
+                    left: 4,
+                    value: 0,
+                    low: true,
+                },
+                (Unicode::Digits { .. } | Unicode::Backslash | Unicode::LetterU, _) => {
+                    self.note(at);
+                    return at;
+                }
+            };
+            at += 1;
+        }
+        at
+    }
+
+    /// Notes a fault; the first in the window counts.
+    fn note(&mut self, position: usize) {
+        if self.fault.is_none_or(|(first, _)| position < first) {
+            self.fault = Some((position, BodyFault::BadString));
+        }
+    }
+}
+
+/// The bytes that an odd run of backslashes escapes. `carry` is one if the first byte is escaped from before,
+/// and becomes so for the byte after `last`.
+///
+/// In a run of backslashes every second one is escaped by the one before it. Subtracting the runs from a
+/// pattern of odd bits makes the carries ripple through each run and tells at its end which parity it had.
+#[inline(always)]
+fn escaped(backslash: u64, carry: &mut u64, last: u32) -> u64 {
+    const ODD: u64 = 0xAAAA_AAAA_AAAA_AAAA;
+    let live = backslash & !*carry;
+    let ends = ((live << 1) | ODD).wrapping_sub(live) ^ ODD;
+    let escaped = ends ^ (backslash | *carry);
+    *carry = ((ends & backslash) >> last) & 1;
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(level: Level, pieces: &[&[u8]]) -> (Vec<usize>, Option<(usize, BodyFault)>) {
+        let (mut scan, mut tokens) = (Scan::new(level), Tokens::default());
+        let (mut found, mut base) = (Vec::new(), 0);
+        for piece in pieces {
+            let fault = scan.index(piece, &mut tokens);
+            found.extend(tokens.positions().iter().map(|at| base + *at as usize));
+            if let Some((at, fault)) = fault {
+                return (found, Some((base + at, fault)));
+            }
+            base += piece.len();
+        }
+        (found, None)
+    }
+
+    /// The same by a plain byte loop.
+    fn naive(body: &[u8]) -> Vec<usize> {
+        let (mut found, mut in_string, mut escaped, mut run) = (Vec::new(), false, false, false);
+        for (at, &byte) in body.iter().enumerate() {
+            let was_run = std::mem::replace(&mut run, false);
+            if std::mem::replace(&mut escaped, false) && in_string {
+                continue;
+            }
+            match byte {
+                b'\\' if in_string => escaped = true,
+                b'"' => {
+                    in_string = !in_string;
+                    found.push(at);
+                }
+                _ if in_string => {}
+                b'{' | b'}' | b'[' | b']' | b':' | b',' => found.push(at),
+                b' ' | b'\t' | b'\n' | b'\r' => {}
+                _ => {
+                    run = true;
+                    if !was_run {
+                        found.push(at);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_level_and_every_cut_finds_the_tokens_that_a_byte_loop_finds() {
+        let bodies: [&[u8]; 5] = [
+            br#"{"a":[1,-2.5e3 , true],"b\"c":"\\","d":{"e":null}}"#,
+            br#"["\\\\\\\"","\\\"\\",  "\u00e9\ud83d\ude00 \n"]   "#,
+            "[\"é😀 long enough to go over one block of sixty-four bytes, and then some more\" ,12]".as_bytes(),
+            br#"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["#,
+            br#""aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\\\\\\\\"bbbbbbbbb" 1234567 "#,
+        ];
+        for body in bodies {
+            let expected = naive(body);
+            for level in Level::available() {
+                assert_eq!(index(level, &[body]), (expected.clone(), None), "{level:?}");
+                for cut in 0..=body.len() {
+                    let (head, tail) = body.split_at(cut);
+                    // A run that goes on in the second piece starts in the first only.
+                    assert_eq!(
+                        index(level, &[head, tail]),
+                        (expected.clone(), None),
+                        "{level:?} cut at {cut}"
+                    );
+                }
+                let bytes: Vec<&[u8]> = body.chunks(1).collect();
+                assert_eq!(
+                    index(level, &bytes),
+                    (expected.clone(), None),
+                    "{level:?} byte by byte"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_escape_is_found_at_the_byte_that_breaks_it_at_every_cut() {
+        let rows: [(&[u8], usize); 9] = [
+            (br#""\x""#, 2),
+            (br#""ab\u12G4""#, 7),
+            (br#""\u12"#, 99),
+            (br#""\ud800x""#, 7),
+            (br#""\ud800\n""#, 8),
+            (br#""\ud800\u0041""#, 12),
+            (br#""\udc00""#, 6),
+            (b"\"a\tb\"", 2),
+            (b"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\\x01\"", 74),
+        ];
+        for (body, at) in rows {
+            let expected = (at < body.len()).then_some((at, BodyFault::BadString));
+            for level in Level::available() {
+                assert_eq!(index(level, &[body]).1, expected, "{level:?} {body:?}");
+                for cut in 0..=body.len() {
+                    let (head, tail) = body.split_at(cut);
+                    assert_eq!(
+                        index(level, &[head, tail]).1,
+                        expected,
+                        "{level:?} {body:?} cut at {cut}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! Vector code: 64 bytes classified at once. The only module with `unsafe`.
+//!
+//! Each level gives the same answers (tests run all that the machine has); [`Level::best`] is chosen once a
+//! machine is made. What is unsafe here is one thing: calling code for an instruction set, and it is called
+//! only after that set was detected, or in tests from [`Level::available`], which detects it too.
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "intrinsics of instruction sets that must be detected first"
+    )
+)]
+
+use std::sync::OnceLock;
+
+use super::BodyFault;
+use super::scan::{Pass, Tokens};
+
+/// The classes of 64 bytes, a bit each, the first byte lowest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Classes {
+    pub(super) quote: u64,
+    pub(super) backslash: u64,
+    /// `{ } [ ] : ,`
+    pub(super) operator: u64,
+    /// Space, tab, line feed, carriage return.
+    pub(super) white: u64,
+    /// Below 0x20.
+    pub(super) control: u64,
+}
+
+/// What a level has its own code for. Its functions are inlined into a function that enables its instructions.
+pub(super) trait Classify {
+    fn classes(block: &[u8; 64]) -> Classes;
+
+    /// Each bit the XOR of itself and all lower ones.
+    #[inline(always)]
+    fn prefix_xor(mut bits: u64) -> u64 {
+        for shift in [1, 2, 4, 8, 16, 32] {
+            bits ^= bits << shift;
+        }
+        bits
+    }
+
+    /// Appends `base` plus the position of each bit.
+    #[inline(always)]
+    fn flatten(mut bits: u64, base: u32, tokens: &mut Tokens) {
+        let count = bits.count_ones();
+        let room = tokens.room();
+        for slot in room.iter_mut().take(count as usize) {
+            *slot = base + bits.trailing_zeros();
+            bits &= bits - 1;
+        }
+        tokens.grow(count);
+    }
+}
+
+/// An instruction set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Any processor.
+    Portable,
+    /// x86-64 with AVX2 and carry-less multiplication.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// x86-64 with AVX-512 (F, BW, VBMI2) and carry-less multiplication.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// The best that this processor has.
+    #[must_use]
+    pub fn best() -> Self {
+        static BEST: OnceLock<Level> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available().last().copied().unwrap_or(Self::Portable))
+    }
+
+    /// All that this processor has, the best last.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        let mut levels = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("pclmulqdq")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("popcnt")
+                && is_x86_feature_detected!("lzcnt")
+            {
+                levels.push(Self::Avx2);
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vbmi2")
+                {
+                    levels.push(Self::Avx512);
+                }
+            }
+        }
+        levels
+    }
+
+    /// Runs `pass` over `window` with this level's code.
+    #[inline]
+    pub(super) fn index(
+        self,
+        pass: &mut Pass<'_>,
+        window: &[u8],
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
+        match self {
+            Self::Portable => pass.run::<Portable>(window, tokens),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a level other than `Portable` comes from `available`, which has detected it.
+            Self::Avx2 => unsafe { x86::index_avx2(pass, window, tokens) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::Avx512 => unsafe { x86::index_avx512(pass, window, tokens) },
+        }
+    }
+}
+
+struct Portable;
+
+impl Classify for Portable {
+    #[inline(always)]
+    fn classes(block: &[u8; 64]) -> Classes {
+        const QUOTE: u8 = 1;
+        const BACKSLASH: u8 = 2;
+        const OPERATOR: u8 = 4;
+        const WHITE: u8 = 8;
+        const CONTROL: u8 = 16;
+        const TABLE: [u8; 256] = {
+            let mut table = [0; 256];
+            let mut byte = 0;
+            while byte < 0x20 {
+                table[byte] = CONTROL;
+                byte += 1;
+            }
+            table[b'\t' as usize] |= WHITE;
+            table[b'\n' as usize] |= WHITE;
+            table[b'\r' as usize] |= WHITE;
+            table[b' ' as usize] |= WHITE;
+            table[b'"' as usize] = QUOTE;
+            table[b'\\' as usize] = BACKSLASH;
+            let operators = b"{}[]:,";
+            let mut at = 0;
+            while at < operators.len() {
+                table[operators[at] as usize] = OPERATOR;
+                at += 1;
+            }
+            table
+        };
+        let mut classes = Classes {
+            quote: 0,
+            backslash: 0,
+            operator: 0,
+            white: 0,
+            control: 0,
+        };
+        for (bit, byte) in block.iter().enumerate() {
+            let class = u64::from(TABLE[*byte as usize]);
+            classes.quote |= (class & 1) << bit;
+            classes.backslash |= (class >> 1 & 1) << bit;
+            classes.operator |= (class >> 2 & 1) << bit;
+            classes.white |= (class >> 3 & 1) << bit;
+            classes.control |= (class >> 4 & 1) << bit;
+        }
+        classes
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    #[allow(
+        clippy::wildcard_imports,
+        reason = "intrinsics are named by what they do"
+    )]
+    use std::arch::x86_64::*;
+
+    use super::{BodyFault, Classes, Classify, Pass, Tokens};
+
+    /// # Safety
+    /// The processor has AVX2, PCLMULQDQ and the bit instructions named.
+    #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,popcnt,lzcnt")]
+    pub(super) unsafe fn index_avx2(
+        pass: &mut Pass<'_>,
+        window: &[u8],
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
+        pass.run::<Avx2>(window, tokens)
+    }
+
+    /// # Safety
+    /// As `index_avx2`, and the processor has AVX-512 F, BW and VBMI2.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,pclmulqdq,bmi1,bmi2,popcnt,lzcnt")]
+    pub(super) unsafe fn index_avx512(
+        pass: &mut Pass<'_>,
+        window: &[u8],
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
+        pass.run::<Avx512>(window, tokens)
+    }
+
+    /// Prefix XOR as a carry-less product with all ones.
+    #[inline(always)]
+    fn prefix_xor(bits: u64) -> u64 {
+        // SAFETY: inlined only into the two functions above, which require PCLMULQDQ.
+        unsafe {
+            let product =
+                _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits.cast_signed()), _mm_set1_epi8(-1));
+            _mm_cvtsi128_si64(product).cast_unsigned()
+        }
+    }
+
+    struct Avx2;
+
+    impl Classify for Avx2 {
+        #[inline(always)]
+        fn classes(block: &[u8; 64]) -> Classes {
+            // SAFETY: inlined only into `index_avx2`; each half of `block` has the 32 bytes that are read.
+            unsafe {
+                let low = _mm256_loadu_si256(block.as_ptr().cast());
+                let high = _mm256_loadu_si256(block.as_ptr().add(32).cast());
+                let both = |low: __m256i, high: __m256i| {
+                    u64::from(_mm256_movemask_epi8(low).cast_unsigned())
+                        | u64::from(_mm256_movemask_epi8(high).cast_unsigned()) << 32
+                };
+                let equal = |byte: u8| {
+                    let wanted = _mm256_set1_epi8(byte.cast_signed());
+                    both(
+                        _mm256_cmpeq_epi8(low, wanted),
+                        _mm256_cmpeq_epi8(high, wanted),
+                    )
+                };
+                // `[` and `{`, `]` and `}` differ by 0x20 only, and no other two bytes become these.
+                let fold = _mm256_set1_epi8(0x20);
+                let (low_folded, high_folded) =
+                    (_mm256_or_si256(low, fold), _mm256_or_si256(high, fold));
+                let bracket = |byte: u8| {
+                    let wanted = _mm256_set1_epi8(byte.cast_signed());
+                    both(
+                        _mm256_cmpeq_epi8(low_folded, wanted),
+                        _mm256_cmpeq_epi8(high_folded, wanted),
+                    )
+                };
+                let limit = _mm256_set1_epi8(0x1F);
+                let control = both(
+                    _mm256_cmpeq_epi8(_mm256_min_epu8(low, limit), low),
+                    _mm256_cmpeq_epi8(_mm256_min_epu8(high, limit), high),
+                );
+                // White space by the low half of the byte: each half stands for at most one white byte.
+                let whites = _mm256_setr_epi8(
+                    b' ' as i8,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    b'\t' as i8,
+                    b'\n' as i8,
+                    -1,
+                    -1,
+                    b'\r' as i8,
+                    -1,
+                    -1,
+                    b' ' as i8,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    -1,
+                    b'\t' as i8,
+                    b'\n' as i8,
+                    -1,
+                    -1,
+                    b'\r' as i8,
+                    -1,
+                    -1,
+                );
+                let white = both(
+                    _mm256_cmpeq_epi8(low, _mm256_shuffle_epi8(whites, low)),
+                    _mm256_cmpeq_epi8(high, _mm256_shuffle_epi8(whites, high)),
+                );
+                Classes {
+                    quote: equal(b'"'),
+                    backslash: equal(b'\\'),
+                    operator: bracket(b'{') | bracket(b'}') | equal(b':') | equal(b','),
+                    white,
+                    control,
+                }
+            }
+        }
+
+        #[inline(always)]
+        fn prefix_xor(bits: u64) -> u64 {
+            prefix_xor(bits)
+        }
+
+        /// Eight at a time, written whether they are there or not: one branch that is mostly foretold.
+        #[inline(always)]
+        fn flatten(mut bits: u64, base: u32, tokens: &mut Tokens) {
+            let count = bits.count_ones();
+            let room = tokens.room();
+            let mut eight = |from: usize| {
+                for slot in &mut room[from..from + 8] {
+                    *slot = base + bits.trailing_zeros();
+                    bits &= bits.wrapping_sub(1);
+                }
+            };
+            eight(0);
+            if count > 8 {
+                eight(8);
+                let mut from = 16;
+                while from < count as usize {
+                    eight(from);
+                    from += 8;
+                }
+            }
+            tokens.grow(count);
+        }
+    }
+
+    struct Avx512;
+
+    impl Classify for Avx512 {
+        #[inline(always)]
+        fn classes(block: &[u8; 64]) -> Classes {
+            // SAFETY: inlined only into `index_avx512`; `block` has the 64 bytes that are read.
+            unsafe {
+                let bytes = _mm512_loadu_si512(block.as_ptr().cast());
+                let equal =
+                    |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()));
+                let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
+                let bracket =
+                    |byte: u8| _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(byte.cast_signed()));
+                Classes {
+                    quote: equal(b'"'),
+                    backslash: equal(b'\\'),
+                    operator: bracket(b'{') | bracket(b'}') | equal(b':') | equal(b','),
+                    white: equal(b' ') | equal(b'\t') | equal(b'\n') | equal(b'\r'),
+                    control: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20)),
+                }
+            }
+        }
+
+        #[inline(always)]
+        fn prefix_xor(bits: u64) -> u64 {
+            prefix_xor(bits)
+        }
+
+        /// The positions of the bits are squeezed together in one instruction, then widened sixteen at a time.
+        #[inline(always)]
+        fn flatten(bits: u64, base: u32, tokens: &mut Tokens) {
+            const POSITIONS: [u8; 64] = {
+                let mut positions = [0; 64];
+                let mut at = 0;
+                while at < 64 {
+                    positions[at] = at as u8;
+                    at += 1;
+                }
+                positions
+            };
+            let count = bits.count_ones();
+            let room = tokens.room();
+            // SAFETY: inlined only into `index_avx512`; `POSITIONS` has 64 bytes and `room` 64 words, of
+            // which each store writes 16 at a multiple of 16 below 64.
+            unsafe {
+                let positions = _mm512_loadu_si512(POSITIONS.as_ptr().cast());
+                let squeezed = _mm512_maskz_compress_epi8(bits, positions);
+                let base = _mm512_set1_epi32(base.cast_signed());
+                let wide = |part: __m128i| _mm512_add_epi32(_mm512_cvtepu8_epi32(part), base);
+                let room = room.as_mut_ptr();
+                _mm512_storeu_si512(room.cast(), wide(_mm512_castsi512_si128(squeezed)));
+                if count > 16 {
+                    _mm512_storeu_si512(
+                        room.add(16).cast(),
+                        wide(_mm512_extracti32x4_epi32::<1>(squeezed)),
+                    );
+                    if count > 32 {
+                        _mm512_storeu_si512(
+                            room.add(32).cast(),
+                            wide(_mm512_extracti32x4_epi32::<2>(squeezed)),
+                        );
+                        _mm512_storeu_si512(
+                            room.add(48).cast(),
+                            wide(_mm512_extracti32x4_epi32::<3>(squeezed)),
+                        );
+                    }
+                }
+            }
+            tokens.grow(count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn or_with_0x20_makes_brackets_of_brackets_only() {
+        for byte in 0..=255_u8 {
+            assert_eq!(byte | 0x20 == b'{', byte == b'{' || byte == b'[');
+            assert_eq!(byte | 0x20 == b'}', byte == b'}' || byte == b']');
+        }
+    }
+
+    #[test]
+    fn every_level_is_listed_in_rising_order() {
+        assert_eq!(Level::available()[0], Level::Portable);
+        assert_eq!(Level::available().last(), Some(&Level::best()));
+    }
+}

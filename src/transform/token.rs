@@ -1,0 +1,196 @@
+//! One-way tokens: HMAC-SHA-256 (RFC 2104) over the canonical form, cut to 128 bits.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::canonical::canonical;
+use super::keys::SubjectKey;
+use crate::minimise::SubjectToken;
+
+/// Characters of 128 bits in base32: 26, the last of which carries three bits.
+const TOKEN_CHARACTERS: usize = 26;
+
+/// What every released token starts with.
+///
+/// No UK identifier starts so, none holds a hyphen after three characters, and a check that expects digits
+/// fails at the first character: a token can never be taken for somebody's NHS number, National Insurance
+/// number or postcode. `1` is the version of the scheme (canonical form, algorithm, length): a changed scheme
+/// gets another, so that a partner sees at once that tokens of the two do not join.
+pub(super) const TOKEN_PREFIX: &[u8; 4] = b"fg1-";
+
+/// A keyed pseudo-random function with its two inner states computed ahead; cloned for each value.
+#[derive(Clone)]
+pub(super) struct Tokens(Hmac<Sha256>);
+
+impl Tokens {
+    pub(super) fn new(key: &[u8; 32]) -> Self {
+        Self(Hmac::new_from_slice(key).expect("HMAC takes a key of any length"))
+    }
+
+    /// The token of a single value's canonical form: 26 ASCII characters, lower-case base32 (RFC 4648 §6)
+    /// without padding. `None` where the value identifies nobody.
+    pub(super) fn token(&self, json: &[u8]) -> Option<[u8; TOKEN_CHARACTERS]> {
+        let mut state = self.0.clone();
+        canonical(json, |piece| state.update(piece)).then(|| {
+            let code = state.finalize().into_bytes();
+            base32(code.first_chunk().expect("SHA-256 gives 32 bytes"))
+        })
+    }
+}
+
+/// Lower-case base32 (RFC 4648 §6) of 128 bits, without padding.
+fn base32(bytes: &[u8; 16]) -> [u8; TOKEN_CHARACTERS] {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    // Two zero bits are put behind, to make 130 bits of 26 fives.
+    let bits = u128::from_be_bytes(*bytes);
+    let mut text = [ALPHABET[((bits << 2) & 31) as usize]; TOKEN_CHARACTERS];
+    let mut rest = bits >> 3;
+    for character in text.iter_mut().rev().skip(1) {
+        *character = ALPHABET[(rest & 31) as usize];
+        rest >>= 5;
+    }
+    text
+}
+
+/// Makes the tokens by which the ledger knows subjects.
+///
+/// Keyed by the controller's own key: no partner holds such a token, so a ledger that leaks joins with
+/// nothing that a partner has.
+#[derive(Clone)]
+pub struct SubjectTokens(Tokens);
+
+impl SubjectTokens {
+    /// Ready to make tokens under `key`.
+    #[must_use]
+    pub fn new(key: &SubjectKey) -> Self {
+        Self(Tokens::new(&key.hmac()))
+    }
+
+    /// The token of a subject named by `json`, a single value as strict JSON text. The same person has the
+    /// same token however the number is spelt, as under `pseudonymise`.
+    ///
+    /// `None` for what names nobody: `null`, booleans, empty text, numbers that are no plain non-negative
+    /// integer, containers.
+    #[must_use]
+    pub fn token(&self, json: &[u8]) -> Option<SubjectToken> {
+        let token = self.0.token(json)?;
+        let text = str::from_utf8(&token).expect("base32 is ASCII");
+        Some(SubjectToken(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for SubjectTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SubjectTokens(keys not printed)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transform::RootKey;
+
+    fn hex(text: &str) -> Vec<u8> {
+        data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn hmac_sha_256_gives_the_vectors_of_rfc_4231() {
+        // §4.2 to §4.8: key, data, code (§4.6 is cut to 128 bits, as our tokens are).
+        let rows: [(Vec<u8>, Vec<u8>, &str); 7] = [
+            (
+                vec![0x0b; 20],
+                b"Hi There".to_vec(),
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+            ),
+            (
+                b"Jefe".to_vec(),
+                b"what do ya want for nothing?".to_vec(),
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
+            (
+                vec![0xaa; 20],
+                vec![0xdd; 50],
+                "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+            ),
+            (
+                (1..=25).collect(),
+                vec![0xcd; 50],
+                "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+            ),
+            (
+                vec![0x0c; 20],
+                b"Test With Truncation".to_vec(),
+                "a3b6167473100ee06e0c796c2955552b",
+            ),
+            (
+                vec![0xaa; 131],
+                b"Test Using Larger Than Block-Size Key - Hash Key First".to_vec(),
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+            ),
+            (
+                vec![0xaa; 131],
+                b"This is a test using a larger than block-size key and a larger than block-size data. \
+                  The key needs to be hashed before being used by the HMAC algorithm."
+                    .to_vec(),
+                "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+            ),
+        ];
+        for (number, (key, data, code)) in rows.into_iter().enumerate() {
+            let mut state = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+            state.update(&data);
+            let code = hex(code);
+            assert_eq!(
+                &state.finalize().into_bytes()[..code.len()],
+                code,
+                "test case {}",
+                number + 1
+            );
+        }
+    }
+
+    #[test]
+    fn base32_is_that_of_rfc_4648() {
+        let mut bytes = [0_u8; 16];
+        for round in 0..200_u8 {
+            for (index, byte) in bytes.iter_mut().enumerate() {
+                *byte = byte.wrapping_mul(31).wrapping_add(round ^ index as u8);
+            }
+            let expected = data_encoding::BASE32_NOPAD.encode(&bytes).to_lowercase();
+            assert_eq!(base32(&bytes), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_token_is_the_cut_hmac_of_the_canonical_form() {
+        let key = RootKey::from_bytes([7; 32]).subject();
+        let mut state = Hmac::<Sha256>::new_from_slice(&*key.hmac()).unwrap();
+        state.update(b"4010232137");
+        let expected = data_encoding::BASE32_NOPAD
+            .encode(&state.finalize().into_bytes()[..16])
+            .to_lowercase();
+        let tokens = SubjectTokens::new(&key);
+        for spelling in ["4010232137", "\"401 023 2137\"", "\"401-023-2137\""] {
+            assert_eq!(
+                tokens.token(spelling.as_bytes()),
+                Some(SubjectToken(expected.clone()))
+            );
+        }
+    }
+
+    #[test]
+    fn what_names_nobody_has_no_subject_token() {
+        let tokens = SubjectTokens::new(&RootKey::from_bytes([7; 32]).subject());
+        for json in [
+            "null",
+            "\"\"",
+            "\"  \"",
+            "true",
+            "1.5",
+            "{}",
+            "[\"4010232137\"]",
+        ] {
+            assert_eq!(tokens.token(json.as_bytes()), None, "{json}");
+        }
+    }
+}
