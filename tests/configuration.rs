@@ -67,22 +67,24 @@ disclosures:
 
 /// A directory with the configuration's files.
 fn directory(configuration: &str) -> (TempDir, PathBuf) {
-    let directory = tempfile::tempdir().unwrap();
-    let path = |name: &str| directory.path().join(name);
-    fs::create_dir(path("agreements")).unwrap();
-    fs::write(path("agreements/falls.yaml"), AGREEMENT).unwrap();
-    fs::write(path("agreements/notes.txt"), "not an agreement").unwrap();
-    fs::write(path("agreements/.hidden.yaml"), "not an agreement").unwrap();
-    for name in ["chain.pem", "ca.pem"] {
-        fs::write(path(name), "").unwrap();
-    }
-    for (name, text) in [("key.pem", ""), ("root.key", HASH)] {
-        fs::write(path(name), text).unwrap();
-        fs::set_permissions(path(name), fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    let configuration_path = path("fieldgate.yaml");
-    fs::write(&configuration_path, configuration).unwrap();
-    (directory, configuration_path)
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = directory.path().join("fieldgate.yaml");
+    let write = || -> std::io::Result<()> {
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir(at("agreements"))?;
+        fs::write(at("agreements/falls.yaml"), AGREEMENT)?;
+        fs::write(at("agreements/notes.txt"), "not an agreement")?;
+        fs::write(at("agreements/.hidden.yaml"), "not an agreement")?;
+        fs::write(at("chain.pem"), "")?;
+        fs::write(at("ca.pem"), "")?;
+        for (name, text) in [("key.pem", ""), ("root.key", HASH)] {
+            fs::write(at(name), text)?;
+            fs::set_permissions(at(name), fs::Permissions::from_mode(0o600))?;
+        }
+        fs::write(&path, configuration)
+    };
+    write().expect("a temporary directory can be written to");
+    (directory, path)
 }
 
 /// The faults of `configuration`, without the directory's name.
