@@ -398,8 +398,18 @@ mod tests {
 
     #[test]
     fn nesting_has_a_bound() {
-        let (value, faults) = read(&"[".repeat(100));
-        assert_eq!(value, None);
-        assert_eq!(faults.len(), 1, "{faults:?}");
+        for opening in ["[", "{a: ", "- ", "? "] {
+            let (value, faults) = read(&opening.repeat(50_000));
+            assert_eq!(value, None, "{opening:?}");
+            assert_eq!(faults.len(), 1, "{opening:?}: {faults:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_has_a_fault(text in "([a-c]|[-?:,&*!|>'\"%@`#{}\\[\\] \n\t]|1|é){0,60}") {
+            let (value, faults) = read(&text);
+            proptest::prop_assert!(value.is_some() || !faults.is_empty(), "{text:?}");
+        }
     }
 }
