@@ -397,6 +397,19 @@ mod tests {
     }
 
     #[test]
+    fn files_of_other_systems_editors_are_read_alike() {
+        let expected = Some(json!({ "a": "x", "b": [1, "y"] }));
+        for text in [
+            "a: x\nb:\n  - 1\n  - y\n",
+            "a: x\r\nb:\r\n  - 1\r\n  - y\r\n",
+            "\u{feff}a: x\nb: [1, y]\n",
+            "# comment\n---\na: x\nb: [1, y]\n...\n",
+        ] {
+            assert_eq!(read(text), (expected.clone(), Vec::new()), "{text:?}");
+        }
+    }
+
+    #[test]
     fn nesting_has_a_bound() {
         for opening in ["[", "{a: ", "- ", "? "] {
             let (value, faults) = read(&opening.repeat(50_000));
