@@ -259,7 +259,7 @@ impl Council {
 
     /// The metrics' text.
     pub(crate) async fn metrics(&self) -> String {
-        self.admin("/metrics").await.text()
+        self.admin("/metrics").await.body()
     }
 }
 
