@@ -124,6 +124,13 @@ impl RequestId {
         Self(digits)
     }
 
+    /// The id of these 32 lower-case hexadecimal digits; `None` for any other text.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        let bytes = data_encoding::HEXLOWER.decode(digits.as_bytes()).ok()?;
+        Some(Self::new(bytes.try_into().ok()?))
+    }
+
     /// The digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -229,6 +236,14 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
         }
     }
     members.0
+}
+
+/// A tally as one JSON object, as a [`Event::Release`] has it.
+#[must_use]
+pub fn tally_json(tally: &Tally) -> String {
+    let mut members = Members(Vec::with_capacity(256));
+    members.braces(|inner| tally_members(tally, inner));
+    String::from_utf8(members.0).expect("names and numbers are text")
 }
 
 /// The names that an entry's `event` can have.
