@@ -4,6 +4,8 @@
 
 pub mod json;
 mod names;
+mod number;
+pub mod query;
 mod scan;
 pub mod tape;
 mod vector;

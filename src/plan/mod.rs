@@ -3,17 +3,18 @@
 //! [`BodyRules`] are the rules as meant; [`Plan::compile`] turns them into a [`Plan`]: immutable, shared,
 //! knowing no agreement and no HTTP.
 
+use crate::minimise::query::CompiledCondition;
 use crate::minimise::{BodyError, Limits};
 use crate::transform::{AgreementKeys, Prepared, SubjectKey, SubjectTokens, Transform};
 
 mod automaton;
 mod explain;
-mod filter;
+pub(crate) mod filter;
+pub(crate) mod iregexp;
 mod selector;
 mod tracks;
 
 pub use explain::FieldDecision;
-pub use filter::CompiledCondition;
 pub use selector::{Condition, Selector, SelectorError};
 
 pub(crate) use automaton::{Automaton, Branch, Leaf, StateId, hash_name};
@@ -165,14 +166,30 @@ impl Plan {
             .transpose()
         {
             Ok(condition) => condition,
-            Err(message) => {
+            Err(error) => {
                 faults.push(PlanFault {
                     rule: None,
-                    message,
+                    message: error.message,
                 });
                 None
             }
         };
+        // Where the record is the document the two roots are one; elsewhere the document is not held.
+        let record_is_document = rules
+            .record
+            .as_ref()
+            .is_none_or(|record| record.query().segments.is_empty());
+        if !record_is_document
+            && condition
+                .as_ref()
+                .is_some_and(CompiledCondition::reads_document)
+        {
+            let message = "`release_if` looks at the whole document with `$`, of which only a record is held; write it from the record, with `@`";
+            faults.push(PlanFault {
+                rule: None,
+                message: message.to_owned(),
+            });
+        }
         if tracks.len() > usize::from(u16::MAX) {
             let message = format!("more than {} selectors in one disclosure", u16::MAX);
             faults.push(PlanFault {
