@@ -1,0 +1,46 @@
+//! `fieldgate schema`: the JSON Schemas of the files that people write, for their editors.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::{agreement, config};
+
+/// Prints the JSON Schema of a kind of file, for editors.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fieldgate schema agreement > config/schema/agreement.json
+  fieldgate schema gateway > config/schema/fieldgate.json
+
+An editor with a YAML language server takes the schema from a file's first line:
+  # yaml-language-server: $schema=../schema/agreement.json")]
+pub struct SchemaArgs {
+    /// Of which kind of file
+    #[arg(value_enum)]
+    pub kind: Kind,
+}
+
+/// A kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// An agreement.
+    Agreement,
+    /// The gateway's configuration.
+    Gateway,
+    /// The rules that `fieldgate apply --fields` takes.
+    Fields,
+}
+
+/// Runs `fieldgate schema`.
+#[must_use]
+pub fn run(args: &SchemaArgs) -> ExitCode {
+    let text = match args.kind {
+        Kind::Agreement => agreement::agreement_schema(),
+        Kind::Gateway => config::gateway_schema(),
+        Kind::Fields => agreement::fields_schema(),
+    };
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(3),
+    }
+}
