@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod schema;
+pub mod serve;
 
 use std::process::ExitCode;
 
