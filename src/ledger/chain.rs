@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::entry::EVENTS;
+use super::entry::{EVENTS, RequestId};
 
 /// The longest line, without its end: holds 1,000 subjects or some 5,000 agreements many times over.
 pub const LINE_BYTES: usize = 1 << 20;
@@ -120,7 +120,7 @@ pub struct Link {
     /// The kind of event, one of those that [`super::Event`] has.
     pub event: &'static str,
     /// The exchange, where the event is about one.
-    pub request: Option<String>,
+    pub request: Option<RequestId>,
     /// The hash that it carries of the entry before.
     pub prev: EntryHash,
 }
@@ -137,8 +137,8 @@ impl Link {
             at: Cow<'a, str>,
             #[serde(borrow)]
             event: Cow<'a, str>,
-            #[serde(default)]
-            request: Option<String>,
+            #[serde(borrow, default)]
+            request: Option<Cow<'a, str>>,
             #[serde(borrow)]
             prev: Cow<'a, str>,
         }
@@ -147,7 +147,10 @@ impl Link {
             sequence: Some(written.seq).filter(|seq| (1..=LAST_SEQUENCE).contains(seq))?,
             at: written.at.parse().ok()?,
             event: EVENTS.into_iter().find(|name| *name == written.event)?,
-            request: written.request,
+            request: match written.request {
+                Some(request) => Some(RequestId::parse(&request)?),
+                None => None,
+            },
             prev: EntryHash::from_hex(&written.prev)?,
         })
     }

@@ -274,7 +274,7 @@ impl SegmentEnd {
         let skipped = length.saturating_sub(TAIL_BYTES);
         segment
             .seek(SeekFrom::Start(skipped))
-            .and_then(|_| segment.take(TAIL_BYTES).read_to_end(&mut tail))
+            .and_then(|_| segment.take(length - skipped).read_to_end(&mut tail))
             .map_err(system("read", file))?;
 
         let whole = tail
@@ -339,5 +339,199 @@ fn system(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenEr
         action,
         path,
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::{Event, render};
+    use super::*;
+
+    /// Writes `lines` entries to the ledger in `path`, a new segment before each of `starts`.
+    fn write(path: &Path, lines: usize, starts: &[u64]) -> Chain {
+        let (mut directory, tail) = Directory::open(path).unwrap();
+        let mut chain = tail.chain;
+        for _ in 0..lines {
+            if starts.contains(&chain.next()) {
+                directory.start_segment(chain.next()).unwrap();
+            }
+            let event = Event::Recovered {
+                segment: 1,
+                bytes_cut: 9,
+            };
+            let at = "2026-11-22T09:15:00Z".parse().unwrap();
+            let mut line = Vec::new();
+            chain.append(&render(at, &event), &mut line);
+            directory.write(&line).unwrap();
+        }
+        directory.sync().unwrap();
+        chain
+    }
+
+    fn segment(path: &Path, first: u64) -> PathBuf {
+        path.join(segment_name(first))
+    }
+
+    #[test]
+    fn a_ledger_goes_on_where_it_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger");
+        for (lines, starts) in [
+            (0, vec![]),
+            (3, vec![]),
+            (3, vec![6]),
+            (1, vec![7]),
+            (0, vec![]),
+        ] {
+            let chain = write(&path, lines, &starts);
+            let (_, tail) = Directory::open(&path).unwrap();
+            assert_eq!(tail.chain, chain);
+            assert_eq!(tail.cut, None);
+        }
+        assert_eq!(segments(&path).unwrap(), [1, 6, 7]);
+    }
+
+    #[test]
+    fn an_incomplete_last_line_is_cut_off_wherever_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let chain = write(dir.path(), 2, &[]);
+        let file = segment(dir.path(), 1);
+        let whole = fs::read(&file).unwrap();
+        let line = whole.len() / 2;
+        for torn in 1..line {
+            let mut bytes = whole.clone();
+            bytes.extend_from_slice(&whole[..torn]);
+            fs::write(&file, bytes).unwrap();
+            let (_, tail) = Directory::open(dir.path()).unwrap();
+            assert_eq!(tail.cut, Some((1, torn as u64)));
+            assert_eq!(tail.chain, chain);
+            assert_eq!(fs::read(&file).unwrap(), whole);
+        }
+    }
+
+    #[test]
+    fn a_segment_that_was_only_started_goes_on_from_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let chain = write(dir.path(), 3, &[]);
+        for torn in ["", "{\"seq\":4,"] {
+            fs::write(segment(dir.path(), 4), torn).unwrap();
+            let (_, tail) = Directory::open(dir.path()).unwrap();
+            assert_eq!(tail.chain, chain);
+            assert_eq!(tail.segment_bytes, 0);
+            assert_eq!(tail.cut.is_some(), !torn.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_end_that_no_writer_leaves_is_refused_with_its_place() {
+        type Row = (&'static str, fn(&mut Vec<u8>), u64, FaultKind);
+        let rows: [Row; 4] = [
+            (
+                "a last line that is no entry",
+                |b| b.extend(b"what\n"),
+                1,
+                FaultKind::NotAnEntry,
+            ),
+            (
+                "a last line twice",
+                |b| b.extend_from_within(b.len() / 3 * 2..),
+                1,
+                FaultKind::Sequence {
+                    expected: 4,
+                    found: 3,
+                },
+            ),
+            (
+                "a line before the last changed",
+                |b| {
+                    let at = b.len() / 3 + 40;
+                    b[at] ^= 1;
+                },
+                1,
+                FaultKind::Unlinked,
+            ),
+            (
+                "more than a line without an end",
+                |b| b.extend(vec![b'x'; LINE_BYTES + 1]),
+                1,
+                FaultKind::TooLong,
+            ),
+        ];
+        for (name, spoil, at, fault) in rows {
+            let dir = tempfile::tempdir().unwrap();
+            write(dir.path(), 3, &[]);
+            let file = segment(dir.path(), 1);
+            let mut bytes = fs::read(&file).unwrap();
+            spoil(&mut bytes);
+            fs::write(&file, &bytes).unwrap();
+            match Directory::open(dir.path()) {
+                Err(OpenError::Broken {
+                    file: place,
+                    line,
+                    kind,
+                }) => {
+                    assert_eq!((place, line, kind), (file.clone(), at, fault), "{name}");
+                }
+                other => panic!("{name}: {other:?}"),
+            }
+            assert_eq!(fs::read(&file).unwrap(), bytes, "{name}: left as it was");
+        }
+    }
+
+    #[test]
+    fn segments_that_do_not_follow_each_other_are_refused() {
+        for (first, lines) in [(5, ""), (3, ""), (9, "")] {
+            let dir = tempfile::tempdir().unwrap();
+            write(dir.path(), 3, &[]);
+            fs::write(segment(dir.path(), first), lines).unwrap();
+            let opened = Directory::open(dir.path());
+            assert!(matches!(opened, Err(OpenError::Broken { .. })), "{first}");
+        }
+    }
+
+    #[test]
+    fn opening_reads_the_end_of_the_last_segment_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let chain = write(dir.path(), 3, &[2]);
+        fs::write(segment(dir.path(), 1), "not looked at").unwrap();
+        let (_, tail) = Directory::open(dir.path()).unwrap();
+        assert_eq!(tail.chain, chain);
+    }
+
+    #[test]
+    fn an_end_longer_than_what_is_read_at_once_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines = TAIL_BYTES as usize / 150;
+        let chain = write(dir.path(), lines, &[]);
+        assert!(fs::metadata(segment(dir.path(), 1)).unwrap().len() > TAIL_BYTES);
+        let (_, tail) = Directory::open(dir.path()).unwrap();
+        assert_eq!(tail.chain, chain);
+    }
+
+    #[test]
+    fn two_writers_cannot_share_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Directory::open(dir.path()).unwrap();
+        assert!(in_use(dir.path()));
+        assert!(matches!(
+            Directory::open(dir.path()),
+            Err(OpenError::InUse { .. })
+        ));
+        drop(first);
+        assert!(!in_use(dir.path()));
+        assert!(Directory::open(dir.path()).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_on_the_machine_cannot_read_a_segment() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), 1, &[]);
+        let mode = fs::metadata(segment(dir.path(), 1))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0);
     }
 }

@@ -124,6 +124,13 @@ impl RequestId {
         Self(digits)
     }
 
+    /// The id of these 32 lower-case hexadecimal digits; `None` for any other text.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        let bytes = data_encoding::HEXLOWER.decode(digits.as_bytes()).ok()?;
+        Some(Self::new(bytes.try_into().ok()?))
+    }
+
     /// The digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -389,3 +389,363 @@ impl<D: Disk> Writer<D> {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::super::chain::Link;
+    use super::super::entry::RequestId;
+    use super::*;
+    use crate::minimise::SubjectToken;
+
+    /// A disk in memory that says when it syncs, waits there if told to, and fails where told to.
+    #[derive(Default)]
+    struct MemoryDisk {
+        seen: Arc<Mutex<Seen>>,
+        /// Announces each sync and waits for leave.
+        gate: Option<(Sender<()>, Receiver<()>)>,
+        fails: Fails,
+    }
+
+    #[derive(Default)]
+    struct Seen {
+        segments: Vec<u64>,
+        written: Vec<u8>,
+        /// How much of `written` was synced.
+        synced: usize,
+        writes: usize,
+        syncs: usize,
+    }
+
+    /// The one call that fails. The calls after it would succeed.
+    #[derive(Default, Clone, Copy, PartialEq)]
+    enum Fails {
+        #[default]
+        Never,
+        WriteAfterBytes(usize),
+        Sync(usize),
+        StartSegment,
+    }
+
+    impl Disk for MemoryDisk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+            let mut seen = lock(&self.seen);
+            seen.writes += 1;
+            if let Fails::WriteAfterBytes(room) = self.fails
+                && seen.written.len() + bytes.len() > room
+            {
+                let fits = room - seen.written.len();
+                seen.written.extend_from_slice(&bytes[..fits]);
+                self.fails = Fails::Never;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            seen.written.extend_from_slice(bytes);
+            Ok(())
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            if let Some((announce, leave)) = &self.gate {
+                announce.send(()).unwrap();
+                leave.recv().unwrap();
+            }
+            let mut seen = lock(&self.seen);
+            seen.syncs += 1;
+            if self.fails == Fails::Sync(seen.syncs) {
+                return Err(io::ErrorKind::Other.into());
+            }
+            seen.synced = seen.written.len();
+            Ok(())
+        }
+
+        fn start_segment(&mut self, first: u64) -> io::Result<()> {
+            if self.fails == Fails::StartSegment {
+                self.fails = Fails::Never;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            lock(&self.seen).segments.push(first);
+            Ok(())
+        }
+    }
+
+    fn options(queue_entries: usize) -> LedgerOptions {
+        LedgerOptions {
+            directory: PathBuf::new(),
+            segment_bytes: 1 << 20,
+            queue_entries,
+        }
+    }
+
+    fn clock() -> Clock {
+        Clock::from_fn(|| "2026-11-22T09:15:00Z".parse().unwrap())
+    }
+
+    fn open(disk: MemoryDisk, options: &LedgerOptions) -> Ledger {
+        let tail = Tail {
+            chain: Chain::default(),
+            segment_bytes: 0,
+            cut: None,
+        };
+        Ledger::open_on(disk, &tail, options, clock(), |_| {}).unwrap()
+    }
+
+    fn event() -> Event {
+        Event::Subjects {
+            request: RequestId::new([7; 16]),
+            tokens: vec![SubjectToken("a".repeat(26))],
+        }
+    }
+
+    fn wait(pending: Pending) -> Result<u64, LedgerError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime
+            .block_on(pending.durable())
+            .map(|receipt| receipt.sequence())
+    }
+
+    /// A disk whose syncs are announced on the receiver and wait for leave from the sender.
+    fn gated() -> (MemoryDisk, Receiver<()>, Sender<()>) {
+        let (announce, announced) = channel();
+        let (leave, awaited) = channel();
+        let disk = MemoryDisk {
+            gate: Some((announce, awaited)),
+            ..MemoryDisk::default()
+        };
+        (disk, announced, leave)
+    }
+
+    /// Fails instead of hanging where no sync comes.
+    fn wait_for_sync(announced: &Receiver<()>) {
+        announced
+            .recv_timeout(Duration::from_secs(60))
+            .expect("the writer syncs");
+    }
+
+    #[test]
+    fn p3_an_entry_is_durable_only_once_its_sync_has_returned() {
+        let (disk, announced, leave) = gated();
+        let seen = Arc::clone(&disk.seen);
+        let ledger = open(disk, &options(8));
+        let mut pending = ledger.submit(event()).unwrap();
+        wait_for_sync(&announced);
+        assert!(!lock(&seen).written.is_empty(), "it is written");
+        assert!(pending.answer.try_recv().is_err(), "but not durable");
+        assert_eq!(ledger.queued(), 1);
+        leave.send(()).unwrap();
+        assert_eq!(wait(pending).unwrap(), 1);
+        assert_eq!(ledger.queued(), 0);
+        let seen = lock(&seen);
+        assert_eq!(seen.synced, seen.written.len());
+    }
+
+    #[test]
+    fn p3_after_a_failed_write_or_sync_no_entry_is_durable_even_if_the_disk_recovers() {
+        let line = 200; // A line of `event()` is a little longer.
+        for (name, fails, durable_before) in [
+            ("no byte fits", Fails::WriteAfterBytes(0), 0),
+            (
+                "the first line fits in part",
+                Fails::WriteAfterBytes(line),
+                0,
+            ),
+            (
+                "the third line fits in part",
+                Fails::WriteAfterBytes(3 * line),
+                2,
+            ),
+            ("the first sync fails", Fails::Sync(1), 0),
+            ("the third sync fails", Fails::Sync(3), 2),
+        ] {
+            let disk = MemoryDisk {
+                fails,
+                ..MemoryDisk::default()
+            };
+            let seen = Arc::clone(&disk.seen);
+            let ledger = open(disk, &options(8));
+            for sequence in 1..=durable_before {
+                assert_eq!(
+                    wait(ledger.submit(event()).unwrap()).unwrap(),
+                    sequence,
+                    "{name}"
+                );
+            }
+            assert!(!ledger.failed(), "{name}");
+            let failed = wait(ledger.submit(event()).unwrap());
+            assert!(matches!(failed, Err(LedgerError::Failed(_))), "{name}");
+            assert!(ledger.failed(), "{name}");
+            let writes = lock(&seen).writes;
+            let later = ledger.submit(event());
+            assert!(matches!(later, Err(LedgerError::Failed(_))), "{name}");
+            assert!(
+                matches!(ledger.close(), Err(LedgerError::Failed(_))),
+                "{name}"
+            );
+            assert_eq!(lock(&seen).writes, writes, "{name}: nothing more is tried");
+        }
+    }
+
+    #[test]
+    fn p3_what_waits_behind_a_failed_sync_is_not_durable() {
+        let (mut disk, announced, leave) = gated();
+        disk.fails = Fails::Sync(1);
+        let ledger = open(disk, &options(8));
+        let first = ledger.submit(event()).unwrap();
+        wait_for_sync(&announced);
+        let behind = ledger.submit(event()).unwrap();
+        leave.send(()).unwrap();
+        for pending in [first, behind] {
+            assert!(matches!(wait(pending), Err(LedgerError::Failed(_))));
+        }
+    }
+
+    #[test]
+    fn p3_a_segment_that_cannot_be_started_fails_the_ledger() {
+        let disk = MemoryDisk {
+            fails: Fails::StartSegment,
+            ..MemoryDisk::default()
+        };
+        let ledger = open(
+            disk,
+            &LedgerOptions {
+                segment_bytes: 1,
+                ..options(8)
+            },
+        );
+        assert_eq!(wait(ledger.submit(event()).unwrap()).unwrap(), 1);
+        let failed = wait(ledger.submit(event()).unwrap());
+        assert!(matches!(failed, Err(LedgerError::Failed(_))));
+        assert!(ledger.failed());
+    }
+
+    #[test]
+    fn entries_that_gather_during_a_sync_share_the_next_one() {
+        let (disk, announced, leave) = gated();
+        let seen = Arc::clone(&disk.seen);
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let tail = Tail {
+            chain: Chain::default(),
+            segment_bytes: 0,
+            cut: None,
+        };
+        let ledger = Ledger::open_on(disk, &tail, &options(128), clock(), {
+            let reports = Arc::clone(&reports);
+            move |report| lock(&reports).push(report.entries)
+        })
+        .unwrap();
+        let mut pendings = vec![ledger.submit(event()).unwrap()];
+        wait_for_sync(&announced);
+        std::thread::scope(|scope| {
+            let tasks: Vec<_> = (0..100)
+                .map(|_| scope.spawn(|| ledger.submit(event()).unwrap()))
+                .collect();
+            pendings.extend(tasks.into_iter().map(|task| task.join().unwrap()));
+        });
+        leave.send(()).unwrap();
+        leave.send(()).unwrap();
+        let mut sequences: Vec<u64> = pendings.into_iter().map(|p| wait(p).unwrap()).collect();
+        sequences.sort_unstable();
+        assert_eq!(sequences, (1..=101).collect::<Vec<_>>());
+        ledger.close().unwrap();
+        assert_eq!(lock(&seen).syncs, 2);
+        assert_eq!(*lock(&reports), [1, 100]);
+    }
+
+    #[test]
+    fn a_full_queue_refuses_without_waiting_and_takes_entries_again_later() {
+        let (disk, announced, leave) = gated();
+        let ledger = open(disk, &options(2));
+        let mut pendings = vec![ledger.submit(event()).unwrap()];
+        wait_for_sync(&announced);
+        pendings.extend([
+            ledger.submit(event()).unwrap(),
+            ledger.submit(event()).unwrap(),
+        ]);
+        assert!(matches!(ledger.submit(event()), Err(LedgerError::Full)));
+        assert_eq!(ledger.queued(), 3);
+        assert!(!ledger.failed());
+        for _ in 0..3 {
+            leave.send(()).unwrap();
+        }
+        for pending in pendings {
+            assert!(wait(pending).is_ok());
+        }
+        assert_eq!(wait(ledger.submit(event()).unwrap()).unwrap(), 4);
+    }
+
+    #[test]
+    fn an_entry_too_large_for_a_line_is_refused_and_the_ledger_goes_on() {
+        let ledger = open(MemoryDisk::default(), &options(8));
+        let too_many = Event::Subjects {
+            request: RequestId::new([7; 16]),
+            tokens: vec![SubjectToken(String::new()); SUBJECTS_PER_ENTRY + 1],
+        };
+        let too_long = Event::Subjects {
+            request: RequestId::new([7; 16]),
+            tokens: vec![SubjectToken("a".repeat(LINE_BYTES))],
+        };
+        for event in [too_many, too_long] {
+            assert!(matches!(ledger.submit(event), Err(LedgerError::TooLarge)));
+        }
+        assert_eq!(wait(ledger.submit(event()).unwrap()).unwrap(), 1);
+    }
+
+    #[test]
+    fn closing_makes_what_is_queued_durable_and_other_handles_then_refuse() {
+        let disk = MemoryDisk::default();
+        let seen = Arc::clone(&disk.seen);
+        let ledger = open(disk, &options(8));
+        let other = ledger.clone();
+        for _ in 0..5 {
+            drop(ledger.submit(event()).unwrap());
+        }
+        ledger.close().unwrap();
+        let lines = String::from_utf8(lock(&seen).written.clone()).unwrap();
+        let sequences: Vec<u64> = lines
+            .lines()
+            .map(|line| Link::read(line.as_bytes()).unwrap().sequence)
+            .collect();
+        assert_eq!(sequences, [1, 2, 3, 4, 5]);
+        assert_eq!(lock(&seen).synced, lines.len());
+        assert!(matches!(other.submit(event()), Err(LedgerError::Closed)));
+        assert!(!other.failed());
+        other.close().unwrap();
+    }
+
+    #[test]
+    fn a_segment_that_is_full_gets_no_further_commit() {
+        let disk = MemoryDisk::default();
+        let seen = Arc::clone(&disk.seen);
+        let options = LedgerOptions {
+            segment_bytes: 300,
+            ..options(8)
+        };
+        let ledger = open(disk, &options);
+        for _ in 0..5 {
+            assert!(wait(ledger.submit(event()).unwrap()).is_ok());
+        }
+        assert_eq!(
+            lock(&seen).segments,
+            [3, 5],
+            "two lines of 200 to 299 bytes each"
+        );
+    }
+
+    #[test]
+    fn a_cut_off_line_is_entered_before_anything_else() {
+        let disk = MemoryDisk::default();
+        let seen = Arc::clone(&disk.seen);
+        let tail = Tail {
+            chain: Chain::default(),
+            segment_bytes: 0,
+            cut: Some((1, 33)),
+        };
+        let ledger = Ledger::open_on(disk, &tail, &options(8), clock(), |_| {}).unwrap();
+        let seen = lock(&seen);
+        let line = std::str::from_utf8(&seen.written[..seen.synced]).unwrap();
+        assert!(line.contains(r#""event":"recovered","segment":1,"bytes_cut":33"#));
+        drop(ledger);
+    }
+}
