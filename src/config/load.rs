@@ -303,12 +303,17 @@ fn root_key(
     if key_files == KeyFiles::StandIn {
         return Ok(Some(RootKey::from_bytes([0; 32])));
     }
-    let path = base.join(&path.0);
-    private(&path)?;
-    let text = Zeroizing::new(read_text(&path)?.unwrap_or_default());
-    RootKey::from_hex(&text)
-        .map(Some)
-        .map_err(|error| environment(&path, error.to_string()))
+    load_root_key(&base.join(&path.0)).map(Some)
+}
+
+/// Reads a root key: 64 hexadecimal digits in a file that only its owner's users may read.
+///
+/// # Errors
+/// If it cannot be read, others may read it too, or it holds anything else: [`ConfigFault::Environment`].
+pub fn load_root_key(path: &Path) -> Result<RootKey, ConfigFault> {
+    private(path)?;
+    let text = Zeroizing::new(read_text(path)?.unwrap_or_default());
+    RootKey::from_hex(&text).map_err(|error| environment(path, error.to_string()))
 }
 
 /// Refuses a file that other users may read: a key in it is no secret any more.

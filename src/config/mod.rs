@@ -8,7 +8,7 @@ mod check;
 mod file;
 mod load;
 
-pub use load::{gateway_schema, load, load_agreements, load_without_keys};
+pub use load::{gateway_schema, load, load_agreements, load_root_key, load_without_keys};
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;

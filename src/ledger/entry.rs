@@ -238,6 +238,14 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
     members.0
 }
 
+/// A tally as one JSON object, as a [`Event::Release`] has it.
+#[must_use]
+pub fn tally_json(tally: &Tally) -> String {
+    let mut members = Members(Vec::with_capacity(256));
+    members.braces(|inner| tally_members(tally, inner));
+    String::from_utf8(members.0).expect("names and numbers are text")
+}
+
 /// The names that an entry's `event` can have.
 pub(crate) const EVENTS: [&str; 6] = [
     "agreements",

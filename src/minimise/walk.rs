@@ -313,6 +313,8 @@ pub(super) struct Walk {
     next: Mode,
     name: NameSpan,
     name_kept: Vec<u8>,
+    /// The name of the record that is held, whose members' names take `name`'s place.
+    record_name: Vec<u8>,
     names: Names,
     /// Openings of containers that leave once something in them does.
     staged: Vec<u8>,
@@ -356,6 +358,7 @@ impl Walk {
             name_start: 0,
             name: NameSpan::Kept,
             name_kept: Vec::new(),
+            record_name: Vec::new(),
             names: Names::default(),
             staged: Vec::new(),
             collected: Vec::new(),
@@ -558,6 +561,11 @@ impl Walk {
             depth: self.frames.len(),
         };
         if self.plan.condition().is_some() && !self.replaying {
+            self.record_name.clear();
+            self.record_name.extend_from_slice(match self.name {
+                NameSpan::Window(from, to) => &io.window[from..to],
+                NameSpan::Kept => &self.name_kept,
+            });
             self.hold = Some(Hold {
                 span,
                 state,
@@ -977,7 +985,8 @@ impl Walk {
             }
             return Ok(());
         }
-        self.keep_name(io);
+        std::mem::swap(&mut self.name_kept, &mut self.record_name);
+        self.name = NameSpan::Kept;
         io.flush();
         self.mark = io.out.len();
         self.record = Some(hold.span);
@@ -1156,8 +1165,11 @@ impl Walk {
 /// Whether a root that does not pass leaves as bare brackets; else as `null`.
 fn state_leaves_bare(branch: Branch) -> bool {
     match branch {
-        Branch::Undeclared | Branch::Mismatch { .. } => true,
-        Branch::Drop | Branch::Conflict => false,
-        Branch::KeepAll | Branch::Structure { .. } => true,
+        Branch::Drop => false,
+        Branch::Undeclared
+        | Branch::Mismatch { .. }
+        | Branch::Conflict
+        | Branch::KeepAll
+        | Branch::Structure { .. } => true,
     }
 }

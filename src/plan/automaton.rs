@@ -366,6 +366,10 @@ impl Builder<'_> {
     fn child(&self, key: &Key, member: bool, picked: impl Fn(&Pick) -> bool) -> Key {
         let mut positions = BTreeSet::new();
         let mut named = false;
+        // A container that a transform selects is dropped, so nothing in it passes by another rule; but the
+        // record's subject may stand in it.
+        let dropped_here = matches!(self.leaf(key).0, Leaf::Transform(_) | Leaf::Conflict);
+        let kept = key.kept.filter(|_| !dropped_here);
         // Only the outermost record is one.
         let in_record = key
             .positions
@@ -376,6 +380,9 @@ impl Builder<'_> {
                 continue;
             };
             if in_record && self.role((track, at)) == Role::Record {
+                continue;
+            }
+            if dropped_here && self.role((track, at)) != Role::Subject {
                 continue;
             }
             if step.descendant {
@@ -389,7 +396,7 @@ impl Builder<'_> {
                 named |= by_name && self.permits(next) && !self.complete(next);
             }
         }
-        self.normal(positions, named, key.kept, key.dropped)
+        self.normal(positions, named, kept, key.dropped)
     }
 
     fn state(&mut self, key: &Key) -> Result<State, String> {

@@ -1,0 +1,11 @@
+//! The minimiser held against a plain document model (DESIGN §5): by rows, by generated documents, by what
+//! others have published, at every cut.
+
+mod chunking;
+mod corpora;
+mod differential;
+mod document;
+mod oracle;
+mod promises;
+mod rows;
+mod support;
