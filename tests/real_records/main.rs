@@ -31,27 +31,27 @@ const FAILURE: usize = 1_000_000;
 const EMPTY: &str = "{}";
 
 #[test]
-fn p1_nothing_else_of_a_demographic_record_leaves() {
+fn p1_p2_p7_nothing_else_of_a_demographic_record_leaves() {
     Family::check("uk-nhs-pds");
 }
 
 #[test]
-fn p1_nothing_else_of_a_whole_patient_record_leaves() {
+fn p1_p2_p7_nothing_else_of_a_whole_patient_record_leaves() {
     Family::check("fhir-synthea");
 }
 
 #[test]
-fn p1_nothing_else_of_a_screening_cohort_leaves() {
+fn p1_p2_p7_nothing_else_of_a_screening_cohort_leaves() {
     Family::check("uk-nhs-screening-cohort");
 }
 
 #[test]
-fn p1_nothing_else_of_a_message_status_leaves() {
+fn p1_p2_p7_nothing_else_of_a_message_status_leaves() {
     Family::check("uk-nhs-notify");
 }
 
 #[test]
-fn p1_nothing_else_of_a_prison_record_leaves() {
+fn p1_p2_p7_nothing_else_of_a_prison_record_leaves() {
     Family::check("uk-prison-probation");
 }
 
