@@ -47,7 +47,7 @@ disclosures:
 ";
 
 fn zone() -> TimeZone {
-    TimeZone::get("Europe/London").unwrap()
+    TimeZone::get("Europe/London").expect("the bundled database has this zone")
 }
 
 fn context() -> Context {
@@ -81,9 +81,8 @@ fn faults(text: &str) -> Vec<String> {
 
 fn at(date: &str) -> Timestamp {
     date.parse::<civil::DateTime>()
-        .unwrap()
-        .to_zoned(zone())
-        .unwrap()
+        .and_then(|when| when.to_zoned(zone()))
+        .expect("rows have dates of the calendar")
         .timestamp()
 }
 
@@ -332,6 +331,18 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
                 "a.yaml:23:16: `subject` is about a record; add for example `record: $` (the whole body) or `record: $.items[*]`",
                 "a.yaml:24:19: `release_if` is about a record; add for example `record: $` (the whole body) or `record: $.items[*]`",
             ],
+        ),
+        Row(
+            "record: $\n      subject: $.nhsNumber\n      release_if: '@.consent.sharing == true'",
+            "record: $.items[*]\n      subject: '@.nhsNumber'\n      release_if: '$.consent == true'",
+            &[
+                "a.yaml:25:19: `release_if` looks at the whole document with `$`, of which only a record is held; write it from the record, with `@`",
+            ],
+        ),
+        Row(
+            "release_if: '@.consent.sharing == true'",
+            "release_if: '@.consent.sharing ='",
+            &["a.yaml:25:19: not a condition; write for example @.consent.sharing == true"],
         ),
         Row(
             "[$.mobility, ",
@@ -604,7 +615,9 @@ fn decide(
     purposes: &[&[u8]],
     when: &str,
 ) -> Result<Permit, Refusal> {
-    let (method, path) = request.split_once(' ').unwrap();
+    let (method, path) = request
+        .split_once(' ')
+        .expect("rows have a method and a path");
     set.decide(&Ask {
         partner: &PartnerName::new("island-health"),
         method,
@@ -1072,7 +1085,7 @@ fn plain_decision(
             format!("permit a{} {:?}", plain.agreement, plain.path)
         }
         Some(plain) => format!("starts {}", day(plain.days.0)),
-        None => format!("ended {}", day(same.last().unwrap().days.1)),
+        None => format!("ended {}", day(same[same.len() - 1].days.1)),
     }
 }
 

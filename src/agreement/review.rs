@@ -81,7 +81,10 @@ impl Agreement {
                 self.term.starts
             ));
         } else if days_left <= SOON_DAYS {
-            warnings.push(format!("ends in {days_left} days"));
+            warnings.push(match days_left {
+                1 => "ends today".to_owned(),
+                _ => format!("ends in {days_left} days, today included"),
+            });
         }
         if let Some(review) = self.term.review.filter(|_| days_left >= 1) {
             match days(today, review) {

@@ -6,7 +6,9 @@ use super::file::{
     BodyAsWritten, FieldsAsWritten, GeneraliseTo, HINTS, OnMismatchAsWritten, RuleAsWritten,
 };
 use crate::minimise::Limits;
-use crate::plan::{Action, BodyRules, Condition, OnMismatch, Plan, PlanKeys, Rule, Selector};
+use crate::plan::{
+    Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
+};
 use crate::transform::{Generalise, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
@@ -90,6 +92,9 @@ impl Body {
                 .ok()
         });
         if body.record.is_none() {
+            // Told here, each at its own place; the plan then has nothing more to say of them.
+            checked.rules.subject = None;
+            checked.rules.release_if = None;
             for (key, there) in [
                 ("subject", body.subject.is_some()),
                 ("release_if", body.release_if.is_some()),
@@ -124,11 +129,32 @@ impl Body {
                 for fault in found {
                     match fault.rule.and_then(|rule| self.pointers.get(rule)) {
                         Some(pointer) => written.fault(faults, pointer, fault.message),
-                        None => written.fault(faults, &format!("{pointer}/record"), fault.message),
+                        None => {
+                            let part = self.part_at_fault(&fault, keys, limits);
+                            written.fault(faults, &format!("{pointer}/{part}"), fault.message);
+                        }
                     }
                 }
                 None
             }
+        }
+    }
+
+    /// The key that `fault`, which is of no rule, is about: the one without which it is gone.
+    fn part_at_fault(&self, fault: &PlanFault, keys: &PlanKeys, limits: &Limits) -> &'static str {
+        let stays_without = |change: fn(&mut BodyRules)| {
+            let mut rules = self.rules.clone();
+            change(&mut rules);
+            Plan::compile(&rules, keys, limits).is_err_and(|faults| faults.contains(fault))
+        };
+        if !stays_without(|rules| rules.release_if = None) {
+            "release_if"
+        } else if !stays_without(|rules| rules.subject = None) {
+            "subject"
+        } else if self.rules.record.is_some() && !stays_without(|rules| rules.record = None) {
+            "record"
+        } else {
+            "fields"
         }
     }
 

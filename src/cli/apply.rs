@@ -26,7 +26,8 @@ Examples:
   fieldgate apply --fields rules.yaml people.json -o shared.json --tally
   curl -s http://localhost:9000/adults | fieldgate apply --fields rules.yaml | jq .
   fieldgate apply --fields rules.yaml --keys root.key people.json
-  fieldgate apply --config config/fieldgate.yaml --agreement falls-prevention --disclosure adult sample.json
+  fieldgate apply --config config/fieldgate.yaml --agreement falls-prevention \\
+      --disclosure adult sample.json
 
 A file of rules:
   fields:
@@ -34,9 +35,10 @@ A file of rules:
     - generalise: [ $.dateOfBirth ]
       to: year
 
-Memory stays the same whatever the input's size. Exit codes: 0 done; 1 the rules or the input are at fault:
-then OUT is as it was, and what went to standard output is not whole; 2 wrong usage; 3 a file or key cannot
-be used.")]
+Memory stays the same whatever the input's size.
+
+Exit codes: 0 done; 1 the rules or the input are at fault, then OUT is as it was, and what
+went to standard output is not whole; 2 wrong usage; 3 a file or key cannot be used.")]
 pub struct ApplyArgs {
     /// The rules: a file with `fields:`, and if wanted `record:`, `subject:`, `release_if:`
     #[arg(
@@ -173,7 +175,8 @@ fn fields_plan(path: &Path, keys: Option<&Path>) -> Result<Arc<Plan>, Stop> {
         ErrorKind::InvalidData => Stop::input(format_args!("{name}: not UTF-8 text")),
         _ => cannot("read", path, &error),
     })?;
-    let rules = agreement::load_fields(&name, &text).map_err(Stop::input)?;
+    let rules =
+        agreement::load_fields(&name, &text).map_err(|faults| Stop::Faults(faults.to_string()))?;
     let keys = match keys {
         Some(path) => Some(root_key(path)?),
         None => None,
@@ -200,7 +203,7 @@ fn fields_plan(path: &Path, keys: Option<&Path>) -> Result<Arc<Plan>, Stop> {
                 },
             )
             .collect();
-        Stop::input(faults.join("\n"))
+        Stop::Faults(faults.join("\n"))
     })?;
     Ok(Arc::new(plan))
 }

@@ -139,7 +139,8 @@ fn as_text(
         )?;
         writeln!(out, "  partner   {}", review.partner)?;
         let left = match review.days_left {
-            left @ 1.. => format!("{left} days to its end"),
+            1 => "its last day".to_owned(),
+            left @ 2.. => format!("{left} days to its end"),
             _ => "ended".to_owned(),
         };
         writeln!(
@@ -186,9 +187,17 @@ fn as_text(
     let disclosures: usize = reviews.iter().map(|review| review.disclosures.len()).sum();
     writeln!(
         out,
-        "{} agreements with {disclosures} disclosures; no faults",
-        reviews.len()
+        "{} with {}; no faults",
+        counted(reviews.len(), "agreement"),
+        counted(disclosures, "disclosure")
     )
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
 }
 
 fn counts(rules: &[(&'static str, usize)]) -> String {
@@ -200,4 +209,83 @@ fn counts(rules: &[(&'static str, usize)]) -> String {
         .map(|(word, count)| format!("{count} {word}"))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agreement::Source;
+
+    const AGREEMENT: &str = "\
+agreement: falls-prevention
+version: 3
+title: Falls prevention
+parties: { controller: isle-council, partner: island-health }
+term: { starts: 2026-04-01, review: 2027-01-31, ends: 2027-03-31 }
+purposes: { falls-prevention: Find adults at risk, research: Learn }
+disclosures:
+  - name: adult
+    purposes: [falls-prevention]
+    request: POST /adults
+    service: { name: social-care, path: /adults }
+    request_body: { format: json, fields: [{ keep: [$.page] }] }
+    response:
+      format: json
+      fields:
+        - keep: [$.mobility, $.scores.*]
+        - keep_all: [$.plan]
+          because: the partner writes it with us
+        - mask: [$.phone]
+";
+
+    #[test]
+    fn a_review_shows_the_term_what_leaves_and_why() {
+        let zone = TimeZone::UTC;
+        let source = Source {
+            name: "a.yaml",
+            text: AGREEMENT,
+        };
+        let set = AgreementSet::load(&[source], &Context::alone(zone.clone())).unwrap();
+        let review = |now: &str| {
+            let mut text = Vec::new();
+            as_text(&set, &zone, now.parse().unwrap(), &mut text).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(
+            review("2027-02-01T12:00:00Z"),
+            "\
+falls-prevention version 3: Falls prevention
+  partner   island-health
+  term      2026-04-01 to 2027-03-31, 59 days to its end
+  purposes  falls-prevention, research
+  note      ends in 59 days, today included
+  note      was to be reviewed by 2027-01-31
+  note      nothing is disclosed for the purpose research
+  adult: POST /adults for falls-prevention
+    response      2 keep, 1 keep_all, 1 mask
+    request body  1 keep
+    kept whole    $.plan because: the partner writes it with us
+    names         $.scores.* lets member names through that come from the data
+
+1 agreement with 1 disclosure; no faults
+"
+        );
+        for (now, note) in [
+            ("2027-03-31T23:59:59Z", "ends today"),
+            (
+                "2027-04-01T00:00:00Z",
+                "ended on 2027-03-31; its requests are refused",
+            ),
+            (
+                "2026-03-31T12:00:00Z",
+                "starts on 2026-04-01; its requests are refused until then",
+            ),
+        ] {
+            assert!(
+                review(now).contains(&format!("  note      {note}\n")),
+                "{now}: {}",
+                review(now)
+            );
+        }
+    }
 }

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::out::{self, Stop};
-use crate::agreement::{Ask, PartnerName, Permit, Refusal, Step};
+use crate::agreement::{Ask, PartnerName, Permit, PurposeName, Refusal, Step};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::ledger::EntryHash;
@@ -25,14 +25,16 @@ const SAMPLE_BYTES: u64 = 16 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  fieldgate explain --config config/fieldgate.yaml --partner island-health --purpose falls-prevention \\
-      GET /adults/9990000018
-  fieldgate explain --config config/fieldgate.yaml --partner island-health --purpose falls-prevention \\
-      --at 2027-04-01 GET /adults/9990000018 --sample adult.json
+  fieldgate explain --config config/fieldgate.yaml --partner island-health \\
+      --purpose falls-prevention GET /adults/9990000018
+  fieldgate explain --config config/fieldgate.yaml --partner island-health \\
+      --purpose falls-prevention --at 2027-04-01 GET /adults/9990000018 --sample adult.json
 
-Takes the same decision as the gateway, by the same code. A sample is one body as the service sends it.
-Exit codes: 0 explained, be the answer yes or no; 1 the configuration or the sample is at fault; 3 a file
-cannot be read.")]
+Takes the same decision as the gateway, by the same code. A sample is one body as the
+service sends it.
+
+Exit codes: 0 explained, be the answer yes or no; 1 the configuration or the sample is at
+fault; 2 wrong usage; 3 a file cannot be read.")]
 pub struct ExplainArgs {
     /// The gateway's configuration
     #[arg(long, value_name = "FILE", default_value = "config/fieldgate.yaml")]
@@ -220,6 +222,16 @@ impl Explanation {
     /// The stable code of what refuses, and a sentence; `None` if the request is permitted.
     fn refusal(&self) -> Option<(&'static str, String)> {
         match &self.decision {
+            Err(Refusal::PurposeNotAgreed { agreed, .. }) => {
+                let agreed: Vec<&str> = agreed.iter().map(PurposeName::as_str).collect();
+                Some((
+                    "purpose_not_agreed",
+                    format!(
+                        "for this request it is not agreed; what is agreed is {}",
+                        agreed.join(", ")
+                    ),
+                ))
+            }
             Err(refusal) => Some((refusal.code(), refusal.to_string())),
             Ok(_) if self.parameters_not_agreed.is_empty() => None,
             Ok(permit) => Some((

@@ -36,12 +36,13 @@ Examples:
   fieldgate ledger verify --config config/fieldgate.yaml --json
   fieldgate ledger verify ledger --head 4711:9f0c…e2
 
-The chain shows an entry that was changed, taken out, put in or moved. It cannot show that entries were
-cut off its end, or that all of it was computed anew: for that, write the head that is printed down
-somewhere else from time to time, and give it back with --head.
+The chain shows an entry that was changed, taken out, put in or moved. It cannot show that
+entries were cut off its end, or that all of it was computed anew: for that, write the head
+that is printed down somewhere else from time to time, and give it back with --head.
+Works on a copy, and while a gateway writes.
 
-Works on a copy, and while a gateway writes. Exit codes: 0 the chain holds; 1 it does not, and the first
-broken entry is named; 3 it cannot be read.")]
+Exit codes: 0 the chain holds; 1 it does not, and the first broken entry is named; 2 wrong
+usage; 3 it cannot be read.")]
 pub struct VerifyArgs {
     /// The ledger's directory
     #[arg(

@@ -18,6 +18,8 @@ pub enum Stop {
     ReaderGone,
     /// Something is at fault. The message says what, where, and what to do; it may have several lines.
     Fault(Blame, String),
+    /// Files that people wrote are at fault: a line for each fault, which starts with its place.
+    Faults(String),
     /// As `Fault`; what there is to say has been said.
     Said(Blame),
 }
@@ -74,7 +76,7 @@ impl Stop {
 impl From<ConfigFault> for Stop {
     fn from(fault: ConfigFault) -> Self {
         match &fault {
-            ConfigFault::Content(_) => Self::input(fault),
+            ConfigFault::Content(faults) => Self::Faults(faults.to_string()),
             ConfigFault::Environment { .. } => Self::environment(fault),
         }
     }
@@ -86,6 +88,10 @@ pub fn finish(ended: Result<(), Stop>) -> ExitCode {
     match ended {
         Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
         Err(Stop::Said(blame)) => ExitCode::from(blame.code()),
+        Err(Stop::Faults(faults)) => {
+            say(&faults);
+            ExitCode::from(Blame::Input.code())
+        }
         Err(Stop::Fault(blame, message)) => {
             say(&format!("fieldgate: {message}"));
             ExitCode::from(blame.code())
@@ -129,10 +135,17 @@ pub fn say(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
-/// Whether people read standard output.
+/// Columns of the terminal that standard output is; `None` if it is none.
 #[must_use]
-pub fn is_for_people() -> bool {
-    io::stdout().is_terminal()
+pub fn columns() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(usize::from(width.0))
+}
+
+/// Whether standard output may have colours: a terminal, and nobody asked for none (`NO_COLOR`).
+#[must_use]
+pub fn is_coloured() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
 /// How far a long run has come, on standard error where people read that.

@@ -517,8 +517,8 @@ fn parse_url(url: &str) -> Option<(bool, String, u16)> {
         .to_owned();
     let port = match authority.port() {
         Some(port) => port.as_str().parse().ok().filter(|port| *port != 0)?,
-        // A colon without a port would be read as the scheme's own.
-        None if authority.as_str().ends_with(':') => return None,
+        // What stands after a colon and is no port must not become the scheme's own.
+        None if authority.as_str() != authority.host() => return None,
         None if https => 443,
         None => 80,
     };

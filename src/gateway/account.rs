@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -23,8 +24,7 @@ pub(crate) struct Account {
     id: RequestId,
     purpose: PurposeName,
     began: Instant,
-    asked: Option<Instant>,
-    answered: Option<Instant>,
+    service: Duration,
     released: Option<Instant>,
     status: u16,
     bytes_sent: u64,
@@ -59,8 +59,7 @@ impl Account {
             id,
             purpose: permit.purpose().clone(),
             began,
-            asked: None,
-            answered: None,
+            service: Duration::ZERO,
             released: None,
             status: 0,
             bytes_sent: 0,
@@ -75,14 +74,9 @@ impl Account {
         &self.id
     }
 
-    /// The service is being asked.
-    pub(crate) fn asked(&mut self) {
-        self.asked = Some(Instant::now());
-    }
-
-    /// The head of the service's answer is here, or will not come.
-    pub(crate) fn answered(&mut self) {
-        self.answered = Some(Instant::now());
+    /// The service was asked at `asked`, and the head of its answer is here or will not come.
+    pub(crate) fn answered(&mut self, asked: Instant) {
+        self.service = asked.elapsed();
     }
 
     /// The head with `status` goes to the partner.
@@ -142,18 +136,14 @@ impl Account {
             return;
         }
         let now = Instant::now();
-        let service = match (self.asked, self.answered) {
-            (Some(asked), answered) => answered.unwrap_or(now).duration_since(asked),
-            (None, _) => std::time::Duration::ZERO,
-        };
         let times = Times {
             whole: now.duration_since(self.began),
-            service,
+            service: self.service,
             own: self
                 .released
                 .unwrap_or(now)
                 .duration_since(self.began)
-                .saturating_sub(service),
+                .saturating_sub(self.service),
         };
         let entered = self.worker.ledger.submit(Event::Release {
             request: self.id,

@@ -100,6 +100,8 @@ impl Admin {
         self.metrics
             .ledger_failed
             .set(i64::from(self.ledger.failed()));
+        // An agreement that was taken out has no days left to tell of.
+        self.metrics.agreement_days.reset();
         for agreement in &self.running.load().agreements.agreements {
             let seconds = agreement.term.until.duration_since(now).as_secs_f64();
             self.metrics

@@ -34,6 +34,7 @@ pub(crate) async fn exchange(
     let busy = connection.activity.begin();
     // The set that runs now; this exchange stays under it, whatever is loaded meanwhile (P9).
     let running = worker.running.load_full();
+    // Without an id of its own the exchange could not be accounted for.
     let Ok(id) = worker.random.take().map(RequestId::new) else {
         return Stop::from(Reason::LedgerUnavailable).response(&RequestId::new([0; 16]));
     };
@@ -49,26 +50,20 @@ pub(crate) async fn exchange(
     let route = Arc::clone(running.route(&permit));
     let opened = Account::open(&worker, &running, &route, &permit, id, began);
     let Ok((mut account, intent)) = opened else {
-        let stop = Stop::from(Reason::LedgerUnavailable);
+        let stop = Stop::from(Reason::LedgerUnavailable)
+            .under(&route.agreement.name, &route.disclosure.name);
         return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
     };
     let deadline = began + running.config.limits.exchange;
-    let answer = timeout_at(
+    let asking = Asking {
+        worker: &worker,
+        running: &running,
+        route: &route,
+        permit: &permit,
+        head: &head,
         deadline,
-        ask_service(
-            &worker,
-            &running,
-            &route,
-            &permit,
-            &head,
-            body,
-            deadline,
-            &mut account,
-        ),
-    )
-    .await
-    .unwrap_or(Err(Stop::from(Reason::Deadline)));
-    account.answered();
+    };
+    let answer = asking.ask(body, &mut account).await;
 
     // Also a service's refusal tells something, so nothing at all is said before the intent is durable (P3).
     let waited = tokio::time::timeout(running.config.limits.ledger_wait, intent.durable()).await;
@@ -123,7 +118,7 @@ pub(crate) async fn exchange(
 #[derive(Default)]
 struct Known {
     partner: Option<PartnerName>,
-    permit: Option<Permit>,
+    purpose: Option<PurposeName>,
 }
 
 /// Everything that can be said of a request before the service is asked.
@@ -165,7 +160,7 @@ fn decide(
         purposes,
         at: worker.clock.now(),
     })?;
-    known.permit = Some(permit.clone());
+    known.purpose = Some(permit.purpose().clone());
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
     request::check_query(head.uri.query(), &permit.disclosure().query)
         .and_then(|()| request::check_body(head, body, running.route(&permit)))
@@ -181,56 +176,78 @@ struct Answer {
     lease: Lease,
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "it is one step of `exchange`, named"
-)]
-async fn ask_service(
-    worker: &Worker,
-    running: &Running,
-    route: &Route,
-    permit: &Permit,
-    head: &Parts,
-    body: Incoming,
+/// The service is asked: one step of [`exchange`].
+struct Asking<'a> {
+    worker: &'a Worker,
+    running: &'a Running,
+    route: &'a Route,
+    permit: &'a Permit,
+    head: &'a Parts,
     deadline: Instant,
-    account: &mut Account,
-) -> Result<Answer, Stop> {
-    let span = worker
-        .random
-        .take()
-        .map_err(|_| Reason::LedgerUnavailable)?;
-    let traceparent = request::traceparent(&head.headers, account.id(), span);
-    let service_head = request::service_head(permit, route, head, account.id(), &traceparent)?;
-    let (body, stopped) = RequestBody::new(body, route, deadline, running.config.limits.body_idle);
-    // A connection that the service had closed is found out by using it. Then a request that changes nothing,
-    // and of which nothing was consumed, is sent once more.
-    let again =
-        (route.method.is_safe() && matches!(body, RequestBody::None)).then(|| service_head.clone());
+}
 
-    account.asked();
-    let mut lease = worker.pool.lease(&route.target).await?;
-    worker.count_connection(running, lease.reused);
-    let patience = route.target.head_timeout();
-    let mut sent = tokio::time::timeout(patience, lease.send(service_head.map(|()| body))).await;
-    if let (Ok(Err(_)), true, Some(again)) = (&sent, lease.reused, again) {
-        lease = worker.pool.lease_new(&route.target).await?;
-        worker.count_connection(running, lease.reused);
-        sent = tokio::time::timeout(patience, lease.send(again.map(|()| RequestBody::None))).await;
-    }
-    let answer = match sent {
-        Ok(Ok(answer)) => answer,
+impl Asking<'_> {
+    async fn ask(&self, body: Incoming, account: &mut Account) -> Result<Answer, Stop> {
+        let span = self
+            .worker
+            .random
+            .take()
+            .map_err(|_| Reason::LedgerUnavailable)?;
+        let traceparent = request::traceparent(&self.head.headers, account.id(), span);
+        let id = *account.id();
+        let request =
+            || request::service_head(self.permit, self.route, self.head, &id, &traceparent);
+        let first = request()?;
+        let body_idle = self.running.config.limits.body_idle;
+        let (body, stopped) = RequestBody::new(body, self.route, self.deadline, body_idle);
+        // A request that changes nothing, and of which nothing was consumed, may be sent once more.
+        let is_repeatable = self.route.method.is_safe() && matches!(body, RequestBody::None);
+
+        let asked = Instant::now();
+        let head_by = self.deadline.min(asked + self.route.target.head_timeout());
+        let answered = timeout_at(head_by, async {
+            let mut lease = self.worker.pool.lease(&self.route.target).await?;
+            let reused = lease.reused;
+            self.count_connection(reused);
+            let sent = lease.send(first.map(|()| body)).await;
+            if sent.is_err() && reused && is_repeatable {
+                // That the service had closed the connection is found out by using it.
+                lease = self.worker.pool.lease_new(&self.route.target).await?;
+                self.count_connection(false);
+                let again = request()?.map(|()| RequestBody::None);
+                return Ok((lease.send(again).await, lease));
+            }
+            Ok::<_, Reason>((sent, lease))
+        })
+        .await;
+        account.answered(asked);
+        let (sent, lease) = match answered {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(reason)) => return Err(Stop::from(reason)),
+            Err(_) if head_by == self.deadline => return Err(Stop::from(Reason::Deadline)),
+            Err(_) => return Err(Stop::from(Reason::ServiceTimeout)),
+        };
         // The request's own fault, if it had one, is why the connection broke.
-        Ok(Err(_)) => return Err(stopped.take().unwrap_or(Stop::from(Reason::ServiceBroke))),
-        Err(_) => return Err(Stop::from(Reason::ServiceTimeout)),
-    };
-    let (head, body) = answer.into_parts();
-    let head = response::understand(head, &body, &route.method)?;
-    Ok(Answer {
-        head,
-        body,
-        request: stopped,
-        lease,
-    })
+        let answer =
+            sent.map_err(|_| stopped.take().unwrap_or(Stop::from(Reason::ServiceBroke)))?;
+        let (head, body) = answer.into_parts();
+        let head = response::understand(head, &body, &self.route.method)?;
+        Ok(Answer {
+            head,
+            body,
+            request: stopped,
+            lease,
+        })
+    }
+
+    fn count_connection(&self, reused: bool) {
+        let metrics = &self.running.metrics;
+        if reused {
+            metrics.service_connection_reused.inc();
+        } else {
+            metrics.service_connection_new.inc();
+        }
+    }
 }
 
 /// Enters, counts and logs a refusal. Gives what the partner is told: `stop`, or that the ledger cannot even
@@ -243,23 +260,14 @@ fn refuse(
     known: &Known,
     stop: Stop,
 ) -> Stop {
-    let permit = known.permit.as_ref();
-    let purpose = permit.map(|permit| permit.purpose().clone()).or_else(|| {
-        known
-            .partner
-            .as_ref()
-            .and_then(|_| known_purpose(running, head))
-    });
-    let agreement = stop
-        .term
-        .agreement
-        .clone()
-        .or_else(|| permit.map(|permit| permit.agreement().name.clone()));
-    let disclosure = stop
-        .term
-        .disclosure
-        .clone()
-        .or_else(|| permit.map(|permit| permit.disclosure().name.clone()));
+    let purpose = match (&known.purpose, &known.partner) {
+        (Some(agreed), _) => Some(agreed.clone()),
+        (None, Some(_)) => known_purpose(running, head),
+        // Of somebody unknown not even that is noted.
+        (None, None) => None,
+    };
+    let agreement = stop.term.agreement.clone();
+    let disclosure = stop.term.disclosure.clone();
     let text = stop.reason.text();
     let entered = worker.ledger.submit(Event::Refusal {
         request: *id,

@@ -211,18 +211,19 @@ pub(crate) struct MinimisedRequest {
     partner: Incoming,
     machine: Box<dyn Machine>,
     patience: Patience,
-    stopped: StopCell,
+    stopped: Rc<Cell<Option<Stop>>>,
     ended: bool,
 }
 
 /// Where a request's body leaves why it stopped, for the exchange to find: hyper hands on only that it did.
-#[derive(Clone, Default)]
-pub(crate) struct StopCell(Rc<Cell<Option<Stop>>>);
+/// A request without a body leaves nothing.
+#[derive(Default)]
+pub(crate) struct StopCell(Option<Rc<Cell<Option<Stop>>>>);
 
 impl StopCell {
     /// Why the request's body stopped, if it did.
     pub(crate) fn take(&self) -> Option<Stop> {
-        self.0.take()
+        self.0.as_ref()?.take()
     }
 }
 
@@ -239,18 +240,20 @@ impl RequestBody {
         deadline: Instant,
         idle: Duration,
     ) -> (Self, StopCell) {
-        let stopped = StopCell::default();
-        let body = match &route.disclosure.request {
-            Some(plan) if !partner.is_end_stream() => Self::Minimised(Box::new(MinimisedRequest {
-                partner,
-                machine: json_machine(plan),
-                patience: Patience::new(deadline, idle, Reason::RequestIdle),
-                stopped: stopped.clone(),
-                ended: false,
-            })),
-            Some(_) | None => Self::None,
-        };
-        (body, stopped)
+        match &route.disclosure.request {
+            Some(plan) if !partner.is_end_stream() => {
+                let stopped: Rc<Cell<_>> = Rc::default();
+                let body = MinimisedRequest {
+                    partner,
+                    machine: json_machine(plan),
+                    patience: Patience::new(deadline, idle, Reason::RequestIdle),
+                    stopped: Rc::clone(&stopped),
+                    ended: false,
+                };
+                (Self::Minimised(Box::new(body)), StopCell(Some(stopped)))
+            }
+            Some(_) | None => (Self::None, StopCell::default()),
+        }
     }
 }
 
@@ -269,7 +272,7 @@ impl Body for RequestBody {
                     Ok(data) => Ok(Frame::data(data)),
                     Err(stop) => {
                         body.ended = true;
-                        body.stopped.0.set(Some(stop));
+                        body.stopped.set(Some(stop));
                         Err(RequestStopped)
                     }
                 })

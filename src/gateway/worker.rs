@@ -146,16 +146,6 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
     Ok(())
 }
 
-impl Worker {
-    pub(crate) fn count_connection(&self, running: &Running, reused: bool) {
-        if reused {
-            running.metrics.service_connection_reused.inc();
-        } else {
-            running.metrics.service_connection_new.inc();
-        }
-    }
-}
-
 async fn accept(worker: Rc<Worker>, listener: TcpListener, index: usize) {
     loop {
         let stream = match listener.accept().await {

@@ -39,6 +39,9 @@ fn no_null(schema: &mut Schema) {
             schema.insert("type".to_owned(), only);
         }
     }
+    if let Some(Value::Array(words)) = schema.get_mut("enum") {
+        words.retain(|word| !word.is_null());
+    }
     if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
         choices.retain(|choice| choice.get("type") != Some(&json!("null")));
         if let [Value::Object(only)] = choices.as_slice() {
@@ -170,6 +173,10 @@ impl<T: DeserializeOwned + JsonSchema> Reader<T> {
         for error in &errors {
             let pointer = error.instance_path().as_str().to_owned();
             let node = self.node(error);
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "another crate's enum; our schemas use no other keyword, and a fault told plainly is safe"
+            )]
             match error.kind() {
                 ValidationErrorKind::AdditionalProperties { unexpected } => {
                     for name in unexpected {
@@ -218,10 +225,6 @@ impl<T: DeserializeOwned + JsonSchema> Reader<T> {
                     );
                     faulted.push(pointer);
                 }
-                #[expect(
-                    clippy::wildcard_enum_match_arm,
-                    reason = "another crate's enum; our types' schemas use no other keyword, and a fault told plainly is the safe answer"
-                )]
                 _ => {
                     say(places.value(&pointer), error.to_string());
                     faulted.push(pointer);
@@ -286,6 +289,10 @@ impl<T: DeserializeOwned + JsonSchema> Reader<T> {
 /// Takes what `error` is about out of `value`, or puts something neutral of the right type in its place.
 fn neutralise(value: &mut Value, error: &ValidationError<'_>) {
     let pointer = error.instance_path().as_str();
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "another crate's enum; the rest leaves a value of the right type"
+    )]
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             if let Some(members) = value.pointer_mut(pointer).and_then(Value::as_object_mut) {
@@ -309,10 +316,6 @@ fn neutralise(value: &mut Value, error: &ValidationError<'_>) {
                 members.shift_remove(name);
             }
         }
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "another crate's enum; the rest leaves a value of the right type"
-        )]
         _ => {}
     }
 }
@@ -336,6 +339,10 @@ fn first_type(kind: &TypeKind) -> JsonType {
 }
 
 /// One sentence for a fault of one value: what it is, what it has to be.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "another crate's enum; called for the kinds that are named"
+)]
 fn describe(error: &ValidationError<'_>, pointer: &str, node: &Value, schema: &Value) -> String {
     let name = name_of(pointer);
     let example = example(node, schema)
@@ -395,10 +402,6 @@ fn describe(error: &ValidationError<'_>, pointer: &str, node: &Value, schema: &V
         ValidationErrorKind::Maximum { limit } => {
             format!("{name} is too large; the most is {limit}")
         }
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "another crate's enum; called for the kinds above only"
-        )]
         _ => error.to_string(),
     }
 }

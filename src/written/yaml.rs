@@ -397,9 +397,32 @@ mod tests {
     }
 
     #[test]
+    fn files_of_other_systems_editors_are_read_alike() {
+        let expected = Some(json!({ "a": "x", "b": [1, "y"] }));
+        for text in [
+            "a: x\nb:\n  - 1\n  - y\n",
+            "a: x\r\nb:\r\n  - 1\r\n  - y\r\n",
+            "\u{feff}a: x\nb: [1, y]\n",
+            "# comment\n---\na: x\nb: [1, y]\n...\n",
+        ] {
+            assert_eq!(read(text), (expected.clone(), Vec::new()), "{text:?}");
+        }
+    }
+
+    #[test]
     fn nesting_has_a_bound() {
-        let (value, faults) = read(&"[".repeat(100));
-        assert_eq!(value, None);
-        assert_eq!(faults.len(), 1, "{faults:?}");
+        for opening in ["[", "{a: ", "- ", "? "] {
+            let (value, faults) = read(&opening.repeat(50_000));
+            assert_eq!(value, None, "{opening:?}");
+            assert_eq!(faults.len(), 1, "{opening:?}: {faults:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_has_a_fault(text in "([a-c]|[-?:,&*!|>'\"%@`#{}\\[\\] \n\t]|1|é){0,60}") {
+            let (value, faults) = read(&text);
+            proptest::prop_assert!(value.is_some() || !faults.is_empty(), "{text:?}");
+        }
     }
 }

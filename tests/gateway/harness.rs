@@ -86,12 +86,6 @@ disclosures:
         - keep: ["$[*].year"]
 "#;
 
-/// An agreement that has not started and one that has ended, at the tests' time.
-pub(crate) const TERMS: &[(&str, &str)] = &[
-    ("early", "2026-09-01, ends: 2026-12-31"),
-    ("late", "2025-01-01, ends: 2026-03-31"),
-];
-
 /// The tests' present: 15 June 2026.
 pub(crate) fn june() -> Clock {
     let now: jiff::Timestamp = "2026-06-15T12:00:00Z".parse().unwrap();
@@ -265,7 +259,7 @@ impl Council {
 
     /// The metrics' text.
     pub(crate) async fn metrics(&self) -> String {
-        self.admin("/metrics").await.text()
+        self.admin("/metrics").await.body()
     }
 }
 
