@@ -534,8 +534,7 @@ pub(crate) fn logs() -> String {
         tracing::subscriber::set_global_default(subscriber).unwrap();
         lines
     });
-    let text = String::from_utf8_lossy(&lines.lock().unwrap()).into_owned();
-    text
+    String::from_utf8_lossy(&lines.lock().unwrap()).into_owned()
 }
 
 struct Lines(Arc<Mutex<Vec<u8>>>);
