@@ -394,11 +394,11 @@ impl Walk {
             Open::Nothing => {}
             Open::Name => match tokens.next() {
                 Some(end) => {
-                    self.name_kept.extend_from_slice(&window[..=end]);
+                    self.keep_of_name(&window[..=end]);
                     self.name_ends(NameSpan::Kept, end, io)?;
                 }
                 None => {
-                    self.name_kept.extend_from_slice(window);
+                    self.keep_of_name(window);
                     self.open = Open::Name;
                 }
             },
@@ -446,7 +446,7 @@ impl Walk {
                             None => {
                                 self.open = Open::Name;
                                 self.name_kept.clear();
-                                self.name_kept.extend_from_slice(&window[at..]);
+                                self.keep_of_name(&window[at..]);
                             }
                         }
                     }
@@ -472,6 +472,14 @@ impl Walk {
     }
 
     // ---- names ----
+
+    /// Keeps a part of a name that its window cuts, unless nobody will ask for it.
+    fn keep_of_name(&mut self, part: &[u8]) {
+        let frame = self.frames.last().expect("a name is in an object");
+        if frame.mode != Mode::Skip {
+            self.name_kept.extend_from_slice(part);
+        }
+    }
 
     /// The name of a member is read to its closing quote at `end`.
     fn name_ends(&mut self, span: NameSpan, end: usize, io: &mut Io<'_>) -> Outcome {
