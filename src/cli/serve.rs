@@ -1,11 +1,10 @@
 //! `fieldgate serve`: the gateway, until it is told to stop.
 
-use std::io::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::out::Stop;
 use crate::clock::Clock;
 use crate::config;
 use crate::gateway::{Gateway, StartError, log};
@@ -30,19 +29,18 @@ pub struct ServeArgs {
 }
 
 /// Runs `fieldgate serve`.
-#[must_use]
-pub fn run(args: &ServeArgs) -> ExitCode {
-    match serve(args) {
-        Ok(code) => code,
-        Err(error) => {
-            // Standard error may be gone; the exit code still says it.
-            drop(writeln!(std::io::stderr(), "fieldgate: {error}"));
-            ExitCode::from(if error.is_content() { 1 } else { 3 })
-        }
-    }
+///
+/// # Errors
+/// If the gateway does not start, or not all of the ledger's entries are durable at its end.
+pub fn run(args: &ServeArgs) -> Result<(), Stop> {
+    serve(args).map_err(|error| match error {
+        StartError::Config(fault) => fault.into(),
+        error if error.is_content() => Stop::input(error),
+        error => Stop::environment(error),
+    })
 }
 
-fn serve(args: &ServeArgs) -> Result<ExitCode, StartError> {
+fn serve(args: &ServeArgs) -> Result<(), StartError> {
     let first = config::load(&args.config)?;
     let subscriber = log::subscriber(first.config.log, std::io::stderr);
     // An error says that the process has one already, as when this is called from a test.
@@ -63,10 +61,7 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, StartError> {
         .block_on(until_told_to_stop(&gateway))
         .map_err(StartError::Thread)?;
     tracing::info!("stopping: running exchanges may end");
-    match gateway.shutdown() {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(StartError::Ledger(error)),
-    }
+    gateway.shutdown().map_err(StartError::Ledger)
 }
 
 /// Reloads on SIGHUP; returns on SIGTERM or SIGINT.
