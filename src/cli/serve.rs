@@ -33,10 +33,15 @@ pub struct ServeArgs {
 /// # Errors
 /// If the gateway does not start, or not all of the ledger's entries are durable at its end.
 pub fn run(args: &ServeArgs) -> Result<(), Stop> {
-    serve(args).map_err(|error| match error {
-        StartError::Config(fault) => fault.into(),
-        error if error.is_content() => Stop::input(error),
-        error => Stop::environment(error),
+    serve(args).map_err(|error| {
+        let is_content = error.is_content();
+        if let StartError::Config(fault) = error {
+            fault.into()
+        } else if is_content {
+            Stop::input(error)
+        } else {
+            Stop::environment(error)
+        }
     })
 }
 
