@@ -107,6 +107,8 @@ pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
             tally
         }
     };
+    // Takes the progress away before anything else is said.
+    drop(input);
     if args.tally {
         out::say(&tally_json(&tally));
     }
