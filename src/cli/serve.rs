@@ -33,16 +33,19 @@ pub struct ServeArgs {
 /// # Errors
 /// If the gateway does not start, or not all of the ledger's entries are durable at its end.
 pub fn run(args: &ServeArgs) -> Result<(), Stop> {
-    serve(args).map_err(|error| {
-        let is_content = error.is_content();
+    serve(args).map_err(Stop::from)
+}
+
+impl From<StartError> for Stop {
+    fn from(error: StartError) -> Self {
         if let StartError::Config(fault) = error {
-            fault.into()
-        } else if is_content {
-            Stop::input(error)
+            Self::from(fault)
+        } else if error.is_content() {
+            Self::input(error)
         } else {
-            Stop::environment(error)
+            Self::environment(error)
         }
-    })
+    }
 }
 
 fn serve(args: &ServeArgs) -> Result<(), StartError> {

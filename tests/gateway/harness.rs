@@ -534,8 +534,7 @@ pub(crate) fn logs() -> String {
         tracing::subscriber::set_global_default(subscriber).unwrap();
         lines
     });
-    let text = String::from_utf8_lossy(&lines.lock().unwrap()).into_owned();
-    text
+    String::from_utf8_lossy(&lines.lock().unwrap()).into_owned()
 }
 
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -564,11 +563,12 @@ pub(crate) fn run<F: Future>(test: F) -> F::Output {
     })
 }
 
-/// Waits until `ready` says so, looking again after each turn of the runtime.
+/// Waits until `ready` says so, which has no event of its own that could be waited for.
 pub(crate) async fn until(what: &str, mut ready: impl FnMut() -> bool) {
     let waiting = async {
+        let mut look = tokio::time::interval(Duration::from_millis(2));
         while !ready() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            look.tick().await;
         }
     };
     if tokio::time::timeout(HANG, waiting).await.is_err() {

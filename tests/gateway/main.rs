@@ -1,6 +1,9 @@
 //! The gateway over real sockets, promise by promise. `harness` has the council, its service and the clients.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that panics is a test that fails"
+)]
 
-#[expect(dead_code, reason = "not every test needs all of it")]
 mod harness;
 
 mod exchange;
