@@ -455,7 +455,9 @@ impl Service {
 }
 
 /// Reads one message's head, to its empty line.
-pub(crate) async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
+pub(crate) async fn read_head(
+    stream: &mut (impl tokio::io::AsyncRead + Unpin),
+) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
