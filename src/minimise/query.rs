@@ -80,12 +80,23 @@ impl CompiledCondition {
         self.0.reads_document()
     }
 
+    /// Whether it holds of the node `record` of `tape`; `@` is that node, `$` the root.
+    #[must_use]
+    pub fn holds_of(&self, tape: &Tape, bytes: &[u8], record: NodeIndex) -> bool {
+        Held { tape, bytes }.holds(&self.0, record)
+    }
+
     /// Whether it holds of the value that `tape` was parsed from; `@` and `$` are its root. Of nothing, nothing
     /// holds.
     #[must_use]
     pub fn holds(&self, tape: &Tape, bytes: &[u8]) -> bool {
         !tape.is_empty() && Held { tape, bytes }.holds(&self.0, 0)
     }
+}
+
+/// Whether `filter` holds of the node `current` of `tape`, which was parsed from `bytes`.
+pub(crate) fn holds(filter: &Expression, tape: &Tape, bytes: &[u8], current: NodeIndex) -> bool {
+    Held { tape, bytes }.holds(filter, current)
 }
 
 type Visit<'v> = &'v mut dyn FnMut(NodeIndex) -> ControlFlow<()>;

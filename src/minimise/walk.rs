@@ -815,20 +815,13 @@ impl Walk {
                     brackets = true;
                 }
                 Branch::Undeclared | Branch::Drop | Branch::Mismatch { .. } | Branch::Conflict => {
-                    self.tally.count(match branch {
-                        Branch::Drop => FieldOutcome::Drop,
-                        Branch::Mismatch { .. } => FieldOutcome::Mismatch,
-                        Branch::Conflict => FieldOutcome::Conflict,
-                        Branch::Undeclared | Branch::KeepAll | Branch::Structure { .. } => {
-                            FieldOutcome::Undeclared
-                        }
-                    });
+                    self.tally.count(branch.outcome());
                     if branch == (Branch::Mismatch { refuse: true }) {
                         return Err(io.fault(BodyFault::Mismatch, at));
                     }
                     if root {
                         // The root leaves as something: bare, unless a rule took it away.
-                        brackets = leaves_bare(branch);
+                        brackets = branch.leaves_bare();
                         if brackets {
                             io.range(at, at + 1);
                         } else {
@@ -1212,17 +1205,5 @@ impl Walk {
             }
         }
         path
-    }
-}
-
-/// Whether a root that does not pass leaves as bare brackets; else as `null`.
-fn leaves_bare(branch: Branch) -> bool {
-    match branch {
-        Branch::Drop => false,
-        Branch::Undeclared
-        | Branch::Mismatch { .. }
-        | Branch::Conflict
-        | Branch::KeepAll
-        | Branch::Structure { .. } => true,
     }
 }
