@@ -1,7 +1,7 @@
 //! Council records as benches use them: invented people of about 1.2 KB each, the same for the same seed.
 
 /// A small generator of numbers (xorshift64*): the same seed gives the same records everywhere.
-pub struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
     fn next(&mut self) -> u64 {
@@ -72,7 +72,7 @@ const WORDS: [&str; 20] = [
 const RELATION: [&str; 4] = ["spouse", "child", "parent", "lodger"];
 
 /// Appends one record, compact JSON.
-pub fn record(numbers: &mut Numbers, out: &mut Vec<u8>) {
+pub(crate) fn record(numbers: &mut Numbers, out: &mut Vec<u8>) {
     use std::io::Write as _;
     let day = |numbers: &mut Numbers| {
         format!(
@@ -143,12 +143,12 @@ pub fn record(numbers: &mut Numbers, out: &mut Vec<u8>) {
 }
 
 /// A generator at the start.
-pub fn numbers() -> Numbers {
-    Numbers(0x1571_E0F_316_47)
+pub(crate) fn numbers() -> Numbers {
+    Numbers(0x1571_E0F3_1647)
 }
 
 /// `{"records":[…]}` of at least `bytes` bytes.
-pub fn document(bytes: usize) -> Vec<u8> {
+pub(crate) fn document(bytes: usize) -> Vec<u8> {
     let mut numbers = numbers();
     let mut out = Vec::with_capacity(bytes + 2_048);
     out.extend_from_slice(br#"{"records":["#);

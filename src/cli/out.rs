@@ -135,10 +135,17 @@ pub fn say(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
-/// Whether people read standard output.
+/// Columns of the terminal that standard output is; `None` if it is none.
 #[must_use]
-pub fn is_for_people() -> bool {
-    io::stdout().is_terminal()
+pub fn columns() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(usize::from(width.0))
+}
+
+/// Whether standard output may have colours: a terminal, and nobody asked for none (`NO_COLOR`).
+#[must_use]
+pub fn is_coloured() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
 /// How far a long run has come, on standard error where people read that.

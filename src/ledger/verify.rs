@@ -45,6 +45,15 @@ pub struct Account {
     pub fault: Option<Fault>,
 }
 
+impl Account {
+    /// How many entries of this kind of event hold.
+    #[must_use]
+    pub fn entered(&self, event: &str) -> u64 {
+        let of_kind = self.events.iter().find(|(name, _)| *name == event);
+        of_kind.map_or(0, |(_, count)| *count)
+    }
+}
+
 /// Permitted exchanges ([`super::Event::Intent`]) without an ending.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unended {

@@ -565,11 +565,12 @@ pub(crate) fn run<F: Future>(test: F) -> F::Output {
     })
 }
 
-/// Waits until `ready` says so, looking again after each turn of the runtime.
+/// Waits until `ready` says so, which has no event of its own that could be waited for.
 pub(crate) async fn until(what: &str, mut ready: impl FnMut() -> bool) {
     let waiting = async {
+        let mut look = tokio::time::interval(Duration::from_millis(2));
         while !ready() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            look.tick().await;
         }
     };
     if tokio::time::timeout(HANG, waiting).await.is_err() {
