@@ -535,13 +535,15 @@ impl Walk {
         }
     }
 
+    /// Its path ends with the object: of the name itself only a part may have been read.
     fn name_too_long(&self) -> Fault {
         let offset = self.name_start + 1 + self.limits.name_bytes as u64;
+        let depth = Some(self.frames.len() - 1);
         Fault {
             fault: BodyFault::NameTooLong,
             offset,
             seen: offset,
-            depth: None,
+            depth,
         }
     }
 
