@@ -1,4 +1,8 @@
 //! A council in a folder: a service on a free port, agreements, a gateway, and clients that see every byte.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that panics is a test that fails"
+)]
 
 use std::future::Future;
 use std::io;
@@ -255,6 +259,11 @@ impl Council {
             .admin_address();
         let request = format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
         send(address, request.as_bytes()).await
+    }
+
+    /// Whether the metrics have this very line. A part of one could also be of a metric's help.
+    pub(crate) async fn has_metric(&self, line: &str) -> bool {
+        self.metrics().await.lines().any(|found| found == line)
     }
 
     /// The metrics' text.
