@@ -747,6 +747,8 @@ impl Walk {
                             | b'"'
                     );
                     if !delimits || !scalar.complete() {
+                        // Still open: the limit on what is collected may have been gone over before.
+                        self.open = Open::Scalar(scalar);
                         return Err(io.fault(scalar.fault(), end));
                     }
                     return self.single_ends(from, end, io);
