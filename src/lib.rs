@@ -17,3 +17,4 @@ pub mod ledger;
 pub mod minimise;
 pub mod plan;
 pub mod transform;
+pub mod written;

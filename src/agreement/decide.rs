@@ -1,10 +1,13 @@
 //! The decision: permit, or refuse with a reason.
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::router::{self, Answer, Miss, Route};
+use super::template;
 use super::{
     Agreement, AgreementName, AgreementSet, Disclosure, DisclosureName, PartnerName, PurposeName,
 };
@@ -97,6 +100,22 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// The stable name of the reason: in problems, metrics and the ledger.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoRoute(RouteMiss::Path) => "no_route",
+            Self::NoRoute(RouteMiss::Method { .. }) => "method_not_agreed",
+            Self::PurposeMissing => "purpose_missing",
+            Self::PurposeMalformed => "purpose_malformed",
+            Self::PurposeNotAgreed { .. } => "purpose_not_agreed",
+            Self::NotStarted { .. } => "not_started",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
 /// What a request's route lacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RouteMiss {
@@ -109,13 +128,221 @@ pub enum RouteMiss {
     },
 }
 
+/// One step of a decision: the answer of [`AgreementSet::explain`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What was asked: `route`, `purpose declared`, `purpose agreed`, `term`.
+    pub name: &'static str,
+    /// Whether it let the request through.
+    pub passed: bool,
+    /// What was found, one sentence.
+    pub text: String,
+}
+
 impl AgreementSet {
     /// Decides `ask`. The same set and the same ask give the same answer.
     ///
     /// # Errors
     /// With the first term that refuses: route, then purpose, then term.
     pub fn decide(&self, ask: &Ask<'_>) -> Result<Permit, Refusal> {
-        let _ = ask;
-        Err(Refusal::NoRoute(RouteMiss::Path))
+        self.walk(ask, &mut |_, _, _| {})
+    }
+
+    /// Each step of [`AgreementSet::decide`], to the one that refuses; by the same code.
+    #[must_use]
+    pub fn explain(&self, ask: &Ask<'_>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let decision = self.walk(ask, &mut |name, passed, text| {
+            steps.push(Step {
+                name,
+                passed,
+                text: text.to_string(),
+            });
+        });
+        debug_assert_eq!(decision.is_ok(), steps.iter().all(|step| step.passed));
+        steps
+    }
+
+    /// The one way of a decision; `note` hears of each step. Texts are only made where `note` makes them.
+    fn walk(
+        &self,
+        ask: &Ask<'_>,
+        note: &mut impl FnMut(&'static str, bool, fmt::Arguments<'_>),
+    ) -> Result<Permit, Refusal> {
+        const ROUTE: &str = "route";
+        let Some(path) = template::segments(ask.path) else {
+            note(
+                ROUTE,
+                false,
+                format_args!(
+                    "the path is not one that two readers would read alike; it is not repaired"
+                ),
+            );
+            return Err(Refusal::NoRoute(RouteMiss::Path));
+        };
+        let route = match self.router.find(ask.partner, ask.method, &path) {
+            Ok(route) => route,
+            Err(Miss::Path) => {
+                note(
+                    ROUTE,
+                    false,
+                    format_args!("no agreement with {} has this path", ask.partner),
+                );
+                return Err(Refusal::NoRoute(RouteMiss::Path));
+            }
+            Err(Miss::Method(allowed)) => {
+                note(
+                    ROUTE,
+                    false,
+                    format_args!(
+                        "agreements with {} have this path for {} only",
+                        ask.partner,
+                        allowed.join(", ")
+                    ),
+                );
+                return Err(Refusal::NoRoute(RouteMiss::Method { allowed }));
+            }
+        };
+        let first = &route.all()[0];
+        note(
+            ROUTE,
+            true,
+            format_args!(
+                "{} {}",
+                first.disclosure.method,
+                first.disclosure.path.text()
+            ),
+        );
+
+        const DECLARED: &str = "purpose declared";
+        let declared = match declared(ask.purposes) {
+            Ok(declared) => declared,
+            Err(refusal) => {
+                note(DECLARED, false, format_args!("{refusal}"));
+                return Err(refusal);
+            }
+        };
+        note(
+            DECLARED,
+            true,
+            format_args!("one purpose, in the form of a name"),
+        );
+
+        const AGREED: &str = "purpose agreed";
+        let Some((purpose, answers)) = route.answers(declared) else {
+            let refusal = not_agreed(route, ask.at);
+            note(AGREED, false, format_args!("{refusal}"));
+            return Err(refusal);
+        };
+        // Terms for one purpose do not overlap and stand in their order: the first that has not ended
+        // counts, else the last.
+        let answer = answers
+            .iter()
+            .find(|answer| ask.at < answer.agreement.term.until)
+            .or(answers.last())
+            .expect("a purpose of a route has a disclosure");
+        let Answer {
+            agreement,
+            disclosure,
+        } = answer;
+        note(
+            AGREED,
+            true,
+            format_args!(
+                "agreement {} shares `{}` for {purpose}",
+                agreement.name, disclosure.name
+            ),
+        );
+
+        const TERM: &str = "term";
+        let term = &agreement.term;
+        let refusal = if ask.at >= term.until {
+            Some(Refusal::Ended {
+                agreement: agreement.name.clone(),
+                ended: term.ends,
+            })
+        } else if ask.at < term.from {
+            Some(Refusal::NotStarted {
+                agreement: agreement.name.clone(),
+                starts: term.starts,
+            })
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            note(TERM, false, format_args!("{refusal}"));
+            return Err(refusal);
+        }
+        note(
+            TERM,
+            true,
+            format_args!("in force from {} to {}", term.starts, term.ends),
+        );
+        Ok(Permit {
+            agreement: Arc::clone(agreement),
+            disclosure: Arc::clone(disclosure),
+            purpose: purpose.clone(),
+            variables: router::variables(&disclosure.path, &path),
+        })
+    }
+}
+
+/// The one purpose that `values` declare, compared byte by byte ever after: no case is folded, no
+/// character that looks like another is taken for it.
+fn declared<'a>(values: &[&'a [u8]]) -> Result<&'a str, Refusal> {
+    let value = match values {
+        [] => return Err(Refusal::PurposeMissing),
+        [only] => *only,
+        [_, ..] => return Err(Refusal::PurposeMalformed),
+    };
+    // RFC 9110 §5.5: white space around a field's value is not part of it.
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = value
+        .iter()
+        .position(|byte| !is_space(byte))
+        .unwrap_or(value.len());
+    let end = value
+        .iter()
+        .rposition(|byte| !is_space(byte))
+        .map_or(start, |last| last + 1);
+    std::str::from_utf8(&value[start..end])
+        .ok()
+        .filter(|text| is_name(text))
+        .ok_or(Refusal::PurposeMalformed)
+}
+
+/// The form that every purpose's name has, as an agreement's schema says it.
+fn is_name(text: &str) -> bool {
+    text.len() <= 64
+        && !text.starts_with('-')
+        && !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// The refusal of a purpose that the route is not for: with what is agreed and in force, or what was
+/// agreed where nothing is in force.
+fn not_agreed(route: &Route, at: Timestamp) -> Refusal {
+    let in_force =
+        |answer: &&Answer| answer.agreement.term.from <= at && at < answer.agreement.term.until;
+    let named = route.all().iter().find(in_force).unwrap_or(&route.all()[0]);
+    let mut agreed: Vec<PurposeName> = route
+        .purposes()
+        .iter()
+        .filter(|(_, answers)| answers.iter().any(|answer| in_force(&answer)))
+        .map(|(purpose, _)| purpose.clone())
+        .collect();
+    if agreed.is_empty() {
+        agreed = route
+            .purposes()
+            .iter()
+            .map(|(purpose, _)| purpose.clone())
+            .collect();
+    }
+    Refusal::PurposeNotAgreed {
+        agreement: named.agreement.name.clone(),
+        disclosure: named.disclosure.name.clone(),
+        agreed,
     }
 }

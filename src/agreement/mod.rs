@@ -1,18 +1,31 @@
 //! What was agreed, and what it decides. Knows no HTTP and does no I/O.
 //!
 //! `file` is an agreement as written; `check` turns it into an [`Agreement`] or every fault it has;
-//! [`AgreementSet::decide`] answers a request with a [`Permit`] or a [`Refusal`].
+//! [`AgreementSet::load`] puts all of them behind one `router`; [`AgreementSet::decide`] answers a request
+//! with a [`Permit`] or a [`Refusal`].
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::plan::Plan;
+use crate::plan::{BodyRules, Plan};
 
+mod check;
 mod decide;
+mod file;
+mod headers;
+mod review;
+mod router;
+mod rules;
+mod set;
 mod template;
 
-pub use decide::{Ask, Permit, Refusal, RouteMiss};
+pub use crate::written::{Fault, Faults};
+pub use decide::{Ask, Permit, Refusal, RouteMiss, Step};
+pub(crate) use headers::refused as refused_header;
+pub use review::{DisclosureReview, Review, WholeReview};
+pub use rules::{KeptWhole, fields_schema, load_fields};
+pub use set::{AgreementSet, Context, Source, agreement_schema};
 pub use template::{PathTemplate, TemplateError};
 
 macro_rules! names {
@@ -117,11 +130,10 @@ pub struct Disclosure {
     pub request: Option<Arc<Plan>>,
     /// The plan of the response's body.
     pub response: Arc<Plan>,
-}
-
-/// The agreements in force together: immutable, shared, replaced as one (P9).
-#[derive(Debug, Default)]
-pub struct AgreementSet {
-    /// All of them, by name.
-    pub agreements: Vec<Arc<Agreement>>,
+    /// The rules that `request` was compiled from.
+    pub request_rules: Option<BodyRules>,
+    /// The rules that `response` was compiled from.
+    pub response_rules: BodyRules,
+    /// Every `keep_all` of both bodies with its reason, for reviewers.
+    pub kept_whole: Vec<KeptWhole>,
 }

@@ -1,9 +1,108 @@
-//! The command line.
+//! The command line: what is asked for goes to the file that does it.
+//!
+//! Each command's file has its arguments, their help with examples, and what it does. [`out`] alone writes
+//! to standard output and standard error, and turns how a command ended into an exit code.
 
 use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod apply;
+pub mod check;
+pub mod completions;
+pub mod demo;
+pub mod explain;
+pub mod ledger;
+pub mod out;
+pub mod schema;
+pub mod serve;
+
+/// What `fieldgate` was asked to do.
+#[derive(Debug, Parser)]
+#[command(
+    name = "fieldgate",
+    version,
+    about = "A streaming data-minimisation gateway: its configuration is the information-sharing agreement.",
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  fieldgate demo
+  fieldgate check --config config/fieldgate.yaml
+  fieldgate serve --config config/fieldgate.yaml
+  fieldgate apply --fields rules.yaml people.json -o people.shared.json
+  fieldgate ledger verify /var/lib/fieldgate/ledger
+
+Exit codes: 0 done; 1 the input or an agreement is at fault; 2 wrong usage; 3 the
+environment is at fault (disk, network, keys). Data goes to standard output, errors to
+standard error. Each command has its own help with examples: fieldgate COMMAND --help"
+)]
+pub struct Cli {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// See it work: a council, two partners and the gateway between them, on loopback
+    Demo(demo::DemoArgs),
+    /// Run the gateway
+    Serve(serve::ServeArgs),
+    /// Check the configuration and every agreement, and review what they disclose
+    Check(check::CheckArgs),
+    /// Minimise a file or a pipe by a file of rules, without a server
+    Apply(apply::ApplyArgs),
+    /// Say why a request would be permitted or refused, and which rule decides each field of a sample
+    Explain(explain::ExplainArgs),
+    /// Work with the ledger
+    Ledger(ledger::LedgerArgs),
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema(schema::SchemaArgs),
+    /// Print a shell's completions of this command
+    Completions(completions::CompletionsArgs),
+}
 
 /// Runs the command with the process's arguments.
 #[must_use]
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) => return out::usage(&asked),
+    };
+    out::finish(match &cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Apply(args) => apply::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Ledger(args) => ledger::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Completions(args) => completions::run(args),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_command_shows_examples() {
+        let mut commands = vec![Cli::command()];
+        while let Some(mut command) = commands.pop() {
+            if command.get_name() == "help" {
+                continue;
+            }
+            let help = command.render_help().to_string();
+            assert!(help.contains("Examples:\n  fieldgate "), "{help}");
+            commands.extend(command.get_subcommands().cloned());
+        }
+    }
 }

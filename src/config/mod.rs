@@ -1,1 +1,305 @@
 //! The gateway's configuration: files in, a running set's parts out.
+//!
+//! [`load`] reads `fieldgate.yaml` and the agreements it names, checks everything, and gives the typed
+//! [`Config`] with the compiled [`AgreementSet`], or every fault of every file. `file` is the
+//! configuration as written, `check` turns it into a [`Config`], `load` alone reads files.
+
+mod check;
+mod file;
+mod load;
+
+pub use load::{gateway_schema, load, load_agreements, load_root_key, load_without_keys};
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::agreement::{AgreementSet, Context, Faults, PartnerName, ServiceName};
+use crate::minimise;
+use crate::transform::RootKey;
+
+/// The gateway's configuration, checked. All paths are absolute or relative to the process's directory.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where partners connect; at least one.
+    pub listen: Vec<Listener>,
+    /// Where operators find metrics and health. Default `127.0.0.1:9464`.
+    pub admin: SocketAddr,
+    /// Whose data it is.
+    pub controller: Controller,
+    /// Who may ask, and how each is recognised. No two share a certificate, a name in one or a key.
+    pub partners: Vec<Partner>,
+    /// The systems behind the gateway; names are unique.
+    pub services: Vec<Service>,
+    /// The files and directories that hold the agreements.
+    pub agreements: Vec<PathBuf>,
+    /// The file that holds the root key, if one is configured.
+    pub root_key_file: Option<PathBuf>,
+    /// Where and how the ledger is written.
+    pub ledger: Ledger,
+    /// The header in which a request declares its purpose, lower case. Default `data-purpose`.
+    pub purpose_header: String,
+    /// Every bound on time and size.
+    pub limits: Limits,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Worker threads, each with a runtime of its own. Default: one for each core.
+    pub workers: NonZeroUsize,
+}
+
+/// One place where partners connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// The address; port 0 takes any free one.
+    pub address: SocketAddr,
+    /// What is spoken there.
+    pub transport: Transport,
+}
+
+/// What a listener speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTP over TLS 1.3 or 1.2.
+    Tls(ListenerTls),
+    /// HTTP in the clear (`insecure_plain_http: true`): for loopback, or behind a TLS terminator.
+    PlainHttp,
+}
+
+/// The TLS of a listener: paths of PEM files, not yet read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerTls {
+    /// The certificate chain, the gateway's own first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Certificates that sign partners' certificates. Without it only pinned ones (`spki_sha256`) identify.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// The controller: the organisation that runs the gateway.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    /// Its name, as in agreements' `parties.controller`.
+    pub name: String,
+    /// The time zone in which agreements' days begin and end. Default `Europe/London`.
+    pub time_zone: jiff::tz::TimeZone,
+}
+
+/// A partner and how it is recognised. At least one of the three lists has an element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partner {
+    /// Its name, as in agreements' `parties.partner`.
+    pub name: PartnerName,
+    /// SHA-256 of the SubjectPublicKeyInfo (DER) of certificates that are this partner's.
+    pub spki_sha256: Vec<[u8; 32]>,
+    /// DNS names, lower case, one of which a certificate under a listener's `client_ca` must have as a
+    /// subject alternative name.
+    pub certificate_names: Vec<String>,
+    /// API keys that are this partner's.
+    pub api_keys: Vec<ApiKey>,
+}
+
+/// An API key, of which only the hash is known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its name, for logs and for rotation.
+    pub name: String,
+    /// SHA-256 of the key's bytes as the partner sends them.
+    pub sha256: [u8; 32],
+}
+
+/// A system behind the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its name, as in disclosures' `service.name`.
+    pub name: ServiceName,
+    /// Whether TLS is spoken to it, from its URL's scheme.
+    pub https: bool,
+    /// Its host: a name, an IPv4 address, or an IPv6 address without brackets.
+    pub host: String,
+    /// Its port; the scheme's own where the URL has none.
+    pub port: u16,
+    /// PEM certificates that sign the service's. `None`: `url` is `http`.
+    pub ca: Option<PathBuf>,
+    /// The longest a connection may take to stand, TLS included. Default 5 s.
+    pub connect_timeout: Duration,
+    /// The longest between a request sent and the head of its response. Default 30 s.
+    pub head_timeout: Duration,
+    /// Unused connections kept open by each worker. Default 32.
+    pub idle_connections: usize,
+    /// How long an unused connection is kept. Default 60 s.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            tls_handshake: Duration::from_secs(10),
+            header_read: Duration::from_secs(10),
+            connection_idle: Duration::from_secs(60),
+            body_idle: Duration::from_secs(30),
+            exchange: Duration::from_secs(15 * 60),
+            ledger_wait: Duration::from_secs(5),
+            drain: Duration::from_secs(30),
+            connections: 10_000,
+            streams_per_connection: 100,
+            header_count: 100,
+            header_bytes: 32 << 10,
+            uri_bytes: 8 << 10,
+            request_body: minimise::Limits {
+                body_bytes: 1 << 20,
+                ..minimise::Limits::default()
+            },
+            response_body: minimise::Limits::default(),
+        }
+    }
+}
+
+impl Config {
+    /// What agreements are checked against under this configuration.
+    #[must_use]
+    pub fn agreement_context(&self, root_key: Option<RootKey>) -> Context {
+        Context {
+            controller: Some(self.controller.name.clone()),
+            partners: Some(
+                self.partners
+                    .iter()
+                    .map(|partner| partner.name.clone())
+                    .collect(),
+            ),
+            services: Some(
+                self.services
+                    .iter()
+                    .map(|service| service.name.clone())
+                    .collect(),
+            ),
+            keys: root_key,
+            request_limits: self.limits.request_body.clone(),
+            response_limits: self.limits.response_body.clone(),
+            time_zone: self.controller.time_zone.clone(),
+        }
+    }
+}
+
+impl Service {
+    /// Host and port as the `Host` header has them: the port only where it is not the scheme's own.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        match (self.https, self.port) {
+            (true, 443) | (false, 80) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+}
+
+/// Where and how the ledger is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// The directory of its segments.
+    pub directory: PathBuf,
+    /// Bytes after which a new segment is begun. Default 256 MiB.
+    pub segment_bytes: u64,
+    /// Entries that may wait to be written; beyond it exchanges get 503. Default 4,096.
+    pub queue_entries: usize,
+}
+
+/// Every bound on time and size that is not a service's or the ledger's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest a TLS handshake with a partner may take. Default 10 s.
+    pub tls_handshake: Duration,
+    /// The longest the head of a request may take to come. Default 10 s.
+    pub header_read: Duration,
+    /// The longest a connection may stay open without a request. Default 60 s.
+    pub connection_idle: Duration,
+    /// The longest between two pieces of a body, either way. Default 30 s.
+    pub body_idle: Duration,
+    /// The longest a whole exchange may take. Default 15 min.
+    pub exchange: Duration,
+    /// The longest that the ledger may take to make an intent durable. Default 5 s.
+    pub ledger_wait: Duration,
+    /// How long running exchanges may go on after a request to stop. Default 30 s.
+    pub drain: Duration,
+    /// Connections from partners open at once, over all listeners. Default 10,000.
+    pub connections: usize,
+    /// Exchanges running at once on one HTTP/2 connection. Default 100.
+    pub streams_per_connection: u32,
+    /// Headers of one request or response. Default 100.
+    pub header_count: usize,
+    /// Bytes of all headers of one request or response. Default 32 KiB.
+    pub header_bytes: usize,
+    /// Bytes of a request's path and query together. Default 8 KiB.
+    pub uri_bytes: usize,
+    /// Bounds of request bodies; `body_bytes` defaults to 1 MiB.
+    pub request_body: minimise::Limits,
+    /// Bounds of response bodies; `body_bytes` defaults to none.
+    pub response_body: minimise::Limits,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// The least severe level that is logged.
+    pub level: LogLevel,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How severe a log line must be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Something should be looked at.
+    Warn,
+    /// What the gateway does.
+    #[default]
+    Info,
+    /// How it does it.
+    Debug,
+}
+
+/// A configuration and everything it names, ready to run.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The agreements, compiled.
+    pub agreements: AgreementSet,
+    /// The root key, if one is configured.
+    pub root_key: Option<RootKey>,
+    /// Every file and directory that was read: what to watch for changes.
+    pub sources: Vec<PathBuf>,
+}
+
+/// Why a configuration cannot run.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigFault {
+    /// The files' contents are at fault: exit code 1. Every fault, a line each.
+    #[error("{0}")]
+    Content(Faults),
+    /// A file cannot be read, or a key may be read by others: exit code 3. One sentence.
+    #[error("{}: {message}", path.display())]
+    Environment {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        message: String,
+    },
+}

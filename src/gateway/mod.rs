@@ -1,1 +1,365 @@
 //! The HTTP shell: one exchange after another, each under one permit.
+//!
+//! Start at `exchange`: one exchange, top to bottom. [`Gateway::start`] opens the ledger and the listeners
+//! and starts the `worker` threads; each has a runtime, listeners and connections of its own.
+
+mod account;
+mod activity;
+mod admin;
+mod body;
+mod exchange;
+mod identity;
+pub mod log;
+mod media;
+mod metrics;
+mod patience;
+mod problem;
+mod random;
+mod reason;
+mod reload;
+mod request;
+mod response;
+mod running;
+mod service;
+mod tls;
+mod worker;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+
+use crate::agreement::{AgreementName, DisclosureName, ServiceName};
+use crate::clock::Clock;
+use crate::config::{ConfigFault, Loaded};
+use crate::ledger::{CommitReport, Ledger, LedgerError, LedgerOptions};
+use admin::Admin;
+use metrics::Metrics;
+use reload::{Prints, Reload};
+use running::Running;
+use worker::Shared;
+
+pub use reason::{Reason, ReasonText};
+pub use reload::ReloadError;
+
+/// Connections that the system holds for a listener until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// A gateway that runs. Dropped, it stops without waiting; [`Gateway::shutdown`] waits.
+pub struct Gateway {
+    addresses: Vec<SocketAddr>,
+    admin: SocketAddr,
+    reload: Arc<Reload>,
+    ledger: Ledger,
+    stop: watch::Sender<bool>,
+    workers: Vec<Thread>,
+    /// Ends after the workers, so that operators can see them drain.
+    stop_admin: watch::Sender<bool>,
+    admin_thread: Option<Thread>,
+}
+
+type Thread = JoinHandle<io::Result<()>>;
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration or an agreement is at fault, or cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigFault),
+    /// A disclosure names a service that the configuration does not have.
+    #[error(
+        "agreement {agreement}, disclosure {disclosure}: its service is not in the configuration"
+    )]
+    UnknownService {
+        /// The agreement.
+        agreement: AgreementName,
+        /// The disclosure.
+        disclosure: DisclosureName,
+    },
+    /// A certificate or key cannot be read or used.
+    #[error("{}: {message}", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A service cannot be reached as it is configured.
+    #[error("service {service}: {message}")]
+    Service {
+        /// The service.
+        service: ServiceName,
+        /// What is wrong.
+        message: String,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(rustls::Error),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another program using the port?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The ledger cannot be opened.
+    #[error("the ledger cannot be opened: {0}")]
+    Ledger(#[from] LedgerError),
+    /// A thread or a runtime cannot be made.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
+    /// The metrics cannot be set up.
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+impl StartError {
+    /// Whether what is written is at fault (exit code 1), rather than the environment (exit code 3).
+    #[must_use]
+    pub fn is_content(&self) -> bool {
+        match self {
+            Self::Config(ConfigFault::Content(_))
+            | Self::UnknownService { .. }
+            | Self::Service { .. } => true,
+            Self::Config(ConfigFault::Environment { .. })
+            | Self::Pem { .. }
+            | Self::Tls(_)
+            | Self::Listen { .. }
+            | Self::Ledger(_)
+            | Self::Thread(_)
+            | Self::Metrics(_) => false,
+        }
+    }
+}
+
+/// What is called after each group commit of the ledger.
+pub type OnCommit = Box<dyn Fn(&CommitReport) + Send>;
+
+impl Gateway {
+    /// Starts a gateway with what `load` gives, which is called again for each reload. It listens when this
+    /// returns. Ports of 0 become free ones: see [`Gateway::addresses`].
+    ///
+    /// # Errors
+    /// If the configuration cannot run, a port is taken, or the ledger's directory cannot be used.
+    pub fn start(
+        load: impl Fn() -> Result<Loaded, ConfigFault> + Send + Sync + 'static,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        Self::start_with(load, clock, Ledger::open)
+    }
+
+    /// As [`Gateway::start`], with a ledger opened by `open`: for a disk of one's own.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub fn start_with(
+        load: impl Fn() -> Result<Loaded, ConfigFault> + Send + Sync + 'static,
+        clock: Clock,
+        open: impl FnOnce(LedgerOptions, Clock, OnCommit) -> Result<Ledger, LedgerError>,
+    ) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new()?);
+        let running = Arc::new(Running::new(load()?, &metrics, None)?);
+        let config = &running.config;
+
+        let workers = config.workers.get();
+        let mut addresses = Vec::new();
+        let mut listeners: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
+        for listener in &config.listen {
+            let mut address = listener.address;
+            let fault = |source| StartError::Listen {
+                address: listener.address,
+                source,
+            };
+            if address.port() != 0 {
+                // Sockets that share a port share it with any process of the same user, so the port is first
+                // taken alone: then two gateways never share one unnoticed.
+                drop(listen(address, false).map_err(fault)?);
+            }
+            for own in &mut listeners {
+                let socket = listen(address, true).map_err(fault)?;
+                address = socket.local_addr().map_err(fault)?;
+                own.push(socket);
+            }
+            addresses.push(address);
+        }
+        let fault = |source| StartError::Listen {
+            address: config.admin,
+            source,
+        };
+        let admin_listener = listen(config.admin, false).map_err(fault)?;
+        let admin = admin_listener.local_addr().map_err(fault)?;
+
+        let options = LedgerOptions {
+            directory: config.ledger.directory.clone(),
+            segment_bytes: config.ledger.segment_bytes,
+            queue_entries: config.ledger.queue_entries,
+        };
+        let on_commit = {
+            let metrics = Arc::clone(&metrics);
+            Box::new(move |report: &CommitReport| metrics.ledger_committed(report))
+        };
+        let ledger = open(options, clock.clone(), on_commit)?;
+        drop(ledger.submit(running.event())?);
+
+        let seen = Prints::of(&running.sources);
+        let (stop, stopped) = watch::channel(false);
+        let running = Arc::new(ArcSwap::from(running));
+        let reload = Arc::new(Reload {
+            load: Box::new(load),
+            running: Arc::clone(&running),
+            metrics: Arc::clone(&metrics),
+            ledger: ledger.clone(),
+            seen: Mutex::new(seen),
+        });
+        let (stop_admin, admin_stopped) = watch::channel(false);
+        let mut gateway = Self {
+            addresses,
+            admin,
+            reload: Arc::clone(&reload),
+            ledger: ledger.clone(),
+            stop,
+            workers: Vec::new(),
+            stop_admin,
+            admin_thread: None,
+        };
+        let shared = Shared {
+            running: Arc::clone(&running),
+            ledger: ledger.clone(),
+            clock: clock.clone(),
+            metrics: Arc::clone(&metrics),
+            connections: Arc::new(AtomicUsize::new(0)),
+            stop: stopped.clone(),
+        };
+        for (index, listeners) in listeners.into_iter().enumerate() {
+            let shared = shared.clone();
+            let thread = spawn(format!("worker-{index}"), move || {
+                worker::run(shared, listeners)
+            })?;
+            gateway.workers.push(thread);
+        }
+        let operators = Admin {
+            running,
+            metrics,
+            ledger,
+            clock,
+            stop: stopped,
+        };
+        gateway.admin_thread = Some(spawn("admin".to_owned(), move || {
+            attend_operators(operators, admin_listener, reload, admin_stopped)
+        })?);
+        Ok(gateway)
+    }
+
+    /// Where partners connect, in the order of the configuration's `listen`.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where operators connect.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Loads again: the new configuration runs when this returns, or the older one goes on.
+    ///
+    /// # Errors
+    /// With every fault of the files.
+    pub fn reload(&self) -> Result<(), ReloadError> {
+        self.reload.reload()
+    }
+
+    /// Stops: no new connections, running exchanges end or are ended within the configured time to drain, and
+    /// the ledger is closed. Blocks until all that has happened.
+    ///
+    /// # Errors
+    /// If not all of the ledger's entries are durable.
+    pub fn shutdown(mut self) -> Result<(), LedgerError> {
+        self.stop.send_replace(true);
+        self.workers.drain(..).for_each(join);
+        self.stop_admin.send_replace(true);
+        self.admin_thread.take().into_iter().for_each(join);
+        self.ledger.clone().close()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.stop_admin.send_replace(true);
+    }
+}
+
+fn spawn(
+    name: String,
+    run: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> Result<Thread, StartError> {
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(run)
+        .map_err(StartError::Thread)
+}
+
+fn join(thread: Thread) {
+    match thread.join() {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "a thread could not do its work"),
+        Err(_) => tracing::error!("a thread ended in a fault"),
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("addresses", &self.addresses)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A listening socket at `address`; `shared` lets each worker have one for the same port, among which the
+/// system spreads connections.
+fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The admin thread: operators' requests, and the watch over the configuration's files.
+fn attend_operators(
+    admin: Admin,
+    listener: TcpListener,
+    reload: Arc<Reload>,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    LocalSet::new().block_on(&runtime, async move {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
+        let serving = tokio::task::spawn_local(admin.serve(listener));
+        // An error says that the gateway's handle is gone, which is as good as being told.
+        drop(stop.wait_for(|stop| *stop).await);
+        serving.abort();
+        watching.abort();
+        Ok(())
+    })
+}

@@ -3,8 +3,9 @@
 //! ```text
 //! push: whole UTF-8 sequences only; those cut at the end wait
 //!   for each window of the input
-//!     scan: where its tokens start, whether its strings are sound
-//!     walk: grammar, names, fates, what leaves
+//!     scan:    where its tokens start, whether its strings are sound
+//!     grammar: whether the tokens are JSON, where what they open ends
+//!     walk:    names, fates, what leaves
 //! ```
 //!
 //! A fault is the first byte that breaks a rule, the same wherever the body was cut: each step looks only at
@@ -12,6 +13,7 @@
 
 use std::sync::Arc;
 
+use super::grammar::Grammar;
 use super::scan::{Scan, Tokens, WINDOW};
 use super::vector::Level;
 use super::walk::{Fault, Io, Walk};
@@ -22,7 +24,7 @@ use crate::plan::Plan;
 #[derive(Debug)]
 pub struct JsonMachine {
     walk: Walk,
-    scan: Scan,
+    front: Front,
     tokens: Tokens,
     /// A UTF-8 sequence that the input so far cuts: fewer than four bytes.
     cut: Vec<u8>,
@@ -43,7 +45,7 @@ impl JsonMachine {
     #[must_use]
     pub fn with_level(plan: Arc<Plan>, level: Level) -> Self {
         Self {
-            scan: Scan::new(level),
+            front: Front::new(level, plan.limits().depth),
             tokens: Tokens::default(),
             cut: Vec::new(),
             offset: 0,
@@ -103,14 +105,8 @@ impl JsonMachine {
     /// Walks over bytes that are whole UTF-8 sequences.
     fn walk_whole(&mut self, whole: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         for window in whole.chunks(WINDOW) {
-            walk_window(
-                &mut self.walk,
-                &mut self.scan,
-                &mut self.tokens,
-                window,
-                self.offset,
-                out,
-            )?;
+            self.front
+                .window(&mut self.walk, &mut self.tokens, window, self.offset, out)?;
             self.offset += window.len() as u64;
         }
         Ok(())
@@ -129,6 +125,9 @@ impl JsonMachine {
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         if !self.cut.is_empty() {
             return Err(self.fault(BodyFault::NotUtf8));
+        }
+        if !self.front.grammar.complete() {
+            return Err(self.fault(BodyFault::Truncated));
         }
         let mut io = Io::new(&[], self.offset, out);
         self.walk
@@ -192,29 +191,50 @@ impl Machine for JsonMachine {
     }
 }
 
-/// Scans a window and walks over its tokens; the earlier of what the two find is the fault.
-fn walk_window(
-    walk: &mut Walk,
-    scan: &mut Scan,
-    tokens: &mut Tokens,
-    window: &[u8],
-    offset: u64,
-    out: &mut Vec<u8>,
-) -> Result<(), Fault> {
-    let flaw = scan.index(window, tokens);
-    let sound = flaw.map_or(window, |(at, _)| &window[..at]);
-    walk.window(tokens.positions(), &mut Io::new(sound, offset, out))?;
-    match flaw {
-        Some((at, fault)) => {
-            let offset = offset + at as u64;
-            Err(walk.earlier(Fault {
-                fault,
-                offset,
-                seen: offset,
-                depth: None,
-            }))
+/// What looks at a window before the walk.
+#[derive(Debug)]
+struct Front {
+    level: Level,
+    scan: Scan,
+    grammar: Grammar,
+}
+
+impl Front {
+    fn new(level: Level, depth: usize) -> Self {
+        Self {
+            level,
+            scan: Scan::new(level),
+            grammar: Grammar::new(depth),
         }
-        None => Ok(()),
+    }
+
+    /// Scans a window, checks its grammar, walks over its tokens. Each looks only at what stands before the
+    /// fault that the one before found, so the fault that counts is the body's first.
+    fn window(
+        &mut self,
+        walk: &mut Walk,
+        tokens: &mut Tokens,
+        window: &[u8],
+        offset: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        let flaw = self.scan.index(window, tokens);
+        let sound = flaw.map_or(window, |(at, _)| &window[..at]);
+        let wrong = self.grammar.check(self.level, sound, offset == 0, tokens);
+        let sound = wrong.map_or(sound, |(at, _)| &sound[..at]);
+        walk.window(tokens, &mut Io::new(sound, offset, out))?;
+        match wrong.or(flaw) {
+            Some((at, fault)) => {
+                let offset = offset + at as u64;
+                Err(walk.earlier(Fault {
+                    fault,
+                    offset,
+                    seen: offset,
+                    depth: None,
+                }))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -227,13 +247,13 @@ pub(super) fn replay(
     mut offset: u64,
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
-    let mut scan = Scan::new(level);
+    let mut front = Front::new(level, usize::MAX);
     for window in record.chunks(WINDOW) {
-        walk_window(walk, &mut scan, tokens, window, offset, out)?;
+        front.window(walk, tokens, window, offset, out)?;
         offset += window.len() as u64;
     }
     // A number or literal knows its end only from what follows.
-    walk.replay_ends(&mut Io::new(&[], offset, out))
+    walk.finish(&mut Io::new(&[], offset, out))
 }
 
 #[cfg(test)]

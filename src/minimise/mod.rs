@@ -2,11 +2,14 @@
 //!
 //! Start at [`Machine`]; [`json`] is the one that the rest are shaped after.
 
+mod grammar;
 pub mod json;
 mod names;
 mod number;
 pub mod query;
+mod scalar;
 mod scan;
+mod shapes;
 pub mod tape;
 mod vector;
 mod walk;

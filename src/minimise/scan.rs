@@ -11,10 +11,10 @@
 //! ```
 //!
 //! What one window leaves open (a string, an escape, a run) is carried to the next, so that where the body
-//! is cut changes nothing. The walk over the tokens is [`super::json`]'s.
+//! is cut changes nothing. Next: [`super::grammar`], then [`super::walk`].
 
 use super::BodyFault;
-use super::vector::{Classes, Classify, Level};
+use super::vector::{Classify, Level};
 
 /// Bytes looked at in one go: small enough for the walk to find them in the first-level cache.
 pub(super) const WINDOW: usize = 8 << 10;
@@ -50,32 +50,86 @@ enum Unicode {
     LetterU,
 }
 
-/// The tokens of one window.
+/// The tokens of one window: where they are, what they are, and where what they open ends.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
-    /// As long as the longest window so far, and room for a block more.
+    /// As long as the longest window so far, and room for a block more; likewise the next two.
     positions: Vec<u32>,
+    /// The byte of a quote or operator, `0` for another run.
+    kinds: Vec<u8>,
+    /// For an opening bracket the token that closes it, for a number or literal the place of its end.
+    links: Vec<u32>,
     count: usize,
+    /// Where the number or literal ends that the window before cut, if it ends in this one.
+    pub(super) resumed: Option<usize>,
+    /// Closing brackets of containers that opened in windows before: their depth (0 for the root's), and the token.
+    pub(super) closes: Vec<(u32, u32)>,
 }
 
 impl Tokens {
     fn clear(&mut self, window: usize) {
         self.count = 0;
+        self.resumed = None;
+        self.closes.clear();
         if self.positions.len() < window + 64 {
             self.positions.resize(window + 64, 0);
+            self.kinds.resize(window + 64, 0);
         }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Where the token `token` is.
+    #[inline(always)]
+    pub(super) fn position(&self, token: usize) -> usize {
+        self.positions[token] as usize
     }
 
     pub(super) fn positions(&self) -> &[u32] {
         &self.positions[..self.count]
     }
 
+    pub(super) fn kinds(&self) -> &[u8] {
+        &self.kinds[..self.count]
+    }
+
+    pub(super) fn links(&self) -> &[u32] {
+        &self.links[..self.count]
+    }
+
+    /// The kinds of 64 tokens from `base` on; beyond the last token they mean nothing.
+    #[inline(always)]
+    pub(super) fn block(&self, base: usize) -> &[u8; 64] {
+        self.kinds[base..]
+            .first_chunk()
+            .expect("there is room for a block beyond the tokens")
+    }
+
+    /// Makes room for the links; what stands in them is of windows before.
+    #[inline(always)]
+    pub(super) fn begin_links(&mut self) {
+        if self.links.len() < self.count {
+            self.links.resize(self.positions.len(), 0);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn link(&mut self, token: usize, to: u32) {
+        self.links[token] = to;
+    }
+
     /// Room for the tokens of one block.
     #[inline(always)]
-    pub(super) fn room(&mut self) -> &mut [u32; 64] {
-        self.positions[self.count..]
-            .first_chunk_mut()
-            .expect("a window has no more tokens than bytes, and there is room for a block more")
+    pub(super) fn room(&mut self) -> (&mut [u32; 64], &mut [u8; 64]) {
+        const ROOM: &str =
+            "a window has no more tokens than bytes, and there is room for a block more";
+        let positions = self.positions[self.count..].first_chunk_mut().expect(ROOM);
+        (
+            positions,
+            self.kinds[self.count..].first_chunk_mut().expect(ROOM),
+        )
     }
 
     #[inline(always)]
@@ -84,7 +138,7 @@ impl Tokens {
     }
 
     /// Leaves out tokens from `position` on.
-    fn cut(&mut self, position: usize) {
+    pub(super) fn cut(&mut self, position: usize) {
         self.count = self
             .positions()
             .partition_point(|token| (*token as usize) < position);
@@ -144,7 +198,7 @@ impl Pass<'_> {
         let (blocks, rest) = window.as_chunks::<64>();
         let mut base = 0;
         for block in blocks {
-            self.block::<C>(&C::classes(block), window, base, 64, &mut resumed, tokens);
+            self.block::<C>(block, window, base, 64, &mut resumed, tokens);
             if self.fault.is_some() {
                 return self.fault;
             }
@@ -154,7 +208,7 @@ impl Pass<'_> {
             let mut block = [b' '; 64];
             block[..rest.len()].copy_from_slice(rest);
             self.block::<C>(
-                &C::classes(&block),
+                &block,
                 window,
                 base,
                 rest.len() as u32,
@@ -168,13 +222,14 @@ impl Pass<'_> {
     #[inline(always)]
     fn block<C: Classify>(
         &mut self,
-        classes: &Classes,
+        bytes: &[u8; 64],
         window: &[u8],
         base: usize,
         length: u32,
         resumed: &mut usize,
         tokens: &mut Tokens,
     ) {
+        let classes = C::classes(bytes);
         let carry = &mut *self.carry;
         let last = length - 1;
         let valid = u64::MAX >> (63 - last);
@@ -190,7 +245,13 @@ impl Pass<'_> {
         let run = !(operator | classes.white | quote | in_string) & valid;
         let starts = run & !((run << 1) | carry.run);
         carry.run = (run >> last) & 1;
-        C::flatten((operator | quote | starts) & valid, base as u32, tokens);
+        C::flatten(
+            (operator | quote | starts) & valid,
+            starts,
+            bytes,
+            base as u32,
+            tokens,
+        );
         let control = classes.control & in_string & valid;
         let escapes = escaped & in_string & valid;
         if control | escapes != 0 || self.fault.is_some() {

@@ -14,6 +14,7 @@
 use std::sync::OnceLock;
 
 use super::BodyFault;
+use super::grammar::{Check, Kinds};
 use super::scan::{Pass, Tokens};
 
 /// The classes of 64 bytes, a bit each, the first byte lowest.
@@ -42,16 +43,42 @@ pub(super) trait Classify {
         bits
     }
 
-    /// Appends `base` plus the position of each bit.
+    /// Appends a token for each bit of `bits`: its position from `base`, and its byte of `block`, or `0` where
+    /// `runs` has the bit.
     #[inline(always)]
-    fn flatten(mut bits: u64, base: u32, tokens: &mut Tokens) {
+    fn flatten(mut bits: u64, runs: u64, block: &[u8; 64], base: u32, tokens: &mut Tokens) {
         let count = bits.count_ones();
-        let room = tokens.room();
-        for slot in room.iter_mut().take(count as usize) {
-            *slot = base + bits.trailing_zeros();
+        let (positions, kinds) = tokens.room();
+        for (position, kind) in positions.iter_mut().zip(kinds).take(count as usize) {
+            let bit = bits.trailing_zeros();
+            *position = base + bit;
+            *kind = if runs >> bit & 1 == 1 {
+                b'0'
+            } else {
+                block[bit as usize & 63]
+            };
             bits &= bits - 1;
         }
         tokens.grow(count);
+    }
+
+    /// Sorts 64 tokens by kind.
+    #[inline(always)]
+    fn kinds(block: &[u8; 64]) -> Kinds {
+        let equal = |byte: u8| {
+            block.iter().enumerate().fold(0_u64, |bits, (bit, of)| {
+                bits | u64::from(*of == byte) << bit
+            })
+        };
+        Kinds {
+            quote: equal(b'"'),
+            colon: equal(b':'),
+            comma: equal(b','),
+            open_object: equal(b'{'),
+            open_array: equal(b'['),
+            close_object: equal(b'}'),
+            close_array: equal(b']'),
+        }
     }
 }
 
@@ -119,6 +146,24 @@ impl Level {
             Self::Avx512 => unsafe { x86::index_avx512(pass, window, tokens) },
         }
     }
+
+    /// Runs `check` over `tokens` with this level's code.
+    #[inline]
+    pub(super) fn check(
+        self,
+        check: &mut Check<'_>,
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
+        match self {
+            Self::Portable => check.run::<Portable>(tokens),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as in `index`.
+            Self::Avx2 => unsafe { x86::check_avx2(check, tokens) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as in `index`.
+            Self::Avx512 => unsafe { x86::check_avx512(check, tokens) },
+        }
+    }
 }
 
 struct Portable;
@@ -179,7 +224,7 @@ mod x86 {
     )]
     use std::arch::x86_64::*;
 
-    use super::{BodyFault, Classes, Classify, Pass, Tokens};
+    use super::{BodyFault, Check, Classes, Classify, Kinds, Pass, Tokens};
 
     /// # Safety
     /// The processor has AVX2, PCLMULQDQ and the bit instructions named.
@@ -201,6 +246,26 @@ mod x86 {
         tokens: &mut Tokens,
     ) -> Option<(usize, BodyFault)> {
         pass.run::<Avx512>(window, tokens)
+    }
+
+    /// # Safety
+    /// As `index_avx2`.
+    #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,popcnt,lzcnt")]
+    pub(super) unsafe fn check_avx2(
+        check: &mut Check<'_>,
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
+        check.run::<Avx2>(tokens)
+    }
+
+    /// # Safety
+    /// As `index_avx512`.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,pclmulqdq,bmi1,bmi2,popcnt,lzcnt")]
+    pub(super) unsafe fn check_avx512(
+        check: &mut Check<'_>,
+        tokens: &mut Tokens,
+    ) -> Option<(usize, BodyFault)> {
+        check.run::<Avx512>(tokens)
     }
 
     /// Prefix XOR as a carry-less product with all ones.
@@ -306,12 +371,18 @@ mod x86 {
 
         /// Eight at a time, written whether they are there or not: one branch that is mostly foretold.
         #[inline(always)]
-        fn flatten(mut bits: u64, base: u32, tokens: &mut Tokens) {
+        fn flatten(mut bits: u64, runs: u64, block: &[u8; 64], base: u32, tokens: &mut Tokens) {
             let count = bits.count_ones();
-            let room = tokens.room();
+            let (positions, kinds) = tokens.room();
             let mut eight = |from: usize| {
-                for slot in &mut room[from..from + 8] {
-                    *slot = base + bits.trailing_zeros();
+                for at in from..from + 8 {
+                    let bit = bits.trailing_zeros();
+                    positions[at] = base + bit;
+                    kinds[at] = if runs >> (bit & 63) & 1 == 1 {
+                        b'0'
+                    } else {
+                        block[bit as usize & 63]
+                    };
                     bits &= bits.wrapping_sub(1);
                 }
             };
@@ -325,6 +396,31 @@ mod x86 {
                 }
             }
             tokens.grow(count);
+        }
+
+        #[inline(always)]
+        fn kinds(block: &[u8; 64]) -> Kinds {
+            // SAFETY: inlined only into `check_avx2`; each half of `block` has the 32 bytes that are read.
+            unsafe {
+                let low = _mm256_loadu_si256(block.as_ptr().cast());
+                let high = _mm256_loadu_si256(block.as_ptr().add(32).cast());
+                let equal = |byte: u8| {
+                    let wanted = _mm256_set1_epi8(byte.cast_signed());
+                    let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted)).cast_unsigned();
+                    let high =
+                        _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted)).cast_unsigned();
+                    u64::from(low) | u64::from(high) << 32
+                };
+                Kinds {
+                    quote: equal(b'"'),
+                    colon: equal(b':'),
+                    comma: equal(b','),
+                    open_object: equal(b'{'),
+                    open_array: equal(b'['),
+                    close_object: equal(b'}'),
+                    close_array: equal(b']'),
+                }
+            }
         }
     }
 
@@ -358,7 +454,7 @@ mod x86 {
 
         /// The positions of the bits are squeezed together in one instruction, then widened sixteen at a time.
         #[inline(always)]
-        fn flatten(bits: u64, base: u32, tokens: &mut Tokens) {
+        fn flatten(bits: u64, runs: u64, block: &[u8; 64], base: u32, tokens: &mut Tokens) {
             const POSITIONS: [u8; 64] = {
                 let mut positions = [0; 64];
                 let mut at = 0;
@@ -369,34 +465,59 @@ mod x86 {
                 positions
             };
             let count = bits.count_ones();
-            let room = tokens.room();
-            // SAFETY: inlined only into `index_avx512`; `POSITIONS` has 64 bytes and `room` 64 words, of
-            // which each store writes 16 at a multiple of 16 below 64.
+            let (places, kinds) = tokens.room();
+            // SAFETY: inlined only into `index_avx512`; `POSITIONS`, `block` and `kinds` have 64 bytes, and
+            // `places` has 64 words, of which each store writes 16 at a multiple of 16 below 64.
             unsafe {
+                let bytes = _mm512_loadu_si512(block.as_ptr().cast());
+                let bytes = _mm512_mask_blend_epi8(runs, bytes, _mm512_set1_epi8(b'0' as i8));
+                _mm512_storeu_si512(
+                    kinds.as_mut_ptr().cast(),
+                    _mm512_maskz_compress_epi8(bits, bytes),
+                );
                 let positions = _mm512_loadu_si512(POSITIONS.as_ptr().cast());
                 let squeezed = _mm512_maskz_compress_epi8(bits, positions);
                 let base = _mm512_set1_epi32(base.cast_signed());
                 let wide = |part: __m128i| _mm512_add_epi32(_mm512_cvtepu8_epi32(part), base);
-                let room = room.as_mut_ptr();
-                _mm512_storeu_si512(room.cast(), wide(_mm512_castsi512_si128(squeezed)));
+                let places = places.as_mut_ptr();
+                _mm512_storeu_si512(places.cast(), wide(_mm512_castsi512_si128(squeezed)));
                 if count > 16 {
                     _mm512_storeu_si512(
-                        room.add(16).cast(),
+                        places.add(16).cast(),
                         wide(_mm512_extracti32x4_epi32::<1>(squeezed)),
                     );
                     if count > 32 {
                         _mm512_storeu_si512(
-                            room.add(32).cast(),
+                            places.add(32).cast(),
                             wide(_mm512_extracti32x4_epi32::<2>(squeezed)),
                         );
                         _mm512_storeu_si512(
-                            room.add(48).cast(),
+                            places.add(48).cast(),
                             wide(_mm512_extracti32x4_epi32::<3>(squeezed)),
                         );
                     }
                 }
             }
             tokens.grow(count);
+        }
+
+        #[inline(always)]
+        fn kinds(block: &[u8; 64]) -> Kinds {
+            // SAFETY: inlined only into `check_avx512`; `block` has the 64 bytes that are read.
+            unsafe {
+                let bytes = _mm512_loadu_si512(block.as_ptr().cast());
+                let equal =
+                    |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()));
+                Kinds {
+                    quote: equal(b'"'),
+                    colon: equal(b':'),
+                    comma: equal(b','),
+                    open_object: equal(b'{'),
+                    open_array: equal(b'['),
+                    close_object: equal(b'}'),
+                    close_array: equal(b']'),
+                }
+            }
         }
     }
 }

@@ -16,8 +16,10 @@
 
 use std::sync::Arc;
 
+use super::grammar::OPEN;
 use super::names::Names;
 use super::scan::Tokens;
+use super::shapes::{MEMBERS, Member, ShapeId, Shapes};
 use super::tape::Tape;
 use super::vector::Level;
 use super::{BodyFault, FieldOutcome, Limits, SubjectToken, Tally};
@@ -35,22 +37,21 @@ pub(super) struct Fault {
     pub(super) depth: Option<usize>,
 }
 
-/// What the grammar allows next.
+/// What comes next. The grammar has been checked: this only says what the next token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expect {
+    /// A value, or the end of an empty array.
     Value,
-    FirstElement,
-    FirstName,
-    NextName,
+    /// A name, or the end of an empty object.
+    Name,
     Colon,
-    AfterMember,
-    AfterElement,
-    End,
+    /// A comma or a closing bracket.
+    After,
 }
 
 /// What becomes of the value that comes, or of all in a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     /// Checked, and nothing leaves.
     Skip,
     /// Checked, its names too, and all leaves.
@@ -69,17 +70,25 @@ struct Frame {
     brackets: bool,
     /// Something in it left, so a comma is due before the next.
     some: bool,
+    /// Its elements' mode depends on their index.
+    ranged: bool,
+    /// What becomes of the member whose name was read, or of the elements.
+    next: Mode,
+    key: Key,
     /// Where its opening starts in `staged`, if that waits.
     staged_at: usize,
     names_at: usize,
     /// The index of the element that comes or is open.
     index: u64,
-    key: Key,
+    shape: ShapeId,
+    /// With a shape: the names seen, a bit each, and the place of the next.
+    seen: u64,
+    place: usize,
 }
 
 /// The member that a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Key {
+pub(super) enum Key {
     /// None yet.
     Itself,
     /// One that the plan does not know here.
@@ -93,8 +102,8 @@ enum Key {
 enum Open {
     Nothing,
     Name,
-    String,
-    Scalar(Scalar),
+    /// A string, number or literal.
+    Single,
 }
 
 /// What becomes of the bytes of the single value that is open.
@@ -105,100 +114,6 @@ enum Use {
     Copy,
     /// They are collected and decided at the end.
     Collect(StateId),
-}
-
-/// A number or literal, as far as it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scalar {
-    Literal { word: &'static [u8], read: u8 },
-    Sign,
-    Zero,
-    Integer,
-    Point,
-    Fraction,
-    Exponent,
-    ExponentSign,
-    ExponentDigits,
-}
-
-impl Scalar {
-    fn start(byte: u8) -> Option<Self> {
-        match byte {
-            b'-' => Some(Self::Sign),
-            b'0' => Some(Self::Zero),
-            b'1'..=b'9' => Some(Self::Integer),
-            b't' => Some(Self::Literal {
-                word: b"true",
-                read: 1,
-            }),
-            b'f' => Some(Self::Literal {
-                word: b"false",
-                read: 1,
-            }),
-            b'n' => Some(Self::Literal {
-                word: b"null",
-                read: 1,
-            }),
-            _ => None,
-        }
-    }
-
-    /// With one byte more; `None` if the byte cannot belong to it (RFC 8259 §3, §6).
-    #[inline]
-    fn with(self, byte: u8) -> Option<Self> {
-        match (self, byte) {
-            (Self::Integer, b'0'..=b'9') => Some(Self::Integer),
-            (Self::Literal { word, read }, _) if word.get(read as usize) == Some(&byte) => {
-                Some(Self::Literal {
-                    word,
-                    read: read + 1,
-                })
-            }
-            (Self::Sign, b'0') => Some(Self::Zero),
-            (Self::Sign, b'1'..=b'9') => Some(Self::Integer),
-            (Self::Zero | Self::Integer, b'.') => Some(Self::Point),
-            (Self::Point | Self::Fraction, b'0'..=b'9') => Some(Self::Fraction),
-            (Self::Zero | Self::Integer | Self::Fraction, b'e' | b'E') => Some(Self::Exponent),
-            (Self::Exponent, b'+' | b'-') => Some(Self::ExponentSign),
-            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => {
-                Some(Self::ExponentDigits)
-            }
-            (
-                Self::Literal { .. }
-                | Self::Sign
-                | Self::Zero
-                | Self::Integer
-                | Self::Point
-                | Self::Fraction
-                | Self::Exponent
-                | Self::ExponentSign
-                | Self::ExponentDigits,
-                _,
-            ) => None,
-        }
-    }
-
-    fn complete(self) -> bool {
-        match self {
-            Self::Literal { word, read } => word.len() == read as usize,
-            Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits => true,
-            Self::Sign | Self::Point | Self::Exponent | Self::ExponentSign => false,
-        }
-    }
-
-    fn fault(self) -> BodyFault {
-        match self {
-            Self::Literal { .. } => BodyFault::Malformed,
-            Self::Sign
-            | Self::Zero
-            | Self::Integer
-            | Self::Point
-            | Self::Fraction
-            | Self::Exponent
-            | Self::ExponentSign
-            | Self::ExponentDigits => BodyFault::BadNumber,
-        }
-    }
 }
 
 /// Where the name of the member that is open stands, with its quotes.
@@ -220,7 +135,6 @@ struct Span {
 #[derive(Debug)]
 struct Hold {
     span: Span,
-    state: StateId,
     raw: Vec<u8>,
     /// Where in the window the bytes start that `raw` lacks.
     from: usize,
@@ -309,8 +223,15 @@ pub(super) struct Walk {
     using: Use,
     value_start: u64,
     name_start: u64,
-    /// What becomes of the member whose name was read; at the start, of the root.
-    next: Mode,
+    /// The single value that is open is a number or literal.
+    run: bool,
+    /// What becomes of the root.
+    root: Mode,
+    /// How many containers are open outside of the record that is walked again.
+    base: usize,
+    shapes: Shapes,
+    /// Shapes are in use: not where an object may have fewer names than a shape.
+    shaped: bool,
     name: NameSpan,
     name_kept: Vec<u8>,
     /// The name of the record that is held, whose members' names take `name`'s place.
@@ -348,7 +269,11 @@ impl Walk {
     pub(super) fn new(plan: Arc<Plan>, level: Level) -> Self {
         Self {
             limits: plan.limits().clone(),
-            next: Mode::Walk(plan.automaton().root()),
+            run: false,
+            root: Mode::Walk(plan.automaton().root()),
+            base: 0,
+            shapes: Shapes::default(),
+            shaped: plan.limits().object_members >= MEMBERS && plan.limits().name_bytes >= MEMBERS,
             plan,
             frames: Vec::new(),
             expect: Expect::Value,
@@ -380,126 +305,175 @@ impl Walk {
     }
 
     /// Walks over the tokens of one window, then keeps what the window leaves open.
-    pub(super) fn window(&mut self, tokens: &[u32], io: &mut Io<'_>) -> Outcome {
+    pub(super) fn window(&mut self, tokens: &Tokens, io: &mut Io<'_>) -> Outcome {
         let walked = self.tokens(tokens, io);
         walked
             .and_then(|()| self.suspend(io))
             .map_err(|fault| self.earlier(fault))
     }
 
-    fn tokens(&mut self, tokens: &[u32], io: &mut Io<'_>) -> Outcome {
-        let window = io.window;
-        let mut tokens = tokens.iter().map(|token| *token as usize);
-        match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Nothing => {}
-            Open::Name => match tokens.next() {
-                Some(end) => {
-                    self.keep_of_name(&window[..=end]);
-                    self.name_ends(NameSpan::Kept, end, io)?;
+    fn tokens(&mut self, tokens: &Tokens, io: &mut Io<'_>) -> Outcome {
+        let (positions, kinds) = (tokens.positions(), tokens.kinds());
+        let mut at = self.resume(tokens, io)?;
+        let mut expect = self.expect;
+        while let Some(&kind) = kinds.get(at) {
+            let position = positions[at] as usize;
+            match expect {
+                Expect::Name if kind == b'"' => {
+                    self.name_start = io.offset(position);
+                    let Some(&end) = positions.get(at + 1) else {
+                        self.open = Open::Name;
+                        self.name_kept.clear();
+                        self.name_kept.extend_from_slice(&io.window[position..]);
+                        at += 1;
+                        continue;
+                    };
+                    self.name = NameSpan::Window(position, end as usize + 1);
+                    self.name_ends(io.window, position + 1, end as usize, io.base)?;
+                    // The colon is there; whether it is in this window or the next is all one.
+                    (at, expect) = if at + 2 < kinds.len() {
+                        (at + 3, Expect::Value)
+                    } else {
+                        (at + 2, Expect::Colon)
+                    };
                 }
-                None => {
-                    self.keep_of_name(window);
-                    self.open = Open::Name;
-                }
-            },
-            Open::String => match tokens.next() {
-                Some(end) => self.single_ends(0, end + 1, io)?,
-                None => self.open_value(0, Open::String, io),
-            },
-            Open::Scalar(scalar) => self.scalar(scalar, 0, 0, io)?,
-        }
-        while let Some(at) = tokens.next() {
-            let byte = window[at];
-            match self.expect {
-                Expect::Value | Expect::FirstElement => match byte {
-                    b'"' => {
-                        self.single_starts(at, io);
-                        match tokens.next() {
-                            Some(end) => self.single_ends(at, end + 1, io)?,
-                            None => self.open_value(at, Open::String, io),
-                        }
+                Expect::Value if kind == b'"' => {
+                    match positions.get(at + 1) {
+                        Some(&end) => self.single(position, end as usize + 1, io)?,
+                        None => self.single_opens(position, io),
                     }
-                    b'{' | b'[' => self.container_starts(at, byte == b'{', io)?,
-                    b']' if self.expect == Expect::FirstElement => self.container_ends(at, io)?,
-                    b'}' | b']' | b':' | b',' => return Err(io.fault(BodyFault::Malformed, at)),
-                    _ => match Scalar::start(byte) {
-                        Some(scalar) => {
-                            self.single_starts(at, io);
-                            self.scalar(scalar, at, at + 1, io)?;
-                        }
-                        None => {
-                            let start = byte == 0xEF && io.offset(at) == 0;
-                            let fault = if start {
-                                BodyFault::ByteOrderMark
-                            } else {
-                                BodyFault::Malformed
-                            };
-                            return Err(io.fault(fault, at));
-                        }
-                    },
-                },
-                Expect::FirstName | Expect::NextName => match byte {
-                    b'"' => {
-                        self.name_start = io.offset(at);
-                        match tokens.next() {
-                            Some(end) => self.name_ends(NameSpan::Window(at, end + 1), end, io)?,
-                            None => {
-                                self.open = Open::Name;
-                                self.name_kept.clear();
-                                self.keep_of_name(&window[at..]);
-                            }
-                        }
+                    (at, expect) = (at + 2, Expect::After);
+                }
+                Expect::Value if kind == b'0' => {
+                    match tokens.links()[at] {
+                        OPEN => self.single_opens(position, io),
+                        end => self.single(position, end as usize, io)?,
                     }
-                    b'}' if self.expect == Expect::FirstName => self.container_ends(at, io)?,
-                    _ => return Err(io.fault(BodyFault::Malformed, at)),
-                },
-                Expect::Colon if byte == b':' => self.expect = Expect::Value,
-                Expect::AfterMember if byte == b',' => self.expect = Expect::NextName,
-                Expect::AfterMember if byte == b'}' => self.container_ends(at, io)?,
-                Expect::AfterElement if byte == b',' => {
-                    let frame = self.frames.last_mut().expect("an element is in an array");
-                    frame.index += 1;
-                    self.expect = Expect::Value;
+                    (at, expect) = (at + 1, Expect::After);
                 }
-                Expect::AfterElement if byte == b']' => self.container_ends(at, io)?,
-                Expect::Colon | Expect::AfterMember | Expect::AfterElement => {
-                    return Err(io.fault(BodyFault::Malformed, at));
+                Expect::Value if kind != b']' => {
+                    (at, expect) = self.container_starts(at, tokens, io)?
                 }
-                Expect::End => return Err(io.fault(BodyFault::TrailingBytes, at)),
+                Expect::After if kind == b',' => {
+                    let frame = self
+                        .frames
+                        .last_mut()
+                        .expect("the grammar lets commas stand in containers only");
+                    expect = if frame.object {
+                        Expect::Name
+                    } else {
+                        frame.index += 1;
+                        Expect::Value
+                    };
+                    at += 1;
+                }
+                Expect::Colon => (at, expect) = (at + 1, Expect::Value),
+                Expect::Name | Expect::Value | Expect::After => {
+                    self.container_ends(position, io)?;
+                    (at, expect) = (at + 1, Expect::After);
+                }
             }
         }
+        self.expect = expect;
         Ok(())
+    }
+
+    /// Goes on with what the window before left open; gives the token to go on from.
+    #[inline]
+    fn resume(&mut self, tokens: &Tokens, io: &mut Io<'_>) -> Outcome<usize> {
+        let first = tokens.positions().first().map(|first| *first as usize);
+        match self.open {
+            Open::Nothing => {}
+            Open::Name => {
+                let Some(end) = first else {
+                    self.name_kept.extend_from_slice(io.window);
+                    return Ok(0);
+                };
+                self.name_kept.extend_from_slice(&io.window[..=end]);
+                self.open = Open::Nothing;
+                self.name = NameSpan::Kept;
+                let name = std::mem::take(&mut self.name_kept);
+                let before = name.len() as u64 - 1 - end as u64;
+                let entered =
+                    self.name_ends(&name, 1, name.len() - 1, io.base.wrapping_sub(before));
+                self.name_kept = name;
+                entered?;
+                self.expect = Expect::Colon;
+                return Ok(1);
+            }
+            Open::Single => {
+                // A string is closed by the first token, a number or literal where the grammar found its end.
+                let end = if self.run {
+                    tokens.resumed
+                } else {
+                    first.map(|quote| quote + 1)
+                };
+                let Some(end) = end else {
+                    self.single_goes_on(0, io);
+                    return Ok(0);
+                };
+                self.open = Open::Nothing;
+                self.single_closes(end, io)?;
+                return Ok(usize::from(!self.run));
+            }
+        }
+        // A container that stays behind is crossed to its end, which the grammar has found.
+        if let Some(Frame {
+            mode: Mode::Skip, ..
+        }) = self.frames.last()
+        {
+            let depth = (self.frames.len() - 1 - self.base) as u32;
+            let close = tokens
+                .closes
+                .iter()
+                .find(|(of, token)| *of == depth && (*token as usize) < tokens.count());
+            let Some((_, close)) = close else {
+                return Ok(tokens.count());
+            };
+            self.container_ends(tokens.position(*close as usize), io)?;
+            self.expect = Expect::After;
+            return Ok(*close as usize + 1);
+        }
+        Ok(0)
     }
 
     // ---- names ----
 
-    /// Keeps a part of a name that its window cuts, unless nobody will ask for it.
-    fn keep_of_name(&mut self, part: &[u8]) {
-        let frame = self.frames.last().expect("a name is in an object");
-        if frame.mode != Mode::Skip {
-            self.name_kept.extend_from_slice(part);
-        }
-    }
-
-    /// The name of a member is read to its closing quote at `end`.
-    fn name_ends(&mut self, span: NameSpan, end: usize, io: &mut Io<'_>) -> Outcome {
-        self.expect = Expect::Colon;
-        self.name = span;
+    /// The name of a member is read: the inside of its quotes is `bytes[from..to]`, and `bytes` start at
+    /// offset `base` of the body.
+    #[inline]
+    fn name_ends(&mut self, bytes: &[u8], from: usize, to: usize, base: u64) -> Outcome {
         let frame = self.frames.last_mut().expect("a name is in an object");
-        frame.key = Key::Other;
-        if frame.mode == Mode::Skip {
-            self.next = Mode::Skip;
+        if frame.shape != ShapeId::NONE
+            && let Some(place) = self
+                .shapes
+                .find(frame.shape, frame.place, bytes, from, to - from)
+        {
+            let member = self.shapes.member(frame.shape, place);
+            frame.key = member.key;
+            let bit = 1 << place;
+            if frame.seen & bit != 0 {
+                return Err(self.named_twice(base + to as u64));
+            }
+            frame.seen |= bit;
+            frame.place = place + 1;
+            frame.next = member.next;
             return Ok(());
         }
-        let raw = match span {
-            NameSpan::Window(from, to) => &io.window[from..to],
-            NameSpan::Kept => &self.name_kept[..],
-        };
-        let inside = &raw[1..raw.len() - 1];
+        self.new_name(bytes, from, to, base)
+    }
+
+    /// A name that the shape lacks, or one in an object without a shape.
+    #[inline(never)]
+    fn new_name(&mut self, bytes: &[u8], from: usize, to: usize, base: u64) -> Outcome {
+        let frame = self.frames.last_mut().expect("a name is in an object");
+        frame.key = Key::Other;
+        let inside = &bytes[from..to];
         if inside.len() > self.limits.name_bytes {
             return Err(self.name_too_long());
         }
-        let name = if inside.contains(&b'\\') {
+        let escapes = inside.contains(&b'\\');
+        let name = if escapes {
             self.scratch.clear();
             crate::transform::unescape(inside, &mut self.scratch);
             &self.scratch[..]
@@ -508,7 +482,7 @@ impl Walk {
         };
         let automaton = self.plan.automaton();
         let hash = hash_name(name, automaton.seed());
-        self.next = match frame.mode {
+        frame.next = match frame.mode {
             Mode::Walk(state) => {
                 let (next, key) = automaton.member(state, name, hash);
                 frame.key = key.map_or(Key::Other, Key::Known);
@@ -516,19 +490,49 @@ impl Walk {
             }
             Mode::Skip | Mode::Copy | Mode::Hold => frame.mode,
         };
-        let place = |fault| Fault {
-            fault,
-            offset: self.name_start,
-            seen: io.offset(end),
-            depth: None,
-        };
+        if frame.shape != ShapeId::NONE {
+            if !escapes && self.shapes.has_room(frame.shape, inside.len()) {
+                let place = frame.place;
+                let low = (1 << place) - 1;
+                frame.seen = frame.seen & low | (frame.seen & !low) << 1 | 1 << place;
+                frame.place = place + 1;
+                self.shapes.insert(
+                    frame.shape,
+                    place,
+                    Member::new(inside, hash, frame.next, frame.key),
+                );
+                return Ok(());
+            }
+            // From here on the object's names are compared by their hashes.
+            let mut seen = frame.seen;
+            while seen != 0 {
+                let place = seen.trailing_zeros() as usize;
+                seen &= seen - 1;
+                self.names
+                    .enter(frame.names_at, self.shapes.member(frame.shape, place).hash);
+            }
+            frame.shape = ShapeId::NONE;
+        }
         if self.names.count(frame.names_at) == self.limits.object_members {
-            return Err(place(BodyFault::TooManyMembers));
+            return Err(Fault {
+                fault: BodyFault::TooManyMembers,
+                ..self.named_twice(base + to as u64)
+            });
         }
         if !self.names.enter(frame.names_at, hash) {
-            return Err(place(BodyFault::DuplicateName));
+            return Err(self.named_twice(base + to as u64));
         }
         Ok(())
+    }
+
+    #[cold]
+    fn named_twice(&self, seen: u64) -> Fault {
+        Fault {
+            fault: BodyFault::DuplicateName,
+            offset: self.name_start,
+            seen,
+            depth: None,
+        }
     }
 
     fn name_too_long(&self) -> Fault {
@@ -543,26 +547,29 @@ impl Walk {
 
     // ---- single values ----
 
-    /// What becomes of the value that starts at `at`: its mode, and the bookkeeping if it is a record.
+    /// What becomes of the value that starts at `at`, and the bookkeeping if it is a record.
+    #[inline]
     fn value_starts(&mut self, at: usize, io: &mut Io<'_>) -> Mode {
         let mode = match self.frames.last() {
             Some(Frame {
-                object: false,
+                ranged: true,
                 mode: Mode::Walk(state),
                 index,
                 ..
             }) => Mode::Walk(self.plan.automaton().element(*state, *index)),
-            Some(Frame {
-                object: false,
-                mode,
-                ..
-            }) => *mode,
-            Some(Frame { object: true, .. }) | None => self.next,
+            Some(frame) => frame.next,
+            None => self.root,
         };
-        let Mode::Walk(state) = mode else { return mode };
-        if !self.plan.automaton().state(state).record {
-            return mode;
+        match mode {
+            Mode::Walk(state) if self.plan.automaton().state(state).record => {
+                self.record_starts(mode, at, io)
+            }
+            Mode::Walk(_) | Mode::Skip | Mode::Copy | Mode::Hold => mode,
         }
+    }
+
+    #[inline(never)]
+    fn record_starts(&mut self, mode: Mode, at: usize, io: &mut Io<'_>) -> Mode {
         self.watched = self.frames.len();
         let span = Span {
             start: io.offset(at),
@@ -576,14 +583,12 @@ impl Walk {
             });
             self.hold = Some(Hold {
                 span,
-                state,
                 raw: Vec::new(),
                 from: at,
             });
             return Mode::Hold;
         }
         if self.record.is_none() {
-            // Replayed, the record is at hand as a whole; its start stays that of the hold.
             io.flush();
             self.mark = io.out.len();
             self.record = Some(span);
@@ -591,88 +596,126 @@ impl Walk {
         mode
     }
 
-    /// A string, number or literal starts at `at`.
+    /// A string, number or literal that this window has whole.
     #[inline]
-    fn single_starts(&mut self, at: usize, io: &mut Io<'_>) {
-        self.value_start = io.offset(at);
-        self.using = match self.value_starts(at, io) {
-            Mode::Skip | Mode::Copy | Mode::Hold => Use::Skip,
+    fn single(&mut self, from: usize, end: usize, io: &mut Io<'_>) -> Outcome {
+        match self.value_starts(from, io) {
+            Mode::Skip | Mode::Copy | Mode::Hold => {}
             Mode::Walk(id) => {
                 let state = self.plan.automaton().state(id);
                 match state.leaf {
-                    _ if state.subject => Use::Collect(id),
-                    Leaf::Transform(_) => Use::Collect(id),
-                    Leaf::Keep => self.kept(FieldOutcome::Keep, at, io),
-                    Leaf::KeepAll => self.kept(FieldOutcome::KeepAll, at, io),
-                    Leaf::Drop => self.stays(FieldOutcome::Drop, io),
-                    Leaf::Undeclared => self.stays(FieldOutcome::Undeclared, io),
-                    Leaf::Conflict => self.stays(FieldOutcome::Conflict, io),
-                }
-            }
-        };
-    }
-
-    fn kept(&mut self, outcome: FieldOutcome, at: usize, io: &mut Io<'_>) -> Use {
-        self.tally.count(outcome);
-        self.prefix(io);
-        io.range(at, at);
-        Use::Copy
-    }
-
-    /// A single value does not leave; at the root `null` does in its place.
-    fn stays(&mut self, outcome: FieldOutcome, io: &mut Io<'_>) -> Use {
-        self.tally.count(outcome);
-        if self.frames.is_empty() {
-            io.bytes(b"null");
-        }
-        Use::Skip
-    }
-
-    /// The window ends inside a single value that started at `at`.
-    fn open_value(&mut self, at: usize, open: Open, io: &mut Io<'_>) {
-        self.open = open;
-        match self.using {
-            Use::Skip => {}
-            Use::Copy => self.copying = true,
-            Use::Collect(_) => self.collected.extend_from_slice(&io.window[at..]),
-        }
-    }
-
-    /// A single value ends before `end`; what this window has of it starts at `from`.
-    #[inline]
-    fn single_ends(&mut self, from: usize, end: usize, io: &mut Io<'_>) -> Outcome {
-        match self.using {
-            Use::Skip => {}
-            Use::Copy => {
-                io.range(from, end);
-                self.copying = false;
-            }
-            Use::Collect(state) => {
-                if self.collected.is_empty() {
-                    self.decide(state, &io.window[from..end], end, io)?;
-                } else {
-                    let mut collected = std::mem::take(&mut self.collected);
-                    collected.extend_from_slice(&io.window[from..end]);
-                    self.decide(state, &collected, end, io)?;
-                    collected.clear();
-                    self.collected = collected;
+                    Leaf::Keep | Leaf::KeepAll if !state.subject => {
+                        let outcome = if state.leaf == Leaf::Keep {
+                            FieldOutcome::Keep
+                        } else {
+                            FieldOutcome::KeepAll
+                        };
+                        self.tally.count(outcome);
+                        self.prefix(io);
+                        io.range(from, end);
+                    }
+                    Leaf::Undeclared if !state.subject => self.stays(FieldOutcome::Undeclared, io),
+                    Leaf::Undeclared
+                    | Leaf::Drop
+                    | Leaf::Conflict
+                    | Leaf::Keep
+                    | Leaf::KeepAll
+                    | Leaf::Transform(_) => {
+                        self.value_start = io.offset(from);
+                        self.decide(id, &io.window[from..end], end, io)?;
+                    }
                 }
             }
         }
         self.value_ends(end, io)
     }
 
-    /// Decides a single value that was collected: a subject, or a transform's.
+    /// A single value starts at `from` that this window cuts.
+    #[cold]
+    fn single_opens(&mut self, from: usize, io: &mut Io<'_>) {
+        self.value_start = io.offset(from);
+        self.open = Open::Single;
+        self.run = io.window[from] != b'"';
+        self.using = match self.value_starts(from, io) {
+            Mode::Skip | Mode::Copy | Mode::Hold => Use::Skip,
+            Mode::Walk(id) => {
+                let state = self.plan.automaton().state(id);
+                match state.leaf {
+                    Leaf::Keep | Leaf::KeepAll if !state.subject => {
+                        let outcome = if state.leaf == Leaf::Keep {
+                            FieldOutcome::Keep
+                        } else {
+                            FieldOutcome::KeepAll
+                        };
+                        self.tally.count(outcome);
+                        self.prefix(io);
+                        io.range(from, from);
+                        self.copying = true;
+                        Use::Copy
+                    }
+                    Leaf::Undeclared
+                    | Leaf::Drop
+                    | Leaf::Conflict
+                    | Leaf::Keep
+                    | Leaf::KeepAll
+                    | Leaf::Transform(_) => Use::Collect(id),
+                }
+            }
+        };
+        self.single_goes_on(from, io);
+    }
+
+    /// The window from `from` on belongs to the single value that is open.
+    fn single_goes_on(&mut self, from: usize, io: &Io<'_>) {
+        if let Use::Collect(state) = self.using
+            && self.plan.automaton().state(state).collects()
+        {
+            self.collected.extend_from_slice(&io.window[from..]);
+        }
+    }
+
+    /// The single value that windows before cut ends before `end`.
+    #[cold]
+    fn single_closes(&mut self, end: usize, io: &mut Io<'_>) -> Outcome {
+        match self.using {
+            Use::Skip => {}
+            Use::Copy => {
+                io.range(0, end);
+                self.copying = false;
+            }
+            Use::Collect(state) => {
+                let mut collected = std::mem::take(&mut self.collected);
+                if self.plan.automaton().state(state).collects() {
+                    collected.extend_from_slice(&io.window[..end]);
+                }
+                self.decide(state, &collected, end, io)?;
+                collected.clear();
+                self.collected = collected;
+            }
+        }
+        self.value_ends(end, io)
+    }
+
+    /// A single value does not leave; at the root `null` does in its place.
+    #[inline]
+    fn stays(&mut self, outcome: FieldOutcome, io: &mut Io<'_>) {
+        self.tally.count(outcome);
+        if self.frames.is_empty() {
+            io.bytes(b"null");
+        }
+    }
+
+    /// Decides a single value whose state asks for a look at it, or that stays.
     fn decide(&mut self, state: StateId, value: &[u8], end: usize, io: &mut Io<'_>) -> Outcome {
-        if value.len() > self.limits.held_bytes {
+        let plan = Arc::clone(&self.plan);
+        let state = plan.automaton().state(state);
+        if state.collects() && value.len() > self.limits.held_bytes {
             let limit = self.held_too_large(self.value_start, self.frames.len());
             return Err(Fault {
                 seen: io.offset(end),
                 ..limit
             });
         }
-        let plan = Arc::clone(&self.plan);
-        let state = plan.automaton().state(state);
         if state.subject && self.record.is_some() {
             self.record_subjects
                 .extend(plan.subjects().and_then(|subjects| subjects.token(value)));
@@ -680,15 +723,16 @@ impl Walk {
         let outcome = match state.leaf {
             Leaf::Keep => FieldOutcome::Keep,
             Leaf::KeepAll => FieldOutcome::KeepAll,
-            Leaf::Drop | Leaf::Undeclared | Leaf::Conflict => {
-                let outcome = match state.leaf {
-                    Leaf::Drop => FieldOutcome::Drop,
-                    Leaf::Conflict => FieldOutcome::Conflict,
-                    Leaf::Undeclared | Leaf::Keep | Leaf::KeepAll | Leaf::Transform(_) => {
-                        FieldOutcome::Undeclared
-                    }
-                };
-                self.stays(outcome, io);
+            Leaf::Drop => {
+                self.stays(FieldOutcome::Drop, io);
+                return Ok(());
+            }
+            Leaf::Undeclared => {
+                self.stays(FieldOutcome::Undeclared, io);
+                return Ok(());
+            }
+            Leaf::Conflict => {
+                self.stays(FieldOutcome::Conflict, io);
                 return Ok(());
             }
             Leaf::Transform(rule) => {
@@ -726,60 +770,23 @@ impl Walk {
         Ok(())
     }
 
-    /// Reads a number or literal on from `at`; what this window has of it starts at `from`.
-    fn scalar(&mut self, mut scalar: Scalar, from: usize, at: usize, io: &mut Io<'_>) -> Outcome {
-        for (ahead, &byte) in io.window[at..].iter().enumerate() {
-            match scalar.with(byte) {
-                Some(further) => scalar = further,
-                None => {
-                    let end = at + ahead;
-                    let delimits = matches!(
-                        byte,
-                        b',' | b'}'
-                            | b']'
-                            | b' '
-                            | b'\t'
-                            | b'\n'
-                            | b'\r'
-                            | b'{'
-                            | b'['
-                            | b':'
-                            | b'"'
-                    );
-                    if !delimits || !scalar.complete() {
-                        // Still open: the limit on what is collected may have been gone over before.
-                        self.open = Open::Scalar(scalar);
-                        return Err(io.fault(scalar.fault(), end));
-                    }
-                    return self.single_ends(from, end, io);
-                }
-            }
-        }
-        self.open_value(from, Open::Scalar(scalar), io);
-        Ok(())
-    }
-
     // ---- containers ----
 
-    fn container_starts(&mut self, at: usize, object: bool, io: &mut Io<'_>) -> Outcome {
-        let mode = self.value_starts(at, io);
-        if self.frames.len() == self.limits.depth {
-            return Err(io.fault(BodyFault::TooDeep, at));
-        }
-        let mut frame = Frame {
-            mode,
-            object,
-            brackets: false,
-            some: false,
-            staged_at: self.staged.len(),
-            names_at: self.names.start(),
-            index: 0,
-            key: Key::Itself,
-        };
+    /// A container starts with the token `token`; gives the token to go on from and what it is.
+    fn container_starts(
+        &mut self,
+        token: usize,
+        tokens: &Tokens,
+        io: &mut Io<'_>,
+    ) -> Outcome<(usize, Expect)> {
+        let at = tokens.position(token);
+        let mut mode = self.value_starts(at, io);
+        let (mut brackets, mut staged, mut ranged) = (false, false, false);
         if let Mode::Walk(id) = mode {
             let root = self.frames.is_empty();
             let state = self.plan.automaton().state(id);
             let (branch, walked) = (state.branch, state.walked);
+            ranged = state.ranged();
             match branch {
                 Branch::Structure {
                     even_empty,
@@ -792,9 +799,9 @@ impl Walk {
                     if even_empty || root {
                         self.prefix(io);
                         io.range(at, at + 1);
-                        frame.brackets = true;
+                        brackets = true;
                     } else {
-                        self.stage(io.window[at], io);
+                        staged = true;
                     }
                 }
                 Branch::KeepAll => {
@@ -802,8 +809,8 @@ impl Walk {
                     self.prefix(io);
                     io.range(at, at + 1);
                     self.copying = true;
-                    frame.mode = Mode::Copy;
-                    frame.brackets = true;
+                    mode = Mode::Copy;
+                    brackets = true;
                 }
                 Branch::Undeclared | Branch::Drop | Branch::Mismatch { .. } | Branch::Conflict => {
                     self.tally.count(match branch {
@@ -819,33 +826,94 @@ impl Walk {
                     }
                     if root {
                         // The root leaves as something: bare, unless a rule took it away.
-                        frame.brackets = state_leaves_bare(branch);
-                        if frame.brackets {
+                        brackets = leaves_bare(branch);
+                        if brackets {
                             io.range(at, at + 1);
                         } else {
                             io.bytes(b"null");
                         }
                     }
                     if !walked {
-                        frame.mode = Mode::Skip;
+                        mode = Mode::Skip;
                     }
                 }
             }
         }
-        self.expect = if object {
-            Expect::FirstName
+        let object = tokens.kinds()[token] == b'{';
+        let link = tokens.links()[token];
+        if mode == Mode::Skip && link != OPEN && !brackets && (link as usize) < tokens.count() {
+            self.value_ends(tokens.position(link as usize) + 1, io)?;
+            return Ok((link as usize + 1, Expect::After));
+        }
+        let shape = if self.shaped && mode != Mode::Skip {
+            self.shape(mode)
         } else {
-            Expect::FirstElement
+            ShapeId::NONE
         };
-        self.frames.push(frame);
-        Ok(())
+        let staged_at = self.staged.len();
+        if staged {
+            self.stage(io.window[at], io);
+        }
+        let next = match mode {
+            Mode::Walk(id) if !object && !ranged => {
+                Mode::Walk(self.plan.automaton().element(id, 0))
+            }
+            Mode::Walk(_) | Mode::Skip | Mode::Copy | Mode::Hold => mode,
+        };
+        self.frames.push(Frame {
+            mode,
+            object,
+            brackets,
+            some: false,
+            ranged: ranged && !object,
+            next,
+            key: Key::Itself,
+            staged_at,
+            names_at: self.names.start(),
+            index: 0,
+            shape,
+            seen: 0,
+            place: 0,
+        });
+        Ok(match mode {
+            // Crossed to its end, in this window or one that comes.
+            Mode::Skip if link != OPEN && (link as usize) < tokens.count() => {
+                (link as usize, Expect::After)
+            }
+            Mode::Skip => (tokens.count(), Expect::After),
+            Mode::Walk(_) | Mode::Copy | Mode::Hold => {
+                (token + 1, if object { Expect::Name } else { Expect::Value })
+            }
+        })
+    }
+
+    /// The shape of the container that starts in `mode`.
+    fn shape(&mut self, mode: Mode) -> ShapeId {
+        match self.frames.last() {
+            None => self.shapes.root(mode),
+            Some(Frame {
+                shape: ShapeId::NONE,
+                ..
+            }) => ShapeId::NONE,
+            Some(Frame {
+                object: true,
+                shape,
+                place,
+                ..
+            }) => self.shapes.of_member(*shape, place - 1, mode),
+            Some(Frame {
+                object: false,
+                shape,
+                ..
+            }) => self.shapes.of_element(*shape, mode),
+        }
     }
 
     fn container_ends(&mut self, at: usize, io: &mut Io<'_>) -> Outcome {
         let frame = self
             .frames
             .pop()
-            .expect("a closing bracket is expected only in a container");
+            .expect("the grammar lets brackets close what is open only");
         self.names.close(frame.names_at);
         match frame.mode {
             Mode::Copy => {
@@ -869,11 +937,6 @@ impl Walk {
     /// A value ends before `end`.
     #[inline]
     fn value_ends(&mut self, end: usize, io: &mut Io<'_>) -> Outcome {
-        self.expect = match self.frames.last() {
-            Some(Frame { object: true, .. }) => Expect::AfterMember,
-            Some(Frame { object: false, .. }) => Expect::AfterElement,
-            None => Expect::End,
-        };
         if self.frames.len() == self.watched {
             self.watched_ends(end, io)
         } else {
@@ -1002,9 +1065,8 @@ impl Walk {
         self.record = Some(hold.span);
         self.watched = hold.span.depth;
         self.replaying = true;
-        let expect = std::mem::replace(&mut self.expect, Expect::Value);
-        // An element's state is looked up by its index again, a member's is the one it had.
-        self.next = Mode::Walk(hold.state);
+        self.expect = Expect::Value;
+        let base = std::mem::replace(&mut self.base, self.frames.len());
         let mut tokens = std::mem::take(&mut self.replay_tokens);
         let replayed = super::json::replay(
             self,
@@ -1015,14 +1077,10 @@ impl Walk {
             io.out,
         );
         self.replay_tokens = tokens;
+        self.base = base;
         self.replaying = false;
         io.run = (usize::MAX, usize::MAX);
-        replayed?;
-        debug_assert!(
-            self.expect == expect,
-            "a record that was read once is read the same again"
-        );
-        Ok(())
+        replayed
     }
 
     /// Ends a call: what the open record produced waits for its end.
@@ -1067,13 +1125,13 @@ impl Walk {
         match self.open {
             Open::Name => {
                 if self.name_kept.len() > self.limits.name_bytes + 1 {
-                    // The path names this member, as where the name ends in its window.
+                    // The path names this member, as it does where the name ends in its window.
                     let frame = self.frames.last_mut().expect("a name is in an object");
                     frame.key = Key::Other;
                     return Err(self.name_too_long());
                 }
             }
-            Open::Nothing | Open::String | Open::Scalar(_) => self.keep_name(io),
+            Open::Nothing | Open::Single => self.keep_name(io),
         }
         if let Some(limit) = self.reached(io.offset(end)) {
             return Err(limit);
@@ -1101,10 +1159,12 @@ impl Walk {
             (seen > start && seen - start > held).then(|| self.held_too_large(start, depth))
         };
         let collecting = match (self.open, self.using) {
-            (Open::String | Open::Scalar(_), Use::Collect(_)) => {
+            (Open::Single, Use::Collect(state))
+                if self.plan.automaton().state(state).collects() =>
+            {
                 over(self.value_start, self.frames.len())
             }
-            (Open::String | Open::Scalar(_) | Open::Nothing | Open::Name, _) => None,
+            (Open::Single | Open::Nothing | Open::Name, _) => None,
         };
         let hold = self
             .hold
@@ -1128,33 +1188,14 @@ impl Walk {
         }
     }
 
-    /// The held record that was walked again ends: so does a number or literal, if it is one.
-    pub(super) fn replay_ends(&mut self, io: &mut Io<'_>) -> Outcome {
-        if let Open::Scalar(scalar) = self.open {
-            if !scalar.complete() {
-                return Err(io.fault(BodyFault::Truncated, 0));
-            }
+    /// The body, or the record that was walked again, ends: so does a number or literal that is it.
+    pub(super) fn finish(&mut self, io: &mut Io<'_>) -> Outcome {
+        if matches!(self.open, Open::Single) {
             self.open = Open::Nothing;
-            self.single_ends(0, 0, io)?;
+            self.single_closes(0, io)?;
             io.flush();
         }
         Ok(())
-    }
-
-    /// The body ends.
-    pub(super) fn finish(&mut self, io: &mut Io<'_>) -> Outcome {
-        self.replay_ends(io)?;
-        match self.expect {
-            Expect::End if matches!(self.open, Open::Nothing) => Ok(()),
-            Expect::End
-            | Expect::Value
-            | Expect::FirstElement
-            | Expect::FirstName
-            | Expect::NextName
-            | Expect::Colon
-            | Expect::AfterMember
-            | Expect::AfterElement => Err(io.fault(BodyFault::Truncated, 0)),
-        }
     }
 
     /// The path of what is open, to `depth` containers: names that the plan knows, others as `*`.
@@ -1176,7 +1217,7 @@ impl Walk {
 }
 
 /// Whether a root that does not pass leaves as bare brackets; else as `null`.
-fn state_leaves_bare(branch: Branch) -> bool {
+fn leaves_bare(branch: Branch) -> bool {
     match branch {
         Branch::Drop => false,
         Branch::Undeclared

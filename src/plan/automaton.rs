@@ -77,6 +77,18 @@ pub(crate) struct State {
     other_element: StateId,
 }
 
+impl State {
+    /// Whether a single value must be looked at as a whole.
+    pub(crate) fn collects(&self) -> bool {
+        self.subject || matches!(self.leaf, Leaf::Transform(_))
+    }
+
+    /// Whether what becomes of an element depends on its index.
+    pub(crate) fn ranged(&self) -> bool {
+        !self.ranges.is_empty()
+    }
+}
+
 /// The automaton of a plan.
 #[derive(Debug)]
 pub(crate) struct Automaton {

@@ -1,0 +1,481 @@
+//! An agreement as written to an [`Agreement`] as meant, or every fault it has.
+//!
+//! Pure: no files, no clock, no network. An agreement that has ended or not started is no fault; it loads,
+//! and refuses with its date.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
+
+use super::file::{
+    AgreementAsWritten, DisclosureAsWritten, HeadersAsWritten, ParametersAsWritten, TermAsWritten,
+};
+use super::headers;
+use super::rules::Body;
+use super::{
+    Agreement, AgreementName, Context, Disclosure, DisclosureName, PartnerName, PathTemplate,
+    PurposeName, ServiceName, Term,
+};
+use crate::plan::PlanKeys;
+use crate::written::text::{Day, Name};
+use crate::written::{Fault, Written, nearest};
+
+/// The methods that a disclosure may answer.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/// The epoch of all keys until they can be rotated.
+const KEY_EPOCH: u32 = 1;
+
+type File = Written<AgreementAsWritten>;
+
+/// Checks `file`, whose text was `text`. `None` adds at least one fault.
+pub(super) fn check(
+    file: &File,
+    text: &str,
+    context: &Context,
+    faults: &mut Vec<Fault>,
+) -> Option<Agreement> {
+    let written = &file.value;
+    let name = written.agreement.as_ref().map(|name| name.0.as_str());
+    let parties = written.parties.as_ref();
+    let partner = parties.and_then(|parties| parties.partner.as_ref());
+    if let Some(controller) = parties.and_then(|parties| parties.controller.as_ref())
+        && let Some(known) = &context.controller
+        && controller.0 != *known
+    {
+        file.fault(
+            faults,
+            "/parties/controller",
+            format!("this gateway's controller is {known}; write that"),
+        );
+    }
+    if let (Some(partner), Some(known)) = (partner, &context.partners) {
+        let known: Vec<&str> = known.iter().map(PartnerName::as_str).collect();
+        known_name(file, "/parties/partner", "partner", partner, &known, faults);
+    }
+    let term = written
+        .term
+        .as_ref()
+        .and_then(|term| check_term(file, term, &context.time_zone, faults));
+    let purposes: Vec<(PurposeName, String)> = written
+        .purposes
+        .iter()
+        .flatten()
+        .map(|(name, text)| {
+            (
+                PurposeName::new(name),
+                text.as_str().unwrap_or_default().to_owned(),
+            )
+        })
+        .collect();
+    let keys = PlanKeys {
+        agreement: context
+            .keys
+            .as_ref()
+            .zip(name)
+            .map(|(root, name)| root.agreement(name, KEY_EPOCH)),
+        subject: context
+            .keys
+            .as_ref()
+            .map(crate::transform::RootKey::subject),
+    };
+    let mut disclosures = Vec::new();
+    let mut complete = true;
+    let all = written.disclosures.as_deref().unwrap_or_default();
+    for (index, disclosure) in all.iter().enumerate() {
+        let check = DisclosureCheck {
+            file,
+            context,
+            purposes: &purposes,
+            keys: &keys,
+            pointer: format!("/disclosures/{index}"),
+        };
+        if let Some(name) = &disclosure.name
+            && all[..index]
+                .iter()
+                .any(|earlier| earlier.name.as_ref() == Some(name))
+        {
+            file.fault(
+                faults,
+                &check.at("name"),
+                format!("a second disclosure `{}`; give each its own name", name.0),
+            );
+        }
+        match check.disclosure(disclosure, faults) {
+            Some(disclosure) => disclosures.push(Arc::new(disclosure)),
+            None => complete = false,
+        }
+    }
+    Some(Agreement {
+        name: AgreementName::new(name?),
+        version: written.version?,
+        title: written.title.as_ref()?.0.clone(),
+        controller: parties?.controller.as_ref()?.0.clone(),
+        partner: PartnerName::new(&partner?.0),
+        term: term?,
+        purposes,
+        hash: data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
+        disclosures: complete.then_some(disclosures)?,
+    })
+}
+
+/// Adds a fault if `name` is none of `known`.
+fn known_name(
+    file: &File,
+    pointer: &str,
+    kind: &str,
+    name: &Name,
+    known: &[&str],
+    faults: &mut Vec<Fault>,
+) {
+    if !known.contains(&name.0.as_str()) {
+        let write = match nearest(&name.0, known) {
+            Some(near) => format!("did you mean {near}?"),
+            None if known.is_empty() => format!("add it to the gateway configuration's `{kind}s`"),
+            None => format!("the configuration has {}", known.join(", ")),
+        };
+        file.fault(
+            faults,
+            pointer,
+            format!("no {kind} `{}` is configured; {write}", name.0),
+        );
+    }
+}
+
+fn check_term(
+    file: &File,
+    term: &TermAsWritten,
+    zone: &TimeZone,
+    faults: &mut Vec<Fault>,
+) -> Option<Term> {
+    let mut day = |key: &str, day: &Option<Day>| -> Option<Date> {
+        let day = day.as_ref()?;
+        match day.0.parse::<Date>() {
+            Ok(date) => Some(date),
+            Err(_) => {
+                file.fault(
+                    faults,
+                    &format!("/term/{key}"),
+                    format!("`{key}` is a day that the calendar does not have"),
+                );
+                None
+            }
+        }
+    };
+    let starts = day("starts", &term.starts);
+    let review = day("review", &term.review);
+    let ends = day("ends", &term.ends);
+    let (starts, ends) = (starts?, ends?);
+    if starts > ends {
+        file.fault(
+            faults,
+            "/term/ends",
+            format!("the term ends before it starts ({starts}); write a later day"),
+        );
+        return None;
+    }
+    if let Some(review) = review
+        && (review < starts || review > ends)
+    {
+        file.fault(
+            faults,
+            "/term/review",
+            format!("the review is outside the term; write a day from {starts} to {ends}"),
+        );
+        return None;
+    }
+    let midnight = |date: Date| {
+        date.to_zoned(zone.clone())
+            .ok()
+            .map(|midnight| midnight.timestamp())
+    };
+    let from = midnight(starts);
+    let until = ends.tomorrow().ok().and_then(midnight);
+    match (from, until) {
+        (Some(from), Some(until)) => Some(Term {
+            starts,
+            review,
+            ends,
+            from,
+            until,
+        }),
+        (None, _) | (_, None) => {
+            file.fault(
+                faults,
+                "/term",
+                "the term is too far away; write days of this century",
+            );
+            None
+        }
+    }
+}
+
+/// What one disclosure is checked against.
+struct DisclosureCheck<'a> {
+    file: &'a File,
+    context: &'a Context,
+    purposes: &'a [(PurposeName, String)],
+    keys: &'a PlanKeys,
+    pointer: String,
+}
+
+impl DisclosureCheck<'_> {
+    fn at(&self, below: &str) -> String {
+        format!("{}/{below}", self.pointer)
+    }
+
+    fn disclosure(
+        &self,
+        disclosure: &DisclosureAsWritten,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Disclosure> {
+        let purposes = self.purposes(disclosure.purposes.as_deref().unwrap_or_default(), faults);
+        let request = disclosure
+            .request
+            .as_ref()
+            .and_then(|line| self.request(&line.0, faults));
+        let service = disclosure.service.as_ref();
+        if let (Some(name), Some(known)) = (
+            service.and_then(|service| service.name.as_ref()),
+            &self.context.services,
+        ) {
+            let known: Vec<&str> = known.iter().map(ServiceName::as_str).collect();
+            known_name(
+                self.file,
+                &self.at("service/name"),
+                "service",
+                name,
+                &known,
+                faults,
+            );
+        }
+        let service_path = service
+            .and_then(|service| service.path.as_ref())
+            .and_then(|path| {
+                PathTemplate::parse(&path.0)
+                    .map_err(|error| self.file.fault(faults, &self.at("service/path"), error.0))
+                    .ok()
+            });
+        let nothing = ParametersAsWritten::default();
+        let parameters = disclosure.parameters.as_ref().unwrap_or(&nothing);
+        if let Some((_, path)) = &request {
+            self.variables(path, service_path.as_ref(), parameters, faults);
+        }
+        let query = parameters
+            .query
+            .as_ref()
+            .and_then(|query| query.keep.as_deref())
+            .unwrap_or_default();
+        let query = query.iter().map(|name| name.0.clone()).collect();
+        let request_headers =
+            self.headers("parameters/headers", parameters.headers.as_ref(), faults);
+
+        let request_body = disclosure.request_body.as_ref().map(|body| {
+            let at = self.at("request_body");
+            if let Some(("GET" | "DELETE", _)) = request {
+                self.file.fault_at_key(
+                    faults,
+                    &at,
+                    "a GET or DELETE has no body; leave `request_body` out",
+                );
+            }
+            let body = Body::check(self.file, &at, &body.body(), faults);
+            let plan = self.compile(&body, &at, &self.context.request_limits, faults);
+            (body, plan)
+        });
+        let response = disclosure.response.as_ref()?;
+        let at = self.at("response");
+        let response_headers = self.headers("response/headers", response.headers.as_ref(), faults);
+        let response = Body::check(self.file, &at, &response.body(), faults);
+        let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
+
+        let (request_rules, request_plan, mut kept_whole) = match request_body {
+            None => (None, None, Vec::new()),
+            Some((body, plan)) => (Some(body.rules), Some(plan?), body.kept_whole),
+        };
+        kept_whole.extend(response.kept_whole);
+        let (method, path) = request?;
+        Some(Disclosure {
+            name: DisclosureName::new(&disclosure.name.as_ref()?.0),
+            data_set: disclosure.data_set.as_ref().map(|name| name.0.clone()),
+            purposes,
+            method: method.to_owned(),
+            path,
+            service: ServiceName::new(&service?.name.as_ref()?.0),
+            service_path: service_path?,
+            query,
+            request_headers,
+            response_headers,
+            request: request_plan.map(Arc::new),
+            response: Arc::new(response_plan?),
+            request_rules,
+            response_rules: response.rules,
+            kept_whole,
+        })
+    }
+
+    fn compile(
+        &self,
+        body: &Body,
+        pointer: &str,
+        limits: &crate::minimise::Limits,
+        faults: &mut Vec<Fault>,
+    ) -> Option<crate::plan::Plan> {
+        if self.keys.subject.is_none() {
+            body.refuse_keyed(self.file, pointer, faults);
+        }
+        // With a key of its own each plan still shows its other faults.
+        let stand_in;
+        let keys = if self.keys.agreement.is_some() {
+            self.keys
+        } else {
+            let root = crate::transform::RootKey::from_bytes([0; 32]);
+            stand_in = PlanKeys {
+                agreement: Some(root.agreement("", KEY_EPOCH)),
+                subject: Some(root.subject()),
+            };
+            &stand_in
+        };
+        body.compile(self.file, pointer, keys, limits, faults)
+    }
+
+    fn purposes(&self, names: &[Name], faults: &mut Vec<Fault>) -> Vec<PurposeName> {
+        let mut purposes: Vec<PurposeName> = Vec::new();
+        let known: Vec<&str> = self
+            .purposes
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        for (index, name) in names.iter().enumerate() {
+            let at = self.at(&format!("purposes/{index}"));
+            if !known.contains(&name.0.as_str()) {
+                let write = match nearest(&name.0, &known) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => "add it there, with its text".to_owned(),
+                };
+                self.file.fault(
+                    faults,
+                    &at,
+                    format!("the agreement's `purposes` have no `{}`; {write}", name.0),
+                );
+            } else if purposes.iter().any(|earlier| earlier.as_str() == name.0) {
+                self.file.fault(
+                    faults,
+                    &at,
+                    format!("`{}` stands twice; leave one out", name.0),
+                );
+            } else {
+                purposes.push(PurposeName::new(&name.0));
+            }
+        }
+        purposes
+    }
+
+    fn request(&self, line: &str, faults: &mut Vec<Fault>) -> Option<(&'static str, PathTemplate)> {
+        let at = self.at("request");
+        let (method, path) = line.split_once(' ')?;
+        let upper = method.to_ascii_uppercase();
+        let known = METHODS.into_iter().find(|known| *known == upper);
+        match known {
+            None => self.file.fault(
+                faults,
+                &at,
+                format!(
+                    "the method is none that is served; write one of {}",
+                    METHODS.join(", ")
+                ),
+            ),
+            Some(known) if known != method => {
+                self.file.fault(
+                    faults,
+                    &at,
+                    format!("methods are written in capitals; write {known} {path}"),
+                );
+            }
+            Some(_) => {}
+        }
+        match PathTemplate::parse(path) {
+            Ok(path) => Some((known?, path)),
+            Err(error) => {
+                self.file.fault(faults, &at, error.0);
+                None
+            }
+        }
+    }
+
+    /// Each variable has a rule, each rule a variable, and the service's path no other variables.
+    fn variables(
+        &self,
+        path: &PathTemplate,
+        service_path: Option<&PathTemplate>,
+        parameters: &ParametersAsWritten,
+        faults: &mut Vec<Fault>,
+    ) {
+        let variables: Vec<&str> = path.variables().collect();
+        let at = self.at("parameters/path");
+        for variable in &variables {
+            let ruled = parameters
+                .path
+                .as_ref()
+                .is_some_and(|rules| rules.contains_key(*variable));
+            if !ruled && !self.file.is_faulted_within(&format!("{at}/{variable}")) {
+                let place = if parameters.path.is_some() {
+                    at.clone()
+                } else {
+                    self.at("request")
+                };
+                self.file.fault(
+                    faults,
+                    &place,
+                    format!("the path's {{{variable}}} has no rule; write parameters: {{ path: {{ {variable}: keep }} }}"),
+                );
+            }
+        }
+        for rule in parameters.path.iter().flat_map(serde_json::Map::keys) {
+            if !variables.contains(&rule.as_str()) {
+                self.file.fault_at_key(
+                    faults,
+                    &crate::written::child(&at, rule),
+                    format!("the request's path has no {{{rule}}}; leave it out"),
+                );
+            }
+        }
+        for variable in service_path.into_iter().flat_map(PathTemplate::variables) {
+            if !variables.contains(&variable) {
+                self.file.fault(
+                    faults,
+                    &self.at("service/path"),
+                    format!("{{{variable}}} is not in the request's path; use its variables only"),
+                );
+            }
+        }
+    }
+
+    fn headers(
+        &self,
+        below: &str,
+        headers: Option<&HeadersAsWritten>,
+        faults: &mut Vec<Fault>,
+    ) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let keep = headers
+            .and_then(|headers| headers.keep.as_deref())
+            .unwrap_or_default();
+        for (index, name) in keep.iter().enumerate() {
+            let name = name.0.to_ascii_lowercase();
+            if let Some(reason) = headers::refused(&name) {
+                let at = self.at(&format!("{below}/keep/{index}"));
+                self.file.fault(
+                    faults,
+                    &at,
+                    format!("`{name}` cannot be kept: {reason}; leave it out"),
+                );
+            } else if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}

@@ -1,0 +1,376 @@
+//! An agreement as written. Private to [`crate::agreement`]: serde goes no further.
+//!
+//! The doc comments here are what editors show while someone writes an agreement. Each key is an
+//! `Option` so that a file with faults can still be checked to its end; the schema says what is required.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use crate::written::text::{
+    ConditionText, Country, Day, HeaderText, Name, PathText, Period, Provision, QueryText,
+    RequestLine, SelectorText, Words,
+};
+
+/// Keys that the design knows and this version does not have, or that people try from other tools.
+pub(super) const HINTS: &[(&str, &str)] = &[
+    (
+        "tokenise",
+        "this version does not have it yet; write pseudonymise for a one-way token, or leave the field out",
+    ),
+    (
+        "shift",
+        "this version does not have it yet; write generalise with to: year, or leave the field out",
+    ),
+    (
+        "redact",
+        "this version does not have it yet; write replace, or leave the field out",
+    ),
+    (
+        "reidentify",
+        "this version does not have it yet; write keep",
+    ),
+    (
+        "detect",
+        "this version does not have it yet; it belongs to redact",
+    ),
+    (
+        "by",
+        "this version does not have it yet; it belongs to shift",
+    ),
+    ("generalize", "write generalise"),
+    ("pseudonymize", "write pseudonymise"),
+    ("keep-all", "write keep_all"),
+    ("allow", "write keep"),
+    (
+        "deny",
+        "leave it out: what no rule names does not leave; drop holds back what a keep_all would let through",
+    ),
+];
+
+/// One information-sharing agreement between the controller and a partner.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Agreement")]
+pub(super) struct AgreementAsWritten {
+    /// Its name, unique among the gateway's agreements.
+    #[schemars(required)]
+    pub(super) agreement: Option<Name>,
+    /// Its version, from 1. Raise it with every change that the parties agree.
+    #[schemars(required, range(min = 1, max = 1_000_000), example = 1)]
+    pub(super) version: Option<u32>,
+    /// Its title, for people.
+    #[schemars(required)]
+    pub(super) title: Option<Words>,
+    /// Who agrees.
+    #[schemars(required)]
+    pub(super) parties: Option<PartiesAsWritten>,
+    /// From when until when it is in force.
+    #[schemars(required)]
+    pub(super) term: Option<TermAsWritten>,
+    /// On what law it rests.
+    #[expect(
+        dead_code,
+        reason = "read for its form; checked once the register exists"
+    )]
+    pub(super) basis: Option<BasisAsWritten>,
+    /// How long the partner may keep what it gets.
+    #[expect(
+        dead_code,
+        reason = "read for its form; checked once the register exists"
+    )]
+    pub(super) retention: Option<Period>,
+    /// Why data may be asked for: a name, which requests declare, and its text.
+    #[schemars(required, schema_with = "purposes")]
+    pub(super) purposes: Option<Map<String, Value>>,
+    /// What it permits.
+    #[schemars(required, length(min = 1))]
+    pub(super) disclosures: Option<Vec<DisclosureAsWritten>>,
+}
+
+fn purposes(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let name = generator.subschema_for::<Name>();
+    let text = generator.subschema_for::<Words>();
+    schemars::json_schema!({
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": name,
+        "additionalProperties": text,
+        "examples": [{ "falls-prevention": "Find adults at risk of falling" }],
+    })
+}
+
+/// Who agrees.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Parties", example = serde_json::json!({ "controller": "isle-council", "partner": "island-health" }))]
+pub(super) struct PartiesAsWritten {
+    /// The organisation whose data it is: the gateway configuration's `controller.name`.
+    #[schemars(required)]
+    pub(super) controller: Option<Name>,
+    /// The organisation on the other side: one of the gateway configuration's `partners`.
+    #[schemars(required)]
+    pub(super) partner: Option<Name>,
+}
+
+/// From when until when an agreement is in force, in days of the controller's time zone.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Term", example = serde_json::json!({ "starts": "2026-04-01", "ends": "2027-03-31" }))]
+pub(super) struct TermAsWritten {
+    /// The first day.
+    #[schemars(required)]
+    pub(super) starts: Option<Day>,
+    /// The day by which it is to be reviewed.
+    pub(super) review: Option<Day>,
+    /// The last day.
+    #[schemars(required)]
+    pub(super) ends: Option<Day>,
+}
+
+/// On what law an agreement rests.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Basis", example = serde_json::json!({ "lawful": ["uk-gdpr:6-1-e"] }))]
+#[expect(
+    dead_code,
+    reason = "read for its form; what it says is checked once the register exists"
+)]
+pub(super) struct BasisAsWritten {
+    /// The conditions for processing.
+    pub(super) lawful: Option<Vec<Provision>>,
+    /// The conditions for special categories.
+    pub(super) special: Option<Vec<Provision>>,
+    /// The power to share.
+    pub(super) power: Option<Words>,
+    /// The impact assessment.
+    pub(super) assessment: Option<Words>,
+    /// The countries in which the partner may hold the data.
+    pub(super) territory: Option<Vec<Country>>,
+}
+
+/// One thing the agreement permits: a request, the service behind it, and the rules for both ways.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Disclosure")]
+pub(super) struct DisclosureAsWritten {
+    /// Its name, unique in the agreement.
+    #[schemars(required)]
+    pub(super) name: Option<Name>,
+    /// The entry of the register that it draws on.
+    pub(super) data_set: Option<Name>,
+    /// The purposes it is for, of the agreement's.
+    #[schemars(required, length(min = 1))]
+    pub(super) purposes: Option<Vec<Name>>,
+    /// What the partner asks.
+    #[schemars(required)]
+    pub(super) request: Option<RequestLine>,
+    /// What the service is asked.
+    #[schemars(required)]
+    pub(super) service: Option<ServiceAsWritten>,
+    /// What of the request reaches the service.
+    pub(super) parameters: Option<ParametersAsWritten>,
+    /// The rules for a request's body. Without it a request with a body is refused.
+    pub(super) request_body: Option<RequestBodyAsWritten>,
+    /// What of the response reaches the partner.
+    #[schemars(required)]
+    pub(super) response: Option<ResponseAsWritten>,
+}
+
+/// The service behind a disclosure.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Service", example = serde_json::json!({ "name": "social-care", "path": "/api/v2/adults/{person}" }))]
+pub(super) struct ServiceAsWritten {
+    /// One of the gateway configuration's `services`.
+    #[schemars(required)]
+    pub(super) name: Option<Name>,
+    /// The path asked of it, with the variables of `request`.
+    #[schemars(required)]
+    pub(super) path: Option<PathText>,
+}
+
+/// What of a request reaches the service.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Parameters")]
+pub(super) struct ParametersAsWritten {
+    /// Each variable of the path, and what happens to it.
+    #[serde(default)]
+    #[schemars(schema_with = "path_rules")]
+    pub(super) path: Option<Map<String, Value>>,
+    /// The query parameters that may be asked with. Any other refuses the request.
+    pub(super) query: Option<QueryAsWritten>,
+    /// The request's headers that reach the service.
+    pub(super) headers: Option<HeadersAsWritten>,
+}
+
+fn path_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "additionalProperties": { "type": "string", "enum": ["keep"], "examples": ["keep"] },
+        "examples": [{ "person": "keep" }],
+    })
+}
+
+/// Query parameters by rule.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Query", example = serde_json::json!({ "keep": ["page"] }))]
+pub(super) struct QueryAsWritten {
+    /// Passed on as they came.
+    #[schemars(required)]
+    pub(super) keep: Option<Vec<QueryText>>,
+}
+
+/// Headers by rule.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Headers", example = serde_json::json!({ "keep": ["accept-language"] }))]
+pub(super) struct HeadersAsWritten {
+    /// Passed on as they came.
+    #[schemars(required)]
+    pub(super) keep: Option<Vec<HeaderText>>,
+}
+
+/// A body's format.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum FormatAsWritten {
+    Json,
+}
+
+macro_rules! bodies {
+    ($($(#[$attribute:meta])* $name:ident as $title:literal { $($(#[$field_attribute:meta])* $field:ident: $kind:ty,)* })*) => {$(
+        $(#[$attribute])*
+        #[derive(Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        #[schemars(rename = $title)]
+        pub(super) struct $name {
+            $($(#[$field_attribute])* pub(super) $field: Option<$kind>,)*
+            /// What the body's records are: each is held until its end, and leaves or stays as one.
+            pub(super) record: Option<SelectorText>,
+            /// Where a record names the person it is about; the ledger keeps a token of it.
+            pub(super) subject: Option<SelectorText>,
+            /// A record leaves only if this holds of it; `@` is the record.
+            pub(super) release_if: Option<ConditionText>,
+            /// Leave out objects and arrays in which nothing passed.
+            pub(super) prune: Option<bool>,
+            /// The rules. What no rule names does not leave.
+            #[schemars(required)]
+            pub(super) fields: Option<Vec<RuleAsWritten>>,
+        }
+
+        impl $name {
+            /// The part that all bodies have.
+            pub(super) fn body(&self) -> BodyAsWritten<'_> {
+                BodyAsWritten {
+                    record: self.record.as_ref(),
+                    subject: self.subject.as_ref(),
+                    release_if: self.release_if.as_ref(),
+                    prune: self.prune.unwrap_or(false),
+                    fields: self.fields.as_deref().unwrap_or_default(),
+                }
+            }
+        }
+    )*};
+}
+
+bodies! {
+    /// What of a response reaches the partner.
+    ResponseAsWritten as "Response" {
+        /// The body's format.
+        #[schemars(required)]
+        #[expect(dead_code, reason = "there is one format, so knowing that it is written is enough")]
+        format: FormatAsWritten,
+        /// The response's headers that reach the partner.
+        headers: HeadersAsWritten,
+    }
+    /// What of a request's body reaches the service.
+    RequestBodyAsWritten as "RequestBody" {
+        /// The body's format.
+        #[schemars(required)]
+        #[expect(dead_code, reason = "there is one format, so knowing that it is written is enough")]
+        format: FormatAsWritten,
+    }
+    /// Rules for one body, without an agreement: what `fieldgate apply --fields` takes.
+    FieldsAsWritten as "Fields" {}
+}
+
+/// The part that all bodies have.
+pub(super) struct BodyAsWritten<'a> {
+    pub(super) record: Option<&'a SelectorText>,
+    pub(super) subject: Option<&'a SelectorText>,
+    pub(super) release_if: Option<&'a ConditionText>,
+    pub(super) prune: bool,
+    pub(super) fields: &'a [RuleAsWritten],
+}
+
+/// One rule: exactly one action with its selectors, and the action's options.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Rule", example = serde_json::json!({ "keep": ["$.name"] }))]
+pub(super) struct RuleAsWritten {
+    /// Single values that leave as they are.
+    #[schemars(length(min = 1))]
+    pub(super) keep: Option<Vec<SelectorText>>,
+    /// Whole subtrees that leave as they are, new fields in them included. Needs `because`.
+    #[schemars(length(min = 1))]
+    pub(super) keep_all: Option<Vec<SelectorText>>,
+    /// Anything that does not leave, whatever other rules say.
+    #[schemars(length(min = 1))]
+    pub(super) drop: Option<Vec<SelectorText>>,
+    /// Values in whose place a constant leaves. Needs `with`.
+    #[schemars(length(min = 1))]
+    pub(super) replace: Option<Vec<SelectorText>>,
+    /// Values whose characters are replaced, but for `keep_first` and `keep_last`.
+    #[schemars(length(min = 1))]
+    pub(super) mask: Option<Vec<SelectorText>>,
+    /// Values that become coarser. Needs `to`.
+    #[schemars(length(min = 1))]
+    pub(super) generalise: Option<Vec<SelectorText>>,
+    /// Identifiers that become one-way keyed tokens. Needs `as`.
+    #[schemars(length(min = 1))]
+    pub(super) pseudonymise: Option<Vec<SelectorText>>,
+    /// Why: `keep_all` needs it, every rule may have it.
+    pub(super) because: Option<Words>,
+    /// `replace`: the constant, a single value. `mask`: the character, `*` without it.
+    #[serde(default, deserialize_with = "some_value")]
+    #[schemars(extend("examples" = ["withheld"]))]
+    pub(super) with: Option<Value>,
+    /// `generalise`: how coarse.
+    pub(super) to: Option<GeneraliseTo>,
+    /// `pseudonymise`: what the value identifies, the same name wherever tokens should be the same.
+    pub(super) r#as: Option<Name>,
+    /// `mask`: characters left at the start.
+    #[schemars(range(min = 0, max = 1024), example = 2)]
+    pub(super) keep_first: Option<u32>,
+    /// `mask`: characters left at the end.
+    #[schemars(range(min = 0, max = 1024), example = 2)]
+    pub(super) keep_last: Option<u32>,
+    /// When a value is not one that the action is for: `drop` it (as without this), or `refuse` the body.
+    pub(super) on_mismatch: Option<OnMismatchAsWritten>,
+}
+
+/// How coarse.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum GeneraliseTo {
+    Year,
+}
+
+/// What happens to a value that an action is not for.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum OnMismatchAsWritten {
+    Drop,
+    Refuse,
+}
+
+/// `with: null` is a value, not a key that was left out.
+fn some_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}

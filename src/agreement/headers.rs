@@ -1,0 +1,124 @@
+//! Headers that no agreement may keep, and why.
+//!
+//! An allow-list lets through what it names; these would change whom the service believes it is talking
+//! to, what it is asked for, or what the other side takes a body to be, so they are refused at load.
+
+/// Why `name`, in lower case, may not be kept; `None` if it may.
+pub(crate) fn refused(name: &str) -> Option<&'static str> {
+    REFUSED
+        .iter()
+        .find(|(pattern, _)| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == *pattern,
+        })
+        .map(|(_, reason)| *reason)
+}
+
+const HOP: &str = "it belongs to one connection and never crosses the gateway (RFC 9110 §7.6.1)";
+const CREDENTIAL: &str =
+    "it carries a credential; the partner's ends at the gateway, the service's never leaves";
+const FRAMING: &str = "the gateway sets it itself, for the body that leaves";
+const PART: &str = "a part of a body cannot be minimised, so only whole ones are asked for";
+const DIGEST: &str = "it would be of the body before it was minimised";
+const IDENTITY: &str = "the service could take it for who is asking, and anybody can write it";
+const TARGET: &str = "it could change what the service is asked for";
+const OWN: &str = "the gateway sets it itself";
+
+/// A name, or the start of names before a `*`, and why.
+const REFUSED: &[(&str, &str)] = &[
+    ("connection", HOP),
+    ("keep-alive", HOP),
+    ("proxy-*", HOP),
+    ("te", HOP),
+    ("trailer", HOP),
+    ("transfer-encoding", HOP),
+    ("upgrade", HOP),
+    ("http2-settings", HOP),
+    ("expect", HOP),
+    ("authorization", CREDENTIAL),
+    ("authentication-info", CREDENTIAL),
+    ("www-authenticate", CREDENTIAL),
+    ("cookie*", CREDENTIAL),
+    ("set-cookie*", CREDENTIAL),
+    ("api-key", CREDENTIAL),
+    ("x-api-key", CREDENTIAL),
+    ("x-auth*", CREDENTIAL),
+    ("dpop", CREDENTIAL),
+    ("content-length", FRAMING),
+    ("content-type", FRAMING),
+    ("content-encoding", FRAMING),
+    ("accept", FRAMING),
+    ("accept-encoding", FRAMING),
+    ("range", PART),
+    ("if-range", PART),
+    ("content-range", PART),
+    ("accept-ranges", PART),
+    ("content-md5", DIGEST),
+    ("content-digest", DIGEST),
+    ("repr-digest", DIGEST),
+    ("digest", DIGEST),
+    ("signature", DIGEST),
+    ("signature-input", DIGEST),
+    ("forwarded", IDENTITY),
+    ("x-forwarded-*", IDENTITY),
+    ("x-real-ip", IDENTITY),
+    ("x-client-*", IDENTITY),
+    ("x-ssl-*", IDENTITY),
+    ("client-cert*", IDENTITY),
+    ("x-remote-*", IDENTITY),
+    ("remote-*", IDENTITY),
+    ("x-user*", IDENTITY),
+    ("true-client-ip", IDENTITY),
+    ("cf-connecting-ip", IDENTITY),
+    ("from", IDENTITY),
+    ("host", TARGET),
+    ("x-host", TARGET),
+    ("x-http-method*", TARGET),
+    ("x-method-override", TARGET),
+    ("x-original-*", TARGET),
+    ("x-rewrite-url", TARGET),
+    ("refresh", TARGET),
+    ("date", OWN),
+    ("via", OWN),
+    ("traceparent", OWN),
+    ("tracestate", OWN),
+    ("data-purpose", OWN),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p2_headers_that_carry_identity_credentials_or_framing_are_refused() {
+        for name in [
+            "connection",
+            "proxy-authorization",
+            "authorization",
+            "cookie",
+            "cookie2",
+            "set-cookie",
+            "host",
+            "content-length",
+            "transfer-encoding",
+            "range",
+            "x-forwarded-for",
+            "x-forwarded-client-cert",
+            "client-cert-chain",
+            "x-http-method-override",
+            "content-digest",
+        ] {
+            assert!(refused(name).is_some(), "{name}");
+        }
+        for name in [
+            "accept-language",
+            "etag",
+            "if-none-match",
+            "last-modified",
+            "cache-control",
+            "x-page-count",
+        ] {
+            assert_eq!(refused(name), None, "{name}");
+        }
+    }
+}

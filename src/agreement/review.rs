@@ -1,0 +1,222 @@
+//! What a reviewer of an agreement wants to see at once: its days, what it lets through, and why.
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::{Agreement, Disclosure};
+use crate::plan::{Action, BodyRules};
+use crate::transform::Transform;
+
+/// Days before the end of a term, or before its review, from which [`Review::warnings`] says so.
+const SOON_DAYS: i64 = 60;
+
+/// One agreement as its reviewer sees it on one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Review {
+    /// The agreement's name.
+    pub agreement: String,
+    /// Its version.
+    pub version: u32,
+    /// Its title.
+    pub title: String,
+    /// Its partner.
+    pub partner: String,
+    /// Its first day.
+    pub starts: String,
+    /// Its last day.
+    pub ends: String,
+    /// Days that it is still in force, today included; less than one when it has ended.
+    pub days_left: i64,
+    /// Its purposes' names.
+    pub purposes: Vec<String>,
+    /// What it permits.
+    pub disclosures: Vec<DisclosureReview>,
+    /// What is no fault but should be looked at, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// One disclosure as its reviewer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DisclosureReview {
+    /// Its name.
+    pub disclosure: String,
+    /// The method and path that it answers.
+    pub request: String,
+    /// The purposes that it is for.
+    pub purposes: Vec<String>,
+    /// How many rules of each action the response has, in the order of their first.
+    pub rules: Vec<(&'static str, usize)>,
+    /// How many rules of each action the request's body has.
+    pub request_rules: Vec<(&'static str, usize)>,
+    /// Each `keep_all` and why.
+    pub kept_whole: Vec<WholeReview>,
+    /// Selectors that reach values through `..` or `.*`, where the members' names on the way come from the
+    /// data and leave with the values.
+    pub names_from_data: Vec<String>,
+}
+
+/// A `keep_all` as its reviewer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WholeReview {
+    /// The selector.
+    pub selector: String,
+    /// The reason.
+    pub because: String,
+}
+
+impl Agreement {
+    /// This agreement as its reviewer sees it on `today`, a day of the controller's time zone.
+    #[must_use]
+    pub fn review(&self, today: Date) -> Review {
+        let days_left = days(today, self.term.ends) + 1;
+        let mut warnings = Vec::new();
+        if days_left < 1 {
+            warnings.push(format!(
+                "ended on {}; its requests are refused",
+                self.term.ends
+            ));
+        } else if today < self.term.starts {
+            warnings.push(format!(
+                "starts on {}; its requests are refused until then",
+                self.term.starts
+            ));
+        } else if days_left <= SOON_DAYS {
+            warnings.push(match days_left {
+                1 => "ends today".to_owned(),
+                _ => format!("ends in {days_left} days, today included"),
+            });
+        }
+        if let Some(review) = self.term.review.filter(|_| days_left >= 1) {
+            match days(today, review) {
+                left if left < 0 => warnings.push(format!("was to be reviewed by {review}")),
+                left if left <= SOON_DAYS => {
+                    warnings.push(format!("is to be reviewed by {review}"))
+                }
+                _ => {}
+            }
+        }
+        for (purpose, _) in &self.purposes {
+            if !self
+                .disclosures
+                .iter()
+                .any(|disclosure| disclosure.purposes.contains(purpose))
+            {
+                warnings.push(format!("nothing is disclosed for the purpose {purpose}"));
+            }
+        }
+        Review {
+            agreement: self.name.to_string(),
+            version: self.version,
+            title: self.title.clone(),
+            partner: self.partner.to_string(),
+            starts: self.term.starts.to_string(),
+            ends: self.term.ends.to_string(),
+            days_left,
+            purposes: self
+                .purposes
+                .iter()
+                .map(|(name, _)| name.to_string())
+                .collect(),
+            disclosures: self
+                .disclosures
+                .iter()
+                .map(|disclosure| disclosure.review())
+                .collect(),
+            warnings,
+        }
+    }
+}
+
+impl Disclosure {
+    fn review(&self) -> DisclosureReview {
+        let bodies = || self.request_rules.iter().chain([&self.response_rules]);
+        DisclosureReview {
+            disclosure: self.name.to_string(),
+            request: format!("{} {}", self.method, self.path.text()),
+            purposes: self.purposes.iter().map(ToString::to_string).collect(),
+            rules: count(&self.response_rules),
+            request_rules: self.request_rules.as_ref().map(count).unwrap_or_default(),
+            kept_whole: self
+                .kept_whole
+                .iter()
+                .map(|whole| WholeReview {
+                    selector: whole.selector.clone(),
+                    because: whole.because.clone(),
+                })
+                .collect(),
+            names_from_data: bodies()
+                .flat_map(|rules| &rules.fields)
+                .filter(|rule| !matches!(rule.action, Action::Drop))
+                .map(|rule| rule.selector.text())
+                .filter(|text| takes_names_from_data(text))
+                .map(str::to_owned)
+                .collect(),
+        }
+    }
+}
+
+fn days(from: Date, to: Date) -> i64 {
+    i64::from(from.until(to).map_or(0, |span| span.get_days()))
+}
+
+fn count(rules: &BodyRules) -> Vec<(&'static str, usize)> {
+    let mut counts: Vec<(&'static str, usize)> = Vec::new();
+    for rule in &rules.fields {
+        let word = match &rule.action {
+            Action::Keep => "keep",
+            Action::KeepAll => "keep_all",
+            Action::Drop => "drop",
+            Action::Transform(Transform::Replace { .. }) => "replace",
+            Action::Transform(Transform::Mask { .. }) => "mask",
+            Action::Transform(Transform::Generalise(_)) => "generalise",
+            Action::Transform(Transform::Pseudonymise { .. }) => "pseudonymise",
+        };
+        match counts.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    counts
+}
+
+/// Whether `selector`, outside quotes, has `..` or `.*`. `[*]` is how elements of arrays are written, and
+/// is not taken for a wildcard over members here.
+fn takes_names_from_data(selector: &str) -> bool {
+    let mut quote = None;
+    let mut escaped = false;
+    let mut before = ' ';
+    for letter in selector.chars() {
+        match quote {
+            Some(_) if escaped => escaped = false,
+            Some(_) if letter == '\\' => escaped = true,
+            Some(open) if letter == open => quote = None,
+            Some(_) => {}
+            None if letter == '\'' || letter == '"' => quote = Some(letter),
+            None if before == '.' && (letter == '.' || letter == '*') => return true,
+            None => {}
+        }
+        before = if quote.is_some() { ' ' } else { letter };
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_wildcards_over_members_take_names_from_data() {
+        for (selector, expected) in [
+            ("$.a.b", false),
+            ("$.a[*].b", false),
+            ("$..b", true),
+            ("$.a.*", true),
+            ("$.a.*.b", true),
+            ("$['a..b']", false),
+            ("$[\"a.*\\\"..\"].b", false),
+            ("$['it\\'s']..b", true),
+        ] {
+            assert_eq!(takes_names_from_data(selector), expected, "{selector}");
+        }
+    }
+}

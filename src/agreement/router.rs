@@ -1,0 +1,186 @@
+//! From partner, method and path to the disclosures that could answer: look-ups, built once at load.
+//!
+//! A partner has a tree of path segments. At each segment a literal is tried before a variable, so the
+//! template that says most of the path answers. What a request costs depends on its path's segments and
+//! on how often a literal and a variable stand side by side in its partner's own templates, not on how
+//! many agreements there are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::template::{Asked, PathTemplate, Segment};
+use super::{Agreement, Disclosure, PartnerName, PurposeName};
+
+/// All partners' routes.
+#[derive(Debug, Default)]
+pub(super) struct Router {
+    partners: HashMap<PartnerName, Node>,
+}
+
+/// One place in a partner's tree.
+#[derive(Debug, Default)]
+struct Node {
+    literals: HashMap<Box<str>, Node>,
+    variable: Option<Box<Node>>,
+    routes: Vec<(Box<str>, Route)>,
+}
+
+/// One method and template of a partner: the disclosures that answer it, by purpose.
+#[derive(Debug, Default)]
+pub(super) struct Route {
+    /// Sorted by purpose; the answers of each by the start of their terms, which do not overlap.
+    purposes: Vec<(PurposeName, Vec<Answer>)>,
+    /// All its disclosures, in the order they came.
+    all: Vec<Answer>,
+}
+
+/// A disclosure that answers a route, and its agreement.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) agreement: Arc<Agreement>,
+    pub(super) disclosure: Arc<Disclosure>,
+}
+
+/// Why a path has no route.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Miss {
+    Path,
+    /// With the methods that it has, sorted.
+    Method(Vec<String>),
+}
+
+impl Router {
+    /// Adds `disclosure`, or gives the one that already answers the same route and purpose at some time
+    /// in both terms.
+    pub(super) fn add(
+        &mut self,
+        agreement: &Arc<Agreement>,
+        disclosure: &Arc<Disclosure>,
+    ) -> Result<(), Answer> {
+        let mut node = self.partners.entry(agreement.partner.clone()).or_default();
+        for segment in disclosure.path.segments() {
+            node = match segment {
+                Segment::Literal(text) => node.literals.entry(text.as_str().into()).or_default(),
+                Segment::Variable(_) => node.variable.get_or_insert_default(),
+            };
+        }
+        let at = node
+            .routes
+            .iter()
+            .position(|(method, _)| **method == *disclosure.method)
+            .unwrap_or_else(|| {
+                node.routes
+                    .push((disclosure.method.as_str().into(), Route::default()));
+                node.routes.len() - 1
+            });
+        node.routes[at].1.add(Answer {
+            agreement: Arc::clone(agreement),
+            disclosure: Arc::clone(disclosure),
+        })
+    }
+
+    /// The route of `method` and `path` for `partner`, most literal first.
+    pub(super) fn find(
+        &self,
+        partner: &PartnerName,
+        method: &str,
+        path: &[Asked<'_>],
+    ) -> Result<&Route, Miss> {
+        let Some(node) = self.partners.get(partner) else {
+            return Err(Miss::Path);
+        };
+        let mut methods = Vec::new();
+        match node.find(method, path, &mut methods) {
+            Some(route) => Ok(route),
+            None if methods.is_empty() => Err(Miss::Path),
+            None => {
+                methods.sort();
+                methods.dedup();
+                Err(Miss::Method(methods))
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Recursion is as deep as `path` is long, which the template module bounds.
+    fn find(&self, method: &str, path: &[Asked<'_>], methods: &mut Vec<String>) -> Option<&Route> {
+        let Some((first, rest)) = path.split_first() else {
+            let found = self.routes.iter().find(|(known, _)| **known == *method);
+            if found.is_none() {
+                methods.extend(self.routes.iter().map(|(known, _)| known.to_string()));
+            }
+            return found.map(|(_, route)| route);
+        };
+        self.literals
+            .get(&*first.normal)
+            .and_then(|node| node.find(method, rest, methods))
+            .or_else(|| self.variable.as_ref()?.find(method, rest, methods))
+    }
+}
+
+impl Route {
+    fn add(&mut self, answer: Answer) -> Result<(), Answer> {
+        let term = &answer.agreement.term;
+        for purpose in &answer.disclosure.purposes {
+            let same = self
+                .answers(purpose.as_str())
+                .map_or(&[][..], |(_, same)| same);
+            let clash = same.iter().find(|other| {
+                other.agreement.term.from < term.until && term.from < other.agreement.term.until
+            });
+            if let Some(other) = clash {
+                return Err(other.clone());
+            }
+        }
+        for purpose in &answer.disclosure.purposes {
+            match self.position(purpose.as_str()) {
+                Ok(at) => {
+                    let answers = &mut self.purposes[at].1;
+                    answers.push(answer.clone());
+                    answers.sort_by_key(|answer| answer.agreement.term.from);
+                }
+                Err(at) => self
+                    .purposes
+                    .insert(at, (purpose.clone(), vec![answer.clone()])),
+            }
+        }
+        self.all.push(answer);
+        Ok(())
+    }
+
+    fn position(&self, purpose: &str) -> Result<usize, usize> {
+        self.purposes
+            .binary_search_by(|(known, _)| known.as_str().cmp(purpose))
+    }
+
+    /// The disclosures for `purpose`, at least one, in the order of their terms, which do not overlap;
+    /// `None` if it is not agreed.
+    pub(super) fn answers(&self, purpose: &str) -> Option<(&PurposeName, &[Answer])> {
+        let (purpose, answers) = &self.purposes[self.position(purpose).ok()?];
+        Some((purpose, answers))
+    }
+
+    /// All its disclosures, at least one.
+    pub(super) fn all(&self) -> &[Answer] {
+        &self.all
+    }
+
+    /// All its purposes with their disclosures, sorted.
+    pub(super) fn purposes(&self) -> &[(PurposeName, Vec<Answer>)] {
+        &self.purposes
+    }
+}
+
+/// The values that `path` gives `template`'s variables, as they came.
+pub(super) fn variables(template: &PathTemplate, path: &[Asked<'_>]) -> Vec<(String, String)> {
+    template
+        .segments()
+        .iter()
+        .zip(path)
+        .filter_map(|(segment, asked)| match segment {
+            Segment::Variable(name) => Some((name.clone(), asked.raw.to_owned())),
+            Segment::Literal(_) => None,
+        })
+        .collect()
+}

@@ -1,0 +1,489 @@
+//! A body's rules as written to [`BodyRules`] as meant, and to a [`Plan`].
+
+use serde_json::Value;
+
+use super::file::{
+    BodyAsWritten, FieldsAsWritten, GeneraliseTo, HINTS, OnMismatchAsWritten, RuleAsWritten,
+};
+use crate::minimise::Limits;
+use crate::plan::{
+    Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
+};
+use crate::transform::{Generalise, Transform};
+use crate::written::text::SelectorText;
+use crate::written::{Fault, Faults, Reader, Written};
+
+/// A `keep_all` and why it is there: what a reviewer reads first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptWhole {
+    /// The selector as written.
+    pub selector: String,
+    /// The reason as written.
+    pub because: String,
+}
+
+/// Reads the rules of one body, without an agreement: what `fieldgate apply --fields` takes. `file` is the
+/// name that faults give.
+///
+/// # Errors
+/// With every fault of the text. What only compiling shows ([`Plan::compile`]) is not among them.
+pub fn load_fields(file: &str, text: &str) -> Result<BodyRules, Faults> {
+    let mut faults = Vec::new();
+    let rules = Reader::<FieldsAsWritten>::new(HINTS)
+        .read(file, text, &mut faults)
+        .map(|written| Body::check(&written, "", &written.value.body(), &mut faults).rules);
+    Faults::none_of(faults)?;
+    Ok(rules.expect("a file that cannot be read has a fault"))
+}
+
+/// The JSON Schema of a file that `fieldgate apply --fields` takes.
+#[must_use]
+pub fn fields_schema() -> String {
+    crate::written::schema_text::<FieldsAsWritten>()
+}
+
+/// A body's rules, and where each stands.
+pub(super) struct Body {
+    pub(super) rules: BodyRules,
+    /// The pointer of each of `rules.fields`.
+    pointers: Vec<String>,
+    pub(super) kept_whole: Vec<KeptWhole>,
+}
+
+impl Body {
+    /// Checks the body that stands at `pointer` in `written`.
+    pub(super) fn check<T>(
+        written: &Written<T>,
+        pointer: &str,
+        body: &BodyAsWritten<'_>,
+        faults: &mut Vec<Fault>,
+    ) -> Self {
+        let mut checked = Self {
+            rules: BodyRules {
+                prune: body.prune,
+                ..BodyRules::default()
+            },
+            pointers: Vec::new(),
+            kept_whole: Vec::new(),
+        };
+        checked.rules.record = body.record.and_then(|text| {
+            selector(
+                written,
+                &format!("{pointer}/record"),
+                text,
+                Start::Document,
+                faults,
+            )
+        });
+        checked.rules.subject = body.subject.and_then(|text| {
+            selector(
+                written,
+                &format!("{pointer}/subject"),
+                text,
+                Start::Either,
+                faults,
+            )
+        });
+        checked.rules.release_if = body.release_if.and_then(|text| {
+            Condition::parse(&text.0)
+                .map_err(|error| {
+                    written.fault(faults, &format!("{pointer}/release_if"), error.message)
+                })
+                .ok()
+        });
+        if body.record.is_none() {
+            // Told here, each at its own place; the plan then has nothing more to say of them.
+            checked.rules.subject = None;
+            checked.rules.release_if = None;
+            for (key, there) in [
+                ("subject", body.subject.is_some()),
+                ("release_if", body.release_if.is_some()),
+            ] {
+                if there {
+                    written.fault(
+                        faults,
+                        &format!("{pointer}/{key}"),
+                        format!("`{key}` is about a record; add for example `record: $` (the whole body) or `record: $.items[*]`"),
+                    );
+                }
+            }
+        }
+        for (index, rule) in body.fields.iter().enumerate() {
+            checked.rule(written, &format!("{pointer}/fields/{index}"), rule, faults);
+        }
+        checked
+    }
+
+    /// Compiles the rules; `None` adds the faults, each at its rule's selector.
+    pub(super) fn compile<T>(
+        &self,
+        written: &Written<T>,
+        pointer: &str,
+        keys: &PlanKeys,
+        limits: &Limits,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Plan> {
+        match Plan::compile(&self.rules, keys, limits) {
+            Ok(plan) => Some(plan),
+            Err(found) => {
+                for fault in found {
+                    match fault.rule.and_then(|rule| self.pointers.get(rule)) {
+                        Some(pointer) => written.fault(faults, pointer, fault.message),
+                        None => {
+                            let part = self.part_at_fault(&fault, keys, limits);
+                            written.fault(faults, &format!("{pointer}/{part}"), fault.message);
+                        }
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    /// The key that `fault`, which is of no rule, is about: the one without which it is gone.
+    fn part_at_fault(&self, fault: &PlanFault, keys: &PlanKeys, limits: &Limits) -> &'static str {
+        let stays_without = |change: fn(&mut BodyRules)| {
+            let mut rules = self.rules.clone();
+            change(&mut rules);
+            Plan::compile(&rules, keys, limits).is_err_and(|faults| faults.contains(fault))
+        };
+        if !stays_without(|rules| rules.release_if = None) {
+            "release_if"
+        } else if !stays_without(|rules| rules.subject = None) {
+            "subject"
+        } else if self.rules.record.is_some() && !stays_without(|rules| rules.record = None) {
+            "record"
+        } else {
+            "fields"
+        }
+    }
+
+    /// Adds a fault at each rule that needs a key.
+    pub(super) fn refuse_keyed<T>(
+        &self,
+        written: &Written<T>,
+        pointer: &str,
+        faults: &mut Vec<Fault>,
+    ) {
+        const WRITE: &str = "write keys: { root_key_file: FILE } in the gateway's configuration";
+        for (rule, pointer) in self.rules.fields.iter().zip(&self.pointers) {
+            if matches!(
+                rule.action,
+                Action::Transform(Transform::Pseudonymise { .. })
+            ) {
+                written.fault(
+                    faults,
+                    pointer,
+                    format!("pseudonymise needs a key; {WRITE}"),
+                );
+            }
+        }
+        if self.rules.subject.is_some() {
+            written.fault(
+                faults,
+                &format!("{pointer}/subject"),
+                format!("`subject` needs a key, for its token in the ledger; {WRITE}"),
+            );
+        }
+    }
+
+    fn rule<T>(
+        &mut self,
+        written: &Written<T>,
+        pointer: &str,
+        rule: &RuleAsWritten,
+        faults: &mut Vec<Fault>,
+    ) {
+        let actions = rule.actions();
+        let (word, selectors) = match actions.as_slice() {
+            [only] => *only,
+            [] => {
+                // Where a key of the rule was at fault, that was probably the action.
+                if !written.is_faulted_within(pointer) {
+                    written.fault(
+                        faults,
+                        pointer,
+                        format!("the rule has no action; write one of {}", Word::all()),
+                    );
+                }
+                return;
+            }
+            several @ [(start, _), ..] => {
+                let at = |word: Word| format!("{pointer}/{}", word.text());
+                let first = several.iter().fold(*start, |first, (word, _)| {
+                    if written.is_before(&at(*word), &at(first)) {
+                        *word
+                    } else {
+                        first
+                    }
+                });
+                for (word, _) in several.iter().filter(|(word, _)| *word != first) {
+                    written.fault_at_key(
+                        faults,
+                        &at(*word),
+                        format!(
+                            "a second action, beside `{}`; begin a rule of its own with `- {}:`",
+                            first.text(),
+                            word.text()
+                        ),
+                    );
+                }
+                return;
+            }
+        };
+        for (option, there) in rule.options() {
+            if there && !word.options().contains(&option) {
+                let of: Vec<&str> = Word::ALL
+                    .iter()
+                    .filter(|word| word.options().contains(&option))
+                    .map(|word| word.text())
+                    .collect();
+                written.fault_at_key(
+                    faults,
+                    &format!("{pointer}/{option}"),
+                    format!(
+                        "`{option}` is not an option of `{}`, only of {}; leave it out",
+                        word.text(),
+                        of.join(", ")
+                    ),
+                );
+            }
+        }
+        let on_mismatch = match rule.on_mismatch {
+            None | Some(OnMismatchAsWritten::Drop) => OnMismatch::Drop,
+            Some(OnMismatchAsWritten::Refuse) => OnMismatch::Refuse,
+        };
+        let action = rule.action(written, pointer, word, faults);
+        for (index, text) in selectors.iter().enumerate() {
+            let place = format!("{pointer}/{}/{index}", word.text());
+            let Some(selector) = selector(written, &place, text, Start::Document, faults) else {
+                continue;
+            };
+            let Some(action) = action.clone() else {
+                continue;
+            };
+            if let (Action::KeepAll, Some(because)) = (&action, &rule.because) {
+                self.kept_whole.push(KeptWhole {
+                    selector: text.0.clone(),
+                    because: because.0.clone(),
+                });
+            }
+            self.rules.fields.push(Rule {
+                selector,
+                action,
+                on_mismatch,
+                line: written.line(&place),
+            });
+            self.pointers.push(place);
+        }
+    }
+}
+
+/// From where a selector may be written.
+#[derive(Clone, Copy)]
+enum Start {
+    Document,
+    Either,
+}
+
+fn selector<T>(
+    written: &Written<T>,
+    pointer: &str,
+    text: &SelectorText,
+    start: Start,
+    faults: &mut Vec<Fault>,
+) -> Option<Selector> {
+    let text = text.0.as_str();
+    let message = match (text.chars().next(), start) {
+        (Some('$'), _) | (Some('@'), Start::Either) => match Selector::parse(text) {
+            Ok(selector) => return Some(selector),
+            Err(error) => error.message,
+        },
+        (Some('@'), Start::Document) => {
+            "a selector here starts at the document, with $; @ is the record, in `subject` and `release_if`".to_owned()
+        }
+        (Some(_) | None, _) => {
+            let guess = format!("$.{text}");
+            match Selector::parse(&guess) {
+                Ok(_) => format!("a selector starts with $; write {guess}"),
+                Err(_) => "a selector starts with $; write for example $.address.postcode".to_owned(),
+            }
+        }
+    };
+    written.fault(faults, pointer, message);
+    None
+}
+
+/// An action's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Keep,
+    KeepAll,
+    Drop,
+    Replace,
+    Mask,
+    Generalise,
+    Pseudonymise,
+}
+
+impl Word {
+    const ALL: [Self; 7] = [
+        Self::Keep,
+        Self::KeepAll,
+        Self::Drop,
+        Self::Replace,
+        Self::Mask,
+        Self::Generalise,
+        Self::Pseudonymise,
+    ];
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::KeepAll => "keep_all",
+            Self::Drop => "drop",
+            Self::Replace => "replace",
+            Self::Mask => "mask",
+            Self::Generalise => "generalise",
+            Self::Pseudonymise => "pseudonymise",
+        }
+    }
+
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Keep | Self::KeepAll | Self::Drop => &["because"],
+            Self::Replace => &["because", "with", "on_mismatch"],
+            Self::Mask => &["because", "with", "keep_first", "keep_last", "on_mismatch"],
+            Self::Generalise => &["because", "to", "on_mismatch"],
+            Self::Pseudonymise => &["because", "as", "on_mismatch"],
+        }
+    }
+
+    fn all() -> String {
+        Self::ALL.map(Self::text).join(", ")
+    }
+}
+
+impl RuleAsWritten {
+    /// The actions that are there, in the order of [`Word::ALL`].
+    fn actions(&self) -> Vec<(Word, &[SelectorText])> {
+        Word::ALL
+            .into_iter()
+            .filter_map(|word| {
+                let selectors = match word {
+                    Word::Keep => &self.keep,
+                    Word::KeepAll => &self.keep_all,
+                    Word::Drop => &self.drop,
+                    Word::Replace => &self.replace,
+                    Word::Mask => &self.mask,
+                    Word::Generalise => &self.generalise,
+                    Word::Pseudonymise => &self.pseudonymise,
+                };
+                selectors.as_deref().map(|selectors| (word, selectors))
+            })
+            .collect()
+    }
+
+    /// Each option and whether it is there.
+    fn options(&self) -> [(&'static str, bool); 7] {
+        [
+            ("because", self.because.is_some()),
+            ("with", self.with.is_some()),
+            ("to", self.to.is_some()),
+            ("as", self.r#as.is_some()),
+            ("keep_first", self.keep_first.is_some()),
+            ("keep_last", self.keep_last.is_some()),
+            ("on_mismatch", self.on_mismatch.is_some()),
+        ]
+    }
+
+    /// The action that `word` and its options make.
+    fn action<T>(
+        &self,
+        written: &Written<T>,
+        pointer: &str,
+        word: Word,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Action> {
+        let mut missing = |option: &str, write: &str| {
+            if !written.is_faulted_within(&format!("{pointer}/{option}")) {
+                written.fault_at_key(
+                    faults,
+                    &format!("{pointer}/{}", word.text()),
+                    format!(
+                        "`{}` needs `{option}`; write for example {write}",
+                        word.text()
+                    ),
+                );
+            }
+            None
+        };
+        match word {
+            Word::Keep => Some(Action::Keep),
+            Word::Drop => Some(Action::Drop),
+            Word::KeepAll => match self.because {
+                Some(_) => Some(Action::KeepAll),
+                None => missing(
+                    "because",
+                    "because: the partner needs every field of the assessment, new ones too",
+                ),
+            },
+            Word::Generalise => match self.to {
+                Some(GeneraliseTo::Year) => {
+                    Some(Action::Transform(Transform::Generalise(Generalise::Year)))
+                }
+                None => missing("to", "to: year"),
+            },
+            Word::Pseudonymise => match &self.r#as {
+                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise {
+                    namespace: namespace.0.clone(),
+                })),
+                None => missing("as", "as: person"),
+            },
+            Word::Replace => match &self.with {
+                Some(
+                    value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)),
+                ) => Some(Action::Transform(Transform::Replace {
+                    json: value.to_string(),
+                })),
+                Some(Value::Array(_) | Value::Object(_)) => {
+                    written.fault(
+                        faults,
+                        &format!("{pointer}/with"),
+                        "`with` is a single value; write for example with: withheld",
+                    );
+                    None
+                }
+                None => missing("with", "with: withheld"),
+            },
+            Word::Mask => {
+                let with = match &self.with {
+                    None => '*',
+                    Some(with) => {
+                        let mut letters = with.as_str().unwrap_or_default().chars();
+                        match (letters.next(), letters.next()) {
+                            (Some(only), None) => only,
+                            (None | Some(_), _) => {
+                                written.fault(
+                                    faults,
+                                    &format!("{pointer}/with"),
+                                    "`with` is one character as text; write for example with: \"#\"",
+                                );
+                                return None;
+                            }
+                        }
+                    }
+                };
+                Some(Action::Transform(Transform::Mask {
+                    keep_first: characters(self.keep_first),
+                    keep_last: characters(self.keep_last),
+                    with,
+                }))
+            }
+        }
+    }
+}
+
+fn characters(count: Option<u32>) -> usize {
+    usize::try_from(count.unwrap_or(0)).unwrap_or(usize::MAX)
+}

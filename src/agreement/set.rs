@@ -1,0 +1,128 @@
+//! The agreements in force together, loaded whole or refused whole (P9).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::file::{AgreementAsWritten, HINTS};
+use super::router::Router;
+use super::{Agreement, AgreementName, PartnerName, ServiceName, check};
+use crate::minimise::Limits;
+use crate::transform::RootKey;
+use crate::written::{Faults, Reader};
+
+/// One file's name, as faults give it, and its text.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// The text: YAML.
+    pub text: &'a str,
+}
+
+/// What agreements are checked against.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The gateway's controller; `None` does not check it.
+    pub controller: Option<String>,
+    /// The partners that are configured; `None` does not check them.
+    pub partners: Option<Vec<PartnerName>>,
+    /// The services that are configured; `None` does not check them.
+    pub services: Option<Vec<ServiceName>>,
+    /// The controller's root key; without it rules that need keys are faults.
+    pub keys: Option<RootKey>,
+    /// Bounds of request bodies.
+    pub request_limits: Limits,
+    /// Bounds of response bodies.
+    pub response_limits: Limits,
+    /// Where the days of terms begin and end.
+    pub time_zone: TimeZone,
+}
+
+impl Context {
+    /// A context that checks an agreement alone: any party, any service, a key that protects nothing.
+    #[must_use]
+    pub fn alone(time_zone: TimeZone) -> Self {
+        Self {
+            controller: None,
+            partners: None,
+            services: None,
+            keys: Some(RootKey::from_bytes([0; 32])),
+            request_limits: Limits::default(),
+            response_limits: Limits::default(),
+            time_zone,
+        }
+    }
+}
+
+/// The agreements in force together: immutable, shared, replaced as one (P9).
+#[derive(Debug, Default)]
+pub struct AgreementSet {
+    /// All of them, by name.
+    pub agreements: Vec<Arc<Agreement>>,
+    pub(super) router: Router,
+}
+
+impl AgreementSet {
+    /// Reads, checks and compiles all of `sources`, or none (P9).
+    ///
+    /// # Errors
+    /// With every fault of every source, by file, line and column.
+    pub fn load(sources: &[Source<'_>], context: &Context) -> Result<Self, Faults> {
+        let reader = Reader::<AgreementAsWritten>::new(HINTS);
+        let mut faults = Vec::new();
+        let mut set = Self::default();
+        let mut names: HashMap<AgreementName, String> = HashMap::new();
+        let mut sources: Vec<&Source<'_>> = sources.iter().collect();
+        sources.sort_by_key(|source| source.name);
+        for source in sources {
+            let Some(file) = reader.read(source.name, source.text, &mut faults) else {
+                continue;
+            };
+            let Some(agreement) = check::check(&file, source.text, context, &mut faults) else {
+                continue;
+            };
+            let agreement = Arc::new(agreement);
+            if let Some(earlier) = names.insert(agreement.name.clone(), source.name.to_owned()) {
+                file.fault(
+                    &mut faults,
+                    "/agreement",
+                    format!("{earlier} has an agreement of this name; give each its own, or leave the older file out"),
+                );
+                continue;
+            }
+            for (index, disclosure) in agreement.disclosures.iter().enumerate() {
+                if let Err(other) = set.router.add(&agreement, disclosure) {
+                    file.fault(
+                        &mut faults,
+                        &format!("/disclosures/{index}/request"),
+                        format!(
+                            "disclosure `{}` of agreement {} answers this method and path for a same purpose in the same time; give one another path, purpose or term",
+                            other.disclosure.name, other.agreement.name,
+                        ),
+                    );
+                }
+            }
+            set.agreements.push(agreement);
+        }
+        Faults::none_of(faults)?;
+        set.agreements.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(set)
+    }
+
+    /// The agreement named `name`.
+    #[must_use]
+    pub fn agreement(&self, name: &str) -> Option<&Arc<Agreement>> {
+        self.agreements
+            .binary_search_by(|agreement| agreement.name.as_str().cmp(name))
+            .ok()
+            .map(|at| &self.agreements[at])
+    }
+}
+
+/// The JSON Schema of an agreement's file, for editors: what `config/schema/agreement.json` holds.
+#[must_use]
+pub fn agreement_schema() -> String {
+    crate::written::schema_text::<AgreementAsWritten>()
+}

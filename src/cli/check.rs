@@ -1,0 +1,293 @@
+//! `fieldgate check`: every fault of every file, or a review of what is agreed.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::out::{self, Blame, Stop};
+use crate::agreement::{AgreementSet, Context, Review};
+use crate::clock::Clock;
+use crate::config::{self, ConfigFault};
+
+/// Where the configuration is looked for when none is named.
+const CONFIG: &str = "config/fieldgate.yaml";
+
+/// Validates the configuration and every agreement, and prints a review of what they disclose.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fieldgate check --config config/fieldgate.yaml
+  fieldgate check config/agreements/falls-prevention.yaml
+  fieldgate check --without-keys --config config/fieldgate.yaml draft.yaml
+  fieldgate check --json | jq '.agreements[].warnings'
+
+Exit codes: 0 nothing is at fault; 1 the files' contents are, every fault is printed; 3 a file or key
+cannot be read.")]
+pub struct CheckArgs {
+    /// The gateway's configuration [default: config/fieldgate.yaml, unless agreements are named]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Do not look at key and certificate files: for reviewing where they are not
+    #[arg(long)]
+    pub without_keys: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Check these agreements, against the configuration if it is named, instead of those it names
+    #[arg(value_name = "AGREEMENT")]
+    pub agreements: Vec<PathBuf>,
+}
+
+/// What was found.
+enum Found {
+    Good(AgreementSet, TimeZone),
+    Faulty(ConfigFault),
+}
+
+/// Runs `fieldgate check`.
+///
+/// # Errors
+/// With what is at fault.
+pub fn run(args: &CheckArgs) -> Result<(), Stop> {
+    let found = find(args);
+    let now = Clock::system().now();
+    if args.json {
+        out::line(&as_json(&found, now).to_string())?;
+    } else if let Found::Good(set, zone) = &found {
+        let mut text = Vec::new();
+        as_text(set, zone, now, &mut text).expect("a vector takes what is written to it");
+        out::data(&text)?;
+    }
+    match found {
+        Found::Good(..) => Ok(()),
+        // The object on standard output has said what is at fault.
+        Found::Faulty(ConfigFault::Content(_)) if args.json => Err(Stop::Said(Blame::Input)),
+        Found::Faulty(ConfigFault::Environment { .. }) if args.json => {
+            Err(Stop::Said(Blame::Environment))
+        }
+        Found::Faulty(fault) => Err(fault.into()),
+    }
+}
+
+fn find(args: &CheckArgs) -> Found {
+    let from_config = |path: &Path| {
+        if args.without_keys {
+            config::load_without_keys(path)
+        } else {
+            config::load(path)
+        }
+    };
+    let context = match (&args.config, args.agreements.is_empty()) {
+        (config, true) => {
+            return match from_config(config.as_deref().unwrap_or(Path::new(CONFIG))) {
+                Ok(loaded) => Found::Good(loaded.agreements, loaded.config.controller.time_zone),
+                Err(fault) => Found::Faulty(fault),
+            };
+        }
+        (Some(config), false) => match from_config(config) {
+            Ok(loaded) => loaded.config.agreement_context(loaded.root_key),
+            Err(fault) => return Found::Faulty(fault),
+        },
+        (None, false) => Context::alone(
+            TimeZone::get("Europe/London").expect("the bundled database has this zone"),
+        ),
+    };
+    match config::load_agreements(&args.agreements, &context) {
+        Ok(set) => Found::Good(set, context.time_zone),
+        Err(fault) => Found::Faulty(fault),
+    }
+}
+
+fn reviews(set: &AgreementSet, zone: &TimeZone, now: Timestamp) -> Vec<Review> {
+    let today = now.to_zoned(zone.clone()).date();
+    set.agreements
+        .iter()
+        .map(|agreement| agreement.review(today))
+        .collect()
+}
+
+fn as_json(found: &Found, now: Timestamp) -> serde_json::Value {
+    match found {
+        Found::Good(set, zone) => json!({ "ok": true, "agreements": reviews(set, zone, now) }),
+        Found::Faulty(ConfigFault::Content(faults)) => {
+            let faults: Vec<_> = faults
+                .list()
+                .iter()
+                .map(|fault| json!({ "file": fault.file, "line": fault.line, "column": fault.column, "message": fault.message }))
+                .collect();
+            json!({ "ok": false, "faults": faults })
+        }
+        Found::Faulty(ConfigFault::Environment { path, message }) => {
+            json!({ "ok": false, "faults": [{ "file": path.display().to_string(), "message": message }] })
+        }
+    }
+}
+
+fn as_text(
+    set: &AgreementSet,
+    zone: &TimeZone,
+    now: Timestamp,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let reviews = reviews(set, zone, now);
+    for review in &reviews {
+        writeln!(
+            out,
+            "{} version {}: {}",
+            review.agreement, review.version, review.title
+        )?;
+        writeln!(out, "  partner   {}", review.partner)?;
+        let left = match review.days_left {
+            1 => "its last day".to_owned(),
+            left @ 2.. => format!("{left} days to its end"),
+            _ => "ended".to_owned(),
+        };
+        writeln!(
+            out,
+            "  term      {} to {}, {left}",
+            review.starts, review.ends
+        )?;
+        writeln!(out, "  purposes  {}", review.purposes.join(", "))?;
+        for warning in &review.warnings {
+            writeln!(out, "  note      {warning}")?;
+        }
+        for disclosure in &review.disclosures {
+            writeln!(
+                out,
+                "  {}: {} for {}",
+                disclosure.disclosure,
+                disclosure.request,
+                disclosure.purposes.join(", ")
+            )?;
+            writeln!(out, "    response      {}", counts(&disclosure.rules))?;
+            if !disclosure.request_rules.is_empty() {
+                writeln!(
+                    out,
+                    "    request body  {}",
+                    counts(&disclosure.request_rules)
+                )?;
+            }
+            for whole in &disclosure.kept_whole {
+                writeln!(
+                    out,
+                    "    kept whole    {} because: {}",
+                    whole.selector, whole.because
+                )?;
+            }
+            for selector in &disclosure.names_from_data {
+                writeln!(
+                    out,
+                    "    names         {selector} lets member names through that come from the data"
+                )?;
+            }
+        }
+        writeln!(out)?;
+    }
+    let disclosures: usize = reviews.iter().map(|review| review.disclosures.len()).sum();
+    writeln!(
+        out,
+        "{} with {}; no faults",
+        counted(reviews.len(), "agreement"),
+        counted(disclosures, "disclosure")
+    )
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+fn counts(rules: &[(&'static str, usize)]) -> String {
+    if rules.is_empty() {
+        return "no rules: nothing leaves".to_owned();
+    }
+    rules
+        .iter()
+        .map(|(word, count)| format!("{count} {word}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agreement::Source;
+
+    const AGREEMENT: &str = "\
+agreement: falls-prevention
+version: 3
+title: Falls prevention
+parties: { controller: isle-council, partner: island-health }
+term: { starts: 2026-04-01, review: 2027-01-31, ends: 2027-03-31 }
+purposes: { falls-prevention: Find adults at risk, research: Learn }
+disclosures:
+  - name: adult
+    purposes: [falls-prevention]
+    request: POST /adults
+    service: { name: social-care, path: /adults }
+    request_body: { format: json, fields: [{ keep: [$.page] }] }
+    response:
+      format: json
+      fields:
+        - keep: [$.mobility, $.scores.*]
+        - keep_all: [$.plan]
+          because: the partner writes it with us
+        - mask: [$.phone]
+";
+
+    #[test]
+    fn a_review_shows_the_term_what_leaves_and_why() {
+        let zone = TimeZone::UTC;
+        let source = Source {
+            name: "a.yaml",
+            text: AGREEMENT,
+        };
+        let set = AgreementSet::load(&[source], &Context::alone(zone.clone())).unwrap();
+        let review = |now: &str| {
+            let mut text = Vec::new();
+            as_text(&set, &zone, now.parse().unwrap(), &mut text).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(
+            review("2027-02-01T12:00:00Z"),
+            "\
+falls-prevention version 3: Falls prevention
+  partner   island-health
+  term      2026-04-01 to 2027-03-31, 59 days to its end
+  purposes  falls-prevention, research
+  note      ends in 59 days, today included
+  note      was to be reviewed by 2027-01-31
+  note      nothing is disclosed for the purpose research
+  adult: POST /adults for falls-prevention
+    response      2 keep, 1 keep_all, 1 mask
+    request body  1 keep
+    kept whole    $.plan because: the partner writes it with us
+    names         $.scores.* lets member names through that come from the data
+
+1 agreement with 1 disclosure; no faults
+"
+        );
+        for (now, note) in [
+            ("2027-03-31T23:59:59Z", "ends today"),
+            (
+                "2027-04-01T00:00:00Z",
+                "ended on 2027-03-31; its requests are refused",
+            ),
+            (
+                "2026-03-31T12:00:00Z",
+                "starts on 2026-04-01; its requests are refused until then",
+            ),
+        ] {
+            assert!(
+                review(now).contains(&format!("  note      {note}\n")),
+                "{now}: {}",
+                review(now)
+            );
+        }
+    }
+}

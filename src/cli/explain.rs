@@ -1,0 +1,380 @@
+//! `fieldgate explain`: why a request would be permitted or refused, and which rule decides each field.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::out::{self, Stop};
+use crate::agreement::{Ask, PartnerName, Permit, PurposeName, Refusal, Step};
+use crate::clock::Clock;
+use crate::config::{self, Loaded};
+use crate::ledger::EntryHash;
+use crate::minimise::{self, BodyError, Tally};
+use crate::plan::FieldDecision;
+
+/// The largest sample that is read: a record to look at, not a data set.
+const SAMPLE_BYTES: u64 = 16 << 20;
+
+/// Says why a request would be permitted or refused, and which rule decides each field of a sample.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fieldgate explain --config config/fieldgate.yaml --partner island-health \\
+      --purpose falls-prevention GET /adults/9990000018
+  fieldgate explain --config config/fieldgate.yaml --partner island-health \\
+      --purpose falls-prevention --at 2027-04-01 GET /adults/9990000018 --sample adult.json
+
+Takes the same decision as the gateway, by the same code. A sample is one body as the
+service sends it.
+
+Exit codes: 0 explained, be the answer yes or no; 1 the configuration or the sample is at
+fault; 2 wrong usage; 3 a file cannot be read.")]
+pub struct ExplainArgs {
+    /// The gateway's configuration
+    #[arg(long, value_name = "FILE", default_value = "config/fieldgate.yaml")]
+    pub config: PathBuf,
+    /// Who asks
+    #[arg(long, value_name = "NAME")]
+    pub partner: String,
+    /// The purpose that the request declares; leave it out for a request that declares none
+    #[arg(long, value_name = "NAME")]
+    pub purpose: Vec<String>,
+    /// When: a day, or an instant such as 2026-04-01T09:30:00Z [default: now]
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<String>,
+    /// The request's method
+    pub method: String,
+    /// The request's path, with its query if it has one
+    pub path: String,
+    /// A body as the service would send it: JSON
+    #[arg(long, value_name = "FILE")]
+    pub sample: Option<PathBuf>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Everything that is found out, before it is put into words.
+struct Explanation {
+    at: Timestamp,
+    zone: TimeZone,
+    steps: Vec<Step>,
+    decision: Result<Permit, Refusal>,
+    /// The names of the query parameters that the disclosure does not have; each refuses the request.
+    parameters_not_agreed: BTreeSet<String>,
+    /// The file of the agreement that permits.
+    file: Option<String>,
+    sample: Option<Sample>,
+}
+
+/// What becomes of a sample.
+struct Sample {
+    fields: Vec<FieldDecision>,
+    tally: Tally,
+}
+
+/// Runs `fieldgate explain`.
+///
+/// # Errors
+/// If the configuration or the sample is at fault or cannot be read. A refusal is an answer, no error.
+pub fn run(args: &ExplainArgs) -> Result<(), Stop> {
+    let loaded = config::load_without_keys(&args.config)?;
+    let explanation = explain(args, &loaded)?;
+    if args.json {
+        out::line(&as_json(args, &explanation).to_string())
+    } else {
+        out::data(as_text(args, &explanation).as_bytes())
+    }
+}
+
+fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
+    let partners = &loaded.config.partners;
+    if !partners.iter().any(|one| one.name.as_str() == args.partner) {
+        let names: Vec<&str> = partners.iter().map(|one| one.name.as_str()).collect();
+        return Err(Stop::usage(format_args!(
+            "{} has no partner {}; it has {}",
+            args.config.display(),
+            args.partner,
+            names.join(", ")
+        )));
+    }
+    let zone = loaded.config.controller.time_zone.clone();
+    let at = match &args.at {
+        None => Clock::system().now(),
+        Some(text) => instant(text, &zone)?,
+    };
+    let (path, query) = match args.path.split_once('?') {
+        Some((path, query)) => (path, query),
+        None => (args.path.as_str(), ""),
+    };
+    let partner = PartnerName::new(&args.partner);
+    let purposes: Vec<&[u8]> = args.purpose.iter().map(String::as_bytes).collect();
+    let ask = Ask {
+        partner: &partner,
+        method: &args.method.to_uppercase(),
+        path,
+        purposes: &purposes,
+        at,
+    };
+    let decision = loaded.agreements.decide(&ask);
+    let mut explanation = Explanation {
+        at,
+        zone,
+        steps: loaded.agreements.explain(&ask),
+        decision,
+        parameters_not_agreed: BTreeSet::new(),
+        file: None,
+        sample: None,
+    };
+    if let Ok(permit) = &explanation.decision {
+        let agreed = &permit.disclosure().query;
+        explanation.parameters_not_agreed = query
+            .split('&')
+            .filter(|parameter| !parameter.is_empty())
+            .map(|parameter| parameter.split('=').next().unwrap_or_default())
+            .filter(|name| !agreed.iter().any(|one| one == name))
+            .map(str::to_owned)
+            .collect();
+        if !query.is_empty() {
+            let unagreed = &explanation.parameters_not_agreed;
+            explanation.steps.push(Step {
+                name: "query",
+                passed: unagreed.is_empty(),
+                text: if unagreed.is_empty() {
+                    "each parameter is agreed".to_owned()
+                } else {
+                    format!("not agreed: {}", list(unagreed))
+                },
+            });
+        }
+        explanation.file = file_with(&permit.agreement().hash, &loaded.sources);
+        if let Some(path) = &args.sample {
+            explanation.sample = Some(sample(permit, path)?);
+        }
+    }
+    Ok(explanation)
+}
+
+/// A day (its noon in `zone`, clear of any change of clocks) or an instant.
+fn instant(text: &str, zone: &TimeZone) -> Result<Timestamp, Stop> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    text.parse::<Date>()
+        .and_then(|day| day.at(12, 0, 0, 0).to_zoned(zone.clone()))
+        .map(|noon| noon.timestamp())
+        .map_err(|_| {
+            Stop::usage(
+                "--at is not a date; write 2026-04-01, or an instant such as 2026-04-01T09:30:00Z",
+            )
+        })
+}
+
+/// The file whose bytes have this SHA-256: an agreement knows its file by that alone.
+fn file_with(hash: &str, sources: &[PathBuf]) -> Option<String> {
+    sources
+        .iter()
+        .filter(|path| path.is_file())
+        .find(|path| fs::read(path).is_ok_and(|bytes| EntryHash::of(&bytes).to_string() == hash))
+        .map(|path| path.display().to_string())
+}
+
+fn sample(permit: &Permit, path: &Path) -> Result<Sample, Stop> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(SAMPLE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| {
+            Stop::environment(format_args!("cannot read {}: {error}", path.display()))
+        })?;
+    if bytes.len() as u64 > SAMPLE_BYTES {
+        return Err(Stop::input(format_args!(
+            "{}: a sample is one body of at most {} MiB; `fieldgate apply` takes any size",
+            path.display(),
+            SAMPLE_BYTES >> 20
+        )));
+    }
+    let broken = |error: BodyError| {
+        Stop::input(format_args!(
+            "{}: json: {} ({}) at byte {}, in {}",
+            path.display(),
+            error.fault,
+            error.fault.code(),
+            error.offset,
+            error.path
+        ))
+    };
+    let plan = &permit.disclosure().response;
+    let fields = plan.explain(&bytes).map_err(broken)?;
+    let mut machine = minimise::json_machine(plan);
+    let mut leaves = Vec::new();
+    machine.push(&bytes, &mut leaves).map_err(broken)?;
+    let tally = machine.finish(&mut leaves).map_err(broken)?;
+    Ok(Sample { fields, tally })
+}
+
+impl Explanation {
+    /// The stable code of what refuses, and a sentence; `None` if the request is permitted.
+    fn refusal(&self) -> Option<(&'static str, String)> {
+        match &self.decision {
+            Err(Refusal::PurposeNotAgreed { agreed, .. }) => {
+                let agreed: Vec<&str> = agreed.iter().map(PurposeName::as_str).collect();
+                Some((
+                    "purpose_not_agreed",
+                    format!(
+                        "for this request it is not agreed; what is agreed is {}",
+                        agreed.join(", ")
+                    ),
+                ))
+            }
+            Err(refusal) => Some((refusal.code(), refusal.to_string())),
+            Ok(_) if self.parameters_not_agreed.is_empty() => None,
+            Ok(permit) => Some((
+                "query_not_agreed",
+                format!(
+                    "disclosure `{}` does not have the query parameter {}",
+                    permit.disclosure().name,
+                    list(&self.parameters_not_agreed)
+                ),
+            )),
+        }
+    }
+
+    /// Where the rule stands that decided `field`: its line, and its selector as written.
+    fn rule(&self, field: &FieldDecision) -> Option<(usize, &str)> {
+        let rules = &self.decision.as_ref().ok()?.disclosure().response_rules;
+        let rule = rules.fields.get(field.rule?)?;
+        Some((rule.line, rule.selector.text()))
+    }
+}
+
+fn list(names: &BTreeSet<String>) -> String {
+    names.iter().cloned().collect::<Vec<_>>().join(", ")
+}
+
+fn as_text(args: &ExplainArgs, explanation: &Explanation) -> String {
+    let mut lines = Vec::new();
+    let purpose = match args.purpose.as_slice() {
+        [] => "with no purpose".to_owned(),
+        purposes => format!("for {}", purposes.join(" and for ")),
+    };
+    lines.push(format!(
+        "{} {} from {} {purpose}, {}",
+        args.method.to_uppercase(),
+        args.path,
+        args.partner,
+        explanation
+            .at
+            .to_zoned(explanation.zone.clone())
+            .strftime("%Y-%m-%d %H:%M %Z"),
+    ));
+    for step in &explanation.steps {
+        let answer = if step.passed { "yes" } else { "no" };
+        lines.push(format!("  {answer:<4}{:<18}{}", step.name, step.text));
+    }
+    let refusal = explanation.refusal();
+    match (&explanation.decision, &refusal) {
+        (Ok(permit), None) => {
+            let disclosure = permit.disclosure();
+            lines.push(format!(
+                "permitted: the service {} is asked for {}",
+                disclosure.service,
+                disclosure.service_path.text()
+            ));
+        }
+        (_, Some((code, text))) => lines.push(format!("refused ({code}): {text}")),
+        (Err(_), None) => unreachable!("a refusal has a code"),
+    }
+    if let (Some(sample), None) = (&explanation.sample, &refusal) {
+        lines.push(String::new());
+        lines.extend(sample_lines(sample, explanation));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn sample_lines(sample: &Sample, explanation: &Explanation) -> Vec<String> {
+    let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
+    let paths = width(&mut sample.fields.iter().map(|field| field.path.chars().count()));
+    let outcomes = width(&mut sample.fields.iter().map(|field| field.outcome.len()));
+    let mut lines: Vec<String> = sample
+        .fields
+        .iter()
+        .map(|field| {
+            let why = match (explanation.rule(field), field.outcome) {
+                (Some((line, selector)), _) => format!("line {line}: {selector}"),
+                (None, "structure") => "on the way to something that may leave".to_owned(),
+                (None, _) => "no rule names it".to_owned(),
+            };
+            format!(
+                "  {:<paths$}  {:<outcomes$}  {why}",
+                field.path, field.outcome
+            )
+        })
+        .collect();
+    if let Some(file) = &explanation.file {
+        lines.insert(
+            0,
+            format!("each field of the sample, by the rules of {file}:"),
+        );
+    }
+    let Tally {
+        records_released,
+        records_withheld,
+        ..
+    } = sample.tally;
+    if records_released + records_withheld > 0 {
+        lines.push(format!(
+            "records: {records_released} released, {records_withheld} withheld by release_if"
+        ));
+    }
+    lines
+}
+
+fn as_json(args: &ExplainArgs, explanation: &Explanation) -> Value {
+    let refusal = explanation.refusal();
+    let permit = explanation.decision.as_ref().ok();
+    json!({
+        "request": {
+            "partner": args.partner,
+            "method": args.method.to_uppercase(),
+            "path": args.path,
+            "purposes": args.purpose,
+            "at": explanation.at.to_string(),
+        },
+        "permitted": refusal.is_none(),
+        "steps": explanation.steps.iter().map(|step| json!({
+            "step": step.name,
+            "passed": step.passed,
+            "text": step.text,
+        })).collect::<Vec<_>>(),
+        "refusal": refusal.map(|(code, text)| json!({ "reason": code, "text": text })),
+        "permit": permit.map(|permit| json!({
+            "agreement": permit.agreement().name.as_str(),
+            "version": permit.agreement().version,
+            "file": explanation.file,
+            "disclosure": permit.disclosure().name.as_str(),
+            "purpose": permit.purpose().as_str(),
+            "service": permit.disclosure().service.as_str(),
+            "service_path": permit.disclosure().service_path.text(),
+        })),
+        "sample": explanation.sample.as_ref().map(|sample| json!({
+            "records_released": sample.tally.records_released,
+            "records_withheld": sample.tally.records_withheld,
+            "fields": sample.fields.iter().map(|field| {
+                let rule = explanation.rule(field);
+                json!({
+                    "path": field.path,
+                    "outcome": field.outcome,
+                    "line": rule.map(|(line, _)| line),
+                    "selector": rule.map(|(_, selector)| selector),
+                })
+            }).collect::<Vec<_>>(),
+        })),
+    })
+}

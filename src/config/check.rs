@@ -1,0 +1,541 @@
+//! The configuration as written to a [`Config`] as meant, or every fault it has. Reads no files.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::file::{
+    GatewayAsWritten, LimitsAsWritten, ListenerAsWritten, LogFormatAsWritten, LogLevelAsWritten,
+    PartnerAsWritten, ServiceAsWritten,
+};
+use super::{
+    ApiKey, Config, Controller, Ledger, Limits, Listener, ListenerTls, Log, LogFormat, LogLevel,
+    Partner, Service, Transport,
+};
+use crate::agreement::{PartnerName, ServiceName};
+use crate::written::text::{AddressText, Name, PathName, Sha256Text, SizeText, SpanText};
+use crate::written::{Fault, Written};
+
+type File = Written<GatewayAsWritten>;
+
+const ADMIN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9464);
+const TIME_ZONE: &str = "Europe/London";
+const PURPOSE_HEADER: &str = "data-purpose";
+const SEGMENT_BYTES: u64 = 256 << 20;
+/// The least segment: a segment an entry would make verification open a file for each.
+const LEAST_SEGMENT_BYTES: u64 = 64 << 10;
+const QUEUE_ENTRIES: usize = 4_096;
+
+/// The controller's time zone, or the default's where it is at fault or left out.
+pub(super) fn time_zone(file: &File, faults: &mut Vec<Fault>) -> TimeZone {
+    let name = file
+        .value
+        .controller
+        .as_ref()
+        .and_then(|controller| controller.time_zone.as_ref());
+    TimeZone::get(name.map_or(TIME_ZONE, |name| &name.0)).unwrap_or_else(|_| {
+        file.fault(
+            faults,
+            "/controller/time_zone",
+            "the time zone database has no such zone; write for example Europe/London",
+        );
+        TimeZone::UTC
+    })
+}
+
+/// Checks `file`; relative paths are from `base`. `None` adds at least one fault.
+pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option<Config> {
+    let written = &file.value;
+    let before = faults.len();
+    let check = Check { file, base };
+    let listen: Vec<Listener> = written
+        .listen
+        .iter()
+        .flatten()
+        .enumerate()
+        .filter_map(|(index, listener)| {
+            check.listener(&format!("/listen/{index}"), listener, faults)
+        })
+        .collect();
+    let admin = match written
+        .admin
+        .as_ref()
+        .and_then(|admin| admin.address.as_ref())
+    {
+        Some(address) => check.address("/admin/address", address, faults),
+        None => Some(ADMIN),
+    };
+    let controller = written
+        .controller
+        .as_ref()
+        .and_then(|controller| controller.name.as_ref())
+        .map(|name| Controller {
+            name: name.0.clone(),
+            time_zone: time_zone(file, faults),
+        });
+    let partners = check.partners(written.partners.as_deref().unwrap_or_default(), faults);
+    let services = check.services(written.services.as_deref().unwrap_or_default(), faults);
+    let purpose_header = check.purpose_header(faults);
+    let ledger = check.ledger(faults);
+    let nothing = LimitsAsWritten::default();
+    let limits = check.limits(written.limits.as_ref().unwrap_or(&nothing), faults);
+    let log = written.log.as_ref();
+    let log = Log {
+        format: match log.and_then(|log| log.format) {
+            None | Some(LogFormatAsWritten::Text) => LogFormat::Text,
+            Some(LogFormatAsWritten::Json) => LogFormat::Json,
+        },
+        level: match log.and_then(|log| log.level) {
+            Some(LogLevelAsWritten::Error) => LogLevel::Error,
+            Some(LogLevelAsWritten::Warn) => LogLevel::Warn,
+            None | Some(LogLevelAsWritten::Info) => LogLevel::Info,
+            Some(LogLevelAsWritten::Debug) => LogLevel::Debug,
+        },
+    };
+    let workers = written
+        .workers
+        .and_then(|workers| usize::try_from(workers).ok())
+        .and_then(NonZeroUsize::new)
+        .or_else(|| std::thread::available_parallelism().ok())
+        .unwrap_or(NonZeroUsize::MIN);
+    if faults.len() > before {
+        return None;
+    }
+    Some(Config {
+        listen,
+        admin: admin?,
+        controller: controller?,
+        partners,
+        services,
+        agreements: written
+            .agreements
+            .iter()
+            .flatten()
+            .map(|path| check.path(path))
+            .collect(),
+        root_key_file: written
+            .keys
+            .as_ref()
+            .and_then(|keys| keys.root_key_file.as_ref())
+            .map(|path| check.path(path)),
+        ledger: ledger?,
+        purpose_header,
+        limits,
+        log,
+        workers,
+    })
+}
+
+struct Check<'a> {
+    file: &'a File,
+    base: &'a Path,
+}
+
+impl Check<'_> {
+    fn path(&self, path: &PathName) -> PathBuf {
+        self.base.join(&path.0)
+    }
+
+    fn address(
+        &self,
+        pointer: &str,
+        address: &AddressText,
+        faults: &mut Vec<Fault>,
+    ) -> Option<SocketAddr> {
+        let parsed = address.0.parse().ok();
+        if parsed.is_none() {
+            self.file.fault(
+                faults,
+                pointer,
+                "not an IP address and a port; write for example 127.0.0.1:8080, 0.0.0.0:8443 or [::]:8443",
+            );
+        }
+        parsed
+    }
+
+    fn listener(
+        &self,
+        pointer: &str,
+        listener: &ListenerAsWritten,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Listener> {
+        let address = listener
+            .address
+            .as_ref()
+            .and_then(|address| self.address(&format!("{pointer}/address"), address, faults));
+        let transport = match (&listener.tls, listener.insecure_plain_http.unwrap_or(false)) {
+            (Some(tls), false) => {
+                let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) else {
+                    return None;
+                };
+                Transport::Tls(ListenerTls {
+                    certificate: self.path(certificate),
+                    key: self.path(key),
+                    client_ca: tls.client_ca.as_ref().map(|path| self.path(path)),
+                })
+            }
+            (None, true) => Transport::PlainHttp,
+            (Some(_), true) => {
+                self.file.fault_at_key(
+                    faults,
+                    &format!("{pointer}/insecure_plain_http"),
+                    "a listener has `tls` or `insecure_plain_http`, not both; leave this out",
+                );
+                return None;
+            }
+            (None, false) => {
+                self.file.fault(
+                    faults,
+                    pointer,
+                    "a listener needs tls: { certificate: FILE, key: FILE }, or insecure_plain_http: true for loopback",
+                );
+                return None;
+            }
+        };
+        Some(Listener {
+            address: address?,
+            transport,
+        })
+    }
+
+    fn partners(&self, partners: &[PartnerAsWritten], faults: &mut Vec<Fault>) -> Vec<Partner> {
+        let listeners = || {
+            self.file
+                .value
+                .listen
+                .iter()
+                .flatten()
+                .filter_map(|listener| listener.tls.as_ref())
+        };
+        let has_tls = listeners().next().is_some();
+        let has_client_ca = listeners().any(|tls| tls.client_ca.is_some());
+        let mut seen = Seen::default();
+        let mut names = Seen::default();
+        let mut checked = Vec::new();
+        for (index, partner) in partners.iter().enumerate() {
+            let pointer = format!("/partners/{index}");
+            self.unique(
+                &mut names,
+                &format!("{pointer}/name"),
+                partner.name.as_ref(),
+                "partner",
+                faults,
+            );
+            let Some(identify) = &partner.identify else {
+                continue;
+            };
+            let identify_at = format!("{pointer}/identify");
+            let mut found = Partner {
+                name: PartnerName::new(partner.name.as_ref().map_or("", |name| &name.0)),
+                spki_sha256: Vec::new(),
+                certificate_names: Vec::new(),
+                api_keys: Vec::new(),
+            };
+            for (index, certificate) in identify.certificates.iter().flatten().enumerate() {
+                let at = format!("{identify_at}/certificates/{index}");
+                if !has_tls {
+                    self.file.fault(faults, &at, "no listener speaks TLS, so no certificate can be shown; give a listener `tls`");
+                }
+                match (&certificate.spki_sha256, &certificate.san) {
+                    (Some(hash), None) => {
+                        let at = format!("{at}/spki_sha256");
+                        if let Some(hash) = self.hash(&mut seen, &at, hash, faults) {
+                            found.spki_sha256.push(hash);
+                        }
+                    }
+                    (None, Some(name)) => {
+                        let at = format!("{at}/san");
+                        if has_tls && !has_client_ca {
+                            self.file.fault(
+                                faults,
+                                &at,
+                                "no listener has a `client_ca` that could vouch for this name; add one, or pin the key by spki_sha256",
+                            );
+                        }
+                        let name = name.0.to_ascii_lowercase();
+                        if self.first(&mut seen, &at, name.clone(), faults) {
+                            found.certificate_names.push(name);
+                        }
+                    }
+                    (Some(_), Some(_)) => {
+                        self.file.fault(faults, &at, "a certificate is known by `spki_sha256` or by `san`; write them as two");
+                    }
+                    (None, None) => {
+                        if !self.file.is_faulted_within(&at) {
+                            self.file.fault(
+                                faults,
+                                &at,
+                                "write { san: NAME } or { spki_sha256: HASH }",
+                            );
+                        }
+                    }
+                }
+            }
+            for (index, key) in identify.api_keys.iter().flatten().enumerate() {
+                let at = format!("{identify_at}/api_keys/{index}/sha256");
+                let (Some(name), Some(sha256)) = (&key.name, &key.sha256) else {
+                    continue;
+                };
+                if let Some(sha256) = self.hash(&mut seen, &at, sha256, faults) {
+                    found.api_keys.push(ApiKey {
+                        name: name.0.clone(),
+                        sha256,
+                    });
+                }
+            }
+            let asked = identify.certificates.iter().flatten().count()
+                + identify.api_keys.iter().flatten().count();
+            if asked == 0 && !self.file.is_faulted_within(&identify_at) {
+                self.file.fault(
+                    faults,
+                    &identify_at,
+                    "nothing identifies the partner; write `certificates` or `api_keys`",
+                );
+            }
+            checked.push(found);
+        }
+        checked
+    }
+
+    fn hash(
+        &self,
+        seen: &mut Seen,
+        pointer: &str,
+        hash: &Sha256Text,
+        faults: &mut Vec<Fault>,
+    ) -> Option<[u8; 32]> {
+        let hash = hash.0.to_ascii_lowercase();
+        // Where its form was at fault that has been told.
+        let bytes = data_encoding::HEXLOWER.decode(hash.as_bytes()).ok()?;
+        let bytes = <[u8; 32]>::try_from(bytes.as_slice()).ok()?;
+        self.first(seen, pointer, hash, faults).then_some(bytes)
+    }
+
+    /// Whether `value` identifies nobody else yet.
+    fn first(
+        &self,
+        seen: &mut Seen,
+        pointer: &str,
+        value: String,
+        faults: &mut Vec<Fault>,
+    ) -> bool {
+        let line = self.file.line(pointer);
+        match seen.insert(value, line) {
+            None => true,
+            Some(earlier) => {
+                self.file.fault(
+                    faults,
+                    pointer,
+                    format!("line {earlier} has the same, so it could not tell who asks; give each partner its own"),
+                );
+                false
+            }
+        }
+    }
+
+    fn unique(
+        &self,
+        names: &mut Seen,
+        pointer: &str,
+        name: Option<&Name>,
+        kind: &str,
+        faults: &mut Vec<Fault>,
+    ) {
+        if let Some(name) = name
+            && let Some(earlier) = names.insert(name.0.clone(), self.file.line(pointer))
+        {
+            self.file.fault(
+                faults,
+                pointer,
+                format!(
+                    "a second {kind} `{}`, the first is on line {earlier}; give each its own name",
+                    name.0
+                ),
+            );
+        }
+    }
+
+    fn services(&self, services: &[ServiceAsWritten], faults: &mut Vec<Fault>) -> Vec<Service> {
+        let mut names = Seen::default();
+        let mut checked = Vec::new();
+        for (index, service) in services.iter().enumerate() {
+            let pointer = format!("/services/{index}");
+            self.unique(
+                &mut names,
+                &format!("{pointer}/name"),
+                service.name.as_ref(),
+                "service",
+                faults,
+            );
+            let (Some(name), Some(url)) = (&service.name, &service.url) else {
+                continue;
+            };
+            let Some((https, host, port)) = parse_url(&url.0) else {
+                self.file.fault(
+                    faults,
+                    &format!("{pointer}/url"),
+                    "not a URL of a host and a port; write for example https://social-care.internal:8443",
+                );
+                continue;
+            };
+            let ca = service.tls.as_ref().and_then(|tls| tls.ca.as_ref());
+            if https && ca.is_none() && !self.file.is_faulted_within(&pointer) {
+                self.file.fault(
+                    faults,
+                    &format!("{pointer}/url"),
+                    "https needs tls: { ca: FILE }, the certificates that sign the service's",
+                );
+            }
+            if !https && service.tls.is_some() {
+                self.file.fault_at_key(
+                    faults,
+                    &format!("{pointer}/tls"),
+                    "the url is http, so there is no TLS; leave this out or write https",
+                );
+            }
+            checked.push(Service {
+                name: ServiceName::new(&name.0),
+                https,
+                host,
+                port,
+                ca: ca.map(|path| self.path(path)),
+                connect_timeout: span(service.connect_timeout.as_ref(), Duration::from_secs(5)),
+                head_timeout: span(service.head_timeout.as_ref(), Duration::from_secs(30)),
+                idle_connections: count(service.idle_connections, 32),
+                idle_timeout: span(service.idle_timeout.as_ref(), Duration::from_secs(60)),
+            });
+        }
+        checked
+    }
+
+    fn purpose_header(&self, faults: &mut Vec<Fault>) -> String {
+        let Some(name) = &self.file.value.purpose_header else {
+            return PURPOSE_HEADER.to_owned();
+        };
+        let name = name.0.to_ascii_lowercase();
+        if name != PURPOSE_HEADER
+            && let Some(reason) = crate::agreement::refused_header(&name)
+        {
+            self.file.fault(
+                faults,
+                "/purpose_header",
+                format!(
+                    "`{name}` cannot hold the purpose: {reason}; write for example Data-Purpose"
+                ),
+            );
+        }
+        name
+    }
+
+    fn ledger(&self, faults: &mut Vec<Fault>) -> Option<Ledger> {
+        let ledger = self.file.value.ledger.as_ref()?;
+        let segment_bytes = size(ledger.segment_bytes.as_ref(), SEGMENT_BYTES);
+        if segment_bytes < LEAST_SEGMENT_BYTES {
+            self.file.fault(
+                faults,
+                "/ledger/segment_bytes",
+                "a segment has at least 64KiB; write for example 256MiB",
+            );
+        }
+        Some(Ledger {
+            directory: self.path(ledger.directory.as_ref()?),
+            segment_bytes,
+            queue_entries: count(ledger.queue_entries, QUEUE_ENTRIES),
+        })
+    }
+
+    fn limits(&self, limits: &LimitsAsWritten, faults: &mut Vec<Fault>) -> Limits {
+        let default = Limits::default();
+        let in_memory = |text: Option<&SizeText>, default: usize| {
+            usize::try_from(size(text, default as u64)).unwrap_or(usize::MAX)
+        };
+        let body =
+            |default: &crate::minimise::Limits, bytes: Option<&SizeText>| crate::minimise::Limits {
+                depth: count(limits.depth, default.depth),
+                held_bytes: in_memory(limits.held_bytes.as_ref(), default.held_bytes),
+                object_members: count(limits.object_members, default.object_members),
+                name_bytes: in_memory(limits.name_bytes.as_ref(), default.name_bytes),
+                body_bytes: size(bytes, default.body_bytes),
+            };
+        let checked = Limits {
+            tls_handshake: span(limits.tls_handshake.as_ref(), default.tls_handshake),
+            header_read: span(limits.header_read.as_ref(), default.header_read),
+            connection_idle: span(limits.connection_idle.as_ref(), default.connection_idle),
+            body_idle: span(limits.body_idle.as_ref(), default.body_idle),
+            exchange: span(limits.exchange.as_ref(), default.exchange),
+            ledger_wait: span(limits.ledger_wait.as_ref(), default.ledger_wait),
+            drain: span(limits.drain.as_ref(), default.drain),
+            connections: count(limits.connections, default.connections),
+            streams_per_connection: limits
+                .streams_per_connection
+                .unwrap_or(default.streams_per_connection),
+            header_count: count(limits.header_count, default.header_count),
+            header_bytes: in_memory(limits.header_bytes.as_ref(), default.header_bytes),
+            uri_bytes: in_memory(limits.uri_bytes.as_ref(), default.uri_bytes),
+            request_body: body(&default.request_body, limits.request_body_bytes.as_ref()),
+            response_body: body(&default.response_body, limits.response_body_bytes.as_ref()),
+        };
+        if checked.header_bytes < 1 << 10 || checked.header_bytes > 1 << 20 {
+            self.file.fault(
+                faults,
+                "/limits/header_bytes",
+                "headers get from 1KiB to 1MiB; write for example 32KiB",
+            );
+        }
+        if checked.response_body.name_bytes > checked.response_body.held_bytes {
+            self.file.fault(
+                faults,
+                "/limits/name_bytes",
+                "a member's name is held, so it gets no more than `held_bytes`",
+            );
+        }
+        checked
+    }
+}
+
+/// What was seen, and on which line.
+type Seen = HashMap<String, usize>;
+
+/// Scheme, host and port; a faulted form gives the default, since that has been told.
+fn parse_url(url: &str) -> Option<(bool, String, u16)> {
+    let uri: http::Uri = url.parse().ok()?;
+    let https = match uri.scheme_str()? {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    let authority = uri.authority()?;
+    let host = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    let port = match authority.port() {
+        Some(port) => port.as_str().parse().ok().filter(|port| *port != 0)?,
+        // What stands after a colon and is no port must not become the scheme's own.
+        None if authority.as_str() != authority.host() => return None,
+        None if https => 443,
+        None => 80,
+    };
+    (!host.is_empty()).then_some((https, host, port))
+}
+
+/// The time, or `default` where it is left out or its form at fault, which has been told.
+fn span(text: Option<&SpanText>, default: Duration) -> Duration {
+    text.and_then(SpanText::duration).unwrap_or(default)
+}
+
+fn size(text: Option<&SizeText>, default: u64) -> u64 {
+    text.and_then(SizeText::bytes).unwrap_or(default)
+}
+
+fn count(number: Option<u32>, default: usize) -> usize {
+    number
+        .and_then(|number| usize::try_from(number).ok())
+        .unwrap_or(default)
+}

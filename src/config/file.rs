@@ -1,0 +1,301 @@
+//! The gateway's configuration as written. Private to [`crate::config`]: serde goes no further.
+//!
+//! The doc comments here are what editors show. Each key is an `Option` so that a file with faults can
+//! still be checked to its end; the schema says what is required. Relative paths are from the directory
+//! of the file.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::written::text::{
+    AddressText, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText, UrlText,
+    ZoneText,
+};
+
+/// Keys that people try from other tools.
+pub(super) const HINTS: &[(&str, &str)] = &[
+    ("upstreams", "write services"),
+    ("clients", "write partners"),
+    ("consumers", "write partners"),
+    ("port", "write address, for example address: 0.0.0.0:8443"),
+    (
+        "timeout",
+        "write the one that is meant, for example connect_timeout",
+    ),
+    ("key_sha256", "write sha256, under api_keys"),
+];
+
+/// The gateway's configuration.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Gateway")]
+pub(super) struct GatewayAsWritten {
+    /// Where partners connect.
+    #[schemars(required, length(min = 1))]
+    pub(super) listen: Option<Vec<ListenerAsWritten>>,
+    /// Where operators find metrics and health. Default: 127.0.0.1, port 9464.
+    pub(super) admin: Option<AdminAsWritten>,
+    /// Whose data it is.
+    #[schemars(required)]
+    pub(super) controller: Option<ControllerAsWritten>,
+    /// Who may ask, and how each is recognised.
+    #[schemars(required)]
+    pub(super) partners: Option<Vec<PartnerAsWritten>>,
+    /// The systems behind the gateway.
+    #[schemars(required)]
+    pub(super) services: Option<Vec<ServiceAsWritten>>,
+    /// Files of agreements, and directories whose *.yaml files are agreements.
+    #[schemars(required, length(min = 1))]
+    pub(super) agreements: Option<Vec<PathName>>,
+    /// Where the keys of tokens are.
+    pub(super) keys: Option<KeysAsWritten>,
+    /// Where and how the ledger is written.
+    #[schemars(required)]
+    pub(super) ledger: Option<LedgerAsWritten>,
+    /// The header in which a request declares its purpose. Default: Data-Purpose.
+    pub(super) purpose_header: Option<HeaderText>,
+    /// Every bound on time and size.
+    pub(super) limits: Option<LimitsAsWritten>,
+    /// What is logged, and how.
+    pub(super) log: Option<LogAsWritten>,
+    /// Worker threads. Default: one for each core.
+    #[schemars(range(min = 1, max = 1024), example = 4)]
+    pub(super) workers: Option<u32>,
+}
+
+/// One place where partners connect.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Listener")]
+pub(super) struct ListenerAsWritten {
+    /// The address; port 0 takes any free one.
+    #[schemars(required)]
+    pub(super) address: Option<AddressText>,
+    /// TLS 1.3 or 1.2. Either this or insecure_plain_http.
+    pub(super) tls: Option<ListenerTlsAsWritten>,
+    /// No TLS: for loopback, or behind a TLS terminator on a network of one's own.
+    pub(super) insecure_plain_http: Option<bool>,
+}
+
+/// A listener's TLS: PEM files.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ListenerTls", example = serde_json::json!({ "certificate": "tls/chain.pem", "key": "tls/key.pem" }))]
+pub(super) struct ListenerTlsAsWritten {
+    /// The certificate chain, the gateway's own first.
+    #[schemars(required)]
+    pub(super) certificate: Option<PathName>,
+    /// Its private key, which other users may not read.
+    #[schemars(required)]
+    pub(super) key: Option<PathName>,
+    /// The certificates that sign partners' certificates. Needed for certificates known by san.
+    pub(super) client_ca: Option<PathName>,
+}
+
+/// Where operators find metrics and health.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Admin", example = serde_json::json!({ "address": "127.0.0.1:9464" }))]
+pub(super) struct AdminAsWritten {
+    /// The address: loopback, or a network that partners cannot reach.
+    #[schemars(required)]
+    pub(super) address: Option<AddressText>,
+}
+
+/// The organisation whose data it is.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Controller", example = serde_json::json!({ "name": "isle-council" }))]
+pub(super) struct ControllerAsWritten {
+    /// Its name, as in agreements.
+    #[schemars(required)]
+    pub(super) name: Option<Name>,
+    /// The time zone in which agreements' days begin and end. Default: Europe/London.
+    pub(super) time_zone: Option<ZoneText>,
+}
+
+/// A partner and how it is recognised.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Partner")]
+pub(super) struct PartnerAsWritten {
+    /// Its name, as in agreements.
+    #[schemars(required)]
+    pub(super) name: Option<Name>,
+    /// What shows that a request is this partner's.
+    #[schemars(required)]
+    pub(super) identify: Option<IdentifyAsWritten>,
+}
+
+/// What shows that a request is a partner's: at least one certificate or key.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Identify", example = serde_json::json!({ "certificates": [{ "san": "api.island-health.example" }] }))]
+pub(super) struct IdentifyAsWritten {
+    /// Client certificates.
+    pub(super) certificates: Option<Vec<CertificateAsWritten>>,
+    /// API keys, by their hashes.
+    pub(super) api_keys: Option<Vec<ApiKeyAsWritten>>,
+}
+
+/// A client certificate: known by its key, or by a name in it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Certificate", example = serde_json::json!({ "san": "api.island-health.example" }))]
+pub(super) struct CertificateAsWritten {
+    /// SHA-256 of its SubjectPublicKeyInfo: openssl x509 -pubkey -noout -in CERT | openssl pkey -pubin -outform der | sha256sum
+    pub(super) spki_sha256: Option<Sha256Text>,
+    /// A DNS name among its subject alternative names; it must be signed by a listener's client_ca.
+    pub(super) san: Option<HostText>,
+}
+
+/// An API key, by its hash.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ApiKey")]
+pub(super) struct ApiKeyAsWritten {
+    /// Its name, for logs and for rotation.
+    #[schemars(required)]
+    pub(super) name: Option<Name>,
+    /// SHA-256 of the key, which should be random: openssl rand -hex 32 | tr -d '\n' | tee KEY | sha256sum
+    #[schemars(required)]
+    pub(super) sha256: Option<Sha256Text>,
+}
+
+/// A system behind the gateway.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "GatewayService")]
+pub(super) struct ServiceAsWritten {
+    /// Its name, as in agreements.
+    #[schemars(required)]
+    pub(super) name: Option<Name>,
+    /// Where it is.
+    #[schemars(required)]
+    pub(super) url: Option<UrlText>,
+    /// For https: how its certificate is checked.
+    pub(super) tls: Option<ServiceTlsAsWritten>,
+    /// The longest a connection may take to stand. Default: 5s.
+    pub(super) connect_timeout: Option<SpanText>,
+    /// The longest between a request sent and the head of its response. Default: 30s.
+    pub(super) head_timeout: Option<SpanText>,
+    /// Unused connections kept open by each worker. Default: 32.
+    #[schemars(range(min = 0, max = 10_000), example = 32)]
+    pub(super) idle_connections: Option<u32>,
+    /// How long an unused connection is kept. Default: 60s.
+    pub(super) idle_timeout: Option<SpanText>,
+}
+
+/// How a service's certificate is checked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ServiceTls", example = serde_json::json!({ "ca": "tls/service-ca.pem" }))]
+pub(super) struct ServiceTlsAsWritten {
+    /// PEM certificates that sign the service's.
+    #[schemars(required)]
+    pub(super) ca: Option<PathName>,
+}
+
+/// Where the keys of tokens are.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Keys", example = serde_json::json!({ "root_key_file": "keys/root.hex" }))]
+pub(super) struct KeysAsWritten {
+    /// A file of 64 hexadecimal digits, which other users may not read: openssl rand -hex 32 > FILE; chmod 600 FILE
+    #[schemars(required)]
+    pub(super) root_key_file: Option<PathName>,
+}
+
+/// Where and how the ledger is written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Ledger", example = serde_json::json!({ "directory": "ledger" }))]
+pub(super) struct LedgerAsWritten {
+    /// The directory of its segments, on a local disk.
+    #[schemars(required)]
+    pub(super) directory: Option<PathName>,
+    /// The size after which a new segment is begun. Default: 256MiB.
+    pub(super) segment_bytes: Option<SizeText>,
+    /// Entries that may wait to be written; beyond it exchanges get 503. Default: 4096.
+    #[schemars(range(min = 1, max = 1_000_000), example = 4096)]
+    pub(super) queue_entries: Option<u32>,
+}
+
+/// Every bound on time and size.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Limits")]
+pub(super) struct LimitsAsWritten {
+    /// The longest a TLS handshake with a partner may take. Default: 10s.
+    pub(super) tls_handshake: Option<SpanText>,
+    /// The longest the head of a request may take to come. Default: 10s.
+    pub(super) header_read: Option<SpanText>,
+    /// The longest a connection may stay open without a request. Default: 60s.
+    pub(super) connection_idle: Option<SpanText>,
+    /// The longest between two pieces of a body, either way. Default: 30s.
+    pub(super) body_idle: Option<SpanText>,
+    /// The longest a whole exchange may take. Default: 15min.
+    pub(super) exchange: Option<SpanText>,
+    /// The longest that the ledger may take to make an intent durable. Default: 5s.
+    pub(super) ledger_wait: Option<SpanText>,
+    /// How long running exchanges may go on after a request to stop. Default: 30s.
+    pub(super) drain: Option<SpanText>,
+    /// Connections from partners open at once. Default: 10000.
+    #[schemars(range(min = 1, max = 1_000_000), example = 10_000)]
+    pub(super) connections: Option<u32>,
+    /// Exchanges at once on one HTTP/2 connection. Default: 100.
+    #[schemars(range(min = 1, max = 10_000), example = 100)]
+    pub(super) streams_per_connection: Option<u32>,
+    /// Headers of one request or response. Default: 100.
+    #[schemars(range(min = 8, max = 1_000), example = 100)]
+    pub(super) header_count: Option<u32>,
+    /// The size of all headers of one request or response. Default: 32KiB.
+    pub(super) header_bytes: Option<SizeText>,
+    /// The size of a request's path and query together. Default: 8KiB.
+    pub(super) uri_bytes: Option<SizeText>,
+    /// The size of a request's body. Default: 1MiB.
+    pub(super) request_body_bytes: Option<SizeText>,
+    /// The size of a response's body. Default: none, since bodies stream.
+    pub(super) response_body_bytes: Option<SizeText>,
+    /// Objects and arrays of a body open at once. Default: 128.
+    #[schemars(range(min = 1, max = 1_024), example = 128)]
+    pub(super) depth: Option<u32>,
+    /// The size of one record or value that is held. Default: 1MiB.
+    pub(super) held_bytes: Option<SizeText>,
+    /// Members of one object. Default: 65536.
+    #[schemars(range(min = 1, max = 10_000_000), example = 65_536)]
+    pub(super) object_members: Option<u32>,
+    /// The size of one member's name. Default: 4KiB.
+    pub(super) name_bytes: Option<SizeText>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Log", example = serde_json::json!({ "format": "json" }))]
+pub(super) struct LogAsWritten {
+    /// text for people, json for machines. Default: text.
+    pub(super) format: Option<LogFormatAsWritten>,
+    /// The least severe that is logged. Default: info.
+    pub(super) level: Option<LogLevelAsWritten>,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum LogFormatAsWritten {
+    Text,
+    Json,
+}
+
+/// How severe a log line must be.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum LogLevelAsWritten {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}

@@ -1,0 +1,366 @@
+//! The files: the only part of the configuration that reads any.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::file::{GatewayAsWritten, HINTS};
+use super::{Config, ConfigFault, Loaded, Transport, check};
+use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source};
+use crate::minimise;
+use crate::transform::RootKey;
+use crate::written::{Fault, Faults, Reader, Written};
+
+/// Files that one directory of agreements may hold.
+const DIRECTORY_FILES: usize = 10_000;
+/// Bytes of a text file that are read; the YAML reader says what is too large.
+const TEXT_BYTES: u64 = 2 << 20;
+
+/// Whether the files of keys and certificates are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyFiles {
+    Read,
+    /// A key that protects nothing stands in for the root key.
+    StandIn,
+}
+
+/// Reads the configuration at `path` and everything it names.
+///
+/// # Errors
+/// With every fault of every file ([`ConfigFault::Content`]), else with the first file that cannot be
+/// read as it has to be ([`ConfigFault::Environment`]).
+pub fn load(path: &Path) -> Result<Loaded, ConfigFault> {
+    load_with(path, KeyFiles::Read)
+}
+
+/// As [`load`], for a reviewer where the gateway's keys and certificates are not: none of them is looked
+/// at, and a key that protects nothing stands in for the root key. Never to be served.
+///
+/// # Errors
+/// As [`load`], except for the files that are not looked at.
+pub fn load_without_keys(path: &Path) -> Result<Loaded, ConfigFault> {
+    load_with(path, KeyFiles::StandIn)
+}
+
+fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
+    let name = path.display().to_string();
+    let text = match read_text(path)? {
+        Ok(text) => text,
+        Err(fault) => return Err(content(vec![fault])),
+    };
+    let mut faults = Vec::new();
+    let mut sources = vec![path.to_owned()];
+    let Some(file) = Reader::<GatewayAsWritten>::new(HINTS).read(&name, &text, &mut faults) else {
+        return Err(content(faults));
+    };
+    let base = path.parent().unwrap_or(Path::new(""));
+    let config = check::check(&file, base, &mut faults);
+    let texts = agreement_texts(&file, base, &mut sources, &mut faults)?;
+    let root_key = match root_key(&file, base, key_files) {
+        Ok(root_key) => root_key,
+        // Faults of content come first: they are all told, and a key that cannot be read may be one of them.
+        Err(fault) if faults.is_empty() => return Err(fault),
+        Err(_) => Some(RootKey::from_bytes([0; 32])),
+    };
+    let context = context(&file, config.as_ref(), root_key.as_ref());
+    let agreements = match load_set(&texts, &context) {
+        Ok(agreements) => Some(agreements),
+        Err(more) => {
+            faults.extend_from_slice(more.list());
+            None
+        }
+    };
+    match (config, agreements) {
+        (Some(config), Some(agreements)) if faults.is_empty() => {
+            if key_files == KeyFiles::Read {
+                certificates_readable(&config)?;
+            }
+            Ok(Loaded {
+                config,
+                agreements,
+                root_key,
+                sources,
+            })
+        }
+        (_, _) => Err(content(faults)),
+    }
+}
+
+/// Reads the agreements at `paths` and checks them against `context`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_agreements(paths: &[PathBuf], context: &Context) -> Result<AgreementSet, ConfigFault> {
+    let mut faults = Vec::new();
+    let mut texts = Vec::new();
+    for path in paths {
+        match read_text(path)? {
+            Ok(text) => texts.push((path.display().to_string(), text)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    match load_set(&texts, context) {
+        Ok(set) if faults.is_empty() => return Ok(set),
+        Ok(_) => {}
+        Err(more) => faults.extend_from_slice(more.list()),
+    }
+    Err(content(faults))
+}
+
+fn load_set(texts: &[(String, String)], context: &Context) -> Result<AgreementSet, Faults> {
+    let sources: Vec<Source<'_>> = texts
+        .iter()
+        .map(|(name, text)| Source { name, text })
+        .collect();
+    AgreementSet::load(&sources, context)
+}
+
+/// The JSON Schema of the gateway's configuration, for editors: what `config/schema/fieldgate.json` holds.
+#[must_use]
+pub fn gateway_schema() -> String {
+    crate::written::schema_text::<GatewayAsWritten>()
+}
+
+fn content(faults: Vec<Fault>) -> ConfigFault {
+    match Faults::none_of(faults) {
+        Err(faults) => ConfigFault::Content(faults),
+        Ok(()) => unreachable!("a configuration is refused with at least one fault"),
+    }
+}
+
+fn environment(path: &Path, message: impl Into<String>) -> ConfigFault {
+    ConfigFault::Environment {
+        path: path.to_owned(),
+        message: message.into(),
+    }
+}
+
+/// A file's text; the inner fault is of its content.
+fn read_text(path: &Path) -> Result<Result<String, Fault>, ConfigFault> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(TEXT_BYTES).read_to_end(&mut bytes))
+        .map_err(|error| {
+            environment(
+                path,
+                format!(
+                    "cannot be read ({}); name a file that this user may read",
+                    reason(&error)
+                ),
+            )
+        })?;
+    Ok(String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Fault {
+            file: path.display().to_string(),
+            line,
+            column: 1,
+            message: "not UTF-8 text; save the file as UTF-8".to_owned(),
+        }
+    }))
+}
+
+/// The kind of an error in words, without the machine's error number.
+fn reason(error: &std::io::Error) -> String {
+    error.kind().to_string()
+}
+
+/// Name and text of each agreement's file, directories' files sorted by name.
+fn agreement_texts(
+    file: &Written<GatewayAsWritten>,
+    base: &Path,
+    sources: &mut Vec<PathBuf>,
+    faults: &mut Vec<Fault>,
+) -> Result<Vec<(String, String)>, ConfigFault> {
+    let mut texts = Vec::new();
+    for (index, path) in file.value.agreements.iter().flatten().enumerate() {
+        let pointer = format!("/agreements/{index}");
+        let path = base.join(&path.0);
+        let files = match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => {
+                sources.push(path.clone());
+                let files = yaml_files(&path)?;
+                if files.len() > DIRECTORY_FILES {
+                    file.fault(faults, &pointer, format!("the directory has more than {DIRECTORY_FILES} agreements; make it several"));
+                    continue;
+                }
+                files
+            }
+            Ok(_) => vec![path],
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                file.fault(
+                    faults,
+                    &pointer,
+                    "no such file or directory; paths are from the directory of this file",
+                );
+                continue;
+            }
+            Err(error) => {
+                return Err(environment(
+                    &path,
+                    format!("cannot be read ({})", reason(&error)),
+                ));
+            }
+        };
+        for path in files {
+            if sources.contains(&path) {
+                file.fault(
+                    faults,
+                    &pointer,
+                    format!("{} is named twice; leave one out", path.display()),
+                );
+                continue;
+            }
+            match read_text(&path)? {
+                Ok(text) => texts.push((path.display().to_string(), text)),
+                Err(fault) => faults.push(fault),
+            }
+            sources.push(path);
+        }
+    }
+    Ok(texts)
+}
+
+fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>, ConfigFault> {
+    let list = || -> std::io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(directory)?.take(4 * DIRECTORY_FILES) {
+            let path = entry?.path();
+            let hidden = path
+                .file_name()
+                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            let yaml = path
+                .extension()
+                .is_some_and(|extension| extension == "yaml" || extension == "yml");
+            if yaml && !hidden && path.is_file() {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
+    };
+    list().map_err(|error| environment(directory, format!("cannot be read ({})", reason(&error))))
+}
+
+/// What the agreements are checked against, as far as the configuration says it.
+fn context(
+    file: &Written<GatewayAsWritten>,
+    config: Option<&Config>,
+    keys: Option<&RootKey>,
+) -> Context {
+    let written = &file.value;
+    let controller = written
+        .controller
+        .as_ref()
+        .and_then(|controller| controller.name.as_ref());
+    let partners = written.partners.as_ref().map(|partners| {
+        partners
+            .iter()
+            .filter_map(|partner| partner.name.as_ref())
+            .map(|name| PartnerName::new(&name.0))
+            .collect()
+    });
+    let services = written.services.as_ref().map(|services| {
+        services
+            .iter()
+            .filter_map(|service| service.name.as_ref())
+            .map(|name| ServiceName::new(&name.0))
+            .collect()
+    });
+    Context {
+        controller: controller.map(|name| name.0.clone()),
+        partners,
+        services,
+        keys: keys.cloned(),
+        request_limits: config.map_or_else(minimise::Limits::default, |config| {
+            config.limits.request_body.clone()
+        }),
+        response_limits: config.map_or_else(minimise::Limits::default, |config| {
+            config.limits.response_body.clone()
+        }),
+        // A zone at fault has been told; the days' order does not hang on it.
+        time_zone: check::time_zone(file, &mut Vec::new()),
+    }
+}
+
+fn root_key(
+    file: &Written<GatewayAsWritten>,
+    base: &Path,
+    key_files: KeyFiles,
+) -> Result<Option<RootKey>, ConfigFault> {
+    let Some(path) = file
+        .value
+        .keys
+        .as_ref()
+        .and_then(|keys| keys.root_key_file.as_ref())
+    else {
+        return Ok(None);
+    };
+    if key_files == KeyFiles::StandIn {
+        return Ok(Some(RootKey::from_bytes([0; 32])));
+    }
+    load_root_key(&base.join(&path.0)).map(Some)
+}
+
+/// Reads a root key: 64 hexadecimal digits in a file that only its owner's users may read.
+///
+/// # Errors
+/// If it cannot be read, others may read it too, or it holds anything else: [`ConfigFault::Environment`].
+pub fn load_root_key(path: &Path) -> Result<RootKey, ConfigFault> {
+    private(path)?;
+    let text = Zeroizing::new(read_text(path)?.unwrap_or_default());
+    RootKey::from_hex(&text).map_err(|error| environment(path, error.to_string()))
+}
+
+/// Refuses a file that other users may read: a key in it is no secret any more.
+fn private(path: &Path) -> Result<(), ConfigFault> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = fs::metadata(path).map_err(|error| {
+        environment(
+            path,
+            format!(
+                "cannot be read ({}); make the key file, readable by this user alone",
+                reason(&error)
+            ),
+        )
+    })?;
+    if metadata.permissions().mode() & 0o007 != 0 {
+        return Err(environment(
+            path,
+            "holds a key and other users may read it; make a new key, and the file readable by this user alone (chmod 600)",
+        ));
+    }
+    Ok(())
+}
+
+/// Finds what the listeners' and services' TLS could not read, before anything is started.
+fn certificates_readable(config: &Config) -> Result<(), ConfigFault> {
+    let readable = |path: &Path| {
+        fs::File::open(path).map(|_| ()).map_err(|error| {
+            environment(
+                path,
+                format!("cannot be read ({}); name a PEM file", reason(&error)),
+            )
+        })
+    };
+    for listener in &config.listen {
+        match &listener.transport {
+            Transport::PlainHttp => {}
+            Transport::Tls(tls) => {
+                readable(&tls.certificate)?;
+                private(&tls.key)?;
+                readable(&tls.key)?;
+                tls.client_ca.as_deref().map_or(Ok(()), readable)?;
+            }
+        }
+    }
+    config
+        .services
+        .iter()
+        .filter_map(|service| service.ca.as_deref())
+        .try_for_each(readable)
+}

@@ -1,0 +1,219 @@
+//! The account of one permitted exchange: it ends exactly once, in the ledger, the metrics and the log.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::metrics::{RequestLabels, Times};
+use super::problem::Stop;
+use super::reason::Reason;
+use super::running::{Route, Running};
+use super::worker::Worker;
+use crate::agreement::{Permit, PurposeName};
+use crate::ledger::entry::SUBJECTS_PER_ENTRY;
+use crate::ledger::{Event, LedgerError, Outcome, Pending, RequestId};
+use crate::minimise::{SubjectToken, Tally};
+
+/// One permitted exchange, from its intent on. Dropped without an end it ends as [`Outcome::PartnerGone`].
+pub(crate) struct Account {
+    worker: Rc<Worker>,
+    running: Arc<Running>,
+    route: Arc<Route>,
+    id: RequestId,
+    purpose: PurposeName,
+    began: Instant,
+    service: Duration,
+    released: Option<Instant>,
+    status: u16,
+    bytes_sent: u64,
+    tally: Tally,
+    ended: bool,
+}
+
+impl Account {
+    /// Opens the account and enters the intent, which is durable when the returned [`Pending`] says so.
+    pub(crate) fn open(
+        worker: &Rc<Worker>,
+        running: &Arc<Running>,
+        route: &Arc<Route>,
+        permit: &Permit,
+        id: RequestId,
+        began: Instant,
+    ) -> Result<(Self, Pending), LedgerError> {
+        let agreement = permit.agreement();
+        let pending = worker.ledger.submit(Event::Intent {
+            request: id,
+            partner: agreement.partner.clone(),
+            agreement: agreement.name.clone(),
+            version: agreement.version,
+            hash: agreement.hash.clone(),
+            disclosure: permit.disclosure().name.clone(),
+            purpose: permit.purpose().clone(),
+        })?;
+        let account = Self {
+            worker: Rc::clone(worker),
+            running: Arc::clone(running),
+            route: Arc::clone(route),
+            id,
+            purpose: permit.purpose().clone(),
+            began,
+            service: Duration::ZERO,
+            released: None,
+            status: 0,
+            bytes_sent: 0,
+            tally: Tally::default(),
+            ended: false,
+        };
+        Ok((account, pending))
+    }
+
+    /// The exchange's id.
+    pub(crate) fn id(&self) -> &RequestId {
+        &self.id
+    }
+
+    /// The service was asked at `asked`, and the head of its answer is here or will not come.
+    pub(crate) fn answered(&mut self, asked: Instant) {
+        self.service = asked.elapsed();
+    }
+
+    /// The head with `status` goes to the partner.
+    pub(crate) fn released(&mut self, status: u16) {
+        self.status = status;
+        self.released = Some(Instant::now());
+    }
+
+    /// `bytes` of body go to the partner.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.bytes_sent += bytes as u64;
+    }
+
+    /// Enters the subjects whose records are about to leave.
+    pub(crate) fn subjects(&self, mut tokens: Vec<SubjectToken>) -> Result<(), Reason> {
+        while !tokens.is_empty() {
+            let rest = tokens.split_off(tokens.len().min(SUBJECTS_PER_ENTRY));
+            // Written without waiting: the intent already accounts for this release (P3).
+            drop(
+                self.worker
+                    .ledger
+                    .submit(Event::Subjects {
+                        request: self.id,
+                        tokens,
+                    })
+                    .map_err(|_| Reason::LedgerUnavailable)?,
+            );
+            tokens = rest;
+        }
+        Ok(())
+    }
+
+    /// Notes the counts so far, so that an exchange that ends at any moment has them.
+    pub(crate) fn counted(&mut self, tally: &Tally) {
+        self.tally.clone_from(tally);
+    }
+
+    /// The whole answer left.
+    pub(crate) fn complete(mut self) {
+        self.end(Outcome::Complete, None);
+    }
+
+    /// Ends before the head went out: gives the stop with the term it happened under.
+    pub(crate) fn stop(mut self, stop: Stop) -> Stop {
+        self.status = stop.reason.text().status.as_u16();
+        self.end(outcome(stop.reason), Some(stop.reason));
+        stop.under(&self.route.agreement.name, &self.route.disclosure.name)
+    }
+
+    /// Ends after the head went out: the stream is about to be aborted.
+    pub(crate) fn abort(mut self, reason: Reason) {
+        self.end(outcome(reason), Some(reason));
+    }
+
+    fn end(&mut self, outcome: Outcome, reason: Option<Reason>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let now = Instant::now();
+        let times = Times {
+            whole: now.duration_since(self.began),
+            service: self.service,
+            own: self
+                .released
+                .unwrap_or(now)
+                .duration_since(self.began)
+                .saturating_sub(self.service),
+        };
+        let entered = self.worker.ledger.submit(Event::Release {
+            request: self.id,
+            outcome,
+            reason: reason.map(Reason::code),
+            status: self.status,
+            bytes_sent: self.bytes_sent,
+            tally: Box::new(self.tally.clone()),
+        });
+        if let Err(error) = entered {
+            tracing::error!(request = %self.id, %error, "the end of an exchange could not be entered in the ledger");
+        }
+        let agreement = &self.route.agreement;
+        let disclosure = &self.route.disclosure;
+        let purpose = disclosure
+            .purposes
+            .iter()
+            .position(|purpose| *purpose == self.purpose)
+            .unwrap_or(usize::MAX);
+        self.route
+            .meters
+            .ended(purpose, outcome, self.bytes_sent, &self.tally, times);
+        if let Some(reason) = reason {
+            self.running.metrics.failed(
+                RequestLabels {
+                    partner: agreement.partner.as_str(),
+                    agreement: agreement.name.as_str(),
+                    disclosure: disclosure.name.as_str(),
+                    purpose: self.purpose.as_str(),
+                },
+                reason,
+            );
+        }
+        tracing::info!(
+            target: "fieldgate::exchange",
+            request = self.id.as_str(),
+            partner = agreement.partner.as_str(),
+            agreement = agreement.name.as_str(),
+            version = agreement.version,
+            disclosure = disclosure.name.as_str(),
+            purpose = self.purpose.as_str(),
+            decision = "permit",
+            outcome = outcome.code(),
+            reason = reason.map_or("", Reason::code),
+            status = self.status,
+            records_released = self.tally.records_released,
+            records_withheld = self.tally.records_withheld,
+            bytes_in = self.tally.bytes_in,
+            bytes_sent = self.bytes_sent,
+            whole_us = times.whole.as_micros() as u64,
+            service_us = times.service.as_micros() as u64,
+            own_us = times.own.as_micros() as u64,
+            "exchange"
+        );
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.end(Outcome::PartnerGone, Some(Reason::PartnerGone));
+    }
+}
+
+/// How an exchange ends that `reason` ends.
+fn outcome(reason: Reason) -> Outcome {
+    if reason == Reason::PartnerGone {
+        Outcome::PartnerGone
+    } else if reason.is_service_failure() {
+        Outcome::ServiceFailed
+    } else {
+        Outcome::Refused
+    }
+}

@@ -1,0 +1,129 @@
+//! The admin listener: metrics and health, for operators, on an address of its own.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::spawn_local;
+
+use super::metrics::Metrics;
+use super::running::Running;
+use crate::clock::Clock;
+use crate::ledger::Ledger;
+
+/// Connections from operators open at once.
+const CONNECTIONS: usize = 32;
+
+/// The longest an operator's request may take to come.
+const HEADER_READ: Duration = Duration::from_secs(10);
+
+const DAY_SECONDS: f64 = 86_400.0;
+
+/// What the admin listener tells of.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    pub(crate) running: Arc<ArcSwap<Running>>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Clock,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Admin {
+    /// Answers operators, until the task is dropped.
+    pub(crate) async fn serve(self, listener: TcpListener) {
+        let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                return;
+            };
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let admin = self.clone();
+            spawn_local(async move {
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let response = admin.answer(&request);
+                    async move { Ok::<_, Infallible>(response) }
+                });
+                let served = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEADER_READ)
+                    .serve_connection(TokioIo::new(stream), service);
+                // An operator's connection that breaks is the operator's to see.
+                drop(served.await);
+                drop(permit);
+            });
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        }
+        match request.uri().path() {
+            "/metrics" => self.metrics(),
+            "/healthz" => text(StatusCode::OK, "ok\n"),
+            "/readyz" => self.ready(),
+            _ => text(StatusCode::NOT_FOUND, "/metrics, /healthz or /readyz\n"),
+        }
+    }
+
+    fn ready(&self) -> Response<Full<Bytes>> {
+        if self.ledger.failed() {
+            text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the ledger cannot write: nothing is released\n",
+            )
+        } else if *self.stop.borrow() {
+            text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+        } else {
+            text(StatusCode::OK, "ready\n")
+        }
+    }
+
+    fn metrics(&self) -> Response<Full<Bytes>> {
+        let now = self.clock.now();
+        self.metrics.ledger_queue.set(self.ledger.queued() as i64);
+        self.metrics
+            .ledger_failed
+            .set(i64::from(self.ledger.failed()));
+        // An agreement that was taken out has no days left to tell of.
+        self.metrics.agreement_days.reset();
+        for agreement in &self.running.load().agreements.agreements {
+            let seconds = agreement.term.until.duration_since(now).as_secs_f64();
+            self.metrics
+                .agreement_days
+                .with_label_values(&[agreement.name.as_str()])
+                .set(seconds / DAY_SECONDS);
+        }
+        let mut response = Response::new(Full::new(Bytes::from(self.metrics.render())));
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+        );
+        response
+    }
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
+}

@@ -1,0 +1,294 @@
+//! A response's body on its way to the partner.
+//!
+//! Nothing is polled unless the partner's connection polls, so a slow partner slows the service down (P5).
+//! An error from here makes hyper close the connection without the last chunk (HTTP/1.1) or reset the stream
+//! (HTTP/2), so that what is cut off never looks whole (P4).
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::account::Account;
+use super::activity::Stalled;
+use super::patience::Patience;
+use super::reason::Reason;
+use super::request::RequestFate;
+use super::service::Lease;
+use super::worker::Worker;
+use crate::minimise::{Machine, json_machine};
+use crate::plan::Plan;
+
+/// Output that is gathered before it is handed on, while the service has more ready: small answers leave in
+/// one write with their length, and large ones in few.
+const GATHER_BYTES: usize = 32 << 10;
+
+/// What hyper sends to a partner.
+pub(crate) enum PartnerBody {
+    /// All of it, at hand: its length goes out as `Content-Length`.
+    Whole(Bytes),
+    /// As it comes.
+    Streaming(Box<Streaming>),
+}
+
+/// The rest of a response whose head is out.
+pub(crate) struct Streaming {
+    release: Release,
+    /// Output that is ready, of which nothing was handed on yet.
+    first: Bytes,
+    /// Tells the connection since when the partner has not taken what it was given.
+    stalled: Option<Rc<Stalled>>,
+}
+
+/// The rest of a body was not sent. The ledger and the log say why; hyper needs only to know that.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer was aborted: {}", .0.code())]
+pub(crate) struct Aborted(Reason);
+
+/// A service's body through its plan, with the exchange's account.
+pub(crate) struct Release {
+    service: Incoming,
+    machine: Box<dyn Machine>,
+    patience: Patience,
+    request: RequestFate,
+    worker: Rc<Worker>,
+    /// Taken when the body ends, whichever way.
+    account: Option<Account>,
+    /// Kept for another exchange when the body is read to its end.
+    lease: Option<Lease>,
+}
+
+/// What the first poll of a body gave.
+pub(crate) enum First {
+    /// The body ended: this is all of it.
+    Whole(Bytes, Account),
+    /// This much, and more will come.
+    Part(Bytes, Release),
+}
+
+impl Release {
+    /// The way of `service`'s body through `plan`.
+    pub(crate) fn new(
+        service: Incoming,
+        plan: &Arc<Plan>,
+        patience: Patience,
+        request: RequestFate,
+        worker: Rc<Worker>,
+        account: Account,
+        lease: Lease,
+    ) -> Self {
+        Self {
+            service,
+            machine: json_machine(plan),
+            patience,
+            request,
+            worker,
+            account: Some(account),
+            lease: Some(lease),
+        }
+    }
+
+    /// Reads until there is output or the body has ended, whatever comes first, and then on while more is
+    /// ready without waiting.
+    ///
+    /// # Errors
+    /// With the reason and the account, if the body must not pass.
+    pub(crate) async fn first(mut self) -> Result<First, (Reason, Account)> {
+        let gathered = std::future::poll_fn(|cx| self.poll_gather(cx)).await;
+        let mut account = || self.account.take().expect("it is taken once, at the end");
+        match gathered {
+            Ok(Gathered { out, ended: true }) => {
+                let account = account();
+                self.keep_connection();
+                Ok(First::Whole(Bytes::from(out), account))
+            }
+            Ok(Gathered { out, ended: false }) => Ok(First::Part(Bytes::from(out), self)),
+            Err(reason) => Err((reason, account())),
+        }
+    }
+
+    /// The head with `status` goes to the partner.
+    pub(crate) fn released(&mut self, status: u16) {
+        if let Some(account) = &mut self.account {
+            account.released(status);
+        }
+    }
+
+    /// Output that may leave: its subjects are entered. Pending only with nothing to hand on.
+    fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Gathered, Reason>> {
+        if self.patience.is_past_deadline() {
+            return Poll::Ready(Err(Reason::Deadline));
+        }
+        let mut out = Vec::new();
+        let mut ended = false;
+        while !ended && out.len() < GATHER_BYTES {
+            match Pin::new(&mut self.service).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.patience.progress();
+                    // Trailers are dropped: no rule can name what comes after everything was said (P2).
+                    let Ok(data) = frame.into_data() else {
+                        continue;
+                    };
+                    out.reserve(data.len().min(GATHER_BYTES));
+                    let pushed = self.machine.push(&data, &mut out);
+                    self.count();
+                    pushed.map_err(|error| Reason::ResponseBody(error.fault))?;
+                }
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(self.broke())),
+                Poll::Ready(None) => {
+                    let finished = self.machine.finish(&mut out);
+                    self.count();
+                    finished.map_err(|error| Reason::ResponseBody(error.fault))?;
+                    ended = true;
+                }
+                Poll::Pending if out.is_empty() => {
+                    return self.patience.poll(cx).map(Err);
+                }
+                Poll::Pending => break,
+            }
+        }
+        self.enter_subjects()?;
+        Poll::Ready(Ok(Gathered { out, ended }))
+    }
+
+    /// Why the service's connection broke: the request's body, if that was stopped, or the service.
+    fn broke(&self) -> Reason {
+        self.request
+            .take_stop()
+            .map_or(Reason::ServiceBroke, |stop| stop.reason)
+    }
+
+    fn count(&mut self) {
+        if let Some(account) = &mut self.account {
+            account.counted(self.machine.tally());
+        }
+    }
+
+    fn enter_subjects(&mut self) -> Result<(), Reason> {
+        let tokens = self.machine.take_subjects();
+        match &self.account {
+            Some(account) if !tokens.is_empty() => account.subjects(tokens),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Gives the connection back for another exchange.
+    fn keep_connection(&mut self) {
+        if self.request.is_whole()
+            && let Some(lease) = self.lease.take()
+        {
+            self.worker.pool.keep(lease);
+        }
+    }
+}
+
+struct Gathered {
+    out: Vec<u8>,
+    ended: bool,
+}
+
+impl PartnerBody {
+    /// A body that is all at hand.
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+
+    /// `first`, then the rest of `release`.
+    pub(crate) fn streaming(first: Bytes, release: Release, stalled: Rc<Stalled>) -> Self {
+        Self::Streaming(Box::new(Streaming {
+            release,
+            first,
+            stalled: Some(stalled),
+        }))
+    }
+}
+
+impl Body for PartnerBody {
+    type Data = Bytes;
+    type Error = Aborted;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Streaming(streaming) => streaming.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Streaming(streaming) => streaming.release.account.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Streaming(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl Streaming {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        if !self.first.is_empty() {
+            let first = std::mem::take(&mut self.first);
+            return self.hand_on(first, false);
+        }
+        if self.release.account.is_none() {
+            return Poll::Ready(None);
+        }
+        let gathered = match self.release.poll_gather(cx) {
+            Poll::Ready(gathered) => gathered,
+            Poll::Pending => {
+                if let Some(stalled) = &self.stalled {
+                    stalled.waits_for_service();
+                }
+                return Poll::Pending;
+            }
+        };
+        match gathered {
+            Ok(Gathered { out, ended }) => self.hand_on(Bytes::from(out), ended),
+            Err(reason) => {
+                self.stalled = None;
+                if let Some(account) = self.release.account.take() {
+                    account.abort(reason);
+                }
+                Poll::Ready(Some(Err(Aborted(reason))))
+            }
+        }
+    }
+
+    fn hand_on(
+        &mut self,
+        bytes: Bytes,
+        ended: bool,
+    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        if let Some(account) = &mut self.release.account {
+            account.sent(bytes.len());
+        }
+        if let Some(stalled) = &self.stalled {
+            stalled.waits_for_partner();
+        }
+        if ended {
+            self.stalled = None;
+            self.release.keep_connection();
+            if let Some(account) = self.release.account.take() {
+                account.complete();
+            }
+        }
+        if bytes.is_empty() {
+            // Only an ended body gathers nothing.
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+}

@@ -1,0 +1,321 @@
+//! One exchange, top to bottom.
+//!
+//! identity → route, purpose, term → query, body → intent → service → head → first output → receipt → partner
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use super::account::Account;
+use super::body::{First, PartnerBody, Release};
+use super::metrics::RequestLabels;
+use super::patience::Patience;
+use super::problem::Stop;
+use super::reason::Reason;
+use super::request::{self, RequestBody, RequestFate};
+use super::response::{self, ServiceHead};
+use super::running::{Route, Running};
+use super::service::Lease;
+use super::worker::{PartnerConnection, Worker};
+use crate::agreement::{Ask, PartnerName, Permit, PurposeName};
+use crate::ledger::{Event, RequestId};
+
+/// Answers one request. Whatever happens, the partner gets a response, and the exchange is accounted for.
+pub(crate) async fn exchange(
+    worker: Rc<Worker>,
+    connection: Rc<PartnerConnection>,
+    request: Request<Incoming>,
+) -> Response<PartnerBody> {
+    let began = Instant::now();
+    let busy = connection.activity.begin();
+    // The set that runs now; this exchange stays under it, whatever is loaded meanwhile (P9).
+    let running = worker.running.load_full();
+    // Without an id of its own the exchange could not be accounted for.
+    let Ok(id) = worker.random.take().map(RequestId::new) else {
+        return Stop::from(Reason::LedgerUnavailable).response(&RequestId::new([0; 16]));
+    };
+    let (head, body) = request.into_parts();
+
+    let mut known = Known::default();
+    let permit = match decide(&worker, &connection, &running, &head, &body, &mut known) {
+        Ok(permit) => permit,
+        Err(stop) => return refuse(&worker, &running, &head, &id, &known, stop).response(&id),
+    };
+
+    // From here the exchange is permitted. Its intent goes to the ledger while the service is asked.
+    let route = Arc::clone(running.route(&permit));
+    let opened = Account::open(&worker, &running, &route, &permit, id, began);
+    let Ok((mut account, intent)) = opened else {
+        let stop = Stop::from(Reason::LedgerUnavailable)
+            .under(&route.agreement.name, &route.disclosure.name);
+        return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
+    };
+    let deadline = began + running.config.limits.exchange;
+    let asking = Asking {
+        worker: &worker,
+        running: &running,
+        route: &route,
+        permit: &permit,
+        head: &head,
+        deadline,
+    };
+    let answer = asking.ask(body, &mut account).await;
+
+    // Also a service's refusal tells something, so nothing at all is said before the intent is durable (P3).
+    let waited = tokio::time::timeout(running.config.limits.ledger_wait, intent.durable()).await;
+    let Ok(Ok(receipt)) = waited else {
+        return account
+            .stop(Stop::from(Reason::LedgerUnavailable))
+            .response(&id);
+    };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(stop) => return account.stop(stop).response(&id),
+    };
+    let status = answer.head.status().as_u16();
+    if !answer.head.has_body() {
+        // Nothing of the body is read: the connection ends with it, unless there is nothing to read.
+        account.released(status);
+        account.complete();
+        if http_body::Body::is_end_stream(&answer.body) && answer.request.is_whole() {
+            worker.pool.keep(answer.lease);
+        }
+        let body = PartnerBody::whole(bytes::Bytes::new());
+        return response::release(permit, receipt, answer.head, &route, &id, body);
+    }
+    let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
+    let release = Release::new(
+        answer.body,
+        &route.disclosure.response,
+        patience,
+        answer.request,
+        Rc::clone(&worker),
+        account,
+        answer.lease,
+    );
+    // A fault in the body before its first output is still a problem document (P4).
+    let body = match release.first().await {
+        Ok(First::Whole(bytes, mut account)) => {
+            account.released(status);
+            account.sent(bytes.len());
+            account.complete();
+            PartnerBody::whole(bytes)
+        }
+        Ok(First::Part(bytes, mut rest)) => {
+            rest.released(status);
+            PartnerBody::streaming(bytes, rest, connection.activity.stream(busy))
+        }
+        Err((reason, account)) => return account.stop(Stop::from(reason)).response(&id),
+    };
+    response::release(permit, receipt, answer.head, &route, &id, body)
+}
+
+/// What is known of a request so far: what a refusal is entered and counted under.
+#[derive(Default)]
+struct Known {
+    partner: Option<PartnerName>,
+    purpose: Option<PurposeName>,
+}
+
+/// Everything that can be said of a request before the service is asked.
+fn decide(
+    worker: &Worker,
+    connection: &PartnerConnection,
+    running: &Running,
+    head: &Parts,
+    body: &Incoming,
+    known: &mut Known,
+) -> Result<Permit, Stop> {
+    request::check_form(head, running.config.limits.uri_bytes)?;
+    let partner = running
+        .identities
+        .partner(connection.certificate.as_ref(), &head.headers)
+        .ok_or(Reason::Unauthenticated)?;
+    known.partner = Some(partner.clone());
+
+    let mut values = head.headers.get_all(&running.purpose_header).iter();
+    // Two are as wrong as more, so no more are looked at.
+    let purposes =
+        [values.next(), values.next()].map(|value| value.map(http::HeaderValue::as_bytes));
+    let (one, two);
+    let purposes: &[&[u8]] = match purposes {
+        [None, _] => &[],
+        [Some(first), None] => {
+            one = [first];
+            &one
+        }
+        [Some(first), Some(second)] => {
+            two = [first, second];
+            &two
+        }
+    };
+    let permit = running.agreements.decide(&Ask {
+        partner,
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        purposes,
+        at: worker.clock.now(),
+    })?;
+    known.purpose = Some(permit.purpose().clone());
+    let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
+    request::check_query(head.uri.query(), &permit.disclosure().query)
+        .and_then(|()| request::check_body(head, body, running.route(&permit)))
+        .map_err(|reason| Stop::from(reason).under(agreement, disclosure))?;
+    Ok(permit)
+}
+
+/// What the service answered, understood as far as its head.
+struct Answer {
+    head: ServiceHead,
+    body: Incoming,
+    request: RequestFate,
+    lease: Lease,
+}
+
+/// The service is asked: one step of [`exchange`].
+struct Asking<'a> {
+    worker: &'a Worker,
+    running: &'a Running,
+    route: &'a Route,
+    permit: &'a Permit,
+    head: &'a Parts,
+    deadline: Instant,
+}
+
+impl Asking<'_> {
+    async fn ask(&self, body: Incoming, account: &mut Account) -> Result<Answer, Stop> {
+        let span = self
+            .worker
+            .random
+            .take()
+            .map_err(|_| Reason::LedgerUnavailable)?;
+        let traceparent = request::traceparent(&self.head.headers, account.id(), span);
+        let id = *account.id();
+        let request =
+            || request::service_head(self.permit, self.route, self.head, &id, &traceparent);
+        let first = request()?;
+        let body_idle = self.running.config.limits.body_idle;
+        let (body, fate) = RequestBody::new(body, self.route, self.deadline, body_idle);
+        // A request that changes nothing, and of which nothing was consumed, may be sent once more.
+        let is_repeatable = self.route.method.is_safe() && matches!(body, RequestBody::None);
+
+        let asked = Instant::now();
+        let head_by = self.deadline.min(asked + self.route.target.head_timeout());
+        let answered = timeout_at(head_by, async {
+            let mut lease = self.worker.pool.lease(&self.route.target).await?;
+            let reused = lease.reused;
+            self.count_connection(reused);
+            let sent = lease.send(first.map(|()| body)).await;
+            if sent.is_err() && reused && is_repeatable {
+                // That the service had closed the connection is found out by using it.
+                lease = self.worker.pool.lease_new(&self.route.target).await?;
+                self.count_connection(false);
+                let again = request()?.map(|()| RequestBody::None);
+                return Ok((lease.send(again).await, lease));
+            }
+            Ok::<_, Reason>((sent, lease))
+        })
+        .await;
+        account.answered(asked);
+        let (sent, lease) = match answered {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(reason)) => return Err(Stop::from(reason)),
+            Err(_) if head_by == self.deadline => return Err(Stop::from(Reason::Deadline)),
+            Err(_) => return Err(Stop::from(Reason::ServiceTimeout)),
+        };
+        // The request's own fault, if it had one, is why the connection broke.
+        let answer =
+            sent.map_err(|_| fate.take_stop().unwrap_or(Stop::from(Reason::ServiceBroke)))?;
+        let (head, body) = answer.into_parts();
+        let head = response::understand(head, &body, &self.route.method)?;
+        Ok(Answer {
+            head,
+            body,
+            request: fate,
+            lease,
+        })
+    }
+
+    fn count_connection(&self, reused: bool) {
+        let metrics = &self.running.metrics;
+        if reused {
+            metrics.service_connection_reused.inc();
+        } else {
+            metrics.service_connection_new.inc();
+        }
+    }
+}
+
+/// Enters, counts and logs a refusal. Gives what the partner is told: `stop`, or that the ledger cannot even
+/// enter that.
+fn refuse(
+    worker: &Worker,
+    running: &Running,
+    head: &Parts,
+    id: &RequestId,
+    known: &Known,
+    stop: Stop,
+) -> Stop {
+    let purpose = match (&known.purpose, &known.partner) {
+        (Some(agreed), _) => Some(agreed.clone()),
+        (None, Some(_)) => known_purpose(running, head),
+        // Of somebody unknown not even that is noted.
+        (None, None) => None,
+    };
+    let agreement = stop.term.agreement.clone();
+    let disclosure = stop.term.disclosure.clone();
+    let text = stop.reason.text();
+    let entered = worker.ledger.submit(Event::Refusal {
+        request: *id,
+        partner: known.partner.clone(),
+        agreement: agreement.clone(),
+        disclosure: disclosure.clone(),
+        purpose: purpose.clone(),
+        reason: stop.reason.code(),
+        status: text.status.as_u16(),
+    });
+    let stop = match entered {
+        Ok(_) => stop,
+        Err(_) => Stop::from(Reason::LedgerUnavailable),
+    };
+    let labels = RequestLabels {
+        partner: known.partner.as_ref().map_or("", PartnerName::as_str),
+        agreement: agreement.as_ref().map_or("", |name| name.as_str()),
+        disclosure: disclosure.as_ref().map_or("", |name| name.as_str()),
+        purpose: purpose.as_ref().map_or("", PurposeName::as_str),
+    };
+    running.metrics.refused(labels, stop.reason);
+    tracing::info!(
+        target: "fieldgate::exchange",
+        request = id.as_str(),
+        partner = labels.partner,
+        agreement = labels.agreement,
+        disclosure = labels.disclosure,
+        purpose = labels.purpose,
+        decision = "refuse",
+        reason = stop.reason.code(),
+        status = stop.reason.text().status.as_u16(),
+        "exchange"
+    );
+    stop
+}
+
+/// The declared purpose, if it is one that the set knows: the set's own text, never the caller's (P7).
+fn known_purpose(running: &Running, head: &Parts) -> Option<PurposeName> {
+    let mut values = head.headers.get_all(&running.purpose_header).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    running
+        .agreements
+        .agreements
+        .iter()
+        .flat_map(|agreement| &agreement.purposes)
+        .map(|(name, _)| name)
+        .find(|name| value == name.as_str())
+        .cloned()
+}

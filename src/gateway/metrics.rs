@@ -1,0 +1,344 @@
+//! Every metric that the gateway has. Label values come from the configuration and from enums only, so a
+//! caller cannot make a new series; what is not known yet (who asks, what for) is the empty string.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use super::reason::Reason;
+use crate::agreement::{Agreement, Disclosure};
+use crate::ledger::{CommitReport, Outcome};
+use crate::minimise::{FieldOutcome, Tally};
+
+/// Seconds: from a local look-up to a long extract.
+const SECONDS: [f64; 15] = [
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+    300.0,
+];
+
+/// The gateway's metrics and their registry.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    records: IntCounterVec,
+    fields: IntCounterVec,
+    subjects_missing: IntCounterVec,
+    bytes: IntCounterVec,
+    exchange_seconds: HistogramVec,
+    service_seconds: HistogramVec,
+    own_seconds: HistogramVec,
+    ends: IntCounterVec,
+    ledger_commit_seconds: Histogram,
+    ledger_entries: IntCounter,
+    pub(crate) ledger_queue: IntGauge,
+    pub(crate) ledger_failed: IntGauge,
+    pub(crate) agreement_days: GaugeVec,
+    pub(crate) reloads: IntCounterVec,
+    pub(crate) reload_failed: IntGauge,
+    /// Connections from partners open now.
+    pub(crate) connections: IntGauge,
+    pub(crate) connections_refused: IntCounterVec,
+    pub(crate) service_connection_new: IntCounter,
+    pub(crate) service_connection_reused: IntCounter,
+}
+
+/// The metrics of one disclosure, looked up once, at load.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    /// Permitted and complete, one for each purpose of the disclosure, in its order.
+    complete: Vec<IntCounter>,
+    records_released: IntCounter,
+    records_withheld: IntCounter,
+    subjects_missing: IntCounter,
+    fields: [IntCounter; FieldOutcome::ALL.len()],
+    bytes_from_service: IntCounter,
+    bytes_to_partner: IntCounter,
+    exchange_seconds: Histogram,
+    service_seconds: Histogram,
+    own_seconds: Histogram,
+    ends: [IntCounter; 4],
+}
+
+/// What a request is counted under. What is not known is the empty string.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RequestLabels<'a> {
+    pub(crate) partner: &'a str,
+    pub(crate) agreement: &'a str,
+    pub(crate) disclosure: &'a str,
+    pub(crate) purpose: &'a str,
+}
+
+/// What one exchange took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// From the request's head to the end of the response's body.
+    pub(crate) whole: Duration,
+    /// From asking the service to the head of its answer.
+    pub(crate) service: Duration,
+    /// From the request's head to the response's head, less `service`.
+    pub(crate) own: Duration,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let gauge = |name: &str, help: &str| {
+            let metric = IntGauge::new(name, help)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let histograms = |name: &str, help: &str| {
+            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+            let metric = HistogramVec::new(options, &["agreement", "disclosure"])?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let ledger_commit_seconds = Histogram::with_opts(
+            HistogramOpts::new(
+                "fieldgate_ledger_commit_seconds",
+                "Time of one group commit of the ledger, its sync included",
+            )
+            .buckets(SECONDS.to_vec()),
+        )?;
+        registry.register(Box::new(ledger_commit_seconds.clone()))?;
+        let ledger_entries = IntCounter::new(
+            "fieldgate_ledger_entries_total",
+            "Entries that the ledger has made durable",
+        )?;
+        registry.register(Box::new(ledger_entries.clone()))?;
+        let agreement_days = GaugeVec::new(
+            Opts::new(
+                "fieldgate_agreement_days_to_expiry",
+                "Days until the agreement ends; negative when it has ended",
+            ),
+            &["agreement"],
+        )?;
+        registry.register(Box::new(agreement_days.clone()))?;
+        let build = IntGaugeVec::new(
+            Opts::new(
+                "fieldgate_build_info",
+                "1, labelled with the version that runs",
+            ),
+            &["version"],
+        )?;
+        registry.register(Box::new(build.clone()))?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let service_connections = counters(
+            "fieldgate_service_connections_total",
+            "Requests to services by the connection they went out on: new or reused",
+            &["connection"],
+        )?;
+        let by_disclosure = ["agreement", "disclosure"];
+        Ok(Self {
+            requests: counters(
+                "fieldgate_requests_total",
+                "Requests by who asked, what for, the decision (permit or refuse) and the reason; an empty reason is a complete answer",
+                &[
+                    "partner",
+                    "agreement",
+                    "disclosure",
+                    "purpose",
+                    "decision",
+                    "reason",
+                ],
+            )?,
+            records: counters(
+                "fieldgate_records_total",
+                "Records of responses by outcome: released or withheld",
+                &["agreement", "disclosure", "outcome"],
+            )?,
+            fields: counters(
+                "fieldgate_fields_total",
+                "Fields of responses by what became of them",
+                &["agreement", "disclosure", "action"],
+            )?,
+            subjects_missing: counters(
+                "fieldgate_subjects_missing_total",
+                "Released records in which the subject selector found no value",
+                &by_disclosure,
+            )?,
+            bytes: counters(
+                "fieldgate_body_bytes_total",
+                "Bytes of response bodies: from_service before minimising, to_partner after it",
+                &["agreement", "disclosure", "direction"],
+            )?,
+            exchange_seconds: histograms(
+                "fieldgate_exchange_seconds",
+                "From a request's head to the end of its response's body",
+            )?,
+            service_seconds: histograms(
+                "fieldgate_service_seconds",
+                "From asking the service to the head of its answer",
+            )?,
+            own_seconds: histograms(
+                "fieldgate_own_seconds",
+                "From a request's head to its response's head, less the service's time",
+            )?,
+            ends: counters(
+                "fieldgate_exchanges_ended_total",
+                "Permitted exchanges by how they ended",
+                &["agreement", "disclosure", "outcome"],
+            )?,
+            ledger_commit_seconds,
+            ledger_entries,
+            ledger_queue: gauge(
+                "fieldgate_ledger_queue_entries",
+                "Entries that wait to be written",
+            )?,
+            ledger_failed: gauge("fieldgate_ledger_failed", "1 when the ledger cannot write")?,
+            agreement_days,
+            reloads: counters(
+                "fieldgate_reloads_total",
+                "Attempts to take a new configuration, by result: ok or failed",
+                &["result"],
+            )?,
+            reload_failed: gauge(
+                "fieldgate_reload_failed",
+                "1 when the configuration on disk was refused and an older one runs",
+            )?,
+            connections: gauge(
+                "fieldgate_connections_open",
+                "Connections from partners open now",
+            )?,
+            connections_refused: counters(
+                "fieldgate_connections_refused_total",
+                "Connections from partners that were closed before a request: limit, or handshake",
+                &["reason"],
+            )?,
+            service_connection_new: service_connections.with_label_values(&["new"]),
+            service_connection_reused: service_connections.with_label_values(&["reused"]),
+            registry,
+        })
+    }
+
+    /// The metrics of `disclosure`, made if they are not there yet.
+    pub(crate) fn meters(&self, agreement: &Agreement, disclosure: &Disclosure) -> Meters {
+        let pair = [agreement.name.as_str(), disclosure.name.as_str()];
+        let with = |last: &'static str| [pair[0], pair[1], last];
+        Meters {
+            complete: disclosure
+                .purposes
+                .iter()
+                .map(|purpose| {
+                    self.requests.with_label_values(&[
+                        agreement.partner.as_str(),
+                        pair[0],
+                        pair[1],
+                        purpose.as_str(),
+                        "permit",
+                        "",
+                    ])
+                })
+                .collect(),
+            records_released: self.records.with_label_values(&with("released")),
+            records_withheld: self.records.with_label_values(&with("withheld")),
+            subjects_missing: self.subjects_missing.with_label_values(&pair),
+            fields: FieldOutcome::ALL
+                .map(|outcome| self.fields.with_label_values(&with(outcome.code()))),
+            bytes_from_service: self.bytes.with_label_values(&with("from_service")),
+            bytes_to_partner: self.bytes.with_label_values(&with("to_partner")),
+            exchange_seconds: self.exchange_seconds.with_label_values(&pair),
+            service_seconds: self.service_seconds.with_label_values(&pair),
+            own_seconds: self.own_seconds.with_label_values(&pair),
+            ends: OUTCOMES.map(|outcome| self.ends.with_label_values(&with(outcome.code()))),
+        }
+    }
+
+    /// Counts a request that the decision, or what is checked before and after it, refused.
+    pub(crate) fn refused(&self, labels: RequestLabels<'_>, reason: Reason) {
+        self.count(labels, "refuse", reason);
+    }
+
+    /// Counts a permitted request that did not end as a complete answer.
+    pub(crate) fn failed(&self, labels: RequestLabels<'_>, reason: Reason) {
+        self.count(labels, "permit", reason);
+    }
+
+    fn count(&self, labels: RequestLabels<'_>, decision: &str, reason: Reason) {
+        self.requests
+            .with_label_values(&[
+                labels.partner,
+                labels.agreement,
+                labels.disclosure,
+                labels.purpose,
+                decision,
+                reason.code(),
+            ])
+            .inc();
+    }
+
+    /// Takes a report of the ledger's writer.
+    pub(crate) fn ledger_committed(&self, report: &CommitReport) {
+        self.ledger_commit_seconds
+            .observe(report.took.as_secs_f64());
+        self.ledger_entries.inc_by(report.entries as u64);
+    }
+
+    /// All metrics in Prometheus's text format.
+    pub(crate) fn render(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics cannot be written as text");
+        }
+        text
+    }
+}
+
+const OUTCOMES: [Outcome; 4] = [
+    Outcome::Complete,
+    Outcome::ServiceFailed,
+    Outcome::Refused,
+    Outcome::PartnerGone,
+];
+
+impl Meters {
+    /// Counts an exchange that ended: `purpose` is its index in the disclosure's purposes.
+    pub(crate) fn ended(
+        &self,
+        purpose: usize,
+        outcome: Outcome,
+        bytes_sent: u64,
+        tally: &Tally,
+        times: Times,
+    ) {
+        let index = match outcome {
+            Outcome::Complete => 0,
+            Outcome::ServiceFailed => 1,
+            Outcome::Refused => 2,
+            Outcome::PartnerGone => 3,
+        };
+        self.ends[index].inc();
+        if outcome == Outcome::Complete
+            && let Some(complete) = self.complete.get(purpose)
+        {
+            complete.inc();
+        }
+        add(&self.records_released, tally.records_released);
+        add(&self.records_withheld, tally.records_withheld);
+        add(&self.subjects_missing, tally.subjects_missing);
+        for (counter, count) in self.fields.iter().zip(tally.fields) {
+            add(counter, count);
+        }
+        add(&self.bytes_from_service, tally.bytes_in);
+        add(&self.bytes_to_partner, bytes_sent);
+        self.exchange_seconds.observe(times.whole.as_secs_f64());
+        self.service_seconds.observe(times.service.as_secs_f64());
+        self.own_seconds.observe(times.own.as_secs_f64());
+    }
+}
+
+/// Most counts of most exchanges are nought: a comparison is cheaper than a shared write.
+fn add(counter: &IntCounter, count: u64) {
+    if count != 0 {
+        counter.inc_by(count);
+    }
+}

@@ -1,0 +1,216 @@
+//! What a partner reads instead of data: problem documents (RFC 9457).
+//!
+//! A problem names the reason, the agreement and its term, and what to do. It never holds data and never
+//! repeats what the caller sent (P6, P7).
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http::{HeaderName, Response, StatusCode};
+use serde::Serialize;
+
+use super::body::PartnerBody;
+use super::reason::Reason;
+use crate::agreement::{AgreementName, DisclosureName, PurposeName, Refusal, RouteMiss};
+use crate::ledger::RequestId;
+use crate::minimise::BodyError;
+
+/// The header that carries the gateway's own id of an exchange, to the service and to the partner.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Why an exchange stops, and the term of an agreement that stopped it.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    pub(crate) reason: Reason,
+    pub(crate) term: Term,
+}
+
+/// What an agreement says that stopped an exchange.
+#[derive(Debug, Default)]
+pub(crate) struct Term {
+    pub(crate) agreement: Option<AgreementName>,
+    pub(crate) disclosure: Option<DisclosureName>,
+    /// The purposes that are agreed, where another was declared.
+    pub(crate) agreed_purposes: Option<Vec<PurposeName>>,
+    /// One sentence that names the term: a date, a byte's place.
+    pub(crate) detail: Option<String>,
+    /// The partner's own methods for the path, where another was used.
+    pub(crate) allowed: Option<String>,
+}
+
+/// The members of a problem document, in the order in which people read them.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreement: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disclosure: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreed_purposes: Option<Vec<&'a str>>,
+    remedy: &'a str,
+    request_id: &'a str,
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            term: Term::default(),
+        }
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        let reason = Reason::from(&refusal);
+        let detail = refusal.to_string();
+        let term = match refusal {
+            // One text for all partners and paths: it must not tell what another partner has.
+            Refusal::NoRoute(RouteMiss::Path) => Term::default(),
+            Refusal::NoRoute(RouteMiss::Method { allowed }) => Term {
+                allowed: Some(allowed.join(", ")),
+                ..Term::default()
+            },
+            Refusal::PurposeMissing | Refusal::PurposeMalformed => Term::default(),
+            Refusal::PurposeNotAgreed {
+                agreement,
+                disclosure,
+                agreed,
+            } => Term {
+                agreement: Some(agreement),
+                disclosure: Some(disclosure),
+                agreed_purposes: Some(agreed),
+                detail: Some(detail),
+                ..Term::default()
+            },
+            Refusal::NotStarted { agreement, .. } | Refusal::Ended { agreement, .. } => Term {
+                agreement: Some(agreement),
+                detail: Some(detail),
+                ..Term::default()
+            },
+        };
+        Self { reason, term }
+    }
+}
+
+impl Stop {
+    /// A fault in the request's body, with its place: the partner sent that body and may be told where.
+    pub(crate) fn request_body(error: &BodyError) -> Self {
+        Self {
+            reason: Reason::RequestBody(error.fault),
+            term: Term {
+                detail: Some(format!("{} at byte {}", error.fault, error.offset)),
+                ..Term::default()
+            },
+        }
+    }
+
+    /// The same stop, naming the agreement and disclosure under which it happened.
+    pub(crate) fn under(mut self, agreement: &AgreementName, disclosure: &DisclosureName) -> Self {
+        self.term.agreement.get_or_insert_with(|| agreement.clone());
+        self.term
+            .disclosure
+            .get_or_insert_with(|| disclosure.clone());
+        self
+    }
+
+    /// The problem response for the exchange `id`.
+    pub(crate) fn response(&self, id: &RequestId) -> Response<PartnerBody> {
+        let text = self.reason.text();
+        let code = self.reason.code();
+        let term = &self.term;
+        let document = Document {
+            kind: format!("urn:fieldgate:problem:{code}"),
+            title: text.title,
+            status: text.status.as_u16(),
+            detail: term.detail.as_deref(),
+            reason: code,
+            agreement: term.agreement.as_ref().map(AgreementName::as_str),
+            disclosure: term.disclosure.as_ref().map(DisclosureName::as_str),
+            agreed_purposes: term
+                .agreed_purposes
+                .as_ref()
+                .map(|purposes| purposes.iter().map(PurposeName::as_str).collect()),
+            remedy: text.remedy,
+            request_id: id.as_str(),
+        };
+        let document = serde_json::to_vec(&document).expect("strings and numbers are always JSON");
+        let mut response = Response::new(PartnerBody::whole(Bytes::from(document)));
+        *response.status_mut() = text.status;
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_REQUEST_ID, request_id_value(id));
+        if let Some(allowed) = &term.allowed
+            && let Ok(allowed) = HeaderValue::from_str(allowed)
+        {
+            headers.insert(ALLOW, allowed);
+        }
+        if text.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+        }
+        if text.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+/// `id` as a header's value.
+pub(crate) fn request_id_value(id: &RequestId) -> HeaderValue {
+    HeaderValue::from_str(id.as_str()).expect("hexadecimal digits may stand in a header")
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn document(stop: &Stop) -> Value {
+        let response = stop.response(&RequestId::new([7; 16]));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let bytes = runtime
+            .block_on(response.into_body().collect())
+            .unwrap()
+            .to_bytes();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[test]
+    fn p6_a_purpose_refusal_names_agreement_disclosure_and_the_agreed_purposes() {
+        let problem = document(&Stop::from(Refusal::PurposeNotAgreed {
+            agreement: AgreementName::new("falls"),
+            disclosure: DisclosureName::new("adult"),
+            agreed: vec![PurposeName::new("falls-prevention")],
+        }));
+        assert_eq!(problem["type"], "urn:fieldgate:problem:purpose_not_agreed");
+        assert_eq!(problem["status"], 403);
+        assert_eq!(problem["agreement"], "falls");
+        assert_eq!(problem["disclosure"], "adult");
+        assert_eq!(problem["agreed_purposes"], json!(["falls-prevention"]));
+    }
+
+    #[test]
+    fn p6_a_term_refusal_names_its_date() {
+        let problem = document(&Stop::from(Refusal::Ended {
+            agreement: AgreementName::new("falls"),
+            ended: jiff::civil::date(2026, 3, 31),
+        }));
+        assert!(problem["detail"].as_str().unwrap().contains("2026-03-31"));
+    }
+}

@@ -1,0 +1,513 @@
+//! Why an exchange did not end as a complete answer: one closed sum, and what each means.
+//!
+//! A reason's [code](Reason::code) is stable: problem `type`, metric label and ledger all use it. The one
+//! `match` of [`Reason::text`] decides what the partner reads, so a new reason does not compile until
+//! somebody has written that down. `docs/REFUSALS.md` is generated from here.
+
+use http::StatusCode;
+
+use crate::agreement::{Refusal, RouteMiss};
+use crate::minimise::BodyFault;
+
+/// Why an exchange did not end as a complete answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The request is HTTP/1.0, in which an aborted body looks whole (P4).
+    HttpVersion,
+    /// The request line or `Host` has a form that is not for a gateway: CONNECT, an upgrade, an absolute URI.
+    RequestForm,
+    /// The path and query are longer than agreed limits.
+    UriTooLong,
+    /// Nobody's certificate, nobody's API key, or those of two partners.
+    Unauthenticated,
+    /// No disclosure of the partner's has this path.
+    UnknownPath,
+    /// The partner's disclosures have this path, with other methods.
+    UnknownMethod,
+    /// No purpose is declared.
+    PurposeMissing,
+    /// More than one purpose is declared, or one in a form that no purpose has.
+    PurposeMalformed,
+    /// The declared purpose is not one of the disclosure's.
+    PurposeNotAgreed,
+    /// The agreement has not started.
+    NotStarted,
+    /// The agreement has ended.
+    Ended,
+    /// The query holds a parameter that is not agreed.
+    QueryNotAgreed,
+    /// The request has a body and the disclosure has no rules for one.
+    BodyNotAgreed,
+    /// The request's body is not labelled as JSON.
+    RequestContentType,
+    /// The request's body is compressed or otherwise encoded.
+    RequestEncoding,
+    /// What the minimiser found in the request's body.
+    RequestBody(BodyFault),
+    /// The request's body stopped coming.
+    RequestIdle,
+    /// No connection to the service could be made.
+    ServiceUnreachable,
+    /// The service's answer did not begin in time.
+    ServiceTimeout,
+    /// The connection to the service failed before or in its answer, or its answer was not HTTP.
+    ServiceBroke,
+    /// The service has no such thing (404, 410).
+    ServiceNotFound,
+    /// The service refused what the gateway asked (other 4xx).
+    ServiceRefused,
+    /// The service is too busy (429, 503).
+    ServiceBusy,
+    /// The service failed (other 5xx).
+    ServiceError,
+    /// The service redirects, or answers with a part, or with a status that is none of HTTP's.
+    ServiceStatus,
+    /// The service's body is not labelled as JSON, once and in UTF-8.
+    ContentType,
+    /// The service's body is compressed or otherwise encoded.
+    Encoding,
+    /// What the minimiser found in the service's body.
+    ResponseBody(BodyFault),
+    /// The service's body stopped coming.
+    BodyIdle,
+    /// The whole exchange took longer than the limit.
+    Deadline,
+    /// The ledger cannot account for a release, so none happens (P3).
+    LedgerUnavailable,
+    /// The partner's connection went away, or took nothing for longer than the limit.
+    PartnerGone,
+}
+
+/// What a partner's developer reads about a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReasonText {
+    /// The status of the problem response.
+    pub status: StatusCode,
+    /// The reason in a few words, the same each time it occurs.
+    pub title: &'static str,
+    /// What to do about it, one sentence.
+    pub remedy: &'static str,
+}
+
+impl Reason {
+    /// Every reason, in the order an exchange could meet them.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![
+            Self::HttpVersion,
+            Self::RequestForm,
+            Self::UriTooLong,
+            Self::Unauthenticated,
+            Self::UnknownPath,
+            Self::UnknownMethod,
+            Self::PurposeMissing,
+            Self::PurposeMalformed,
+            Self::PurposeNotAgreed,
+            Self::NotStarted,
+            Self::Ended,
+            Self::QueryNotAgreed,
+            Self::BodyNotAgreed,
+            Self::RequestContentType,
+            Self::RequestEncoding,
+        ];
+        all.extend(BodyFault::ALL.map(Self::RequestBody));
+        all.extend([
+            Self::RequestIdle,
+            Self::ServiceUnreachable,
+            Self::ServiceTimeout,
+            Self::ServiceBroke,
+            Self::ServiceNotFound,
+            Self::ServiceRefused,
+            Self::ServiceBusy,
+            Self::ServiceError,
+            Self::ServiceStatus,
+            Self::ContentType,
+            Self::Encoding,
+        ]);
+        all.extend(BodyFault::ALL.map(Self::ResponseBody));
+        all.extend([
+            Self::BodyIdle,
+            Self::Deadline,
+            Self::LedgerUnavailable,
+            Self::PartnerGone,
+        ]);
+        all
+    }
+
+    /// The stable code: lower case, words joined by `_`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::HttpVersion => "http_version",
+            Self::RequestForm => "request_form",
+            Self::UriTooLong => "uri_too_long",
+            Self::Unauthenticated => "unauthenticated",
+            Self::UnknownPath => "no_route",
+            Self::UnknownMethod => "method_not_agreed",
+            Self::PurposeMissing => "purpose_missing",
+            Self::PurposeMalformed => "purpose_malformed",
+            Self::PurposeNotAgreed => "purpose_not_agreed",
+            Self::NotStarted => "not_started",
+            Self::Ended => "ended",
+            Self::QueryNotAgreed => "query_not_agreed",
+            Self::BodyNotAgreed => "body_not_agreed",
+            Self::RequestContentType => "request_content_type",
+            Self::RequestEncoding => "request_encoding",
+            Self::RequestBody(fault) => request_body_code(fault),
+            Self::RequestIdle => "request_idle",
+            Self::ServiceUnreachable => "service_unreachable",
+            Self::ServiceTimeout => "service_timeout",
+            Self::ServiceBroke => "service_broke",
+            Self::ServiceNotFound => "service_not_found",
+            Self::ServiceRefused => "service_refused",
+            Self::ServiceBusy => "service_busy",
+            Self::ServiceError => "service_error",
+            Self::ServiceStatus => "service_status",
+            Self::ContentType => "content_type",
+            Self::Encoding => "encoding",
+            Self::ResponseBody(fault) => fault.code(),
+            Self::BodyIdle => "body_idle",
+            Self::Deadline => "deadline",
+            Self::LedgerUnavailable => "ledger_unavailable",
+            Self::PartnerGone => "partner_gone",
+        }
+    }
+
+    /// What the partner reads: the only place that turns reasons into statuses and words.
+    #[must_use]
+    pub fn text(self) -> ReasonText {
+        let (status, title, remedy) = match self {
+            Self::HttpVersion => (
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                "HTTP/1.0 is not supported",
+                "Ask with HTTP/1.1 or HTTP/2.",
+            ),
+            Self::RequestForm => (
+                StatusCode::BAD_REQUEST,
+                "The request has a form that the gateway does not take",
+                "Send a path as the request's target, one Host header, and no CONNECT or Upgrade.",
+            ),
+            Self::UriTooLong => (
+                StatusCode::URI_TOO_LONG,
+                "The path and query are too long",
+                "Send a shorter query.",
+            ),
+            Self::Unauthenticated => (
+                StatusCode::UNAUTHORIZED,
+                "The gateway does not know who asks",
+                "Present the client certificate or the API key that was agreed with the controller.",
+            ),
+            Self::UnknownPath => (
+                StatusCode::NOT_FOUND,
+                "No agreement of yours has this path",
+                "Compare the path with the disclosures of your agreement.",
+            ),
+            Self::UnknownMethod => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "No agreement of yours has this method for this path",
+                "Use a method that the Allow header names.",
+            ),
+            Self::PurposeMissing => (
+                StatusCode::BAD_REQUEST,
+                "No purpose is declared",
+                "Declare one purpose of your agreement in the purpose header, Data-Purpose by default.",
+            ),
+            Self::PurposeMalformed => (
+                StatusCode::BAD_REQUEST,
+                "The declared purpose is not one purpose's name",
+                "Declare exactly one purpose, spelled as in your agreement: lower case, nothing around it.",
+            ),
+            Self::PurposeNotAgreed => (
+                StatusCode::FORBIDDEN,
+                "This data is not shared for the declared purpose",
+                "Declare one of the agreed purposes, if it is why you ask; otherwise agree the purpose with the controller first.",
+            ),
+            Self::NotStarted => (
+                StatusCode::FORBIDDEN,
+                "The agreement is not in force yet",
+                "Ask again from the day on which the agreement starts.",
+            ),
+            Self::Ended => (
+                StatusCode::FORBIDDEN,
+                "The agreement is no longer in force",
+                "Renew the agreement with the controller.",
+            ),
+            Self::QueryNotAgreed => (
+                StatusCode::BAD_REQUEST,
+                "The query holds a parameter that is not agreed",
+                "Send only the query parameters that the disclosure names, joined by '&'.",
+            ),
+            Self::BodyNotAgreed => (
+                StatusCode::BAD_REQUEST,
+                "The disclosure takes no request body",
+                "Send the request without a body.",
+            ),
+            Self::RequestContentType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The request's body is not labelled as JSON in UTF-8",
+                "Send one Content-Type, application/json.",
+            ),
+            Self::RequestEncoding => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The request's body is encoded",
+                "Send the body as it is, without a Content-Encoding.",
+            ),
+            Self::RequestBody(fault) => request_body_text(fault),
+            Self::RequestIdle => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The request's body stopped coming",
+                "Send the whole body without long pauses.",
+            ),
+            Self::ServiceUnreachable => (
+                StatusCode::BAD_GATEWAY,
+                "The service behind the gateway cannot be reached",
+                "Ask again later; tell the controller if it lasts.",
+            ),
+            Self::ServiceTimeout => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "The service behind the gateway did not answer in time",
+                "Ask again later; tell the controller if it lasts.",
+            ),
+            Self::ServiceBroke => (
+                StatusCode::BAD_GATEWAY,
+                "The service behind the gateway broke off",
+                "Ask again; tell the controller if it lasts.",
+            ),
+            Self::ServiceNotFound => (
+                StatusCode::NOT_FOUND,
+                "The service has nothing at this path",
+                "Compare what the path names with what you hold.",
+            ),
+            Self::ServiceRefused => (
+                StatusCode::BAD_GATEWAY,
+                "The service refused the request",
+                "Compare the request with the service's description; tell the controller if it should have been taken.",
+            ),
+            Self::ServiceBusy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The service is too busy",
+                "Ask again later, and less often.",
+            ),
+            Self::ServiceError => (
+                StatusCode::BAD_GATEWAY,
+                "The service failed",
+                "Ask again later; tell the controller if it lasts.",
+            ),
+            Self::ServiceStatus => (
+                StatusCode::BAD_GATEWAY,
+                "The service answered with a redirect, a part or a status that is not agreed",
+                "Tell the controller: the disclosure's service path may have to change.",
+            ),
+            Self::ContentType => (
+                StatusCode::BAD_GATEWAY,
+                "The service's answer is not labelled as JSON in UTF-8",
+                "Tell the controller: what is not understood is not passed on.",
+            ),
+            Self::Encoding => (
+                StatusCode::BAD_GATEWAY,
+                "The service's answer is encoded",
+                "Tell the controller: what is not understood is not passed on.",
+            ),
+            Self::ResponseBody(_) => (
+                StatusCode::BAD_GATEWAY,
+                "The service's answer cannot be minimised",
+                "Tell the controller: what is not understood is not passed on.",
+            ),
+            Self::BodyIdle => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "The service's answer stopped coming",
+                "Ask again later; tell the controller if it lasts.",
+            ),
+            Self::Deadline => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "The exchange took too long",
+                "Ask for less at once, or again later.",
+            ),
+            Self::LedgerUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The gateway cannot account for a release now",
+                "Ask again later; nothing was released.",
+            ),
+            Self::PartnerGone => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The partner's connection went away",
+                "Read answers to their end without long pauses.",
+            ),
+        };
+        ReasonText {
+            status,
+            title,
+            remedy,
+        }
+    }
+
+    /// Whether it is the service's doing that its answer did not come, rather than what the answer held.
+    #[must_use]
+    pub fn is_service_failure(self) -> bool {
+        match self {
+            Self::ServiceUnreachable
+            | Self::ServiceTimeout
+            | Self::ServiceBroke
+            | Self::ServiceNotFound
+            | Self::ServiceRefused
+            | Self::ServiceBusy
+            | Self::ServiceError
+            | Self::BodyIdle
+            | Self::ResponseBody(BodyFault::Truncated) => true,
+            Self::HttpVersion
+            | Self::RequestForm
+            | Self::UriTooLong
+            | Self::Unauthenticated
+            | Self::UnknownPath
+            | Self::UnknownMethod
+            | Self::PurposeMissing
+            | Self::PurposeMalformed
+            | Self::PurposeNotAgreed
+            | Self::NotStarted
+            | Self::Ended
+            | Self::QueryNotAgreed
+            | Self::BodyNotAgreed
+            | Self::RequestContentType
+            | Self::RequestEncoding
+            | Self::RequestBody(_)
+            | Self::RequestIdle
+            | Self::ServiceStatus
+            | Self::ContentType
+            | Self::Encoding
+            | Self::ResponseBody(_)
+            | Self::Deadline
+            | Self::LedgerUnavailable
+            | Self::PartnerGone => false,
+        }
+    }
+}
+
+impl From<&Refusal> for Reason {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::NoRoute(RouteMiss::Path) => Self::UnknownPath,
+            Refusal::NoRoute(RouteMiss::Method { .. }) => Self::UnknownMethod,
+            Refusal::PurposeMissing => Self::PurposeMissing,
+            Refusal::PurposeMalformed => Self::PurposeMalformed,
+            Refusal::PurposeNotAgreed { .. } => Self::PurposeNotAgreed,
+            Refusal::NotStarted { .. } => Self::NotStarted,
+            Refusal::Ended { .. } => Self::Ended,
+        }
+    }
+}
+
+/// A request body's fault has a code of its own: whose body was at fault must show in metrics.
+fn request_body_code(fault: BodyFault) -> &'static str {
+    match fault {
+        BodyFault::NotUtf8 => "request_not_utf8",
+        BodyFault::ByteOrderMark => "request_byte_order_mark",
+        BodyFault::Malformed => "request_malformed",
+        BodyFault::BadString => "request_bad_string",
+        BodyFault::BadNumber => "request_bad_number",
+        BodyFault::TrailingBytes => "request_trailing_bytes",
+        BodyFault::Truncated => "request_truncated",
+        BodyFault::DuplicateName => "request_duplicate_name",
+        BodyFault::TooDeep => "request_too_deep",
+        BodyFault::TooManyMembers => "request_too_many_members",
+        BodyFault::NameTooLong => "request_name_too_long",
+        BodyFault::HeldTooLarge => "request_held_too_large",
+        BodyFault::BodyTooLarge => "request_body_too_large",
+        BodyFault::Mismatch => "request_mismatch",
+    }
+}
+
+fn request_body_text(fault: BodyFault) -> (StatusCode, &'static str, &'static str) {
+    match fault {
+        BodyFault::HeldTooLarge | BodyFault::BodyTooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The request's body is too large",
+            "Send less at once.",
+        ),
+        BodyFault::Mismatch => (
+            StatusCode::BAD_REQUEST,
+            "A value in the request's body is not of the form that is agreed",
+            "Send values in the form that the disclosure's rules are for.",
+        ),
+        BodyFault::NotUtf8
+        | BodyFault::ByteOrderMark
+        | BodyFault::Malformed
+        | BodyFault::BadString
+        | BodyFault::BadNumber
+        | BodyFault::TrailingBytes
+        | BodyFault::Truncated
+        | BodyFault::DuplicateName
+        | BodyFault::TooDeep
+        | BodyFault::TooManyMembers
+        | BodyFault::NameTooLong => (
+            StatusCode::BAD_REQUEST,
+            "The request's body is not JSON that the gateway takes",
+            "Send one JSON document in UTF-8 that names no member twice.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_code_of_its_own() {
+        let codes: BTreeSet<_> = Reason::all().into_iter().map(Reason::code).collect();
+        assert_eq!(codes.len(), Reason::all().len());
+        for code in codes {
+            assert!(
+                code.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'8'),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_reason_answers_as_if_all_were_well() {
+        for reason in Reason::all() {
+            let status = reason.text().status;
+            assert!(
+                status.is_client_error() || status.is_server_error(),
+                "{reason:?}"
+            );
+        }
+    }
+
+    /// Rewrites `docs/REFUSALS.md` when FIELDGATE_WRITE_DOCS is set, and fails when it is not current.
+    #[test]
+    fn the_table_of_refusals_in_the_docs_is_current() {
+        let mut table = String::from(
+            "# Refusals\n\n\
+             Every reason that can end an exchange, in the order an exchange could meet them. The code stands in\n\
+             the problem document (`reason`, and `type` as `urn:fieldgate:problem:<code>`), in the metric\n\
+             `fieldgate_requests_total{reason=…}` and in the ledger. After the head of a response is out, a reason\n\
+             can no longer be a problem document: the stream is aborted, and the ledger has the code.\n\n\
+             Generated from `src/gateway/reason.rs` by its test; `FIELDGATE_WRITE_DOCS=1 cargo test --lib refusals`\n\
+             writes it anew.\n\n\
+             | code | status | title | what to do |\n| --- | --- | --- | --- |\n",
+        );
+        for reason in Reason::all() {
+            let text = reason.text();
+            table.push_str(&format!(
+                "| `{}` | {} | {} | {} |\n",
+                reason.code(),
+                text.status.as_u16(),
+                text.title,
+                text.remedy
+            ));
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/REFUSALS.md");
+        if std::env::var_os("FIELDGATE_WRITE_DOCS").is_some() {
+            std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/docs")).unwrap();
+            std::fs::write(path, &table).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            written == table,
+            "docs/REFUSALS.md is not current: FIELDGATE_WRITE_DOCS=1 writes it"
+        );
+    }
+}

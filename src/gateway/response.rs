@@ -1,0 +1,123 @@
+//! What of a service's response head reaches the partner: the status of a success, headers by the
+//! disclosure's list, and the gateway's own.
+
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::response::Parts;
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body::Body;
+use hyper::body::Incoming;
+
+use super::body::PartnerBody;
+use super::media::json_type;
+use super::problem::{X_REQUEST_ID, request_id_value};
+use super::reason::Reason;
+use super::running::Route;
+use crate::agreement::Permit;
+use crate::ledger::{Receipt, RequestId};
+
+/// A service's head that was understood.
+pub(crate) struct ServiceHead {
+    status: StatusCode,
+    headers: HeaderMap,
+    /// The media type of the body that leaves; `None` when none does.
+    media: Option<HeaderValue>,
+}
+
+impl ServiceHead {
+    /// Whether a body follows that is to be minimised.
+    pub(crate) fn has_body(&self) -> bool {
+        self.media.is_some()
+    }
+
+    /// The status that the partner gets.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+/// Understands a service's head, or says why nothing of the answer may pass.
+pub(crate) fn understand(
+    head: Parts,
+    body: &Incoming,
+    method: &Method,
+) -> Result<ServiceHead, Reason> {
+    let status = head.status;
+    if status == StatusCode::PARTIAL_CONTENT {
+        return Err(Reason::ServiceStatus);
+    }
+    let without_body = |head: Parts| ServiceHead {
+        status,
+        headers: head.headers,
+        media: None,
+    };
+    if status == StatusCode::NOT_MODIFIED || status == StatusCode::NO_CONTENT {
+        return Ok(without_body(head));
+    }
+    if !status.is_success() {
+        return Err(refusal_of(status));
+    }
+    if *method == Method::HEAD {
+        return Ok(without_body(head));
+    }
+    if !is_identity(&head.headers) {
+        return Err(Reason::Encoding);
+    }
+    // A `201 Created` need not say anything. Labelled as JSON, an empty body is broken JSON.
+    if body.is_end_stream() && !head.headers.contains_key(CONTENT_TYPE) {
+        return Ok(without_body(head));
+    }
+    let media = json_type(&head.headers).ok_or(Reason::ContentType)?;
+    Ok(ServiceHead {
+        status,
+        headers: head.headers,
+        media: Some(media),
+    })
+}
+
+/// Whether the body is as it is: no `Content-Encoding`, or only `identity`.
+fn is_identity(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// What the partner learns of a service's refusal or failure: a class, never the service's words.
+fn refusal_of(status: StatusCode) -> Reason {
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => Reason::ServiceNotFound,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Reason::ServiceBusy,
+        other if other.is_client_error() => Reason::ServiceRefused,
+        other if other.is_server_error() => Reason::ServiceError,
+        _ => Reason::ServiceStatus,
+    }
+}
+
+/// The response to the partner. Taking both the permit and the receipt is what makes P3 hold: nothing else
+/// makes a response out of a service's head, and neither can be had but from a decision and a durable entry.
+pub(crate) fn release(
+    permit: Permit,
+    receipt: Receipt,
+    head: ServiceHead,
+    route: &Route,
+    id: &RequestId,
+    body: PartnerBody,
+) -> Response<PartnerBody> {
+    // Both are spent: one permit and one receipt for one response.
+    drop((permit, receipt));
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    let headers = response.headers_mut();
+    headers.reserve(3 + route.response_headers.len());
+    for name in &route.response_headers {
+        for value in head.headers.get_all(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    if let Some(media) = head.media {
+        headers.insert(CONTENT_TYPE, media);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_REQUEST_ID, request_id_value(id));
+    response
+}

@@ -1,0 +1,172 @@
+//! What runs: one immutable set of everything an exchange looks up, replaced as one (P9).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::{HeaderName, Method};
+use rustls::ServerConfig;
+
+use super::StartError;
+use super::identity::Identities;
+use super::metrics::{Meters, Metrics};
+use super::service::Target;
+use super::tls;
+use crate::agreement::{Agreement, AgreementSet, Disclosure, Permit};
+use crate::config::{Config, Loaded, Transport};
+use crate::ledger::Event;
+
+/// A configuration with all it needs at hand. An exchange keeps the one it began with.
+pub(crate) struct Running {
+    pub(crate) config: Config,
+    pub(crate) agreements: AgreementSet,
+    pub(crate) identities: Identities,
+    pub(crate) metrics: Arc<Metrics>,
+    /// The TLS of each of `config.listen`, in its order.
+    pub(crate) tls: Vec<Option<tls::PartnerTls>>,
+    pub(crate) purpose_header: HeaderName,
+    /// By the disclosure's address: `agreements` keeps each where it is as long as this lives.
+    routes: HashMap<usize, Arc<Route>>,
+    pub(crate) targets: Vec<Arc<Target>>,
+    /// Every file and directory that was read.
+    pub(crate) sources: Vec<PathBuf>,
+}
+
+/// What an exchange needs of its disclosure, parsed and looked up once.
+pub(crate) struct Route {
+    pub(crate) agreement: Arc<Agreement>,
+    pub(crate) disclosure: Arc<Disclosure>,
+    pub(crate) meters: Meters,
+    pub(crate) target: Arc<Target>,
+    pub(crate) method: Method,
+    pub(crate) request_headers: Vec<HeaderName>,
+    pub(crate) response_headers: Vec<HeaderName>,
+}
+
+impl Running {
+    /// Makes `loaded` ready to run. Targets that `before` has and that did not change are taken over with
+    /// their open connections.
+    ///
+    /// # Errors
+    /// If a certificate or key cannot be read or used.
+    pub(crate) fn new(
+        loaded: Loaded,
+        metrics: &Arc<Metrics>,
+        before: Option<&Self>,
+    ) -> Result<Self, StartError> {
+        let Loaded {
+            config,
+            agreements,
+            mut sources,
+            ..
+        } = loaded;
+        let identities = Identities::new(&config.partners);
+        let mut tls = Vec::new();
+        for listener in &config.listen {
+            tls.push(match &listener.transport {
+                Transport::PlainHttp => None,
+                Transport::Tls(files) => {
+                    sources.extend([files.certificate.clone(), files.key.clone()]);
+                    sources.extend(files.client_ca.clone());
+                    Some(tls::partner_tls(files, &identities)?)
+                }
+            });
+        }
+        let mut targets = Vec::new();
+        for service in &config.services {
+            sources.extend(service.ca.clone());
+            let fresh = Target::new(service, &config.limits)?;
+            let kept = before.and_then(|before| {
+                before
+                    .targets
+                    .iter()
+                    .find(|target| target.is_the_same_as(&fresh))
+            });
+            targets.push(kept.cloned().unwrap_or_else(|| Arc::new(fresh)));
+        }
+        let mut routes = HashMap::new();
+        for agreement in &agreements.agreements {
+            for disclosure in &agreement.disclosures {
+                let target = targets
+                    .iter()
+                    .find(|target| target.name() == &disclosure.service)
+                    .ok_or_else(|| StartError::UnknownService {
+                        agreement: agreement.name.clone(),
+                        disclosure: disclosure.name.clone(),
+                    })?;
+                let route = Route {
+                    meters: metrics.meters(agreement, disclosure),
+                    target: Arc::clone(target),
+                    method: Method::from_bytes(disclosure.method.as_bytes())
+                        .expect("a disclosure's method was checked when it was loaded"),
+                    request_headers: header_names(&disclosure.request_headers),
+                    response_headers: header_names(&disclosure.response_headers),
+                    agreement: Arc::clone(agreement),
+                    disclosure: Arc::clone(disclosure),
+                };
+                routes.insert(address(disclosure), Arc::new(route));
+            }
+        }
+        let purpose_header = HeaderName::from_bytes(config.purpose_header.as_bytes())
+            .expect("the purpose header's name was checked when it was loaded");
+        Ok(Self {
+            config,
+            agreements,
+            identities,
+            metrics: Arc::clone(metrics),
+            tls,
+            purpose_header,
+            routes,
+            targets,
+            sources,
+        })
+    }
+
+    /// The route of the disclosure that permits.
+    pub(crate) fn route(&self, permit: &Permit) -> &Arc<Route> {
+        self.routes
+            .get(&address(permit.disclosure()))
+            .expect("a permit comes from the set that the routes were made of")
+    }
+
+    /// The TLS settings for connections to the listener at `index` of the configuration.
+    pub(crate) fn server_config(&self, index: usize) -> Option<&Arc<ServerConfig>> {
+        self.tls
+            .get(index)
+            .and_then(Option::as_ref)
+            .map(|tls| &tls.config)
+    }
+
+    /// What the ledger is told when this set begins to run.
+    pub(crate) fn event(&self) -> Event {
+        Event::Agreements {
+            agreements: self
+                .agreements
+                .agreements
+                .iter()
+                .map(|agreement| {
+                    (
+                        agreement.name.clone(),
+                        agreement.version,
+                        agreement.hash.clone(),
+                    )
+                })
+                .collect(),
+        }
+    }
+}
+
+fn address(disclosure: &Arc<Disclosure>) -> usize {
+    Arc::as_ptr(disclosure).addr()
+}
+
+/// `names` parsed. Which of them may never cross was checked when they were loaded.
+fn header_names(names: &[String]) -> Vec<HeaderName> {
+    names
+        .iter()
+        .map(|name| {
+            HeaderName::from_bytes(name.as_bytes())
+                .expect("a header's name was checked when it was loaded")
+        })
+        .collect()
+}

@@ -1,0 +1,279 @@
+//! TLS on both sides, by rustls with the ring provider, 1.3 and 1.2.
+//!
+//! A partner's certificate is accepted if its key is pinned (self-signed or not) or if it is under the
+//! listener's authority; in every case the partner proves in the handshake that it holds the key.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    ServerConfig, SignatureScheme,
+};
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+
+use super::StartError;
+use super::identity::{Identities, PresentedCertificate, sha256};
+use crate::config::ListenerTls;
+
+/// The TLS of one listener.
+pub(crate) struct PartnerTls {
+    pub(crate) config: Arc<ServerConfig>,
+    judge: Option<Arc<Judge>>,
+}
+
+impl PartnerTls {
+    /// What the certificate of an accepted handshake says. Asked again after the handshake, so that a
+    /// resumed session is judged by what is configured now.
+    pub(crate) fn presented(
+        &self,
+        chain: Option<&[CertificateDer<'_>]>,
+    ) -> Option<PresentedCertificate> {
+        let (end_entity, intermediates) = chain?.split_first()?;
+        self.judge
+            .as_ref()?
+            .presented(end_entity, intermediates, UnixTime::now())
+            .ok()
+    }
+}
+
+/// The TLS of a listener with `files`, which asks for certificates where any could identify a partner.
+///
+/// # Errors
+/// If a file cannot be read, or holds no certificate or key that can be used.
+pub(crate) fn partner_tls(
+    files: &ListenerTls,
+    identities: &Identities,
+) -> Result<PartnerTls, StartError> {
+    let chain = certificates(&files.certificate)?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| StartError::Pem {
+        path: files.key.clone(),
+        message: error.to_string(),
+    })?;
+    let provider = provider();
+    let judge = if files.client_ca.is_some() || identities.has_pins() {
+        let authority = match &files.client_ca {
+            None => None,
+            Some(path) => {
+                let roots = Arc::new(roots(path)?);
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider))
+                        .build()
+                        .map_err(|error| StartError::Pem {
+                            path: path.clone(),
+                            message: error.to_string(),
+                        })?;
+                Some(verifier)
+            }
+        };
+        Some(Arc::new(Judge {
+            authority,
+            pins: identities.all_pins().collect(),
+            provider: Arc::clone(&provider),
+        }))
+    } else {
+        None
+    };
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(StartError::Tls)?;
+    let builder = match &judge {
+        Some(judge) => builder.with_client_cert_verifier(Arc::clone(judge) as _),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder
+        .with_single_cert(chain, key)
+        .map_err(|error| StartError::Pem {
+            path: files.certificate.clone(),
+            message: format!("the certificate and its key do not work together: {error}"),
+        })?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(PartnerTls {
+        config: Arc::new(config),
+        judge,
+    })
+}
+
+/// The TLS towards a service whose certificate is under the authorities in `ca`.
+///
+/// # Errors
+/// If the file cannot be read or holds no certificate.
+pub(crate) fn service_tls(ca: &Path) -> Result<Arc<ClientConfig>, StartError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(StartError::Tls)?
+        .with_root_certificates(roots(ca)?)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StartError> {
+    let fault = |message: String| StartError::Pem {
+        path: path.to_owned(),
+        message,
+    };
+    let all = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fault(error.to_string()))?;
+    if all.is_empty() {
+        return Err(fault("holds no PEM certificate".to_owned()));
+    }
+    Ok(all)
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, StartError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| StartError::Pem {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })?;
+    }
+    Ok(roots)
+}
+
+/// Which partners' certificates a handshake accepts, and what they say.
+#[derive(Debug)]
+struct Judge {
+    authority: Option<Arc<dyn ClientCertVerifier>>,
+    pins: HashSet<[u8; 32]>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Judge {
+    fn presented(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<PresentedCertificate, Error> {
+        let certificate = EndEntityCert::try_from(end_entity)
+            .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        let spki_sha256 = sha256(&certificate.subject_public_key_info());
+        let under_authority = self
+            .authority
+            .as_ref()
+            .map(|authority| authority.verify_client_cert(end_entity, intermediates, now));
+        if let Some(Ok(_)) = under_authority {
+            return Ok(PresentedCertificate {
+                spki_sha256,
+                names: certificate
+                    .valid_dns_names()
+                    .map(str::to_ascii_lowercase)
+                    .collect(),
+            });
+        }
+        if self.pins.contains(&spki_sha256) {
+            self.within_its_dates(&certificate, end_entity, now)?;
+            return Ok(PresentedCertificate {
+                spki_sha256,
+                names: Vec::new(),
+            });
+        }
+        match under_authority {
+            Some(Err(error)) => Err(error),
+            Some(Ok(_)) | None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+        }
+    }
+
+    /// A pin vouches for the key alone; the dates are the certificate's. They are checked by verifying it as
+    /// its own authority, in which webpki looks at the dates before anything else; any other complaint
+    /// (it is marked as an authority, it is not signed by itself) does not matter for a pinned key.
+    fn within_its_dates(
+        &self,
+        certificate: &EndEntityCert<'_>,
+        der: &CertificateDer<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let Ok(anchor) = anchor_from_trusted_cert(der) else {
+            return Ok(());
+        };
+        let anchors = [anchor];
+        let verified = certificate.verify_for_usage(
+            self.provider.signature_verification_algorithms.all,
+            &anchors,
+            &[],
+            now,
+            KeyUsage::client_auth(),
+            None,
+            None,
+        );
+        match verified {
+            Err(webpki::Error::CertExpired { .. }) => {
+                Err(Error::InvalidCertificate(CertificateError::Expired))
+            }
+            Err(webpki::Error::CertNotValidYet { .. } | webpki::Error::InvalidCertValidity) => {
+                Err(Error::InvalidCertificate(CertificateError::NotValidYet))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+impl ClientCertVerifier for Judge {
+    fn client_auth_mandatory(&self) -> bool {
+        // An API key may say who asks.
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        // Pinned certificates have no common authority; a hint would keep their holders from sending them.
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.presented(end_entity, intermediates, now)
+            .map(|_| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}

@@ -1,0 +1,450 @@
+//! What a line of the ledger says. No I/O, no clock: time comes in.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName};
+use crate::minimise::{FieldOutcome, SubjectToken, Tally};
+
+/// The most subjects that one [`Event::Subjects`] names: some 30 KB of line.
+pub const SUBJECTS_PER_ENTRY: usize = 1_000;
+
+/// Something that the ledger accounts for. Holds names from the configuration, counts and keyed tokens:
+/// never a caller's text and never a value from a record (P7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The gateway started or took a new agreement set: the agreements' names, versions, hashes.
+    Agreements {
+        /// Name, version and the hash of the file of each agreement in force.
+        agreements: Vec<(AgreementName, u32, String)>,
+    },
+    /// A permitted exchange is about to happen. Durable before its first released byte (P3).
+    Intent {
+        /// The exchange.
+        request: RequestId,
+        /// Who asked.
+        partner: PartnerName,
+        /// The agreement that permits.
+        agreement: AgreementName,
+        /// Its version.
+        version: u32,
+        /// The hash of its file.
+        hash: String,
+        /// The disclosure that permits.
+        disclosure: DisclosureName,
+        /// The purpose that was declared and agreed.
+        purpose: PurposeName,
+    },
+    /// A request was refused before or instead of a release.
+    Refusal {
+        /// The exchange.
+        request: RequestId,
+        /// Who asked, if that is known.
+        partner: Option<PartnerName>,
+        /// The agreement whose term refused, if it came so far.
+        agreement: Option<AgreementName>,
+        /// The disclosure that was asked for, if it came so far.
+        disclosure: Option<DisclosureName>,
+        /// The declared purpose, only where it is one that the agreement set knows: never the caller's text.
+        purpose: Option<PurposeName>,
+        /// The stable code of the reason.
+        reason: &'static str,
+        /// The HTTP status that the partner got.
+        status: u16,
+    },
+    /// Tokens of subjects whose records left in an exchange, at most [`SUBJECTS_PER_ENTRY`] in each entry.
+    Subjects {
+        /// The exchange.
+        request: RequestId,
+        /// The tokens, in the order in which the records left.
+        tokens: Vec<SubjectToken>,
+    },
+    /// How a permitted exchange ended.
+    Release {
+        /// The exchange.
+        request: RequestId,
+        /// How.
+        outcome: Outcome,
+        /// The stable code of what ended it, unless it is complete.
+        reason: Option<&'static str>,
+        /// The HTTP status that the partner got.
+        status: u16,
+        /// Bytes of body handed to the partner's connection.
+        bytes_sent: u64,
+        /// What was counted on the way.
+        tally: Box<Tally>,
+    },
+    /// The ledger was opened after a crash had left an incomplete last line, which was cut off. Nothing that
+    /// was reported durable was in it. The writer enters this itself.
+    Recovered {
+        /// The sequence of the first entry of the segment that was cut.
+        segment: u64,
+        /// Bytes cut off.
+        bytes_cut: u64,
+    },
+}
+
+/// How a permitted exchange ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The whole response left.
+    Complete,
+    /// The service could not be reached, or broke off.
+    ServiceFailed,
+    /// The gateway ended it: what the service sent was not understood or broke a limit.
+    Refused,
+    /// The partner went away before the end.
+    PartnerGone,
+}
+
+impl Outcome {
+    /// The stable name of this outcome.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ServiceFailed => "service_failed",
+            Self::Refused => "refused",
+            Self::PartnerGone => "partner_gone",
+        }
+    }
+}
+
+/// 128 random bits as 32 lower-case hexadecimal digits; also the exchange's trace id (W3C Trace Context).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId([u8; 32]);
+
+impl RequestId {
+    /// The id of these bits, which the shell draws from the machine's random source.
+    #[must_use]
+    pub fn new(bytes: [u8; 16]) -> Self {
+        let mut digits = [0; 32];
+        data_encoding::HEXLOWER.encode_mut(&bytes, &mut digits);
+        Self(digits)
+    }
+
+    /// The id of these 32 lower-case hexadecimal digits; `None` for any other text.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        let bytes = data_encoding::HEXLOWER.decode(digits.as_bytes()).ok()?;
+        Some(Self::new(bytes.try_into().ok()?))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("hexadecimal digits are ASCII")
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The members of a line between `seq` and `prev`, in their fixed order: `"at":"…","event":"…",…`.
+///
+/// Everything that does not depend on the entry's place in the chain, so that it is rendered by whoever
+/// submits, and the writer has only to number and to link.
+#[must_use]
+pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
+    let mut members = Members(Vec::with_capacity(384));
+    members.text("at", &format!("{at:.6}"));
+    match event {
+        Event::Agreements { agreements } => {
+            members.text("event", "agreements");
+            members.list("agreements", agreements, |(name, version, hash), list| {
+                list.braces(|inner| {
+                    inner.text("name", name.as_str());
+                    inner.number("version", u64::from(*version));
+                    inner.text("hash", hash);
+                });
+            });
+        }
+        Event::Intent {
+            request,
+            partner,
+            agreement,
+            version,
+            hash,
+            disclosure,
+            purpose,
+        } => {
+            members.text("event", "intent");
+            members.text("request", request.as_str());
+            members.text("partner", partner.as_str());
+            members.text("agreement", agreement.as_str());
+            members.number("version", u64::from(*version));
+            members.text("hash", hash);
+            members.text("disclosure", disclosure.as_str());
+            members.text("purpose", purpose.as_str());
+        }
+        Event::Refusal {
+            request,
+            partner,
+            agreement,
+            disclosure,
+            purpose,
+            reason,
+            status,
+        } => {
+            members.text("event", "refusal");
+            members.text("request", request.as_str());
+            members.maybe("partner", partner.as_ref().map(PartnerName::as_str));
+            members.maybe("agreement", agreement.as_ref().map(AgreementName::as_str));
+            members.maybe(
+                "disclosure",
+                disclosure.as_ref().map(DisclosureName::as_str),
+            );
+            members.maybe("purpose", purpose.as_ref().map(PurposeName::as_str));
+            members.text("reason", reason);
+            members.number("status", u64::from(*status));
+        }
+        Event::Subjects { request, tokens } => {
+            members.text("event", "subjects");
+            members.text("request", request.as_str());
+            members.list("tokens", tokens, |token, list| list.string(&token.0));
+        }
+        Event::Release {
+            request,
+            outcome,
+            reason,
+            status,
+            bytes_sent,
+            tally,
+        } => {
+            members.text("event", "release");
+            members.text("request", request.as_str());
+            members.text("outcome", outcome.code());
+            members.maybe("reason", *reason);
+            members.number("status", u64::from(*status));
+            members.number("bytes_sent", *bytes_sent);
+            members.object("tally", |inner| tally_members(tally, inner));
+        }
+        Event::Recovered { segment, bytes_cut } => {
+            members.text("event", "recovered");
+            members.number("segment", *segment);
+            members.number("bytes_cut", *bytes_cut);
+        }
+    }
+    members.0
+}
+
+/// A tally as one JSON object, as a [`Event::Release`] has it.
+#[must_use]
+pub fn tally_json(tally: &Tally) -> String {
+    let mut members = Members(Vec::with_capacity(256));
+    members.braces(|inner| tally_members(tally, inner));
+    String::from_utf8(members.0).expect("names and numbers are text")
+}
+
+/// The names that an entry's `event` can have.
+pub(crate) const EVENTS: [&str; 6] = [
+    "agreements",
+    "intent",
+    "refusal",
+    "subjects",
+    "release",
+    "recovered",
+];
+
+/// A tally's members; of the fields, outcomes that were counted at all.
+fn tally_members(tally: &Tally, members: &mut Members) {
+    members.number("bytes_in", tally.bytes_in);
+    members.number("bytes_out", tally.bytes_out);
+    members.number("records_released", tally.records_released);
+    members.number("records_withheld", tally.records_withheld);
+    members.number("subjects_missing", tally.subjects_missing);
+    members.object("fields", |fields| {
+        for outcome in FieldOutcome::ALL {
+            if tally.field(outcome) > 0 {
+                fields.number(outcome.code(), tally.field(outcome));
+            }
+        }
+    });
+}
+
+/// Members of a JSON object being written, without its braces.
+///
+/// By hand and not by serde, since the bytes are hashed: their order and form are part of the format, and
+/// stand here to be read.
+struct Members(Vec<u8>);
+
+impl Members {
+    fn name(&mut self, name: &str) {
+        if !matches!(self.0.last(), None | Some(b'{')) {
+            self.0.push(b',');
+        }
+        self.string(name);
+        self.0.push(b':');
+    }
+
+    fn string(&mut self, text: &str) {
+        serde_json::to_writer(&mut self.0, text).expect("text goes into a vector as JSON");
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.string(text);
+    }
+
+    /// A text, or nothing at all.
+    fn maybe(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(name, text);
+        }
+    }
+
+    fn number(&mut self, name: &str, number: u64) {
+        self.name(name);
+        self.0.extend_from_slice(number.to_string().as_bytes());
+    }
+
+    fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        self.name(name);
+        self.braces(write);
+    }
+
+    fn braces(&mut self, write: impl FnOnce(&mut Self)) {
+        self.0.push(b'{');
+        write(self);
+        self.0.push(b'}');
+    }
+
+    fn list<T>(&mut self, name: &str, items: &[T], write: impl Fn(&T, &mut Self)) {
+        self.name(name);
+        self.0.push(b'[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.0.push(b',');
+            }
+            write(item, self);
+        }
+        self.0.push(b']');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at() -> Timestamp {
+        "2026-11-22T09:15:00.25Z".parse().unwrap()
+    }
+
+    fn request() -> RequestId {
+        RequestId::new([0xa7; 16])
+    }
+
+    #[test]
+    fn each_event_has_its_members_in_their_fixed_order() {
+        let mut tally = Tally {
+            bytes_in: 900,
+            bytes_out: 120,
+            records_released: 1,
+            ..Tally::default()
+        };
+        tally.fields[FieldOutcome::Keep as usize] = 3;
+        tally.fields[FieldOutcome::Undeclared as usize] = 21;
+        let rows = [
+            (
+                Event::Agreements {
+                    agreements: vec![
+                        (AgreementName::new("falls"), 3, "ab".to_owned()),
+                        (AgreementName::new("warm-homes"), 1, "cd".to_owned()),
+                    ],
+                },
+                r#""event":"agreements","agreements":[{"name":"falls","version":3,"hash":"ab"},{"name":"warm-homes","version":1,"hash":"cd"}]"#,
+            ),
+            (
+                Event::Agreements { agreements: vec![] },
+                r#""event":"agreements","agreements":[]"#,
+            ),
+            (
+                Event::Intent {
+                    request: request(),
+                    partner: PartnerName::new("island-health"),
+                    agreement: AgreementName::new("falls"),
+                    version: 3,
+                    hash: "ab".to_owned(),
+                    disclosure: DisclosureName::new("adult"),
+                    purpose: PurposeName::new("falls-prevention"),
+                },
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention""#,
+            ),
+            (
+                Event::Refusal {
+                    request: request(),
+                    partner: None,
+                    agreement: None,
+                    disclosure: None,
+                    purpose: None,
+                    reason: "unknown-partner",
+                    status: 401,
+                },
+                r#""event":"refusal","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","reason":"unknown-partner","status":401"#,
+            ),
+            (
+                Event::Subjects {
+                    request: request(),
+                    tokens: vec![
+                        SubjectToken("aaaa".to_owned()),
+                        SubjectToken("bbbb".to_owned()),
+                    ],
+                },
+                r#""event":"subjects","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","tokens":["aaaa","bbbb"]"#,
+            ),
+            (
+                Event::Release {
+                    request: request(),
+                    outcome: Outcome::Complete,
+                    reason: None,
+                    status: 200,
+                    bytes_sent: 120,
+                    tally: Box::new(tally),
+                },
+                r#""event":"release","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","outcome":"complete","status":200,"bytes_sent":120,"tally":{"bytes_in":900,"bytes_out":120,"records_released":1,"records_withheld":0,"subjects_missing":0,"fields":{"keep":3,"undeclared":21}}"#,
+            ),
+            (
+                Event::Recovered {
+                    segment: 1,
+                    bytes_cut: 17,
+                },
+                r#""event":"recovered","segment":1,"bytes_cut":17"#,
+            ),
+        ];
+        for (event, members) in rows {
+            let rendered = String::from_utf8(render(at(), &event)).unwrap();
+            assert_eq!(
+                rendered,
+                format!(r#""at":"2026-11-22T09:15:00.250000Z",{members}"#)
+            );
+            let value: serde_json::Value =
+                serde_json::from_str(&format!("{{{rendered}}}")).unwrap();
+            assert!(EVENTS.contains(&value["event"].as_str().unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_quote_or_line_end_stays_one_string_on_one_line() {
+        let event = Event::Subjects {
+            request: request(),
+            tokens: vec![SubjectToken("a\"b\nc".to_owned())],
+        };
+        let rendered = render(at(), &event);
+        assert!(!rendered.contains(&b'\n'));
+        assert!(
+            String::from_utf8(rendered)
+                .unwrap()
+                .ends_with(r#"["a\"b\nc"]"#)
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! The gateway over real sockets, promise by promise. `harness` has the council, its service and the clients.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that panics is a test that fails"
+)]
+
+mod harness;
+
+mod exchange;
+mod forms;
+mod http2;
+mod identity;
+mod p2_channels;
+mod p3_ledger;
+mod p4_faults;
+mod p5_back_pressure;
+mod p6_refusals;
+mod p7_canaries;
+mod p9_reload;
+mod shutdown;
+mod tls;
