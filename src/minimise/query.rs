@@ -457,7 +457,7 @@ mod tests {
     #[test]
     fn a_condition_is_asked_of_the_record() {
         let record = r#" { "consent" : {"sharing": true, "sharing2": false}, "age": 17.50, "na\u006de": "\u00c9a",
-            "big": 9007199254740993, "tags": ["x", {"a": [1, 2.0]}], "other": ["x", {"a": [1.0, 2]}],
+            "big": 9007199254740993, "smaller": 9007199254740992, "huge": 1e400, "tiny": 0.1000000000000000055, "tags": ["x", {"a": [1, 2.0]}], "other": ["x", {"a": [1.0, 2]}],
             "o": {"a": 1, "b\u0062": 2}, "p": {"bb": 2e0, "a": 1}, "null": null, "e": "a\\b\"", "none": {} } "#;
         let rows = [
             ("@.consent.sharing == true", true),
@@ -474,6 +474,11 @@ mod tests {
             ("@.name > 'E'", true),
             ("@['na\\u006de'] == \"\\u00c9a\"", true),
             ("@.big > 9007199254740991", true),
+            ("@.big > @.smaller", true),
+            ("@.big == @.smaller", false),
+            ("@.big != @.smaller", true),
+            ("@.huge > @.big", true),
+            ("@.tiny > 0.1", true),
             ("@.tags == @.other", true),
             ("@.tags != @.other", false),
             ("@.o == @.p", true),

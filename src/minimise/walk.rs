@@ -1120,6 +1120,9 @@ impl Walk {
         match self.open {
             Open::Name => {
                 if self.name_kept.len() > self.limits.name_bytes + 1 {
+                    // The path names this member, as it does where the name ends in its window.
+                    let frame = self.frames.last_mut().expect("a name is in an object");
+                    frame.key = Key::Other;
                     return Err(self.name_too_long());
                 }
             }

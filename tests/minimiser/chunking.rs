@@ -195,3 +195,21 @@ fn p8_pieces_of_every_size_of_a_long_body_give_the_same_bytes() {
         }
     }
 }
+
+#[test]
+fn p4_a_body_that_ends_inside_a_character_is_refused() {
+    for fields in ["keep_all $", ""] {
+        let plan = plan(&rules(fields), &Limits::default()).unwrap();
+        for whole in ["", "{}", "[1]", "\"a\"", "7", "{\"a\":\""] {
+            for half in [&b"\xc3"[..], b"\xe2\x82", b"\xf0\x9d\x84"] {
+                let body = [whole.as_bytes(), half].concat();
+                let error = run_every_way(&plan, &body, usize::MAX).expect_err(whole);
+                assert_eq!(
+                    (error.fault, error.offset),
+                    (BodyFault::NotUtf8, whole.len() as u64),
+                    "{fields}: {whole}"
+                );
+            }
+        }
+    }
+}
