@@ -50,6 +50,9 @@ pub struct DisclosureReview {
     pub request_rules: Vec<(&'static str, usize)>,
     /// Each `keep_all` and why.
     pub kept_whole: Vec<WholeReview>,
+    /// Bodies that are held whole before anything of them leaves, up to the limit for held bytes, and why:
+    /// only the whole document decides a filter, or a position counted from an array's end.
+    pub held_whole: Vec<String>,
     /// Selectors that reach values through `..` or `.*`, where the members' names on the way come from the
     /// data and leave with the values.
     pub names_from_data: Vec<String>,
@@ -128,6 +131,23 @@ impl Agreement {
 }
 
 impl Disclosure {
+    fn held_whole(&self) -> Vec<String> {
+        let plans = [
+            ("request body", self.request.as_ref()),
+            ("response", Some(&self.response)),
+        ];
+        let held = plans
+            .into_iter()
+            .filter_map(|(body, plan)| Some((body, plan.filter(|plan| plan.holds_document())?)));
+        held.map(|(body, plan)| {
+            format!(
+                "{body}: only the whole document decides its selectors or condition; at most {} bytes",
+                plan.limits().held_bytes
+            )
+        })
+        .collect()
+    }
+
     fn review(&self) -> DisclosureReview {
         let bodies = || self.request_rules.iter().chain([&self.response_rules]);
         DisclosureReview {
@@ -144,6 +164,7 @@ impl Disclosure {
                     because: whole.because.clone(),
                 })
                 .collect(),
+            held_whole: self.held_whole(),
             names_from_data: bodies()
                 .flat_map(|rules| &rules.fields)
                 .filter(|rule| !matches!(rule.action, Action::Drop))

@@ -177,6 +177,9 @@ fn as_text(
                     whole.selector, whole.because
                 )?;
             }
+            for held in &disclosure.held_whole {
+                writeln!(out, "    held whole    {held}")?;
+            }
             for selector in &disclosure.names_from_data {
                 writeln!(
                     out,
