@@ -57,6 +57,17 @@ fn p1_p2_p7_nothing_else_of_a_prison_record_leaves() {
     Family::check("uk-prison-probation");
 }
 
+#[test]
+fn every_example_is_without_fault() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    for example in std::fs::read_dir(examples).unwrap() {
+        let path = example.unwrap().path().join("fieldgate.yaml");
+        if let Err(fault) = config::load_without_keys(&path) {
+            panic!("{fault}");
+        }
+    }
+}
+
 /// A folder of payloads and the example that is for them.
 struct Family {
     name: &'static str,
