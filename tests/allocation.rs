@@ -1,12 +1,27 @@
-//! Nothing is allocated for a value that is transformed, once the output has its room.
+//! Memory, counted at the allocator: none for a value that is transformed, the same for a body of any size.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 
+use fieldgate::minimise::{Limits, json_machine};
+use fieldgate::plan::{Action, BodyRules, Condition, OnMismatch, Plan, PlanKeys, Rule, Selector};
 use fieldgate::transform::{Generalise, Prepared, RootKey, Transform};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    /// Bytes held by this thread now, and the most since [`peak`] started.
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    HELD.with(|held| {
+        held.set(held.get() + bytes);
+        MOST.with(|most| most.set(most.get().max(held.get())));
+    });
 }
 
 /// The system's allocator, counting on the calling thread.
@@ -20,17 +35,20 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        count(layout.size().cast_signed());
         // SAFETY: the caller's promise is handed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
         // SAFETY: the caller's promise is handed on.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        count(size.cast_signed() - layout.size().cast_signed());
         // SAFETY: the caller's promise is handed on.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -43,6 +61,90 @@ fn allocations(work: impl FnOnce()) -> usize {
     let before = ALLOCATIONS.with(Cell::get);
     work();
     ALLOCATIONS.with(Cell::get) - before
+}
+
+/// The most bytes that `work` held at once beyond those held before.
+fn peak(work: impl FnOnce()) -> isize {
+    let before = HELD.with(Cell::get);
+    MOST.with(|most| most.set(before));
+    work();
+    MOST.with(Cell::get) - before
+}
+
+fn rule(text: &str, action: Action) -> Rule {
+    Rule {
+        selector: Selector::parse(text).unwrap(),
+        action,
+        on_mismatch: OnMismatch::Drop,
+        line: 1,
+    }
+}
+
+#[test]
+fn p5_a_body_of_any_size_takes_the_same_memory() {
+    let token = || {
+        Action::Transform(Transform::Pseudonymise {
+            namespace: "person".to_owned(),
+        })
+    };
+    let record = || Some(Selector::parse("$[*]").unwrap());
+    let plans = [
+        BodyRules {
+            fields: vec![rule("$", Action::KeepAll), rule("$..notes", Action::Drop)],
+            ..BodyRules::default()
+        },
+        BodyRules {
+            fields: vec![rule("$[*].name", Action::Keep), rule("$[*].id", token())],
+            ..BodyRules::default()
+        },
+        BodyRules {
+            record: record(),
+            subject: Some(Selector::parse("@.id").unwrap()),
+            release_if: Some(Condition::parse("@.consent == true && !@..objection").unwrap()),
+            fields: vec![rule("$", Action::KeepAll)],
+            ..BodyRules::default()
+        },
+        BodyRules {
+            record: record(),
+            fields: vec![rule("$..name", Action::Keep)],
+            ..BodyRules::default()
+        },
+    ];
+    let root = RootKey::from_bytes([1; 32]);
+    let keys = PlanKeys {
+        agreement: Some(root.agreement("falls-prevention", 1)),
+        subject: Some(root.subject()),
+    };
+    let person = format!(
+        r#"{{"id":"401 023 2137","name":"A","consent":true,"notes":"{}","household":[{{"name":"B"}}]}},"#,
+        "text ".repeat(200)
+    );
+    for rules in &plans {
+        let plan = Arc::new(Plan::compile(rules, &keys, &Limits::default()).unwrap());
+        let most = |records: usize| {
+            peak(|| {
+                let mut machine = json_machine(&plan);
+                let mut out = Vec::with_capacity(64 << 10);
+                let mut push = |piece: &[u8], out: &mut Vec<u8>| {
+                    out.clear();
+                    machine.push(piece, out).unwrap();
+                    drop(machine.take_subjects());
+                };
+                push(b"[", &mut out);
+                for _ in 0..records {
+                    push(person.as_bytes(), &mut out);
+                }
+                push(b"1]", &mut out);
+            })
+        };
+        let (short, long) = (most(20), most(4_000));
+        assert!(
+            long <= short + 1_024,
+            "{short} bytes for 20 records, {long} for 4,000: {:?}",
+            rules.fields
+        );
+        assert!(long < 512 << 10, "{long} bytes");
+    }
 }
 
 #[test]

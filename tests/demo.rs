@@ -1,7 +1,5 @@
 //! `fieldgate demo`, as a newcomer meets it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
-
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -133,14 +133,17 @@ fn many_tasks_enter_at_once_and_each_gets_an_entry_of_its_own() {
         for task in tasks {
             sequences.push(task.await.unwrap());
         }
+        // However they were grouped, these fill more than a segment; the next has one of its own.
+        let last = ledger.submit(intent(500)).unwrap();
+        sequences.push(last.durable().await.unwrap().sequence());
         sequences
     });
     sequences.sort_unstable();
-    assert_eq!(sequences, (1..=500).collect::<Vec<_>>());
+    assert_eq!(sequences, (1..=501).collect::<Vec<_>>());
     ledger.close().unwrap();
     let found = verified(directory.path());
     assert_eq!(found.fault, None);
-    assert_eq!((found.entries, found.unended.count), (500, 500));
+    assert_eq!((found.entries, found.unended.count), (501, 501));
     assert!(found.segments > 1);
 }
 

@@ -107,6 +107,8 @@ pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
             tally
         }
     };
+    // Takes the progress away before anything else is said.
+    drop(input);
     if args.tally {
         out::say(&tally_json(&tally));
     }
@@ -171,9 +173,12 @@ fn plan(args: &ApplyArgs) -> Result<Arc<Plan>, Stop> {
 /// The plan of a file of rules.
 fn fields_plan(path: &Path, keys: Option<&Path>) -> Result<Arc<Plan>, Stop> {
     let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| match error.kind() {
-        ErrorKind::InvalidData => Stop::input(format_args!("{name}: not UTF-8 text")),
-        _ => cannot("read", path, &error),
+    let text = fs::read_to_string(path).map_err(|error| {
+        if error.kind() == ErrorKind::InvalidData {
+            Stop::input(format_args!("{name}: not UTF-8 text"))
+        } else {
+            cannot("read", path, &error)
+        }
     })?;
     let rules =
         agreement::load_fields(&name, &text).map_err(|faults| Stop::Faults(faults.to_string()))?;

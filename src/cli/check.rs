@@ -2,12 +2,12 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::out::{self, Blame, Stop};
 use crate::agreement::{AgreementSet, Context, Review};
 use crate::clock::Clock;
 use crate::config::{self, ConfigFault};
@@ -48,25 +48,27 @@ enum Found {
 }
 
 /// Runs `fieldgate check`.
-#[must_use]
-pub fn run(args: &CheckArgs) -> ExitCode {
+///
+/// # Errors
+/// With what is at fault.
+pub fn run(args: &CheckArgs) -> Result<(), Stop> {
     let found = find(args);
     let now = Clock::system().now();
-    let mut out = std::io::stdout().lock();
-    let mut errors = std::io::stderr().lock();
-    // A reader that has gone away is no fault of the files.
-    drop(if args.json {
-        writeln!(out, "{}", as_json(&found, now))
-    } else {
-        match &found {
-            Found::Good(set, zone) => as_text(set, zone, now, &mut out),
-            Found::Faulty(fault) => writeln!(errors, "{fault}"),
-        }
-    });
+    if args.json {
+        out::line(&as_json(&found, now).to_string())?;
+    } else if let Found::Good(set, zone) = &found {
+        let mut text = Vec::new();
+        as_text(set, zone, now, &mut text).expect("a vector takes what is written to it");
+        out::data(&text)?;
+    }
     match found {
-        Found::Good(..) => ExitCode::SUCCESS,
-        Found::Faulty(ConfigFault::Content(_)) => ExitCode::from(1),
-        Found::Faulty(ConfigFault::Environment { .. }) => ExitCode::from(3),
+        Found::Good(..) => Ok(()),
+        // The object on standard output has said what is at fault.
+        Found::Faulty(ConfigFault::Content(_)) if args.json => Err(Stop::Said(Blame::Input)),
+        Found::Faulty(ConfigFault::Environment { .. }) if args.json => {
+            Err(Stop::Said(Blame::Environment))
+        }
+        Found::Faulty(fault) => Err(fault.into()),
     }
 }
 

@@ -70,16 +70,16 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(asked) => return out::usage(&asked),
     };
-    match &cli.command {
-        Command::Demo(args) => out::finish(demo::run(args)),
+    out::finish(match &cli.command {
+        Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
-        Command::Apply(args) => out::finish(apply::run(args)),
-        Command::Explain(args) => out::finish(explain::run(args)),
-        Command::Ledger(args) => out::finish(ledger::run(args)),
+        Command::Apply(args) => apply::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Ledger(args) => ledger::run(args),
         Command::Schema(args) => schema::run(args),
-        Command::Completions(args) => out::finish(completions::run(args)),
-    }
+        Command::Completions(args) => completions::run(args),
+    })
 }
 
 #[cfg(test)]

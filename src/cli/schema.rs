@@ -1,8 +1,6 @@
 //! `fieldgate schema`: the JSON Schemas of the files that people write, for their editors.
 
-use std::io::Write;
-use std::process::ExitCode;
-
+use super::out::{self, Stop};
 use crate::{agreement, config};
 
 /// Prints the JSON Schema of a kind of file, for editors.
@@ -32,15 +30,16 @@ pub enum Kind {
 }
 
 /// Runs `fieldgate schema`.
-#[must_use]
-pub fn run(args: &SchemaArgs) -> ExitCode {
-    let text = match args.kind {
-        Kind::Agreement => agreement::agreement_schema(),
-        Kind::Gateway => config::gateway_schema(),
-        Kind::Fields => agreement::fields_schema(),
-    };
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(3),
-    }
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn run(args: &SchemaArgs) -> Result<(), Stop> {
+    out::data(
+        match args.kind {
+            Kind::Agreement => agreement::agreement_schema(),
+            Kind::Gateway => config::gateway_schema(),
+            Kind::Fields => agreement::fields_schema(),
+        }
+        .as_bytes(),
+    )
 }

@@ -1,11 +1,10 @@
 //! `fieldgate serve`: the gateway, until it is told to stop.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::out::{self, Stop};
+use super::out::Stop;
 use crate::clock::Clock;
 use crate::config;
 use crate::gateway::{Gateway, StartError, log};
@@ -30,9 +29,11 @@ pub struct ServeArgs {
 }
 
 /// Runs `fieldgate serve`.
-#[must_use]
-pub fn run(args: &ServeArgs) -> ExitCode {
-    out::finish(serve(args).map_err(Stop::from))
+///
+/// # Errors
+/// If the gateway does not start, or not all of the ledger's entries are durable at its end.
+pub fn run(args: &ServeArgs) -> Result<(), Stop> {
+    serve(args).map_err(Stop::from)
 }
 
 impl From<StartError> for Stop {

@@ -17,7 +17,7 @@ use super::account::Account;
 use super::activity::Stalled;
 use super::patience::Patience;
 use super::reason::Reason;
-use super::request::StopCell;
+use super::request::RequestFate;
 use super::service::Lease;
 use super::worker::Worker;
 use crate::minimise::{Machine, json_machine};
@@ -54,7 +54,7 @@ pub(crate) struct Release {
     service: Incoming,
     machine: Box<dyn Machine>,
     patience: Patience,
-    request: StopCell,
+    request: RequestFate,
     worker: Rc<Worker>,
     /// Taken when the body ends, whichever way.
     account: Option<Account>,
@@ -76,7 +76,7 @@ impl Release {
         service: Incoming,
         plan: &Arc<Plan>,
         patience: Patience,
-        request: StopCell,
+        request: RequestFate,
         worker: Rc<Worker>,
         account: Account,
         lease: Lease,
@@ -158,7 +158,7 @@ impl Release {
     /// Why the service's connection broke: the request's body, if that was stopped, or the service.
     fn broke(&self) -> Reason {
         self.request
-            .take()
+            .take_stop()
             .map_or(Reason::ServiceBroke, |stop| stop.reason)
     }
 
@@ -178,7 +178,9 @@ impl Release {
 
     /// Gives the connection back for another exchange.
     fn keep_connection(&mut self) {
-        if let Some(lease) = self.lease.take() {
+        if self.request.is_whole()
+            && let Some(lease) = self.lease.take()
+        {
             self.worker.pool.keep(lease);
         }
     }

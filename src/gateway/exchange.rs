@@ -16,7 +16,7 @@ use super::metrics::RequestLabels;
 use super::patience::Patience;
 use super::problem::Stop;
 use super::reason::Reason;
-use super::request::{self, RequestBody, StopCell};
+use super::request::{self, RequestBody, RequestFate};
 use super::response::{self, ServiceHead};
 use super::running::{Route, Running};
 use super::service::Lease;
@@ -81,7 +81,7 @@ pub(crate) async fn exchange(
         // Nothing of the body is read: the connection ends with it, unless there is nothing to read.
         account.released(status);
         account.complete();
-        if http_body::Body::is_end_stream(&answer.body) {
+        if http_body::Body::is_end_stream(&answer.body) && answer.request.is_whole() {
             worker.pool.keep(answer.lease);
         }
         let body = PartnerBody::whole(bytes::Bytes::new());
@@ -172,7 +172,7 @@ fn decide(
 struct Answer {
     head: ServiceHead,
     body: Incoming,
-    request: StopCell,
+    request: RequestFate,
     lease: Lease,
 }
 
@@ -199,7 +199,7 @@ impl Asking<'_> {
             || request::service_head(self.permit, self.route, self.head, &id, &traceparent);
         let first = request()?;
         let body_idle = self.running.config.limits.body_idle;
-        let (body, stopped) = RequestBody::new(body, self.route, self.deadline, body_idle);
+        let (body, fate) = RequestBody::new(body, self.route, self.deadline, body_idle);
         // A request that changes nothing, and of which nothing was consumed, may be sent once more.
         let is_repeatable = self.route.method.is_safe() && matches!(body, RequestBody::None);
 
@@ -229,13 +229,13 @@ impl Asking<'_> {
         };
         // The request's own fault, if it had one, is why the connection broke.
         let answer =
-            sent.map_err(|_| stopped.take().unwrap_or(Stop::from(Reason::ServiceBroke)))?;
+            sent.map_err(|_| fate.take_stop().unwrap_or(Stop::from(Reason::ServiceBroke)))?;
         let (head, body) = answer.into_parts();
         let head = response::understand(head, &body, &self.route.method)?;
         Ok(Answer {
             head,
             body,
-            request: stopped,
+            request: fate,
             lease,
         })
     }

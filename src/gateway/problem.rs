@@ -8,7 +8,7 @@ use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderName, Response, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::body::PartnerBody;
 use super::reason::Reason;
@@ -37,6 +37,26 @@ pub(crate) struct Term {
     pub(crate) detail: Option<String>,
     /// The partner's own methods for the path, where another was used.
     pub(crate) allowed: Option<String>,
+}
+
+/// The members of a problem document, in the order in which people read them.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreement: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disclosure: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreed_purposes: Option<Vec<&'a str>>,
+    remedy: &'a str,
+    request_id: &'a str,
 }
 
 impl From<Reason> for Stop {
@@ -106,34 +126,24 @@ impl Stop {
     pub(crate) fn response(&self, id: &RequestId) -> Response<PartnerBody> {
         let text = self.reason.text();
         let code = self.reason.code();
-        let mut document = json!({
-            "type": format!("urn:fieldgate:problem:{code}"),
-            "title": text.title,
-            "status": text.status.as_u16(),
-            "reason": code,
-            "request_id": id.as_str(),
-            "remedy": text.remedy,
-        });
-        let members = document
-            .as_object_mut()
-            .expect("it was written as an object above");
         let term = &self.term;
-        if let Some(detail) = &term.detail {
-            members.insert("detail".to_owned(), Value::from(detail.as_str()));
-        }
-        if let Some(agreement) = &term.agreement {
-            members.insert("agreement".to_owned(), Value::from(agreement.as_str()));
-        }
-        if let Some(disclosure) = &term.disclosure {
-            members.insert("disclosure".to_owned(), Value::from(disclosure.as_str()));
-        }
-        if let Some(purposes) = &term.agreed_purposes {
-            members.insert(
-                "agreed_purposes".to_owned(),
-                purposes.iter().map(PurposeName::as_str).collect(),
-            );
-        }
-        let mut response = Response::new(PartnerBody::whole(Bytes::from(document.to_string())));
+        let document = Document {
+            kind: format!("urn:fieldgate:problem:{code}"),
+            title: text.title,
+            status: text.status.as_u16(),
+            detail: term.detail.as_deref(),
+            reason: code,
+            agreement: term.agreement.as_ref().map(AgreementName::as_str),
+            disclosure: term.disclosure.as_ref().map(DisclosureName::as_str),
+            agreed_purposes: term
+                .agreed_purposes
+                .as_ref()
+                .map(|purposes| purposes.iter().map(PurposeName::as_str).collect()),
+            remedy: text.remedy,
+            request_id: id.as_str(),
+        };
+        let document = serde_json::to_vec(&document).expect("strings and numbers are always JSON");
+        let mut response = Response::new(PartnerBody::whole(Bytes::from(document)));
         *response.status_mut() = text.status;
         let headers = response.headers_mut();
         headers.insert(
@@ -165,6 +175,7 @@ pub(crate) fn request_id_value(id: &RequestId) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -27,7 +27,7 @@ pub(crate) type Load = Box<dyn Fn() -> Result<Loaded, ConfigFault> + Send + Sync
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// It cannot run; the older one does.
-    #[error("the configuration on disk is refused, the older one keeps running: {0}")]
+    #[error("the configuration on disk is refused, the older one keeps running:\n{0}")]
     Refused(#[from] StartError),
     /// The ledger cannot account for the new agreements.
     #[error("the ledger cannot enter the new agreements, the older ones keep running: {0}")]

@@ -211,23 +211,34 @@ pub(crate) struct MinimisedRequest {
     partner: Incoming,
     machine: Box<dyn Machine>,
     patience: Patience,
-    stopped: Rc<Cell<Option<Stop>>>,
+    fate: Rc<Fate>,
     ended: bool,
 }
 
-/// Where a request's body leaves why it stopped, for the exchange to find: hyper hands on only that it did.
-/// A request without a body leaves nothing.
+/// What becomes of a request's body, for the exchange to see: hyper hands on only that it stopped. A request
+/// without a body needs none.
 #[derive(Default)]
-pub(crate) struct StopCell(Option<Rc<Cell<Option<Stop>>>>);
+pub(crate) struct RequestFate(Option<Rc<Fate>>);
 
-impl StopCell {
+#[derive(Default)]
+struct Fate {
+    stopped: Cell<Option<Stop>>,
+    whole: Cell<bool>,
+}
+
+impl RequestFate {
     /// Why the request's body stopped, if it did.
-    pub(crate) fn take(&self) -> Option<Stop> {
-        self.0.as_ref()?.take()
+    pub(crate) fn take_stop(&self) -> Option<Stop> {
+        self.0.as_ref()?.stopped.take()
+    }
+
+    /// Whether all of the request is with the service's connection, so that it can take another.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.0.as_ref().is_none_or(|fate| fate.whole.get())
     }
 }
 
-/// A request's body ended before its end. [`StopCell`] has the reason.
+/// A request's body ended before its end. [`RequestFate`] has the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("the request's body was stopped")]
 pub(crate) struct RequestStopped;
@@ -239,20 +250,20 @@ impl RequestBody {
         route: &Route,
         deadline: Instant,
         idle: Duration,
-    ) -> (Self, StopCell) {
+    ) -> (Self, RequestFate) {
         match &route.disclosure.request {
             Some(plan) if !partner.is_end_stream() => {
-                let stopped: Rc<Cell<_>> = Rc::default();
+                let fate = Rc::<Fate>::default();
                 let body = MinimisedRequest {
                     partner,
                     machine: json_machine(plan),
                     patience: Patience::new(deadline, idle, Reason::RequestIdle),
-                    stopped: Rc::clone(&stopped),
+                    fate: Rc::clone(&fate),
                     ended: false,
                 };
-                (Self::Minimised(Box::new(body)), StopCell(Some(stopped)))
+                (Self::Minimised(Box::new(body)), RequestFate(Some(fate)))
             }
-            Some(_) | None => (Self::None, StopCell::default()),
+            Some(_) | None => (Self::None, RequestFate::default()),
         }
     }
 }
@@ -272,7 +283,7 @@ impl Body for RequestBody {
                     Ok(data) => Ok(Frame::data(data)),
                     Err(stop) => {
                         body.ended = true;
-                        body.stopped.set(Some(stop));
+                        body.fate.stopped.set(Some(stop));
                         Err(RequestStopped)
                     }
                 })
@@ -319,6 +330,7 @@ impl MinimisedRequest {
                     if let Err(error) = self.machine.finish(&mut out) {
                         return Poll::Ready(Some(Err(Stop::request_body(&error))));
                     }
+                    self.fate.whole.set(true);
                 }
                 Poll::Pending if out.is_empty() => {
                     return self

@@ -43,28 +43,6 @@ pub(crate) struct Route {
     pub(crate) response_headers: Vec<HeaderName>,
 }
 
-/// Headers that are about one connection or one message's framing (RFC 9110 §7.6.1). No agreement can let
-/// them cross: the gateway has connections and framing of its own on either side.
-const OF_ONE_CONNECTION: [HeaderName; 9] = [
-    http::header::CONNECTION,
-    http::header::CONTENT_LENGTH,
-    http::header::HOST,
-    http::header::TE,
-    http::header::TRAILER,
-    http::header::TRANSFER_ENCODING,
-    http::header::UPGRADE,
-    http::header::PROXY_AUTHENTICATE,
-    http::header::PROXY_AUTHORIZATION,
-];
-
-/// Headers that describe the body as the service sent it, which is not the body that leaves.
-const OF_THE_WHOLE_BODY: [HeaderName; 4] = [
-    http::header::CONTENT_ENCODING,
-    http::header::CONTENT_RANGE,
-    http::header::ACCEPT_RANGES,
-    http::header::CONTENT_TYPE,
-];
-
 impl Running {
     /// Makes `loaded` ready to run. Targets that `before` has and that did not change are taken over with
     /// their open connections.
@@ -119,12 +97,10 @@ impl Running {
                 let route = Route {
                     meters: metrics.meters(agreement, disclosure),
                     target: Arc::clone(target),
-                    method: Method::from_bytes(disclosure.method.as_bytes()).unwrap_or(Method::GET),
-                    request_headers: header_names(&disclosure.request_headers, &[]),
-                    response_headers: header_names(
-                        &disclosure.response_headers,
-                        &OF_THE_WHOLE_BODY,
-                    ),
+                    method: Method::from_bytes(disclosure.method.as_bytes())
+                        .expect("a disclosure's method was checked when it was loaded"),
+                    request_headers: header_names(&disclosure.request_headers),
+                    response_headers: header_names(&disclosure.response_headers),
                     agreement: Arc::clone(agreement),
                     disclosure: Arc::clone(disclosure),
                 };
@@ -132,7 +108,7 @@ impl Running {
             }
         }
         let purpose_header = HeaderName::from_bytes(config.purpose_header.as_bytes())
-            .unwrap_or(HeaderName::from_static("data-purpose"));
+            .expect("the purpose header's name was checked when it was loaded");
         Ok(Self {
             config,
             agreements,
@@ -184,15 +160,13 @@ fn address(disclosure: &Arc<Disclosure>) -> usize {
     Arc::as_ptr(disclosure).addr()
 }
 
-/// `names` parsed, without those that never cross.
-fn header_names(names: &[String], also_never: &[HeaderName]) -> Vec<HeaderName> {
+/// `names` parsed. Which of them may never cross was checked when they were loaded.
+fn header_names(names: &[String]) -> Vec<HeaderName> {
     names
         .iter()
-        .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
-        .filter(|name| {
-            !OF_ONE_CONNECTION.contains(name)
-                && !also_never.contains(name)
-                && name.as_str() != "keep-alive"
+        .map(|name| {
+            HeaderName::from_bytes(name.as_bytes())
+                .expect("a header's name was checked when it was loaded")
         })
         .collect()
 }

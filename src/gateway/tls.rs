@@ -277,3 +277,55 @@ impl ClientCertVerifier for Judge {
             .supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, PublicKeyData};
+
+    use super::*;
+
+    fn self_signed(name: &str) -> (CertificateDer<'static>, [u8; 32]) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        (
+            certificate.der().clone(),
+            sha256(&key.subject_public_key_info()),
+        )
+    }
+
+    fn judge(authority: Option<&CertificateDer<'static>>, pins: &[[u8; 32]]) -> Judge {
+        let authority = authority.map(|certificate| {
+            let mut roots = RootCertStore::empty();
+            roots.add(certificate.clone()).unwrap();
+            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+            builder.build().unwrap() as _
+        });
+        Judge {
+            authority,
+            pins: pins.iter().copied().collect(),
+            provider: provider(),
+        }
+    }
+
+    #[test]
+    fn a_pinned_certificate_vouches_for_its_key_and_not_for_the_names_in_it() {
+        let (certificate, pin) = self_signed("another-partner.example");
+        for authority in [None, Some(&self_signed("authority.example").0)] {
+            let presented = judge(authority, &[pin])
+                .presented(&certificate, &[], UnixTime::now())
+                .unwrap();
+            assert_eq!(presented.spki_sha256, pin);
+            assert_eq!(presented.names, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_neither_pinned_nor_under_the_authority_is_refused() {
+        let (certificate, _) = self_signed("partner.example");
+        let (authority, other_pin) = self_signed("authority.example");
+        for judge in [judge(None, &[other_pin]), judge(Some(&authority), &[])] {
+            assert!(judge.presented(&certificate, &[], UnixTime::now()).is_err());
+        }
+    }
+}

@@ -225,10 +225,9 @@ impl Ledger {
         // An error says that the writer has ended already, and `ended` says how.
         drop(self.queue.send(Message::Close));
         let thread = lock(&self.shared.thread).take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            return Err(LedgerError::Closed);
+        if let Some(thread) = thread {
+            // An error says that it ended in a fault, and `ended` says so too.
+            drop(thread.join());
         }
         match self.shared.ended() {
             LedgerError::Closed => Ok(()),
@@ -382,6 +381,17 @@ impl<D: Disk> Writer<D> {
     fn end(&self, why: LedgerError) {
         // `Err` hands `why` back because another reason came first.
         drop(self.shared.ended.set(why));
+    }
+}
+
+impl<D> Drop for Writer<D> {
+    /// A writer that ends in a fault of its own, as in `on_commit`, has not said so: then nobody is to think
+    /// that the ledger still writes.
+    fn drop(&mut self) {
+        let fault = std::io::Error::other("its writer ended in a fault");
+        let failed = LedgerError::Failed(Arc::new(fault));
+        // `Err` hands it back because the writer did say why it ended.
+        drop(self.shared.ended.set(failed));
     }
 }
 
@@ -712,6 +722,26 @@ mod tests {
         assert!(matches!(other.submit(event()), Err(LedgerError::Closed)));
         assert!(!other.failed());
         other.close().unwrap();
+    }
+
+    #[test]
+    fn p3_a_writer_that_ends_in_a_fault_of_its_own_fails_the_ledger() {
+        let tail = Tail {
+            chain: Chain::default(),
+            segment_bytes: 0,
+            cut: None,
+        };
+        let disk = MemoryDisk::default();
+        let ledger =
+            Ledger::open_on(disk, &tail, &options(8), clock(), |_| panic!("on purpose")).unwrap();
+        let other = ledger.clone();
+        assert!(
+            wait(ledger.submit(event()).unwrap()).is_ok(),
+            "it was durable before"
+        );
+        assert!(matches!(ledger.close(), Err(LedgerError::Failed(_))));
+        assert!(other.failed());
+        assert!(matches!(other.submit(event()), Err(LedgerError::Failed(_))));
     }
 
     #[test]

@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 
+use super::document::Document;
 use super::grammar::Grammar;
 use super::scan::{Scan, Tokens, WINDOW};
 use super::vector::Level;
@@ -31,6 +32,8 @@ pub struct JsonMachine {
     /// Bytes before those not walked yet.
     offset: u64,
     body_bytes: u64,
+    /// Under a document plan: where the body is held until its end.
+    document: Option<Document>,
     dead: Option<BodyError>,
 }
 
@@ -44,12 +47,17 @@ impl JsonMachine {
     /// A machine that uses the vector code of `level`: the bytes are the same from all.
     #[must_use]
     pub fn with_level(plan: Arc<Plan>, level: Level) -> Self {
+        let (plan, document) = match plan.document_checker() {
+            Some(checker) => (Arc::clone(checker), Some(Document::new(plan))),
+            None => (plan, None),
+        };
         Self {
             front: Front::new(level, plan.limits().depth),
             tokens: Tokens::default(),
             cut: Vec::new(),
             offset: 0,
             body_bytes: plan.limits().body_bytes,
+            document,
             dead: None,
             walk: Walk::new(plan, level),
         }
@@ -174,16 +182,43 @@ impl JsonMachine {
 impl Machine for JsonMachine {
     fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), BodyError> {
         self.walk.tally.bytes_in += input.len() as u64;
-        self.call(out, |machine, out| machine.take(input, out))
+        let Some(document) = &mut self.document else {
+            return self.call(out, |machine, out| machine.take(input, out));
+        };
+        document.tally.bytes_in += input.len() as u64;
+        let mut body = std::mem::take(&mut document.body);
+        let taken = self.call(&mut body, |machine, body| machine.take(input, body));
+        if let Some(document) = &mut self.document {
+            document.body = body;
+        }
+        taken
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<Tally, BodyError> {
-        self.call(out, Self::end)?;
-        Ok(self.walk.tally.clone())
+        let Some(mut document) = self.document.take() else {
+            self.call(out, Self::end)?;
+            return Ok(self.walk.tally.clone());
+        };
+        let ended = self.call(&mut document.body, Self::end);
+        let before = out.len();
+        let decided = ended.and_then(|()| document.decide(out, &mut self.walk.subjects));
+        document.tally.bytes_out += (out.len() - before) as u64;
+        let tally = document.tally.clone();
+        self.document = Some(document);
+        match decided {
+            Ok(()) => Ok(tally),
+            Err(error) => {
+                self.walk.subjects.clear();
+                self.dead = Some(error.clone());
+                Err(error)
+            }
+        }
     }
 
     fn tally(&self) -> &Tally {
-        &self.walk.tally
+        self.document
+            .as_ref()
+            .map_or(&self.walk.tally, |document| &document.tally)
     }
 
     fn take_subjects(&mut self) -> Vec<SubjectToken> {

@@ -80,12 +80,23 @@ impl CompiledCondition {
         self.0.reads_document()
     }
 
+    /// Whether it holds of the node `record` of `tape`; `@` is that node, `$` the root.
+    #[must_use]
+    pub fn holds_of(&self, tape: &Tape, bytes: &[u8], record: NodeIndex) -> bool {
+        Held { tape, bytes }.holds(&self.0, record)
+    }
+
     /// Whether it holds of the value that `tape` was parsed from; `@` and `$` are its root. Of nothing, nothing
     /// holds.
     #[must_use]
     pub fn holds(&self, tape: &Tape, bytes: &[u8]) -> bool {
         !tape.is_empty() && Held { tape, bytes }.holds(&self.0, 0)
     }
+}
+
+/// Whether `filter` holds of the node `current` of `tape`, which was parsed from `bytes`.
+pub(crate) fn holds(filter: &Expression, tape: &Tape, bytes: &[u8], current: NodeIndex) -> bool {
+    Held { tape, bytes }.holds(filter, current)
 }
 
 type Visit<'v> = &'v mut dyn FnMut(NodeIndex) -> ControlFlow<()>;
@@ -446,7 +457,7 @@ mod tests {
     #[test]
     fn a_condition_is_asked_of_the_record() {
         let record = r#" { "consent" : {"sharing": true, "sharing2": false}, "age": 17.50, "na\u006de": "\u00c9a",
-            "big": 9007199254740993, "tags": ["x", {"a": [1, 2.0]}], "other": ["x", {"a": [1.0, 2]}],
+            "big": 9007199254740993, "smaller": 9007199254740992, "huge": 1e400, "tiny": 0.1000000000000000055, "tags": ["x", {"a": [1, 2.0]}], "other": ["x", {"a": [1.0, 2]}],
             "o": {"a": 1, "b\u0062": 2}, "p": {"bb": 2e0, "a": 1}, "null": null, "e": "a\\b\"", "none": {} } "#;
         let rows = [
             ("@.consent.sharing == true", true),
@@ -463,6 +474,11 @@ mod tests {
             ("@.name > 'E'", true),
             ("@['na\\u006de'] == \"\\u00c9a\"", true),
             ("@.big > 9007199254740991", true),
+            ("@.big > @.smaller", true),
+            ("@.big == @.smaller", false),
+            ("@.big != @.smaller", true),
+            ("@.huge > @.big", true),
+            ("@.tiny > 0.1", true),
             ("@.tags == @.other", true),
             ("@.tags != @.other", false),
             ("@.o == @.p", true),

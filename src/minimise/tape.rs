@@ -61,7 +61,7 @@ impl Node {
     /// The inside of its member name, still escaped, if it is an object's member.
     #[must_use]
     pub fn name(&self) -> Option<Range<usize>> {
-        (self.name_end != 0).then(|| self.name_start as usize..self.name_end as usize)
+        (self.name_end != 0).then_some(self.name_start as usize..self.name_end as usize)
     }
 
     /// The index after its subtree: that of its next sibling, where it has one.

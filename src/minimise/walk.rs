@@ -535,13 +535,15 @@ impl Walk {
         }
     }
 
+    /// Its path ends with the object: of the name itself only a part may have been read.
     fn name_too_long(&self) -> Fault {
         let offset = self.name_start + 1 + self.limits.name_bytes as u64;
+        let depth = Some(self.frames.len() - 1);
         Fault {
             fault: BodyFault::NameTooLong,
             offset,
             seen: offset,
-            depth: None,
+            depth,
         }
     }
 
@@ -813,20 +815,13 @@ impl Walk {
                     brackets = true;
                 }
                 Branch::Undeclared | Branch::Drop | Branch::Mismatch { .. } | Branch::Conflict => {
-                    self.tally.count(match branch {
-                        Branch::Drop => FieldOutcome::Drop,
-                        Branch::Mismatch { .. } => FieldOutcome::Mismatch,
-                        Branch::Conflict => FieldOutcome::Conflict,
-                        Branch::Undeclared | Branch::KeepAll | Branch::Structure { .. } => {
-                            FieldOutcome::Undeclared
-                        }
-                    });
+                    self.tally.count(branch.outcome());
                     if branch == (Branch::Mismatch { refuse: true }) {
                         return Err(io.fault(BodyFault::Mismatch, at));
                     }
                     if root {
                         // The root leaves as something: bare, unless a rule took it away.
-                        brackets = leaves_bare(branch);
+                        brackets = branch.leaves_bare();
                         if brackets {
                             io.range(at, at + 1);
                         } else {
@@ -1125,6 +1120,9 @@ impl Walk {
         match self.open {
             Open::Name => {
                 if self.name_kept.len() > self.limits.name_bytes + 1 {
+                    // The path names this member, as it does where the name ends in its window.
+                    let frame = self.frames.last_mut().expect("a name is in an object");
+                    frame.key = Key::Other;
                     return Err(self.name_too_long());
                 }
             }
@@ -1210,17 +1208,5 @@ impl Walk {
             }
         }
         path
-    }
-}
-
-/// Whether a root that does not pass leaves as bare brackets; else as `null`.
-fn leaves_bare(branch: Branch) -> bool {
-    match branch {
-        Branch::Drop => false,
-        Branch::Undeclared
-        | Branch::Mismatch { .. }
-        | Branch::Conflict
-        | Branch::KeepAll
-        | Branch::Structure { .. } => true,
     }
 }

@@ -13,8 +13,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
-use super::tracks::{Pick, Range, Role, Track};
-use super::{Action, Rule};
+use super::rulebook::{Key, Rulebook};
+use super::tracks::{Pick, Range, Role};
+use crate::minimise::FieldOutcome;
 
 /// Index of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,6 +57,32 @@ pub(crate) enum Branch {
     },
 }
 
+impl Branch {
+    /// Whether the container itself leaves.
+    pub(crate) fn passes(self) -> bool {
+        match self {
+            Self::KeepAll | Self::Structure { .. } => true,
+            Self::Undeclared | Self::Drop | Self::Mismatch { .. } | Self::Conflict => false,
+        }
+    }
+
+    /// What is counted for a container of which nothing leaves.
+    pub(crate) fn outcome(self) -> FieldOutcome {
+        match self {
+            Self::Undeclared => FieldOutcome::Undeclared,
+            Self::Drop => FieldOutcome::Drop,
+            Self::Mismatch { .. } => FieldOutcome::Mismatch,
+            Self::Conflict => FieldOutcome::Conflict,
+            Self::KeepAll | Self::Structure { .. } => FieldOutcome::KeepAll,
+        }
+    }
+
+    /// Whether a root that does not pass leaves as bare brackets; else as `null` (DESIGN §5.6).
+    pub(crate) fn leaves_bare(self) -> bool {
+        !matches!(self, Self::Drop)
+    }
+}
+
 /// A state of the automaton.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -67,8 +94,6 @@ pub(crate) struct State {
     pub(crate) subject: bool,
     /// Nothing in it can leave, but it may hold the subject of an open record: walked, not skipped.
     pub(crate) walked: bool,
-    /// The rule that decides a single value, a container.
-    pub(crate) decided: [Option<usize>; 2],
     names: NameTable,
     other_member: StateId,
     ranges: Vec<Range>,
@@ -150,11 +175,6 @@ impl Automaton {
             .find(|(of, _)| *of == mask)
             .map_or(state.other_element, |(_, next)| *next)
     }
-
-    /// How many states there are.
-    pub(crate) fn len(&self) -> usize {
-        self.states.len()
-    }
 }
 
 fn mask(ranges: &[Range], index: u64) -> u64 {
@@ -224,49 +244,26 @@ impl NameTable {
     }
 }
 
-/// A position: a track and how many of its steps lead to the node.
-type Position = (u16, u16);
-
-/// What makes two nodes' futures the same.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-struct Key {
-    positions: BTreeSet<Position>,
-    /// A position that can go on to something that passes came here by a name or as an array's element.
-    named: bool,
-    /// The rule of the `keep_all` above or here.
-    kept: Option<usize>,
-    /// The rule of the `drop` above or here.
-    dropped: Option<usize>,
-}
-
-/// Builds the automaton of `tracks`.
-pub(super) fn build(tracks: &[Track], rules: &[Rule], prune: bool) -> Result<Automaton, String> {
+/// Builds the automaton of rules whose picks all stream.
+pub(super) fn build(rules: &Rulebook) -> Result<Automaton, String> {
+    let seed = RandomState::new().hash_one("member names");
     let mut builder = Builder {
-        tracks,
         rules,
-        prune,
-        seed: RandomState::new().hash_one("member names"),
+        seed,
         ids: HashMap::new(),
         keys: Vec::new(),
     };
-    let start: BTreeSet<Position> = (0..tracks.len()).map(|track| (track as u16, 0)).collect();
-    let root = builder.id(builder.normal(start, true, None, None))?;
+    let root = builder.id(rules.root())?;
     let mut states = Vec::new();
     while states.len() < builder.keys.len() {
         let key = builder.keys[states.len()].clone();
         states.push(builder.state(&key)?);
     }
-    Ok(Automaton {
-        states,
-        seed: builder.seed,
-        root,
-    })
+    Ok(Automaton { states, seed, root })
 }
 
 struct Builder<'a> {
-    tracks: &'a [Track],
-    rules: &'a [Rule],
-    prune: bool,
+    rules: &'a Rulebook,
     seed: u64,
     ids: HashMap<Key, StateId>,
     keys: Vec<Key>,
@@ -288,143 +285,19 @@ impl Builder<'_> {
         Ok(id)
     }
 
-    fn role(&self, (track, _): Position) -> Role {
-        self.tracks[track as usize].role
-    }
-
-    fn complete(&self, (track, step): Position) -> bool {
-        self.tracks[track as usize].steps.len() == step as usize
-    }
-
-    /// The action of a position's rule, if it has one.
-    fn action(&self, position: Position) -> Option<&Action> {
-        match self.role(position) {
-            Role::Field(rule) => Some(&self.rules[rule].action),
-            Role::Record | Role::Subject => None,
-        }
-    }
-
-    fn permits(&self, position: Position) -> bool {
-        self.action(position)
-            .is_some_and(|action| !matches!(action, Action::Drop))
-    }
-
-    /// The rules with `wanted` action that select the node itself.
-    fn selecting(
-        &self,
-        positions: &BTreeSet<Position>,
-        wanted: impl Fn(&Action) -> bool,
-    ) -> Vec<usize> {
-        positions
-            .iter()
-            .filter(|position| self.complete(**position))
-            .filter_map(|position| match self.role(*position) {
-                Role::Field(rule) => wanted(&self.rules[rule].action).then_some(rule),
-                Role::Record | Role::Subject => None,
-            })
-            .collect()
-    }
-
-    /// The key of a node with these positions, without what cannot matter any more.
-    fn normal(
-        &self,
-        mut positions: BTreeSet<Position>,
-        named: bool,
-        kept: Option<usize>,
-        dropped: Option<usize>,
-    ) -> Key {
-        let dropped = dropped.or_else(|| {
-            self.selecting(&positions, |action| matches!(action, Action::Drop))
-                .first()
-                .copied()
-        });
-        let kept = kept.or_else(|| {
-            self.selecting(&positions, |action| matches!(action, Action::KeepAll))
-                .first()
-                .copied()
-        });
-        if dropped.is_some() {
-            positions.retain(|position| self.role(*position) == Role::Subject);
-            return Key {
-                positions,
-                named: false,
-                kept: None,
-                dropped,
-            };
-        }
-        if kept.is_some() {
-            // A `keep` or another `keep_all` adds nothing to a subtree that is kept whole.
-            positions.retain(|position| {
-                !matches!(self.action(*position), Some(Action::Keep | Action::KeepAll))
-            });
-        }
-        if kept.is_none() && !positions.iter().any(|position| self.permits(*position)) {
-            positions.retain(|position| self.role(*position) == Role::Subject);
-        }
-        let named = named
-            && kept.is_none()
-            && positions
-                .iter()
-                .any(|p| self.permits(*p) && !self.complete(*p));
-        Key {
-            positions,
-            named,
-            kept,
-            dropped: None,
-        }
-    }
-
-    /// The key of the child that `picked` says the steps pick.
-    fn child(&self, key: &Key, member: bool, picked: impl Fn(&Pick) -> bool) -> Key {
-        let mut positions = BTreeSet::new();
-        let mut named = false;
-        // A container that a transform selects is dropped, so nothing in it passes by another rule; but the
-        // record's subject may stand in it.
-        let dropped_here = matches!(self.leaf(key).0, Leaf::Transform(_) | Leaf::Conflict);
-        let kept = key.kept.filter(|_| !dropped_here);
-        // Only the outermost record is one.
-        let in_record = key
-            .positions
-            .iter()
-            .any(|p| self.complete(*p) && self.role(*p) == Role::Record);
-        for &(track, at) in &key.positions {
-            let Some(step) = self.tracks[track as usize].steps.get(at as usize) else {
-                continue;
-            };
-            if in_record && self.role((track, at)) == Role::Record {
-                continue;
-            }
-            if dropped_here && self.role((track, at)) != Role::Subject {
-                continue;
-            }
-            if step.descendant {
-                positions.insert((track, at));
-            }
-            for pick in step.picks.iter().filter(|pick| picked(pick)) {
-                let next = (track, at + 1);
-                positions.insert(next);
-                // A wildcard over members names nothing; over an array's elements it takes each of them.
-                let by_name = !(member && matches!(pick, Pick::Any));
-                named |= by_name && self.permits(next) && !self.complete(next);
-            }
-        }
-        self.normal(positions, named, kept, key.dropped)
-    }
-
     fn state(&mut self, key: &Key) -> Result<State, String> {
-        let picks: Vec<Pick> = key
-            .positions
-            .iter()
-            .filter_map(|&(track, at)| self.tracks[track as usize].steps.get(at as usize))
-            .flat_map(|step| step.picks.iter().cloned())
-            .collect();
+        let rules = self.rules;
         let mut names: Vec<Box<[u8]>> = Vec::new();
         let mut ranges: Vec<Range> = Vec::new();
-        for pick in picks {
+        for pick in rules.picks(key) {
             match pick {
-                Pick::Name(name) if !names.contains(&name) => names.push(name),
-                Pick::Range(range) if !ranges.contains(&range) => ranges.push(range),
-                Pick::Name(_) | Pick::Range(_) | Pick::Any => {}
+                Pick::Name(name) if !names.contains(name) => names.push(name.clone()),
+                Pick::Range(range) if !ranges.contains(range) => ranges.push(*range),
+                Pick::Name(_)
+                | Pick::Range(_)
+                | Pick::Any
+                | Pick::ByLength(_)
+                | Pick::Filter(_) => {}
             }
         }
         if ranges.len() > RANGES {
@@ -434,147 +307,36 @@ impl Builder<'_> {
         }
         let mut members = Vec::new();
         for name in names {
-            let child = self.child(key, true, |pick| match pick {
-                Pick::Name(of) => *of == name,
-                Pick::Any => true,
-                Pick::Range(_) => false,
-            });
-            members.push((name, self.id(child)?));
+            let child = self.id(rules.member(key, &name, |_| false))?;
+            members.push((name, child));
         }
-        let other_member = self.child(key, true, |pick| matches!(pick, Pick::Any));
-        let other_member = self.id(other_member)?;
+        // No name is one that no pick has.
+        let other_member = self.id(rules.other_member(key))?;
         let mut elements = Vec::new();
         for index in telling_indexes(&ranges)? {
             let mask = mask(&ranges, index);
             if elements.iter().all(|(of, _)| *of != mask) {
-                let child = self.child(key, false, |pick| match pick {
-                    Pick::Name(_) => false,
-                    Pick::Any => true,
-                    Pick::Range(range) => range.contains(index),
-                });
-                elements.push((mask, self.id(child)?));
+                elements.push((
+                    mask,
+                    self.id(rules.element(key, index, u64::MAX, |_| false))?,
+                ));
             }
         }
-        let other_element = self.child(key, false, |pick| matches!(pick, Pick::Any));
-        let other_element = self.id(other_element)?;
-        let (leaf, leaf_rule) = self.leaf(key);
-        let (branch, branch_rule) = self.branch(key, leaf);
-        let has = |role: Role| {
-            key.positions
-                .iter()
-                .any(|p| self.complete(*p) && self.role(*p) == role)
-        };
-        let walked = matches!(
-            branch,
-            Branch::Drop | Branch::Undeclared | Branch::Mismatch { .. } | Branch::Conflict
-        ) && key
-            .positions
-            .iter()
-            .any(|p| self.role(*p) == Role::Subject && !self.complete(*p));
+        let other_element = self.id(rules.other_element(key))?;
+        let (leaf, _) = rules.leaf(key);
+        let (branch, _) = rules.branch(key, leaf);
         Ok(State {
             leaf,
             branch,
-            record: has(Role::Record),
-            subject: has(Role::Subject),
-            walked,
-            decided: [leaf_rule, branch_rule],
+            record: rules.is(key, Role::Record),
+            subject: rules.is(key, Role::Subject),
+            walked: !branch.passes() && rules.leads_to_subject(key),
             names: NameTable::new(members, self.seed),
             other_member,
             ranges,
             elements,
             other_element,
         })
-    }
-
-    /// The more protective wins: drop, then a transform, then keep_all and keep.
-    fn leaf(&self, key: &Key) -> (Leaf, Option<usize>) {
-        if key.dropped.is_some() {
-            return (Leaf::Drop, key.dropped);
-        }
-        let transforms = self.selecting(&key.positions, |action| {
-            matches!(action, Action::Transform(_))
-        });
-        if let Some((&first, rest)) = transforms.split_first() {
-            let same = |rule: &usize| match (&self.rules[first].action, &self.rules[*rule].action) {
-                (Action::Transform(a), Action::Transform(b)) => a == b,
-                (Action::Keep | Action::KeepAll | Action::Drop | Action::Transform(_), _) => false,
-            };
-            if !rest.iter().all(same) {
-                return (Leaf::Conflict, Some(first));
-            }
-            // Of equal transforms the stricter about mismatches decides.
-            let strict = transforms
-                .iter()
-                .copied()
-                .find(|rule| self.refuses(*rule))
-                .unwrap_or(first);
-            return (Leaf::Transform(strict as u32), Some(strict));
-        }
-        if key.kept.is_some() {
-            return (Leaf::KeepAll, key.kept);
-        }
-        match self
-            .selecting(&key.positions, |action| matches!(action, Action::Keep))
-            .first()
-        {
-            Some(&rule) => (Leaf::Keep, Some(rule)),
-            None => (Leaf::Undeclared, None),
-        }
-    }
-
-    fn refuses(&self, rule: usize) -> bool {
-        self.rules[rule].on_mismatch == super::OnMismatch::Refuse
-    }
-
-    fn branch(&self, key: &Key, leaf: Leaf) -> (Branch, Option<usize>) {
-        if key.dropped.is_some() {
-            return (Branch::Drop, key.dropped);
-        }
-        match leaf {
-            Leaf::Conflict => return (Branch::Conflict, None),
-            Leaf::Transform(rule) => {
-                let rule = rule as usize;
-                return (
-                    Branch::Mismatch {
-                        refuse: self.refuses(rule),
-                    },
-                    Some(rule),
-                );
-            }
-            Leaf::Undeclared | Leaf::Drop | Leaf::Keep | Leaf::KeepAll => {}
-        }
-        if key.kept.is_some() {
-            let branch = if key.positions.is_empty() {
-                Branch::KeepAll
-            } else {
-                Branch::Structure {
-                    even_empty: true,
-                    kept: true,
-                    in_vain: false,
-                }
-            };
-            return (branch, key.kept);
-        }
-        let kept_in_vain = self
-            .selecting(&key.positions, |action| matches!(action, Action::Keep))
-            .first()
-            .copied();
-        if key
-            .positions
-            .iter()
-            .any(|p| self.permits(*p) && !self.complete(*p))
-        {
-            let branch = Branch::Structure {
-                even_empty: key.named && !self.prune,
-                kept: false,
-                in_vain: kept_in_vain.is_some(),
-            };
-            return (branch, kept_in_vain);
-        }
-        match kept_in_vain {
-            Some(rule) => (Branch::Mismatch { refuse: false }, Some(rule)),
-            None => (Branch::Undeclared, None),
-        }
     }
 }
 

@@ -1,9 +1,11 @@
-//! Which rule decides each node of a sample: the automaton's own answers, listed.
+//! Which rule decides each node of a sample: the answers of the rulebook that the automaton is built from, listed.
 
 use std::sync::Arc;
 
-use super::{Branch, Leaf, Plan, StateId, hash_name};
+use super::rulebook::Key;
+use super::{Branch, Leaf, Plan};
 use crate::minimise::json::JsonMachine;
+use crate::minimise::query::holds;
 use crate::minimise::tape::{Kind, NodeIndex, Tape};
 use crate::minimise::{BodyError, BodyFault, Machine};
 
@@ -38,7 +40,7 @@ pub(super) fn explain(plan: &Arc<Plan>, sample: &[u8]) -> Result<Vec<FieldDecisi
         tape: &tape,
         found: Vec::new(),
     };
-    listing.node(0, plan.automaton().root(), "$");
+    listing.node(0, &plan.rulebook().root(), "$");
     Ok(listing.found)
 }
 
@@ -51,13 +53,12 @@ struct Listing<'a> {
 
 impl Listing<'_> {
     /// Recursion is bounded: the machine accepted the sample, so it is no deeper than its limit.
-    fn node(&mut self, at: NodeIndex, id: StateId, path: &str) {
-        let automaton = self.plan.automaton();
-        let state = automaton.state(id);
-        let node = self.tape.node(at);
+    fn node(&mut self, at: NodeIndex, key: &Key, path: &str) {
+        let (rules, tape, sample) = (self.plan.rulebook(), self.tape, self.sample);
+        let node = tape.node(at);
+        let (leaf, rule) = rules.leaf(key);
         if !node.kind.is_container() {
-            let value = &self.sample[node.bytes()];
-            let outcome = match state.leaf {
+            let outcome = match leaf {
                 Leaf::Undeclared => "undeclared",
                 Leaf::Drop => "drop",
                 Leaf::Keep => "keep",
@@ -66,42 +67,43 @@ impl Listing<'_> {
                 Leaf::Transform(_) if node.kind == Kind::Null => "null",
                 Leaf::Transform(rule) => {
                     let (transform, _) = self.plan.transform(rule);
-                    match transform.apply(value, &mut Vec::new()) {
+                    match transform.apply(&sample[node.bytes()], &mut Vec::new()) {
                         Ok(()) => transform.outcome().code(),
                         Err(_) => "mismatch",
                     }
                 }
             };
-            self.enter(path, outcome, state.decided[0]);
+            self.enter(path, outcome, rule);
             return;
         }
-        let outcome = match state.branch {
-            Branch::Undeclared => "undeclared",
-            Branch::Drop => "drop",
-            Branch::Mismatch { .. } => "mismatch",
-            Branch::Conflict => "conflict",
-            Branch::KeepAll => "keep_all",
+        let (branch, rule) = rules.branch(key, leaf);
+        let outcome = match branch {
             Branch::Structure { .. } => "structure",
+            Branch::KeepAll
+            | Branch::Undeclared
+            | Branch::Drop
+            | Branch::Mismatch { .. }
+            | Branch::Conflict => branch.outcome().code(),
         };
-        self.enter(path, outcome, state.decided[1]);
+        self.enter(path, outcome, rule);
         if outcome != "structure" {
             return;
         }
-        let object = node.kind == Kind::Object;
-        for (index, child) in self.tape.children(at).enumerate() {
-            let (next, step) = match self.tape.node(child).name() {
-                Some(name) if object => {
+        let length = node.children() as u64;
+        for (child, index) in tape.children(at).zip(0_u64..) {
+            let holds = |filter: &_| holds(filter, tape, sample, child);
+            let (next, step) = match tape.node(child).name() {
+                Some(name) => {
                     let mut unescaped = Vec::new();
-                    crate::transform::unescape(&self.sample[name], &mut unescaped);
-                    let hash = hash_name(&unescaped, automaton.seed());
+                    crate::transform::unescape(&sample[name], &mut unescaped);
                     (
-                        automaton.member(id, &unescaped, hash).0,
+                        rules.member(key, &unescaped, holds),
                         normal_name(&String::from_utf8_lossy(&unescaped)),
                     )
                 }
-                Some(_) | None => (automaton.element(id, index as u64), index.to_string()),
+                None => (rules.element(key, index, length, holds), index.to_string()),
             };
-            self.node(child, next, &format!("{path}[{step}]"));
+            self.node(child, &next, &format!("{path}[{step}]"));
         }
     }
 

@@ -11,6 +11,7 @@ mod automaton;
 mod explain;
 pub(crate) mod filter;
 pub(crate) mod iregexp;
+pub(crate) mod rulebook;
 mod selector;
 mod tracks;
 
@@ -18,7 +19,10 @@ pub use explain::FieldDecision;
 pub use selector::{Condition, Selector, SelectorError};
 
 pub(crate) use automaton::{Automaton, Branch, Leaf, StateId, hash_name};
-use tracks::{Role, Track};
+pub(crate) use rulebook::Rulebook;
+pub(crate) use tracks::Role;
+
+use tracks::Track;
 
 /// What an agreement says about one body: the checked form of `record`, `subject`, `release_if`, `fields`.
 #[derive(Debug, Clone, Default)]
@@ -91,11 +95,24 @@ pub struct PlanFault {
     pub message: String,
 }
 
+/// How bodies go through a plan.
+#[derive(Debug)]
+enum Way {
+    /// As they come.
+    Stream(Automaton),
+    /// Held whole, since only the whole document decides. The plan in it checks them as they come.
+    Document(std::sync::Arc<Plan>),
+}
+
+/// Containers open at once in a document plan's bodies, which are walked by recursion.
+const DOCUMENT_DEPTH: usize = 512;
+
 /// A disclosure's rules compiled.
 #[derive(Debug)]
 pub struct Plan {
     limits: Limits,
-    automaton: Automaton,
+    rulebook: Rulebook,
+    way: Way,
     /// Per rule: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
     transforms: Vec<Option<(Prepared, bool)>>,
     condition: Option<CompiledCondition>,
@@ -174,22 +191,6 @@ impl Plan {
                 None
             }
         };
-        // Where the record is the document the two roots are one; elsewhere the document is not held.
-        let record_is_document = rules
-            .record
-            .as_ref()
-            .is_none_or(|record| record.query().segments.is_empty());
-        if !record_is_document
-            && condition
-                .as_ref()
-                .is_some_and(CompiledCondition::reads_document)
-        {
-            let message = "`release_if` looks at the whole document with `$`, of which only a record is held; write it from the record, with `@`";
-            faults.push(PlanFault {
-                rule: None,
-                message: message.to_owned(),
-            });
-        }
         if tracks.len() > usize::from(u16::MAX) {
             let message = format!("more than {} selectors in one disclosure", u16::MAX);
             faults.push(PlanFault {
@@ -200,13 +201,30 @@ impl Plan {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let automaton =
-            automaton::build(&tracks, &rules.fields, rules.prune).map_err(|message| {
+        let rulebook = Rulebook {
+            tracks,
+            rules: rules.fields.clone(),
+            prune: rules.prune,
+        };
+        // Where the record is the document the two roots are one; elsewhere the document must be held for it.
+        let record_is_document = rules
+            .record
+            .as_ref()
+            .is_none_or(|record| record.query().segments.is_empty());
+        let asks_document = !record_is_document
+            && condition
+                .as_ref()
+                .is_some_and(CompiledCondition::reads_document);
+        let way = if rulebook.streams() && !asks_document {
+            Way::Stream(automaton::build(&rulebook).map_err(|message| {
                 vec![PlanFault {
                     rule: None,
                     message,
                 }]
-            })?;
+            })?)
+        } else {
+            Way::Document(Self::checker(limits)?)
+        };
         let subjects = rules
             .subject
             .as_ref()
@@ -214,11 +232,38 @@ impl Plan {
             .map(SubjectTokens::new);
         Ok(Self {
             limits: limits.clone(),
-            automaton,
+            rulebook,
+            way,
             transforms,
             condition,
             subjects,
         })
+    }
+
+    /// The plan that checks a body as it comes and holds it: all of it is one record that is kept.
+    fn checker(limits: &Limits) -> Result<std::sync::Arc<Self>, Vec<PlanFault>> {
+        let root = Selector::parse("$").map_err(|error| {
+            vec![PlanFault {
+                rule: None,
+                message: error.message,
+            }]
+        })?;
+        let keep_all = Rule {
+            selector: root.clone(),
+            action: Action::KeepAll,
+            on_mismatch: OnMismatch::Drop,
+            line: 0,
+        };
+        let rules = BodyRules {
+            record: Some(root),
+            fields: vec![keep_all],
+            ..BodyRules::default()
+        };
+        let limits = Limits {
+            depth: limits.depth.min(DOCUMENT_DEPTH),
+            ..limits.clone()
+        };
+        Self::compile(&rules, &PlanKeys::default(), &limits).map(std::sync::Arc::new)
     }
 
     /// The bounds that bodies under this plan have.
@@ -227,10 +272,11 @@ impl Plan {
         &self.limits
     }
 
-    /// How many states the rules became: the size of the plan.
+    /// Whether only the whole document decides, so that each body is held, up to [`Limits::held_bytes`]: a
+    /// selector has a filter or counts from an array's end, or a condition looks at the document.
     #[must_use]
-    pub fn states(&self) -> usize {
-        self.automaton.len()
+    pub fn holds_document(&self) -> bool {
+        matches!(self.way, Way::Document(_))
     }
 
     /// Which rule decides each node of `sample`, a JSON document, in document order.
@@ -246,8 +292,24 @@ impl Plan {
         explain::explain(self, sample)
     }
 
+    /// The automaton; of a document plan the one of the plan that checks its bodies.
     pub(crate) fn automaton(&self) -> &Automaton {
-        &self.automaton
+        match &self.way {
+            Way::Stream(automaton) => automaton,
+            Way::Document(checker) => checker.automaton(),
+        }
+    }
+
+    /// The plan that checks and holds the bodies of a document plan.
+    pub(crate) fn document_checker(&self) -> Option<&std::sync::Arc<Self>> {
+        match &self.way {
+            Way::Stream(_) => None,
+            Way::Document(checker) => Some(checker),
+        }
+    }
+
+    pub(crate) fn rulebook(&self) -> &Rulebook {
+        &self.rulebook
     }
 
     pub(crate) fn condition(&self) -> Option<&CompiledCondition> {

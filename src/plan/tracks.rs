@@ -2,6 +2,8 @@
 
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector as Part};
 
+use super::filter::Expression;
+
 /// One selector of a plan, and what it is for.
 #[derive(Debug, Clone)]
 pub(super) struct Track {
@@ -11,7 +13,7 @@ pub(super) struct Track {
 
 /// What a node selected by a track is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     /// Under the rule with this index.
     Field(usize),
     /// A record.
@@ -21,7 +23,7 @@ pub(super) enum Role {
 }
 
 /// One segment of a selector (RFC 9535 §2.5).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) struct Step {
     /// Whether the segment is a descendant segment (`..`).
     pub(super) descendant: bool,
@@ -29,16 +31,70 @@ pub(super) struct Step {
 }
 
 /// One selector within a segment (RFC 9535 §2.3).
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Pick {
+#[derive(Debug, Clone)]
+pub(crate) enum Pick {
     Name(Box<[u8]>),
     Any,
     Range(Range),
+    /// Elements by positions that the array's length decides.
+    ByLength(ByLength),
+    /// Members or elements of which it holds.
+    Filter(Expression),
+}
+
+impl Pick {
+    /// Whether it can be decided as the body streams by; otherwise only the whole document decides.
+    pub(super) fn streams(&self) -> bool {
+        match self {
+            Self::Name(_) | Self::Any | Self::Range(_) => true,
+            Self::ByLength(_) | Self::Filter(_) => false,
+        }
+    }
+}
+
+/// Elements by position: an index from the end, or a slice with a bound from the end or a negative step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ByLength {
+    Index(i64),
+    Slice {
+        start: Option<i64>,
+        end: Option<i64>,
+        step: i64,
+    },
+}
+
+impl ByLength {
+    /// Whether it picks the element at `index` of an array of `length` (RFC 9535 §2.3.3.2, §2.3.4.2.2).
+    pub(super) fn contains(self, index: u64, length: u64) -> bool {
+        let (Ok(index), Ok(length)) = (i64::try_from(index), i64::try_from(length)) else {
+            return false;
+        };
+        let from_end = |bound: i64| {
+            if bound < 0 {
+                length.saturating_add(bound)
+            } else {
+                bound
+            }
+        };
+        match self {
+            Self::Index(of) => from_end(of) == index,
+            Self::Slice { start, end, step } if step > 0 => {
+                let lower = start.map_or(0, from_end).clamp(0, length);
+                let upper = end.map_or(length, from_end).clamp(0, length);
+                index >= lower && index < upper && (index - lower) % step == 0
+            }
+            Self::Slice { start, end, step } => {
+                let upper = start.map_or(length - 1, from_end).clamp(-1, length - 1);
+                let lower = end.map_or(-1, from_end).clamp(-1, length - 1);
+                index <= upper && index > lower && (upper - index) % step == 0
+            }
+        }
+    }
 }
 
 /// Elements by position: an index or a slice whose meaning does not depend on the array's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Range {
+pub(crate) struct Range {
     pub(super) start: u64,
     /// The first index beyond; `u64::MAX` for none.
     pub(super) end: u64,
@@ -84,41 +140,67 @@ fn step(segment: &Segment) -> Result<Step, String> {
 
 /// The pick of `part`; `None` for one that selects nothing whatever the body.
 fn pick(part: &Part) -> Result<Option<Pick>, String> {
-    let by_length = || {
-        Err("a position counted from an array's end is not built yet; count from the start, or use [*]".to_owned())
-    };
     Ok(match part {
         Part::Name(name) => Some(Pick::Name(name.as_bytes().into())),
         Part::Wildcard => Some(Pick::Any),
-        Part::Index(index) => match u64::try_from(*index) {
-            Ok(start) => Some(Pick::Range(Range {
+        Part::Index(index) => Some(match u64::try_from(*index) {
+            Ok(start) => Pick::Range(Range {
                 start,
                 end: start + 1,
                 step: 1,
-            })),
-            Err(_) => return by_length(),
-        },
+            }),
+            Err(_) => Pick::ByLength(ByLength::Index(*index)),
+        }),
+        Part::Slice(_, _, Some(0)) => None,
         Part::Slice(start, end, step) => {
-            let bounds = (
+            let (first, beyond) = (
                 u64::try_from(start.unwrap_or(0)),
                 end.map(u64::try_from).transpose(),
-                step.unwrap_or(1),
             );
-            match bounds {
-                (_, _, 0) => None,
-                (Ok(start), Ok(end), step) if step > 0 => Some(Pick::Range(Range {
+            let step = step.unwrap_or(1);
+            Some(match (first, beyond) {
+                (Ok(start), Ok(end)) if step > 0 => Pick::Range(Range {
                     start,
                     end: end.unwrap_or(u64::MAX),
                     step: step.unsigned_abs(),
-                })),
-                (_, _, _) => return by_length(),
-            }
+                }),
+                _ => Pick::ByLength(ByLength::Slice {
+                    start: *start,
+                    end: *end,
+                    step,
+                }),
+            })
         }
-        Part::Filter(_) => {
-            return Err(
-                "filters in selectors are not built yet; use names, [*], indexes, slices or .."
-                    .to_owned(),
-            );
-        }
+        Part::Filter(filter) => Some(Pick::Filter(
+            Expression::compile(filter).map_err(|error| error.message)?,
+        )),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_that_the_length_decides_are_those_of_rfc_9535() {
+        let slice = |start, end, step| ByLength::Slice { start, end, step };
+        for (picks, length, expected) in [
+            (ByLength::Index(-1), 3, vec![2]),
+            (ByLength::Index(-4), 3, vec![]),
+            (slice(None, None, -1), 3, vec![0, 1, 2]),
+            (slice(Some(-2), None, 1), 5, vec![3, 4]),
+            (slice(Some(5), Some(1), -2), 7, vec![3, 5]),
+            (slice(Some(5), Some(1), -2), 5, vec![2, 4]),
+            (slice(None, Some(-2), 2), 6, vec![0, 2]),
+            (slice(Some(1), Some(-1), 1), 1, vec![]),
+            (slice(Some(i64::MIN), Some(i64::MAX), 1), 2, vec![0, 1]),
+            (slice(Some(i64::MAX), Some(i64::MIN), -1), 2, vec![0, 1]),
+            (slice(None, None, i64::MIN), 2, vec![1]),
+        ] {
+            let found: Vec<u64> = (0..length)
+                .filter(|index| picks.contains(*index, length))
+                .collect();
+            assert_eq!(found, expected, "{picks:?} of {length}");
+        }
+    }
 }

@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn hkdf_sha_256_gives_the_vectors_of_rfc_5869() {
         // Appendix A.1 to A.3: input key, salt, info, output.
-        let rows: [(Vec<u8>, Vec<u8>, Vec<u8>, &str); 3] = [
+        type Row = (Vec<u8>, Vec<u8>, Vec<u8>, &'static str);
+        let rows: [Row; 3] = [
             (
                 vec![0x0b; 22],
                 (0x00..=0x0c).collect(),

@@ -1,4 +1,8 @@
 //! A council in a folder: a service on a free port, agreements, a gateway, and clients that see every byte.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that panics is a test that fails"
+)]
 
 use std::future::Future;
 use std::io;
@@ -257,6 +261,11 @@ impl Council {
         send(address, request.as_bytes()).await
     }
 
+    /// Whether the metrics have this very line. A part of one could also be of a metric's help.
+    pub(crate) async fn has_metric(&self, line: &str) -> bool {
+        self.metrics().await.lines().any(|found| found == line)
+    }
+
     /// The metrics' text.
     pub(crate) async fn metrics(&self) -> String {
         self.admin("/metrics").await.body()
@@ -455,7 +464,9 @@ impl Service {
 }
 
 /// Reads one message's head, to its empty line.
-pub(crate) async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
+pub(crate) async fn read_head(
+    stream: &mut (impl tokio::io::AsyncRead + Unpin),
+) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
@@ -563,11 +574,12 @@ pub(crate) fn run<F: Future>(test: F) -> F::Output {
     })
 }
 
-/// Waits until `ready` says so, looking again after each turn of the runtime.
+/// Waits until `ready` says so, which has no event of its own that could be waited for.
 pub(crate) async fn until(what: &str, mut ready: impl FnMut() -> bool) {
     let waiting = async {
+        let mut look = tokio::time::interval(Duration::from_millis(2));
         while !ready() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            look.tick().await;
         }
     };
     if tokio::time::timeout(HANG, waiting).await.is_err() {

@@ -13,12 +13,12 @@ use tokio_rustls::TlsConnector;
 use crate::harness::*;
 
 /// A certificate in PEM with its key.
-struct Pair {
-    certificate: String,
-    key: KeyPair,
+pub(crate) struct Pair {
+    pub(crate) certificate: String,
+    pub(crate) key: KeyPair,
 }
 
-fn self_signed(name: &str) -> Pair {
+pub(crate) fn self_signed(name: &str) -> Pair {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec![name.to_owned()])
         .unwrap()
@@ -30,7 +30,7 @@ fn self_signed(name: &str) -> Pair {
     }
 }
 
-struct Authority {
+pub(crate) struct Authority {
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -60,7 +60,7 @@ impl Authority {
     }
 }
 
-fn spki_hash(pair: &Pair) -> String {
+pub(crate) fn spki_hash(pair: &Pair) -> String {
     use sha2::{Digest, Sha256};
     Sha256::digest(pair.key.subject_public_key_info())
         .iter()
@@ -69,7 +69,10 @@ fn spki_hash(pair: &Pair) -> String {
 }
 
 /// A gateway with TLS; `identify` is `island-health`'s, `client_ca` the listener's.
-async fn council(identify: String, client_ca: Option<&Authority>) -> (Council, Service, Pair) {
+pub(crate) async fn council(
+    identify: String,
+    client_ca: Option<&Authority>,
+) -> (Council, Service, Pair) {
     let service = Service::answering(json(r#"{"name":"Ada"}"#)).await;
     let mut setup = Setup::with(service.address);
     setup.identify = identify;
@@ -91,13 +94,8 @@ async fn council(identify: String, client_ca: Option<&Authority>) -> (Council, S
     (council, service, own)
 }
 
-/// Sends a request over TLS with `presented` as the client certificate. `None`: no handshake.
-async fn ask(
-    council: &Council,
-    own: &Pair,
-    presented: Option<&Pair>,
-    request: &str,
-) -> Option<Answer> {
+/// A client's TLS that trusts `own`, and shows `presented`.
+pub(crate) fn client_config(own: &Pair, presented: Option<&Pair>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(own.certificate.as_bytes()).unwrap())
@@ -107,15 +105,29 @@ async fn ask(
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots);
-    let config = match presented {
+    match presented {
         None => builder.with_no_client_auth(),
         Some(pair) => builder
             .with_client_auth_cert(
                 vec![CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap()],
-                PrivateKeyDer::from_pem_slice(pair.key.serialize_pem().as_bytes()).unwrap(),
+                private_key(pair),
             )
             .unwrap(),
-    };
+    }
+}
+
+pub(crate) fn private_key(pair: &Pair) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::from_pem_slice(pair.key.serialize_pem().as_bytes()).unwrap()
+}
+
+/// Sends a request over TLS with `presented` as the client certificate. `None`: no handshake.
+pub(crate) async fn ask(
+    council: &Council,
+    own: &Pair,
+    presented: Option<&Pair>,
+    request: &str,
+) -> Option<Answer> {
+    let config = client_config(own, presented);
     let stream = TcpStream::connect(council.address()).await.unwrap();
     let name = ServerName::try_from("gateway.example").unwrap();
     let mut stream = TlsConnector::from(Arc::new(config))
@@ -128,7 +140,7 @@ async fn ask(
     (!answer.0.is_empty()).then_some(answer)
 }
 
-fn without_key() -> String {
+pub(crate) fn without_key() -> String {
     care("GET", "/adults/7", "").replace(&format!("X-API-Key: {HEALTH_KEY}\r\n"), "")
 }
 

@@ -18,3 +18,4 @@ mod p6_refusals;
 mod p7_canaries;
 mod p9_reload;
 mod shutdown;
+mod tls;

@@ -102,3 +102,35 @@ fn p5_a_partner_that_never_reads_on_is_let_go() {
         council.stop().await;
     });
 }
+
+/// One stream of an HTTP/2 connection that is not read, while the connection itself could be written.
+#[test]
+fn p5_a_stream_that_is_never_read_on_is_let_go() {
+    run(async {
+        let service = Service::scripted(move |_, mut stream| async move {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n[")
+                .await?;
+            let record = format!("{{\"name\":\"{}\"}},", "a".repeat(60 << 10));
+            loop {
+                stream.write_all(record.as_bytes()).await?;
+            }
+        })
+        .await;
+        let mut setup = Setup::with(service.address);
+        setup.limits = "  body_idle: 200ms\n  header_read: 100ms".to_owned();
+        let mut council = setup.start();
+        let mut client = crate::http2::client(&council).await;
+        let answer = client
+            .send_request(crate::http2::request("/adults"))
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), http::StatusCode::OK);
+        until("its end is in the ledger", || {
+            council.ledger_text().contains("partner_gone")
+        })
+        .await;
+        drop(answer);
+        council.stop().await;
+    });
+}

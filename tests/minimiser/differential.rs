@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::support::{assert_agree, plan, rules, run};
+use super::support::{assert_agree, plan, rules, run, run_every_way};
 
 /// A document to be; names and values are JSON text.
 #[derive(Debug, Clone)]
@@ -326,5 +326,35 @@ proptest! {
         fields in rule_set(), body in broken_body(), cuts in vec(any::<Index>(), 0..6)
     ) {
         check(&fields, &body, &cuts);
+    }
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    (1..6_usize, 1..40_usize, 1..4_usize, 0..3_usize, 5..200_u64).prop_map(
+        |(depth, held_bytes, object_members, name_bytes, body_bytes)| Limits {
+            depth,
+            held_bytes,
+            object_members,
+            name_bytes,
+            body_bytes,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(config(2_000))]
+
+    /// The model knows no limits but depth; here the machine is held against itself.
+    #[test]
+    fn p8_generated_limits_are_reached_alike_at_every_cut(
+        fields in rule_set(), body in broken_body(), limits in limits()
+    ) {
+        if let Some(plan) = plan(&rules(&fields), &limits) {
+            let ran = run_every_way(&plan, &body, 80);
+            if ran.is_ok() {
+                let context = || format!("rules: {fields}\nbody: {}", String::from_utf8_lossy(&body));
+                assert_agree(&rules(&fields), &limits, &body, &ran, &context);
+            }
+        }
     }
 }

@@ -3,7 +3,9 @@
 //!
 //! Shares nothing with the machine but the rules' types and the transforms, which have tests of their own.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use fieldgate::minimise::{Limits, SubjectToken};
 use fieldgate::plan::{Action, BodyRules, OnMismatch, PlanKeys, Rule};
@@ -42,7 +44,16 @@ pub(crate) fn minimise(
     body: &[u8],
 ) -> Result<Minimised, Refused> {
     let document = Document::parse(body, limits.depth).map_err(Refused::NotADocument)?;
-    let mut model = Model::new(&document, rules, keys);
+    minimise_asked(rules, keys, &Asked::new(&document))
+}
+
+/// As [`minimise`], of a document that has been asked before: what it answered is remembered.
+pub(crate) fn minimise_asked(
+    rules: &BodyRules,
+    keys: &PlanKeys,
+    asked: &Asked<'_>,
+) -> Result<Minimised, Refused> {
+    let mut model = Model::new(asked, rules, keys);
     let text = model
         .leave(0, false, false)?
         .unwrap_or_else(|| "null".to_owned());
@@ -58,7 +69,7 @@ pub(crate) fn minimise(
 /// What one selector has to do with each node.
 struct Reach {
     /// It selects the node.
-    selects: Vec<bool>,
+    selects: Rc<Vec<bool>>,
     /// The node stands on its way: some of its segments, not all, lead here.
     on_way: Vec<bool>,
     /// It is on its way by a name, or as an array's element.
@@ -79,8 +90,8 @@ struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    fn new(document: &'a Document<'a>, rules: &'a BodyRules, keys: &PlanKeys) -> Self {
-        let asked = Asked::new(document);
+    fn new(asked: &Asked<'a>, rules: &'a BodyRules, keys: &PlanKeys) -> Self {
+        let document = asked.document;
         let query = |segments: &[Segment]| asked.reach(segments);
         let record = rules
             .record
@@ -328,15 +339,16 @@ impl<'a> Model<'a> {
 }
 
 /// A document that `jsonpath-rust` is asked about. The nodes it answers with are told by where they are.
-struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     document: &'a Document<'a>,
     /// Boxed, so that it stays where it is.
     value: Box<Value>,
     places: HashMap<usize, usize>,
+    answers: RefCell<HashMap<String, Rc<Vec<bool>>>>,
 }
 
 impl<'a> Asked<'a> {
-    fn new(document: &'a Document<'a>) -> Self {
+    pub(crate) fn new(document: &'a Document<'a>) -> Self {
         let value = Box::new(document.value(0));
         let mut places = HashMap::new();
         place(&value, document, 0, &mut places);
@@ -344,15 +356,24 @@ impl<'a> Asked<'a> {
             document,
             value,
             places,
+            answers: RefCell::default(),
         }
     }
 
-    fn select(&self, segments: &[Segment]) -> Vec<bool> {
+    fn select(&self, segments: &[Segment]) -> Rc<Vec<bool>> {
+        let question = format!("{segments:?}");
+        if let Some(answer) = self.answers.borrow().get(&question) {
+            return Rc::clone(answer);
+        }
         let mut selected = vec![false; self.document.nodes.len()];
         for found in js_path_process(&JpQuery::new(segments.to_vec()), &*self.value).unwrap() {
             selected[self.places[&address(found.val)]] = true;
         }
-        selected
+        let answer = Rc::new(selected);
+        self.answers
+            .borrow_mut()
+            .insert(question, Rc::clone(&answer));
+        answer
     }
 
     fn reach(&self, segments: &[Segment]) -> Reach {

@@ -201,6 +201,16 @@ pub(crate) fn assert_agree(
     context: &dyn Fn() -> String,
 ) {
     let model = oracle::minimise(rules, &keys(), limits, body);
+    assert_model_agrees(model, limits, ran, context);
+}
+
+/// As [`assert_agree`], with what the model says at hand.
+pub(crate) fn assert_model_agrees(
+    model: Result<Minimised, Refused>,
+    limits: &Limits,
+    ran: &Result<Ran, BodyError>,
+    context: &dyn Fn() -> String,
+) {
     match (model, ran) {
         (Ok(model), Ok(ran)) => assert_same(&model, ran, limits, context),
         (Ok(model), Err(error)) => assert!(

@@ -1,7 +1,7 @@
 //! `fieldgate demo`: the main job on loopback, with everything it needs made on the spot.
 //!
 //! `council` is the service with its invented records, `site` a directory with configuration, agreements,
-//! certificates and keys, `client` asks as partners do. What they got is a [`Seen`]: `show` puts it into
+//! certificates and keys, `client` asks as partners do. What they got is a `Seen`: `show` puts it into
 //! words, `check` says where it differs from what it should be.
 
 mod check;

@@ -1,0 +1,121 @@
+//! What the tree must not have: the lines that ARCHITECTURE.md draws.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(under: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut found, mut todo) = (Vec::new(), vec![root.join(under)]);
+    while let Some(path) = todo.pop() {
+        if path.is_dir() {
+            todo.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path.strip_prefix(root).unwrap().to_owned(), text));
+        }
+    }
+    assert!(!found.is_empty(), "{under} has no source files");
+    found
+}
+
+/// The lines of `text` that are code: neither comments nor the tests at a file's foot.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let numbered = text
+        .lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim_start()));
+    numbered
+        .take_while(|(_, line)| *line != "#[cfg(test)]")
+        .filter(|(_, line)| !line.starts_with("//"))
+}
+
+#[test]
+fn the_core_does_no_io_and_asks_no_clock() {
+    let core = [
+        "src/agreement",
+        "src/plan",
+        "src/minimise",
+        "src/transform",
+        "src/written",
+        "src/ledger/entry.rs",
+        "src/ledger/chain.rs",
+    ];
+    let foreign = [
+        "tokio",
+        "hyper",
+        "http::",
+        "rustls",
+        "tracing",
+        "std::fs",
+        "std::net",
+        "std::io",
+        "SystemTime",
+        "Instant",
+        "std::thread",
+        "std::env",
+        "Timestamp::now",
+        "Zoned::now",
+        "println!",
+        "crate::gateway",
+        "crate::cli",
+        "crate::config",
+    ];
+    for (path, text) in core.into_iter().flat_map(sources) {
+        for (line, text) in code(&text) {
+            for word in foreign {
+                assert!(
+                    !text.contains(word),
+                    "{}:{line}: the core names `{word}`",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn knowledge_goes_one_way() {
+    for (path, text) in ["src/minimise", "src/plan", "src/transform"]
+        .into_iter()
+        .flat_map(sources)
+    {
+        for (line, text) in code(&text) {
+            assert!(
+                !text.contains("crate::agreement"),
+                "{}:{line}: it knows agreements",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_vector_module_is_unsafe() {
+    for (path, text) in sources("src") {
+        if path.ends_with("minimise/vector.rs") {
+            continue;
+        }
+        for (line, text) in code(&text) {
+            let word = text
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|word| word == "unsafe");
+            assert!(!word, "{}:{line}: unsafe code", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_test_is_ignored_and_none_sleeps() {
+    for (path, text) in sources("tests") {
+        if path.ends_with("tidy.rs") {
+            continue;
+        }
+        for word in ["#[ignore", "thread::sleep", "time::sleep("] {
+            assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+    }
+}
