@@ -101,14 +101,20 @@ fn main() {
         "µs/req",
         "pass µs/req",
     ]);
-    for (name, bytes, connections) in [("1.2 KB, 32", 100, 32), ("1 MiB, 8", 1 << 20, 8)] {
+    // One record, and a thousand.
+    for (bytes, connections) in [(100, 32), (1 << 20, 8)] {
         let body = records::document(bytes);
+        let size = match body.len() >> 20 {
+            0 => format!("{:.1} KB", body.len() as f64 / 1e3),
+            mib => format!("{mib} MiB"),
+        };
+        let name = format!("{size}, {connections}");
         let service = load::serve(&body);
         let pass = pass::start(service);
         let (gateway, _folder) = start_gateway(service);
         for disclosure in ["streamed", "held"] {
             let ways = [gateway.addresses()[0], pass, service];
-            measure(name, disclosure, body.len(), connections, ways, &effort);
+            measure(&name, disclosure, body.len(), connections, ways, &effort);
         }
         gateway.shutdown().expect("the ledger closes");
     }
