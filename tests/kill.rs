@@ -1,54 +1,29 @@
 //! `kill -9` of a gateway under load: whatever a partner got a byte of is in the ledger (P3).
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[expect(dead_code, reason = "this test needs a part of it")]
+mod process;
+
 use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
-use std::time::Duration;
 
 use fieldgate::ledger::verify::{FaultKind, verify_directory};
-use sha2::{Digest as _, Sha256};
+use process::{HANG, Process};
 
 const KILLS: usize = 10;
 
 /// Partners asking at once.
 const PARTNERS: usize = 8;
 
-const KEY: &str = "health-key-0123456789";
-
-/// Nothing on loopback takes this long unless it hangs.
-const HANG: Duration = Duration::from_secs(30);
-
-const AGREEMENT: &str = r#"
-agreement: care
-version: 1
-title: Care with Island Health
-parties: { controller: isle-council, partner: island-health }
-term: { starts: 2020-01-01, ends: 2199-12-31 }
-purposes: { care: Offer care }
-disclosures:
-  - name: adults
-    purposes: [care]
-    request: GET /adults/{page}
-    service: { name: social-care, path: "/adults/{page}" }
-    parameters: { path: { page: keep } }
-    response:
-      format: json
-      record: "$[*]"
-      subject: "@.id"
-      fields:
-        - keep: ["$[*].name"]
-"#;
-
 #[test]
 fn p3_every_body_that_a_partner_got_a_byte_of_is_in_the_ledger_after_a_kill() {
     let service = start_service();
     let folder = tempfile::tempdir().unwrap();
-    write_configuration(folder.path(), service);
-    let ledger = folder.path().join("ledger");
+    let ledger = process::write_configuration(folder.path(), service);
 
     // xorshift64*, from a fixed seed: the moments of the kills, in bodies begun.
     let mut random: u64 = 0x2545_F491_4F6C_DD1D;
@@ -58,7 +33,8 @@ fn p3_every_body_that_a_partner_got_a_byte_of_is_in_the_ledger_after_a_kill() {
         random ^= random << 25;
         random ^= random >> 27;
         let bodies = 1 + (random % 120) as usize;
-        let (mut child, address) = start_gateway(folder.path());
+        let gateway = Process::start(folder.path());
+        let address = gateway.address;
         let before = got.len();
         let (begun, bodies_begun) = mpsc::channel();
         let partners: Vec<_> = (0..PARTNERS)
@@ -75,8 +51,7 @@ fn p3_every_body_that_a_partner_got_a_byte_of_is_in_the_ledger_after_a_kill() {
                     .expect("the gateway answers"),
             );
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        gateway.kill();
         // What had come to the partners by then counts too.
         got.extend(bodies_begun);
         partners
@@ -98,14 +73,11 @@ fn p3_every_body_that_a_partner_got_a_byte_of_is_in_the_ledger_after_a_kill() {
     }
 
     // The gateway goes on with the ledger that it was killed in, and what it leaves is whole.
-    let (mut child, _) = start_gateway(folder.path());
-    let stopped = Command::new("kill")
-        .arg("-TERM")
-        .arg(child.id().to_string())
-        .status()
-        .unwrap();
-    assert!(stopped.success() && child.wait().unwrap().success());
-    let verified = fieldgate()
+    assert!(
+        Process::start(folder.path()).stop(),
+        "the gateway stops as it should"
+    );
+    let verified = process::command()
         .args(["ledger", "verify"])
         .arg(&ledger)
         .output()
@@ -117,39 +89,6 @@ fn p3_every_body_that_a_partner_got_a_byte_of_is_in_the_ledger_after_a_kill() {
     );
 }
 
-fn fieldgate() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_fieldgate"))
-}
-
-/// A gateway on the folder's configuration, and where it answers partners.
-fn start_gateway(folder: &Path) -> (Child, SocketAddr) {
-    let mut child = fieldgate()
-        .args(["serve", "--config"])
-        .arg(folder.join("fieldgate.yaml"))
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (said, address) = mpsc::channel();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    // Reads to the end, so that the gateway never waits for somebody to read its log.
-    std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            let Ok(event) = serde_json::from_str::<serde_json::Value>(&line) else {
-                continue;
-            };
-            if event["message"] == "partners are answered" {
-                let address = event["address"].as_str().and_then(|text| text.parse().ok());
-                // The test may have failed meanwhile and want it no more.
-                let _unwanted = said.send(address.expect("the log names the address"));
-            }
-        }
-    });
-    (
-        child,
-        address.recv_timeout(HANG).expect("the gateway starts"),
-    )
-}
-
 /// Asks again and again, each time on a connection of its own, until nobody answers; tells of each body that
 /// began, by its request's id.
 fn ask_until_gone(address: SocketAddr, partner: usize, begun: &Sender<String>) {
@@ -158,9 +97,7 @@ fn ask_until_gone(address: SocketAddr, partner: usize, begun: &Sender<String>) {
             return;
         };
         stream.set_read_timeout(Some(HANG)).unwrap();
-        let request = format!(
-            "GET /adults/{page} HTTP/1.1\r\nHost: gateway\r\nX-API-Key: {KEY}\r\nData-Purpose: care\r\nConnection: close\r\n\r\n"
-        );
+        let request = process::request(page);
         let mut got = Vec::new();
         let mut told = false;
         let mut piece = [0; 4_096];
@@ -245,7 +182,7 @@ fn answer(mut stream: TcpStream) {
             .split(['/', ' '])
             .find_map(|part| part.parse().ok())
             .unwrap();
-        let people = if page % 4 == 0 { 4_000 } else { 5 };
+        let people = if page.is_multiple_of(4) { 4_000 } else { 5 };
         let record = |number| {
             format!(r#"{{"id":"99900{number:05}","name":"Person {number}","notes":"not agreed"}}"#)
         };
@@ -258,27 +195,4 @@ fn answer(mut stream: TcpStream) {
             return;
         }
     }
-}
-
-fn write_configuration(folder: &Path, service: SocketAddr) {
-    let hash: String = Sha256::digest(KEY)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let gateway = format!(
-        "listen: [{{ address: '127.0.0.1:0', insecure_plain_http: true }}]\n\
-         admin: {{ address: '127.0.0.1:0' }}\n\
-         controller: {{ name: isle-council }}\n\
-         partners: [{{ name: island-health, identify: {{ api_keys: [{{ name: key, sha256: {hash} }}] }} }}]\n\
-         services: [{{ name: social-care, url: 'http://{service}' }}]\n\
-         agreements: [care.yaml]\n\
-         keys: {{ root_key_file: root.key }}\n\
-         ledger: {{ directory: ledger, segment_bytes: 64KiB }}\n\
-         log: {{ format: json }}\n"
-    );
-    std::fs::write(folder.join("fieldgate.yaml"), gateway).unwrap();
-    std::fs::write(folder.join("care.yaml"), AGREEMENT).unwrap();
-    let key = folder.join("root.key");
-    std::fs::write(&key, "5a".repeat(32)).unwrap();
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
 }

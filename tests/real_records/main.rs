@@ -1,6 +1,8 @@
 //! Payloads that public bodies publish, each family under agreements of `config/examples`, through the whole
 //! gateway: what no rule keeps is found nowhere.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod canaries;
 mod case;
 #[expect(
@@ -53,6 +55,17 @@ fn p1_p2_p7_nothing_else_of_a_message_status_leaves() {
 #[test]
 fn p1_p2_p7_nothing_else_of_a_prison_record_leaves() {
     Family::check("uk-prison-probation");
+}
+
+#[test]
+fn every_example_is_without_fault() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    for example in std::fs::read_dir(examples).unwrap() {
+        let path = example.unwrap().path().join("fieldgate.yaml");
+        if let Err(fault) = config::load_without_keys(&path) {
+            panic!("{fault}");
+        }
+    }
 }
 
 /// A folder of payloads and the example that is for them.
