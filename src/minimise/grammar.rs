@@ -324,9 +324,20 @@ impl Check<'_> {
     }
 }
 
-/// Reads a number or literal at `at`; a short plain number at a glance.
+/// Reads a number or literal at `at`. Whole numbers, the most common, are read in a loop of their own.
 #[inline(always)]
 fn read_scalar(window: &[u8], at: usize) -> Result<Read, (usize, BodyFault)> {
+    if matches!(window[at], b'1'..=b'9') {
+        let digits = window[at + 1..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let end = at + 1 + digits;
+        if matches!(window.get(end), Some(b',' | b'}' | b']')) {
+            return Ok(Read::Whole(end));
+        }
+        return Scalar::Integer.read(window, end);
+    }
     match Scalar::start(window[at]) {
         Some(scalar) => scalar.read(window, at + 1),
         None => Err((at, BodyFault::Malformed)),

@@ -17,7 +17,7 @@ use super::document::Document;
 use super::grammar::Grammar;
 use super::scan::{Scan, Tokens, WINDOW};
 use super::vector::Level;
-use super::walk::{Fault, Io, Walk};
+use super::walk::{Fault, Io, Outcome, Walk};
 use super::{BodyError, BodyFault, Machine, SubjectToken, Tally};
 use crate::plan::Plan;
 
@@ -63,7 +63,7 @@ impl JsonMachine {
         }
     }
 
-    fn take(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn take(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Outcome {
         let room = self.body_bytes - (self.offset + self.cut.len() as u64);
         let over = input.len() as u64 > room;
         if over {
@@ -111,7 +111,7 @@ impl JsonMachine {
     }
 
     /// Walks over bytes that are whole UTF-8 sequences.
-    fn walk_whole(&mut self, whole: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn walk_whole(&mut self, whole: &[u8], out: &mut Vec<u8>) -> Outcome {
         for window in whole.chunks(WINDOW) {
             self.front
                 .window(&mut self.walk, &mut self.tokens, window, self.offset, out)?;
@@ -121,16 +121,11 @@ impl JsonMachine {
     }
 
     /// A fault at the next byte.
-    fn fault(&self, fault: BodyFault) -> Fault {
-        self.walk.earlier(Fault {
-            fault,
-            offset: self.offset,
-            seen: self.offset,
-            depth: None,
-        })
+    fn fault(&self, fault: BodyFault) -> Box<Fault> {
+        self.walk.earlier(Fault::at(fault, self.offset))
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn end(&mut self, out: &mut Vec<u8>) -> Outcome {
         if !self.cut.is_empty() {
             return Err(self.fault(BodyFault::NotUtf8));
         }
@@ -147,7 +142,7 @@ impl JsonMachine {
     fn call(
         &mut self,
         out: &mut Vec<u8>,
-        work: impl FnOnce(&mut Self, &mut Vec<u8>) -> Result<(), Fault>,
+        work: impl FnOnce(&mut Self, &mut Vec<u8>) -> Outcome,
     ) -> Result<(), BodyError> {
         if let Some(dead) = &self.dead {
             return Err(dead.clone());
@@ -160,22 +155,21 @@ impl JsonMachine {
             Err(_) => self.walk.roll_back(out),
         }
         self.walk.tally.bytes_out += (out.len() - before) as u64;
-        worked.map_err(
-            |Fault {
-                 fault,
-                 offset,
-                 depth,
-                 ..
-             }| {
-                let error = BodyError {
-                    fault,
-                    offset,
-                    path: self.walk.path(depth),
-                };
-                self.dead = Some(error.clone());
-                error
-            },
-        )
+        worked.map_err(|fault| {
+            let Fault {
+                fault,
+                offset,
+                depth,
+                ..
+            } = *fault;
+            let error = BodyError {
+                fault,
+                offset,
+                path: self.walk.path(depth),
+            };
+            self.dead = Some(error.clone());
+            error
+        })
     }
 }
 
@@ -252,22 +246,14 @@ impl Front {
         window: &[u8],
         offset: u64,
         out: &mut Vec<u8>,
-    ) -> Result<(), Fault> {
+    ) -> Outcome {
         let flaw = self.scan.index(window, tokens);
         let sound = flaw.map_or(window, |(at, _)| &window[..at]);
         let wrong = self.grammar.check(self.level, sound, offset == 0, tokens);
         let sound = wrong.map_or(sound, |(at, _)| &sound[..at]);
         walk.window(tokens, &mut Io::new(sound, offset, out))?;
         match wrong.or(flaw) {
-            Some((at, fault)) => {
-                let offset = offset + at as u64;
-                Err(walk.earlier(Fault {
-                    fault,
-                    offset,
-                    seen: offset,
-                    depth: None,
-                }))
-            }
+            Some((at, fault)) => Err(walk.earlier(Fault::at(fault, offset + at as u64))),
             None => Ok(()),
         }
     }
@@ -281,7 +267,7 @@ pub(super) fn replay(
     record: &[u8],
     mut offset: u64,
     out: &mut Vec<u8>,
-) -> Result<(), Fault> {
+) -> Outcome {
     let mut front = Front::new(level, usize::MAX);
     for window in record.chunks(WINDOW) {
         front.window(walk, tokens, window, offset, out)?;

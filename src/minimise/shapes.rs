@@ -5,7 +5,7 @@
 //! so the common member costs one comparison. Shapes change no byte, only how fast it is found (P8); what they
 //! hold is bounded, and beyond that objects are walked without one.
 
-use super::walk::{Key, Mode};
+use super::walk::{Key, Mode, Single};
 
 /// Index of a shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +50,13 @@ pub(super) struct Member {
     name: Box<[u8]>,
     pub(super) hash: u64,
     pub(super) next: Mode,
+    pub(super) single: Single,
     pub(super) key: Key,
     child: ShapeId,
 }
 
 impl Member {
-    pub(super) fn new(name: &[u8], hash: u64, next: Mode, key: Key) -> Self {
+    pub(super) fn new(name: &[u8], hash: u64, next: Mode, single: Single, key: Key) -> Self {
         let mut word = [0; 16];
         let head = name.len().min(16);
         word[..head].copy_from_slice(&name[..head]);
@@ -70,6 +71,7 @@ impl Member {
             name: name.into(),
             hash,
             next,
+            single,
             key,
             child: ShapeId::NONE,
         }

@@ -37,6 +37,18 @@ pub(super) struct Fault {
     pub(super) depth: Option<usize>,
 }
 
+impl Fault {
+    /// A fault that shows at the byte that makes it.
+    pub(super) fn at(fault: BodyFault, offset: u64) -> Box<Self> {
+        Box::new(Self {
+            fault,
+            offset,
+            seen: offset,
+            depth: None,
+        })
+    }
+}
+
 /// What comes next. The grammar has been checked: this only says what the next token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expect {
@@ -74,6 +86,8 @@ struct Frame {
     ranged: bool,
     /// What becomes of the member whose name was read, or of the elements.
     next: Mode,
+    /// The same for a single value.
+    single: Single,
     key: Key,
     /// Where its opening starts in `staged`, if that waits.
     staged_at: usize,
@@ -84,6 +98,39 @@ struct Frame {
     /// With a shape: the names seen, a bit each, and the place of the next.
     seen: u64,
     place: usize,
+}
+
+/// What becomes of a single value, as far as that is known without looking at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Single {
+    /// It is crossed: what is around it leaves or stays as one.
+    Crossed,
+    /// It stays, and is counted as this.
+    Stays(FieldOutcome),
+    /// It leaves, and is counted as this.
+    Leaves(FieldOutcome),
+    /// It must be looked at: a record, a subject, a transform's.
+    Asked,
+}
+
+impl Single {
+    fn of(plan: &Plan, mode: Mode) -> Self {
+        let Mode::Walk(id) = mode else {
+            return Self::Crossed;
+        };
+        let state = plan.automaton().state(id);
+        if state.record || state.collects() {
+            return Self::Asked;
+        }
+        match state.leaf {
+            Leaf::Keep => Self::Leaves(FieldOutcome::Keep),
+            Leaf::KeepAll => Self::Leaves(FieldOutcome::KeepAll),
+            Leaf::Undeclared => Self::Stays(FieldOutcome::Undeclared),
+            Leaf::Drop => Self::Stays(FieldOutcome::Drop),
+            Leaf::Conflict => Self::Stays(FieldOutcome::Conflict),
+            Leaf::Transform(_) => Self::Asked,
+        }
+    }
 }
 
 /// The member that a path names.
@@ -201,13 +248,8 @@ impl<'a> Io<'a> {
         self.base + at as u64
     }
 
-    fn fault(&self, fault: BodyFault, at: usize) -> Fault {
-        Fault {
-            fault,
-            offset: self.offset(at),
-            seen: self.offset(at),
-            depth: None,
-        }
+    fn fault(&self, fault: BodyFault, at: usize) -> Box<Fault> {
+        Fault::at(fault, self.offset(at))
     }
 }
 
@@ -263,7 +305,8 @@ pub(super) struct Walk {
 /// No depth: nothing is watched.
 const UNWATCHED: usize = usize::MAX;
 
-type Outcome<T = ()> = Result<T, Fault>;
+/// Boxed, since faults are rare and results are returned for each value.
+pub(super) type Outcome<T = ()> = Result<T, Box<Fault>>;
 
 impl Walk {
     pub(super) fn new(plan: Arc<Plan>, level: Level) -> Self {
@@ -313,7 +356,7 @@ impl Walk {
     }
 
     fn tokens(&mut self, tokens: &Tokens, io: &mut Io<'_>) -> Outcome {
-        let (positions, kinds) = (tokens.positions(), tokens.kinds());
+        let (positions, kinds, links) = (tokens.positions(), tokens.kinds(), tokens.links());
         let mut at = self.resume(tokens, io)?;
         let mut expect = self.expect;
         while let Some(&kind) = kinds.get(at) {
@@ -331,10 +374,32 @@ impl Walk {
                     self.name = NameSpan::Window(position, end as usize + 1);
                     self.name_ends(io.window, position + 1, end as usize, io.base)?;
                     // The colon is there; whether it is in this window or the next is all one.
-                    (at, expect) = if at + 2 < kinds.len() {
-                        (at + 3, Expect::Value)
-                    } else {
-                        (at + 2, Expect::Colon)
+                    let Some(&value) = kinds.get(at + 3) else {
+                        (at, expect) = if at + 2 < kinds.len() {
+                            (at + 3, Expect::Value)
+                        } else {
+                            (at + 2, Expect::Colon)
+                        };
+                        continue;
+                    };
+                    at += 3;
+                    // Most members are single values: these are decided here, without another turn.
+                    let from = positions[at] as usize;
+                    let ends = match value {
+                        b'"' => positions.get(at + 1).map(|&end| (end as usize + 1, at + 2)),
+                        b'0' => Some(links[at])
+                            .filter(|&end| end != OPEN)
+                            .map(|end| (end as usize, at + 1)),
+                        _ => None,
+                    };
+                    let Some((end, next)) = ends else {
+                        expect = Expect::Value;
+                        continue;
+                    };
+                    self.single(from, end, io)?;
+                    (at, expect) = match kinds.get(next) {
+                        Some(b',') => (next + 1, Expect::Name),
+                        Some(_) | None => (next, Expect::After),
                     };
                 }
                 Expect::Value if kind == b'"' => {
@@ -345,7 +410,7 @@ impl Walk {
                     (at, expect) = (at + 2, Expect::After);
                 }
                 Expect::Value if kind == b'0' => {
-                    match tokens.links()[at] {
+                    match links[at] {
                         OPEN => self.single_opens(position, io),
                         end => self.single(position, end as usize, io)?,
                     }
@@ -458,6 +523,7 @@ impl Walk {
             frame.seen |= bit;
             frame.place = place + 1;
             frame.next = member.next;
+            frame.single = member.single;
             return Ok(());
         }
         self.new_name(bytes, from, to, base)
@@ -490,6 +556,7 @@ impl Walk {
             }
             Mode::Skip | Mode::Copy | Mode::Hold => frame.mode,
         };
+        frame.single = Single::of(&self.plan, frame.next);
         if frame.shape != ShapeId::NONE {
             if !escapes && self.shapes.has_room(frame.shape, inside.len()) {
                 let place = frame.place;
@@ -499,7 +566,7 @@ impl Walk {
                 self.shapes.insert(
                     frame.shape,
                     place,
-                    Member::new(inside, hash, frame.next, frame.key),
+                    Member::new(inside, hash, frame.next, frame.single, frame.key),
                 );
                 return Ok(());
             }
@@ -514,10 +581,9 @@ impl Walk {
             frame.shape = ShapeId::NONE;
         }
         if self.names.count(frame.names_at) == self.limits.object_members {
-            return Err(Fault {
-                fault: BodyFault::TooManyMembers,
-                ..self.named_twice(base + to as u64)
-            });
+            let mut fault = self.named_twice(base + to as u64);
+            fault.fault = BodyFault::TooManyMembers;
+            return Err(fault);
         }
         if !self.names.enter(frame.names_at, hash) {
             return Err(self.named_twice(base + to as u64));
@@ -526,25 +592,25 @@ impl Walk {
     }
 
     #[cold]
-    fn named_twice(&self, seen: u64) -> Fault {
-        Fault {
+    fn named_twice(&self, seen: u64) -> Box<Fault> {
+        Box::new(Fault {
             fault: BodyFault::DuplicateName,
             offset: self.name_start,
             seen,
             depth: None,
-        }
+        })
     }
 
     /// Its path ends with the object: of the name itself only a part may have been read.
-    fn name_too_long(&self) -> Fault {
+    fn name_too_long(&self) -> Box<Fault> {
         let offset = self.name_start + 1 + self.limits.name_bytes as u64;
         let depth = Some(self.frames.len() - 1);
-        Fault {
+        Box::new(Fault {
             fault: BodyFault::NameTooLong,
             offset,
             seen: offset,
             depth,
-        }
+        })
     }
 
     // ---- single values ----
@@ -601,32 +667,34 @@ impl Walk {
     /// A string, number or literal that this window has whole.
     #[inline]
     fn single(&mut self, from: usize, end: usize, io: &mut Io<'_>) -> Outcome {
+        match self
+            .frames
+            .last()
+            .map_or(Single::Asked, |frame| frame.single)
+        {
+            Single::Crossed => Ok(()),
+            Single::Stays(outcome) => {
+                self.tally.count(outcome);
+                Ok(())
+            }
+            Single::Leaves(outcome) => {
+                self.tally.count(outcome);
+                self.prefix(io);
+                io.range(from, end);
+                Ok(())
+            }
+            Single::Asked => self.single_asked(from, end, io),
+        }
+    }
+
+    /// A single value that must be looked at, or that is the root.
+    #[inline(never)]
+    fn single_asked(&mut self, from: usize, end: usize, io: &mut Io<'_>) -> Outcome {
         match self.value_starts(from, io) {
             Mode::Skip | Mode::Copy | Mode::Hold => {}
             Mode::Walk(id) => {
-                let state = self.plan.automaton().state(id);
-                match state.leaf {
-                    Leaf::Keep | Leaf::KeepAll if !state.subject => {
-                        let outcome = if state.leaf == Leaf::Keep {
-                            FieldOutcome::Keep
-                        } else {
-                            FieldOutcome::KeepAll
-                        };
-                        self.tally.count(outcome);
-                        self.prefix(io);
-                        io.range(from, end);
-                    }
-                    Leaf::Undeclared if !state.subject => self.stays(FieldOutcome::Undeclared, io),
-                    Leaf::Undeclared
-                    | Leaf::Drop
-                    | Leaf::Conflict
-                    | Leaf::Keep
-                    | Leaf::KeepAll
-                    | Leaf::Transform(_) => {
-                        self.value_start = io.offset(from);
-                        self.decide(id, &io.window[from..end], end, io)?;
-                    }
-                }
+                self.value_start = io.offset(from);
+                self.decide(id, &io.window[from..end], end, io)?;
             }
         }
         self.value_ends(end, io)
@@ -712,11 +780,9 @@ impl Walk {
         let plan = Arc::clone(&self.plan);
         let state = plan.automaton().state(state);
         if state.collects() && value.len() > self.limits.held_bytes {
-            let limit = self.held_too_large(self.value_start, self.frames.len());
-            return Err(Fault {
-                seen: io.offset(end),
-                ..limit
-            });
+            let mut limit = self.held_too_large(self.value_start, self.frames.len());
+            limit.seen = io.offset(end);
+            return Err(limit);
         }
         if state.subject && self.record.is_some() {
             self.record_subjects
@@ -753,12 +819,12 @@ impl Walk {
                         self.stays(FieldOutcome::Mismatch, io);
                         if refuse {
                             let offset = self.value_start;
-                            return Err(Fault {
+                            return Err(Box::new(Fault {
                                 fault: BodyFault::Mismatch,
                                 offset,
                                 seen: io.offset(end),
                                 depth: None,
-                            });
+                            }));
                         }
                     }
                     return Ok(());
@@ -862,6 +928,11 @@ impl Walk {
             some: false,
             ranged: ranged && !object,
             next,
+            single: if ranged && !object {
+                Single::Asked
+            } else {
+                Single::of(&self.plan, next)
+            },
             key: Key::Itself,
             staged_at,
             names_at: self.names.start(),
@@ -1098,14 +1169,14 @@ impl Walk {
         }
     }
 
-    fn held_too_large(&self, start: u64, depth: usize) -> Fault {
+    fn held_too_large(&self, start: u64, depth: usize) -> Box<Fault> {
         let offset = start + self.limits.held_bytes as u64;
-        Fault {
+        Box::new(Fault {
             fault: BodyFault::HeldTooLarge,
             offset,
             seen: offset,
             depth: Some(depth),
-        }
+        })
     }
 
     // ---- windows, ends, faults ----
@@ -1120,9 +1191,6 @@ impl Walk {
         match self.open {
             Open::Name => {
                 if self.name_kept.len() > self.limits.name_bytes + 1 {
-                    // The path names this member, as it does where the name ends in its window.
-                    let frame = self.frames.last_mut().expect("a name is in an object");
-                    frame.key = Key::Other;
                     return Err(self.name_too_long());
                 }
             }
@@ -1148,7 +1216,7 @@ impl Walk {
     }
 
     /// The limit that a body read up to `seen` has gone over, the earliest if there are two.
-    fn reached(&self, seen: u64) -> Option<Fault> {
+    fn reached(&self, seen: u64) -> Option<Box<Fault>> {
         let held = self.limits.held_bytes as u64;
         let over = |start: u64, depth: usize| {
             (seen > start && seen - start > held).then(|| self.held_too_large(start, depth))
@@ -1176,7 +1244,7 @@ impl Walk {
     }
 
     /// The limit that was gone over before `fault` was seen, or `fault`.
-    pub(super) fn earlier(&self, fault: Fault) -> Fault {
+    pub(super) fn earlier(&self, fault: Box<Fault>) -> Box<Fault> {
         match self.reached(fault.seen) {
             Some(limit) if limit.offset < fault.seen => limit,
             Some(_) | None => fault,
