@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::out::{self, Progress, Stop};
 use crate::agreement;
-use crate::config::{self, ConfigFault};
+use crate::config;
 use crate::ledger::entry::tally_json;
 use crate::minimise::{self, BodyError, Limits, Machine, Tally};
 use crate::plan::{Action, BodyRules, Plan, PlanKeys};
@@ -183,7 +183,7 @@ fn fields_plan(path: &Path, keys: Option<&Path>) -> Result<Arc<Plan>, Stop> {
     let rules =
         agreement::load_fields(&name, &text).map_err(|faults| Stop::Faults(faults.to_string()))?;
     let keys = match keys {
-        Some(path) => Some(root_key(path)?),
+        Some(path) => Some(config::load_root_key(path)?),
         None => None,
     };
     if let Some(line) = first_token_rule(&rules)
@@ -253,25 +253,6 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
         names if names.is_empty() => "none".to_owned(),
         names => names.join(", "),
     }
-}
-
-/// Reads a root key that nobody else may read.
-fn root_key(path: &Path) -> Result<RootKey, Stop> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(path)
-            .map_err(|error| cannot("read", path, &error))?
-            .permissions()
-            .mode();
-        if mode & 0o077 != 0 {
-            return Err(Stop::environment(format_args!(
-                "{}: holds a key and other users may read it; make a new key, and the file readable by this user alone (chmod 600)",
-                path.display()
-            )));
-        }
-    }
-    config::load_root_key(path).map_err(|fault: ConfigFault| fault.into())
 }
 
 /// Where a body comes from.

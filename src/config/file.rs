@@ -177,7 +177,7 @@ pub(super) struct ServiceAsWritten {
     pub(super) tls: Option<ServiceTlsAsWritten>,
     /// The longest a connection may take to stand. Default: 5s.
     pub(super) connect_timeout: Option<SpanText>,
-    /// The longest between a request sent and the head of its response. Default: 30s.
+    /// The longest until the head of its response is there, connecting and asking included. Default: 30s.
     pub(super) head_timeout: Option<SpanText>,
     /// Unused connections kept open by each worker. Default: 32.
     #[schemars(range(min = 0, max = 10_000), example = 32)]

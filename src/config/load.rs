@@ -316,7 +316,8 @@ pub fn load_root_key(path: &Path) -> Result<RootKey, ConfigFault> {
     RootKey::from_hex(&text).map_err(|error| environment(path, error.to_string()))
 }
 
-/// Refuses a file that other users may read: a key in it is no secret any more.
+/// Refuses a file that other users may read: a key in it is no secret any more. Its group may, since mounted
+/// secrets are often readable by the group of the process alone.
 fn private(path: &Path) -> Result<(), ConfigFault> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = fs::metadata(path).map_err(|error| {

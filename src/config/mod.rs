@@ -124,7 +124,7 @@ pub struct Service {
     pub ca: Option<PathBuf>,
     /// The longest a connection may take to stand, TLS included. Default 5 s.
     pub connect_timeout: Duration,
-    /// The longest between a request sent and the head of its response. Default 30 s.
+    /// The longest until the head of its response is there, connecting and asking included. Default 30 s.
     pub head_timeout: Duration,
     /// Unused connections kept open by each worker. Default 32.
     pub idle_connections: usize,

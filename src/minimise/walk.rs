@@ -1269,7 +1269,7 @@ impl Walk {
                 (true, Key::Itself, _) => {}
                 (true, Key::Known(slot), Mode::Walk(state)) => {
                     path.push('.');
-                    path.push_str(&self.plan.automaton().name(state, slot));
+                    path.push_str(self.plan.automaton().name(state, slot));
                 }
                 (true, Key::Known(_) | Key::Other, _) => path.push_str(".*"),
                 (false, _, _) => path.push_str(&format!("[{}]", frame.index)),

@@ -206,8 +206,11 @@ pub(crate) fn hash_name(name: &[u8], seed: u64) -> u64 {
 /// Names to states: open addressing, at most half full.
 #[derive(Debug, Default)]
 struct NameTable {
-    slots: Vec<Option<(u64, Box<[u8]>, StateId)>>,
+    slots: Vec<Option<Slot>>,
 }
+
+/// A name's hash, the name, and the state of members that have it.
+type Slot = (u64, Box<[u8]>, StateId);
 
 impl NameTable {
     fn new(names: Vec<(Box<[u8]>, StateId)>, seed: u64) -> Self {

@@ -23,7 +23,7 @@ enum Kind {
 pub enum TransformError {
     /// A keyed transform, and no keys.
     #[error(
-        "tokens need the controller's root key; name its file under keys: in the configuration, or give --root-key"
+        "tokens need the controller's root key; name its file under keys: in the configuration, or give it with --keys"
     )]
     NoKeys,
     /// A namespace that says nothing.
