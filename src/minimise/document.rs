@@ -277,8 +277,10 @@ impl Deciding<'_> {
             match self.tape.node(*node).name() {
                 None => path.push_str(&format!("[{index}]")),
                 Some(name) => {
+                    let mut unescaped = Vec::new();
+                    crate::transform::unescape(&self.body[name], &mut unescaped);
                     path.push('.');
-                    path.push_str(self.rules.known_name(&self.body[name]).unwrap_or("*"));
+                    path.push_str(self.rules.known_name(&unescaped).unwrap_or("*"));
                 }
             }
         }
