@@ -3,6 +3,9 @@
 //! The body is checked as it comes and held, within [`super::Limits::held_bytes`]; at its end it is laid flat and each
 //! node is decided by the same rulebook that automata are built from. What leaves is what a streaming plan
 //! would let leave.
+//!
+//! In one thing it is stricter: names are compared in every object, since a filter may look anywhere, so a name given
+//! twice ends the body wherever it stands.
 
 use std::sync::Arc;
 
@@ -15,8 +18,12 @@ use crate::plan::{Branch, Leaf, Plan, Role, Rulebook};
 #[derive(Debug)]
 pub(super) struct Document {
     plan: Arc<Plan>,
-    /// The body so far, checked.
+    /// The body so far, checked, without the white space around it.
     pub(super) body: Vec<u8>,
+    /// Bytes of white space before it.
+    white: u64,
+    /// Whether something other than white space has come.
+    begun: bool,
     pub(super) tally: Tally,
 }
 
@@ -25,7 +32,20 @@ impl Document {
         Self {
             plan,
             body: Vec::new(),
+            white: 0,
+            begun: false,
             tally: Tally::default(),
+        }
+    }
+
+    /// Notes that `input` comes next.
+    pub(super) fn comes(&mut self, input: &[u8]) {
+        self.tally.bytes_in += input.len() as u64;
+        if !self.begun {
+            let is_white = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+            let white = input.iter().take_while(is_white).count();
+            self.white += white as u64;
+            self.begun = white < input.len();
         }
     }
 
@@ -48,6 +68,7 @@ impl Document {
             rules: self.plan.rulebook(),
             tape: &tape,
             body: &self.body,
+            white: self.white,
             way: Vec::new(),
             in_record: false,
             record_subjects: Vec::new(),
@@ -69,6 +90,8 @@ struct Deciding<'a> {
     rules: &'a Rulebook,
     tape: &'a Tape,
     body: &'a [u8],
+    /// Bytes of white space before the body.
+    white: u64,
     /// The nodes from the root's child to the one in hand, each with its index in its parent.
     way: Vec<(NodeIndex, u64)>,
     in_record: bool,
@@ -254,14 +277,16 @@ impl Deciding<'_> {
             match self.tape.node(*node).name() {
                 None => path.push_str(&format!("[{index}]")),
                 Some(name) => {
+                    let mut unescaped = Vec::new();
+                    crate::transform::unescape(&self.body[name], &mut unescaped);
                     path.push('.');
-                    path.push_str(self.rules.known_name(&self.body[name]).unwrap_or("*"));
+                    path.push_str(self.rules.known_name(&unescaped).unwrap_or("*"));
                 }
             }
         }
         BodyError {
             fault: BodyFault::Mismatch,
-            offset: self.tape.node(at).bytes().start as u64,
+            offset: self.white + self.tape.node(at).bytes().start as u64,
             path,
         }
     }

@@ -179,7 +179,7 @@ impl Machine for JsonMachine {
         let Some(document) = &mut self.document else {
             return self.call(out, |machine, out| machine.take(input, out));
         };
-        document.tally.bytes_in += input.len() as u64;
+        document.comes(input);
         let mut body = std::mem::take(&mut document.body);
         let taken = self.call(&mut body, |machine, body| machine.take(input, body));
         if let Some(document) = &mut self.document {

@@ -312,7 +312,8 @@ impl Rulebook {
             Leaf::Undeclared | Leaf::Drop | Leaf::Keep | Leaf::KeepAll => {}
         }
         if key.kept.is_some() {
-            let branch = if key.positions.is_empty() {
+            // What only selects the node itself, such as a record's, decides nothing below it.
+            let branch = if key.positions.iter().all(|p| self.complete(*p)) {
                 Branch::KeepAll
             } else {
                 Branch::Structure {

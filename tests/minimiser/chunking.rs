@@ -25,7 +25,7 @@ const RULES: &[&str] = &[
 fn p8_every_cut_in_two_and_in_three_gives_the_same_bytes() {
     let body = DOCUMENT.as_bytes();
     for fields in RULES {
-        let plan = plan(&rules(fields), &Limits::default()).unwrap();
+        let plan = plan(&rules(fields), &Limits::default());
         let whole = run_every_way(&plan, body, usize::MAX);
         assert!(whole.is_ok(), "{fields}");
         for first in (0..body.len()).step_by(7) {
@@ -45,7 +45,7 @@ fn p8_every_cut_in_two_and_in_three_gives_the_same_bytes() {
 fn p8_every_fault_is_the_same_at_every_cut() {
     let body = DOCUMENT.as_bytes();
     for fields in RULES {
-        let plan = plan(&rules(fields), &Limits::default()).unwrap();
+        let plan = plan(&rules(fields), &Limits::default());
         for at in (0..body.len()).step_by(3) {
             // The body ends here, and with a byte that fits nowhere.
             let mut broken = body[..at].to_vec();
@@ -136,7 +136,7 @@ fn p8_limits_are_reached_at_the_same_byte_at_every_cut() {
         ),
     ];
     for (fields, limits, sent, fault, offset) in rows {
-        let plan = plan(&rules(fields), limits).unwrap();
+        let plan = plan(&rules(fields), limits);
         let error = run_every_way(&plan, sent.as_bytes(), usize::MAX).expect_err(fields);
         assert_eq!(
             (error.fault, error.offset),
@@ -167,7 +167,7 @@ fn p8_limits_are_reached_at_the_same_byte_at_every_cut() {
         ),
     ];
     for (fields, limits, sent) in rows {
-        let plan = plan(&rules(fields), limits).unwrap();
+        let plan = plan(&rules(fields), limits);
         let ran = run_every_way(&plan, sent.as_bytes(), usize::MAX);
         assert!(ran.is_ok(), "{fields} on {sent}: {ran:?}");
     }
@@ -182,7 +182,7 @@ fn p8_pieces_of_every_size_of_a_long_body_give_the_same_bytes() {
         "keep $[*].name; token:person $[*].p.id",
         "keep_all $; record $[*]; subject @.p.id; release_if @.p",
     ] {
-        let plan = plan(&rules(fields), &Limits::default()).unwrap();
+        let plan = plan(&rules(fields), &Limits::default());
         let whole = run(&plan, [body.as_bytes()]).unwrap();
         for size in [
             1, 2, 3, 5, 7, 31, 63, 64, 65, 127, 1_000, 4_096, 16_383, 65_537,
@@ -199,7 +199,7 @@ fn p8_pieces_of_every_size_of_a_long_body_give_the_same_bytes() {
 #[test]
 fn p4_a_body_that_ends_inside_a_character_is_refused() {
     for fields in ["keep_all $", ""] {
-        let plan = plan(&rules(fields), &Limits::default()).unwrap();
+        let plan = plan(&rules(fields), &Limits::default());
         for whole in ["", "{}", "[1]", "\"a\"", "7", "{\"a\":\""] {
             for half in [&b"\xc3"[..], b"\xe2\x82", b"\xf0\x9d\x84"] {
                 let body = [whole.as_bytes(), half].concat();

@@ -7,7 +7,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use super::oracle::holds_document;
 use super::support::{assert_agree, plan, rules, run, run_every_way};
+use super::vocabulary::{
+    ACTIONS, CONDITIONS, HELD, HELD_CONDITIONS, HELD_RECORDS, HELD_SUBJECTS, RECORDS, STREAMED,
+    SUBJECTS,
+};
 
 /// A document to be; names and values are JSON text.
 #[derive(Debug, Clone)]
@@ -114,9 +119,14 @@ fn write(shape: &Shape, twice: bool, spaces: &mut dyn FnMut() -> &'static str, o
 }
 
 fn body() -> impl Strategy<Value = String> {
+    written(0.15)
+}
+
+/// Bodies, of which this part may name members twice.
+fn written(twice: f64) -> impl Strategy<Value = String> {
     (
         shape(),
-        proptest::bool::weighted(0.15),
+        proptest::bool::weighted(twice),
         vec(select(SPACES), 1..20),
     )
         .prop_map(|(shape, twice, spaces)| {
@@ -148,112 +158,48 @@ fn broken_body() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-const SEGMENTS: &[&str] = &[
-    ".a",
-    ".b",
-    ".c",
-    ".d",
-    "['é']",
-    "['']",
-    "['x y']",
-    r#"['"\\']"#,
-    "[*]",
-    "[*]",
-    ".*",
-    "[0]",
-    "[1]",
-    "[2]",
-    "[1:]",
-    "[:2]",
-    "[::2]",
-    "[1::2]",
-    "[0:0]",
-    "[::0]",
-    "..a",
-    "..b",
-    "..*",
-    "..[0]",
-    "..['a','b']",
-    "['a','b']",
-    "['a',0]",
-    "[0,*]",
-    "[1,'c',2:]",
-    "[-1]",
-    "[-2:]",
-    "[::-1]",
-];
-
-fn selector() -> impl Strategy<Value = String> {
-    vec(select(SEGMENTS), 0..4).prop_map(|segments| format!("${}", segments.concat()))
+/// Selectors; `held` for such as only the whole document may decide among them.
+fn selector(held: bool) -> impl Strategy<Value = String> {
+    let segment = prop_oneof![
+        3 => select(STREAMED),
+        u32::from(held) => select(HELD),
+    ];
+    vec(segment, 0..4).prop_map(|segments| format!("${}", segments.concat()))
 }
 
-fn rule() -> impl Strategy<Value = String> {
-    let actions: &[(u32, &str)] = &[
-        (6, "keep"),
-        (3, "keep_all"),
-        (3, "drop"),
-        (1, "mask"),
-        (1, "mask-last-2"),
-        (1, "year"),
-        (1, "token:person"),
-        (1, "replace:\"withheld\""),
-    ];
-    let words: Vec<&str> = actions
+fn rule(held: bool) -> impl Strategy<Value = String> {
+    let words: Vec<&str> = ACTIONS
         .iter()
         .flat_map(|(weight, word)| vec![*word; *weight as usize])
         .collect();
-    (select(words), proptest::bool::weighted(0.03), selector()).prop_map(
-        |(word, refuse, selector)| {
+    (
+        select(words),
+        proptest::bool::weighted(0.03),
+        selector(held),
+    )
+        .prop_map(|(word, refuse, selector)| {
             let refuse = if refuse { "!" } else { "" };
             format!("{word}{refuse} {selector}")
-        },
-    )
+        })
 }
 
-/// The record's part of the rules: none, or one of these.
-const RECORDS: &[&str] = &[
-    "",
-    "",
-    "",
-    "record $",
-    "record $[*]",
-    "record $.a[*]",
-    "record $..a",
-    "record $.*",
-    "record $[1:]",
-    "record $..*",
-];
-
-const SUBJECTS: &[&str] = &[
-    "",
-    "subject @.a",
-    "subject @..b",
-    "subject @",
-    "subject $.b",
-    "subject @.a.b",
-];
-
-/// No filter within a filter: there `jsonpath-rust` 1.0.12 is wrong.
-const CONDITIONS: &[&str] = &[
-    "",
-    "",
-    "release_if @.a",
-    "release_if !@.b",
-    "release_if @.a == 'x'",
-    "release_if @.c == true || @[0]",
-    "release_if @..b && !@['c','d']",
-    "release_if @",
-    "release_if !@",
-    "release_if @ != 'x'",
-];
-
 fn rule_set() -> impl Strategy<Value = String> {
-    let fields = vec(rule(), 0..5);
+    rule_set_of(true)
+}
+
+/// Rules; `held` for such as only the whole document may decide among them.
+fn rule_set_of(held: bool) -> impl Strategy<Value = String> {
+    let either = |streamed, beyond| {
+        prop_oneof![
+            4 => select(streamed),
+            u32::from(held) => select(beyond),
+        ]
+    };
     (
-        fields,
-        select(RECORDS),
-        select(SUBJECTS),
-        select(CONDITIONS),
+        vec(rule(held), 0..5),
+        either(RECORDS, HELD_RECORDS),
+        either(SUBJECTS, HELD_SUBJECTS),
+        either(CONDITIONS, HELD_CONDITIONS),
         proptest::bool::weighted(0.2),
     )
         .prop_map(|(mut fields, record, subject, condition, prune)| {
@@ -273,9 +219,8 @@ fn rule_set() -> impl Strategy<Value = String> {
 fn check(fields: &str, body: &[u8], cuts: &[Index]) {
     let rules = rules(fields);
     let limits = Limits::default();
-    let Some(plan) = plan(&rules, &limits) else {
-        return;
-    };
+    let plan = plan(&rules, &limits);
+    assert_eq!(plan.holds_document(), holds_document(&rules), "{fields}");
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
     cuts.extend([0, body.len()]);
     cuts.sort_unstable();
@@ -349,12 +294,28 @@ proptest! {
     fn p8_generated_limits_are_reached_alike_at_every_cut(
         fields in rule_set(), body in broken_body(), limits in limits()
     ) {
-        if let Some(plan) = plan(&rules(&fields), &limits) {
-            let ran = run_every_way(&plan, &body, 80);
-            if ran.is_ok() {
-                let context = || format!("rules: {fields}\nbody: {}", String::from_utf8_lossy(&body));
-                assert_agree(&rules(&fields), &limits, &body, &ran, &context);
-            }
+        let ran = run_every_way(&plan(&rules(&fields), &limits), &body, 80);
+        if ran.is_ok() {
+            let context = || format!("rules: {fields}\nbody: {}", String::from_utf8_lossy(&body));
+            assert_agree(&rules(&fields), &limits, &body, &ran, &context);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(2_000))]
+
+    /// A rule that selects nothing, but only the whole document can tell, changes nothing but the way.
+    #[test]
+    fn a_document_plan_gives_what_a_streaming_plan_gives(
+        fields in rule_set_of(false), body in written(0.0)
+    ) {
+        let limits = Limits::default();
+        let streaming = plan(&rules(&format!("{fields}; drop $['nowhere']")), &limits);
+        let document = plan(&rules(&format!("{fields}; drop $[?@ == 'nowhere']")), &limits);
+        prop_assert!(!streaming.holds_document() && document.holds_document());
+        let streamed = run(&streaming, [body.as_bytes()]);
+        let held = run(&document, [body.as_bytes()]);
+        prop_assert_eq!(streamed, held);
     }
 }

@@ -4,10 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod chunking;
+mod compliance;
 mod corpora;
 mod differential;
 mod document;
+mod held;
 mod oracle;
 mod promises;
 mod rows;
 mod support;
+mod vocabulary;

@@ -11,7 +11,8 @@ use fieldgate::minimise::{Limits, SubjectToken};
 use fieldgate::plan::{Action, BodyRules, OnMismatch, PlanKeys, Rule};
 use fieldgate::transform::{Mismatch, Prepared, SubjectTokens, Transform};
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector as Part};
-use jsonpath_rust::query::{js_path, js_path_process};
+use jsonpath_rust::parser::parse_json_path;
+use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
 
 use super::document::{Document, Kind, NotADocument};
@@ -25,7 +26,8 @@ pub(crate) struct Minimised {
     pub(crate) withheld: u64,
     /// Tokens of the subjects of released records, in document order.
     pub(crate) subjects: Vec<SubjectToken>,
-    /// Somewhere only rules that hold back look into an object that names a member twice: refusing is right too.
+    /// An object names a member twice where only rules that hold back look into it, or anywhere where the rules
+    /// are decided on the whole document: refusing is right too.
     pub(crate) may_refuse: bool,
 }
 
@@ -77,7 +79,9 @@ struct Reach {
 }
 
 struct Model<'a> {
+    asked: &'a Asked<'a>,
     document: &'a Document<'a>,
+    holds_document: bool,
     rules: &'a BodyRules,
     reaches: Vec<Reach>,
     record: Option<Reach>,
@@ -90,7 +94,7 @@ struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    fn new(asked: &Asked<'a>, rules: &'a BodyRules, keys: &PlanKeys) -> Self {
+    fn new(asked: &'a Asked<'a>, rules: &'a BodyRules, keys: &PlanKeys) -> Self {
         let document = asked.document;
         let query = |segments: &[Segment]| asked.reach(segments);
         let record = rules
@@ -119,7 +123,9 @@ impl<'a> Model<'a> {
             Action::Keep | Action::KeepAll | Action::Drop => None,
         };
         Self {
+            asked,
             document,
+            holds_document: holds_document(rules),
             rules,
             reaches: rules
                 .fields
@@ -301,16 +307,14 @@ impl<'a> Model<'a> {
         .to_owned()
     }
 
-    /// Whether `release_if` holds of the record at `node`, asked as a filter of an array that holds it alone.
+    /// Whether `release_if` holds of the record at `node`: a filter with it of the node's parent selects the node.
     fn holds(&self, node: usize) -> bool {
         let condition = self
             .rules
             .release_if
             .as_ref()
             .expect("asked only where there is one");
-        let record = Value::Array(vec![self.document.value(node)]);
-        let query = format!("$[?{}]", condition.text());
-        !js_path(&query, &record).unwrap().is_empty()
+        self.asked.holding(condition.text(), node)[node]
     }
 
     fn name_subjects(&mut self, record: usize) {
@@ -327,6 +331,7 @@ impl<'a> Model<'a> {
         let others = [&self.record, &self.subject].into_iter().flatten();
         let looked_at = |node: usize| {
             node == 0
+                || self.holds_document
                 || self
                     .reaches
                     .iter()
@@ -338,20 +343,81 @@ impl<'a> Model<'a> {
     }
 }
 
+/// Whether the rules are decided on the whole document (DESIGN §5.10): one has a filter or a position that an array's
+/// length decides, or the condition of a record that is not the document looks at the document.
+pub(crate) fn holds_document(rules: &BodyRules) -> bool {
+    let fields = rules.fields.iter().map(|rule| &rule.selector);
+    let selectors = fields.chain(&rules.record).chain(&rules.subject);
+    let record_is_document = rules
+        .record
+        .as_ref()
+        .is_none_or(|record| record.query().segments.is_empty());
+    let condition = rules
+        .release_if
+        .as_ref()
+        .map_or("", |condition| condition.text());
+    selectors
+        .flat_map(|selector| &selector.query().segments)
+        .any(needs_document)
+        || (!record_is_document && from_root(condition, "") != condition)
+}
+
+fn needs_document(segment: &Segment) -> bool {
+    let parts = match segment {
+        Segment::Descendant(inner) => return needs_document(inner),
+        Segment::Selector(part) => std::slice::from_ref(part),
+        Segment::Selectors(parts) => parts,
+    };
+    parts.iter().any(|part| match part {
+        Part::Name(_) | Part::Wildcard => false,
+        Part::Index(index) => *index < 0,
+        Part::Slice(start, end, step) => {
+            // One whose step is none selects nothing, whatever the length.
+            *step != Some(0)
+                && [start, end, step]
+                    .into_iter()
+                    .flatten()
+                    .any(|bound| *bound < 0)
+        }
+        Part::Filter(_) => true,
+    })
+}
+
+/// `condition` with `root` written for each `$` outside of quotes.
+fn from_root(condition: &str, root: &str) -> String {
+    let mut quote = None;
+    let mut escaped = false;
+    let mut out = String::new();
+    for character in condition.chars() {
+        match quote {
+            None if character == '$' => {
+                out.push_str(root);
+                continue;
+            }
+            None if matches!(character, '\'' | '"') => quote = Some(character),
+            Some(open) if open == character && !escaped => quote = None,
+            None | Some(_) => {}
+        }
+        escaped = quote.is_some() && character == '\\' && !escaped;
+        out.push(character);
+    }
+    out
+}
+
 /// A document that `jsonpath-rust` is asked about. The nodes it answers with are told by where they are.
 pub(crate) struct Asked<'a> {
     document: &'a Document<'a>,
-    /// Boxed, so that it stays where it is.
-    value: Box<Value>,
+    /// An array that holds the document alone, so that the document itself is somebody's child and can be filtered.
+    value: Value,
     places: HashMap<usize, usize>,
     answers: RefCell<HashMap<String, Rc<Vec<bool>>>>,
 }
 
 impl<'a> Asked<'a> {
     pub(crate) fn new(document: &'a Document<'a>) -> Self {
-        let value = Box::new(document.value(0));
+        let value = Value::Array(vec![document.value(0)]);
         let mut places = HashMap::new();
-        place(&value, document, 0, &mut places);
+        place(&value[0], document, 0, &mut places);
         Self {
             document,
             value,
@@ -361,12 +427,52 @@ impl<'a> Asked<'a> {
     }
 
     fn select(&self, segments: &[Segment]) -> Rc<Vec<bool>> {
-        let question = format!("{segments:?}");
+        self.answer(&JpQuery::new(segments.to_vec()), &self.value[0])
+    }
+
+    /// The nodes of which `condition` holds, among the children of `node`'s parent.
+    fn holding(&self, condition: &str, node: usize) -> Rc<Vec<bool>> {
+        let mut way = Vec::new();
+        let mut below = node;
+        while let Some(parent) = self.document.nodes[below].parent {
+            let siblings = &self.document.nodes[parent].children;
+            let place = siblings.iter().position(|&child| child == below);
+            way.push(place.expect("a child is among its parent's"));
+            below = parent;
+        }
+        let mut query = parse_json_path(&format!("$[?{}]", from_root(condition, "$[0]"))).unwrap();
+        let filter = query.segments.pop();
+        // The way to the parent, by position in arrays and by name in objects.
+        let mut at = &self.value;
+        let steps = std::iter::once(0).chain(way.into_iter().rev());
+        let mut steps: Vec<usize> = steps.collect();
+        steps.pop();
+        for place in steps {
+            let (part, child) = match at {
+                Value::Object(members) => {
+                    let (name, child) = members.iter().nth(place).expect("it has this child");
+                    (Part::Name(name.clone()), child)
+                }
+                Value::Array(elements) => (Part::Index(place as i64), &elements[place]),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                    panic!("a single value has no children")
+                }
+            };
+            query.segments.push(Segment::Selector(part));
+            at = child;
+        }
+        query.segments.extend(filter);
+        self.answer(&query, &self.value)
+    }
+
+    /// What `query` selects from `root`.
+    fn answer(&self, query: &JpQuery, root: &Value) -> Rc<Vec<bool>> {
+        let question = format!("{} {:?}", address(root), query.segments);
         if let Some(answer) = self.answers.borrow().get(&question) {
             return Rc::clone(answer);
         }
         let mut selected = vec![false; self.document.nodes.len()];
-        for found in js_path_process(&JpQuery::new(segments.to_vec()), &*self.value).unwrap() {
+        for found in js_path_process(query, root).unwrap() {
             selected[self.places[&address(found.val)]] = true;
         }
         let answer = Rc::new(selected);
@@ -374,6 +480,12 @@ impl<'a> Asked<'a> {
             .borrow_mut()
             .insert(question, Rc::clone(&answer));
         answer
+    }
+
+    /// Has `segments` select `nodes`, whatever `jsonpath-rust` would say.
+    pub(crate) fn tell(&self, segments: &[Segment], nodes: Vec<bool>) {
+        let question = format!("{} {segments:?}", address(&self.value[0]));
+        self.answers.borrow_mut().insert(question, Rc::new(nodes));
     }
 
     fn reach(&self, segments: &[Segment]) -> Reach {

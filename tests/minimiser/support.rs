@@ -92,19 +92,11 @@ pub(crate) fn keys() -> PlanKeys {
     }
 }
 
-/// The plan of `rules`; `None` where it needs a kind of selector that is not built yet.
-pub(crate) fn plan(rules: &BodyRules, limits: &Limits) -> Option<Arc<Plan>> {
+/// The plan of `rules`, which must make one.
+pub(crate) fn plan(rules: &BodyRules, limits: &Limits) -> Arc<Plan> {
     match Plan::compile(rules, &keys(), limits) {
-        Ok(plan) => Some(Arc::new(plan)),
-        Err(faults) => {
-            assert!(
-                faults
-                    .iter()
-                    .all(|fault| fault.message.contains("not built yet")),
-                "the rules make no plan: {faults:?}"
-            );
-            None
-        }
+        Ok(plan) => Arc::new(plan),
+        Err(faults) => panic!("the rules make no plan: {faults:?}"),
     }
 }
 
