@@ -125,7 +125,7 @@ pub(crate) struct Automaton {
 /// Bounds of the construction, so that no agreement can take a gateway's memory.
 const STATES: usize = 50_000;
 const RANGES: usize = 64;
-const PERIOD: u64 = 4_096;
+pub(super) const PERIOD: u64 = 4_096;
 
 impl Automaton {
     pub(crate) fn root(&self) -> StateId {

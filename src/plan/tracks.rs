@@ -2,6 +2,7 @@
 
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector as Part};
 
+use super::automaton::PERIOD;
 use super::filter::Expression;
 
 /// One selector of a plan, and what it is for.
@@ -52,7 +53,8 @@ impl Pick {
     }
 }
 
-/// Elements by position: an index from the end, or a slice with a bound from the end or a negative step.
+/// Elements by position: an index from the end, or a slice with a bound from the end or a negative step; or one with
+/// a step longer than automata count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ByLength {
     Index(i64),
@@ -102,6 +104,19 @@ pub(crate) struct Range {
 }
 
 impl Range {
+    /// One step that leads beyond the end is none: the slice is its first element, however long the step.
+    fn new(start: u64, end: u64, step: u64) -> Self {
+        if end.saturating_sub(start) <= step {
+            Self {
+                start,
+                end: end.min(start + 1),
+                step: 1,
+            }
+        } else {
+            Self { start, end, step }
+        }
+    }
+
     pub(super) fn contains(self, index: u64) -> bool {
         index >= self.start && index < self.end && (index - self.start).is_multiple_of(self.step)
     }
@@ -158,13 +173,17 @@ fn pick(part: &Part) -> Result<Option<Pick>, String> {
                 end.map(u64::try_from).transpose(),
             );
             let step = step.unwrap_or(1);
-            Some(match (first, beyond) {
-                (Ok(start), Ok(end)) if step > 0 => Pick::Range(Range {
+            let range = match (first, beyond) {
+                (Ok(start), Ok(end)) if step > 0 => Some(Range::new(
                     start,
-                    end: end.unwrap_or(u64::MAX),
-                    step: step.unsigned_abs(),
-                }),
-                _ => Pick::ByLength(ByLength::Slice {
+                    end.unwrap_or(u64::MAX),
+                    step.unsigned_abs(),
+                )),
+                _ => None,
+            };
+            Some(match range {
+                Some(range) if range.step <= PERIOD => Pick::Range(range),
+                Some(_) | None => Pick::ByLength(ByLength::Slice {
                     start: *start,
                     end: *end,
                     step,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fieldgate::minimise::Limits;
+use fieldgate::minimise::{BodyError, Limits};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -316,6 +316,8 @@ proptest! {
         prop_assert!(!streaming.holds_document() && document.holds_document());
         let streamed = run(&streaming, [body.as_bytes()]);
         let held = run(&document, [body.as_bytes()]);
-        prop_assert_eq!(streamed, held);
+        // Of a fault's path a document plan tells each name that a rule has, a streaming one those that lead on.
+        let place = |error: BodyError| (error.fault, error.offset);
+        prop_assert_eq!(streamed.map_err(place), held.map_err(place));
     }
 }

@@ -83,7 +83,7 @@ impl<'a> Document<'a> {
     }
 
     /// The subtree of `node` as a serde_json value of the same shape. A name that an object has had already is
-    /// made another, so that no member is lost; numbers that serde_json cannot hold become `null`.
+    /// made another, so that no member is lost; numbers that serde_json cannot hold become the largest that it can.
     pub(crate) fn value(&self, node: usize) -> Value {
         let children = &self.nodes[node].children;
         match self.nodes[node].kind {
@@ -99,7 +99,10 @@ impl<'a> Document<'a> {
                 Value::Object(members)
             }
             Kind::Array => Value::Array(children.iter().map(|&child| self.value(child)).collect()),
-            Kind::Single => serde_json::from_str(self.text_of(node)).unwrap_or(Value::Null),
+            Kind::Single => serde_json::from_str(self.text_of(node)).unwrap_or_else(|_| {
+                let beyond: f64 = self.text_of(node).parse().expect("it is a number");
+                Value::from(f64::MAX.copysign(beyond))
+            }),
         }
     }
 }

@@ -321,6 +321,8 @@ fn slices_of_all_kinds() {
         ("100:-100:-4", "[2,6]"),
         ("-1:0:0", "[]"),
         ("::-9007199254740991", "[6]"),
+        ("::9007199254740991", "[0]"),
+        ("2::5000", "[2]"),
     ] {
         check(&[(&format!("keep $[{slice}]"), sent, leaves)]);
     }
@@ -454,6 +456,11 @@ fn the_rules_that_hold_the_document_are_those_it_alone_decides() {
         ("keep $.a[*]..b[1:9:2]", false),
         ("keep $[::0]", false),
         ("keep $[-1:0:0]", false),
+        ("keep $[::4096]", false),
+        ("keep $[::4097]", true),
+        ("keep $[5:2:4097]", false),
+        ("keep $[5:4102:4097]", false),
+        ("keep $[5:4103:4097]", true),
         ("keep $[-1]", true),
         ("keep $[-1:]", true),
         ("keep $[:-1]", true),

@@ -372,12 +372,15 @@ fn needs_document(segment: &Segment) -> bool {
         Part::Name(_) | Part::Wildcard => false,
         Part::Index(index) => *index < 0,
         Part::Slice(start, end, step) => {
-            // One whose step is none selects nothing, whatever the length.
-            *step != Some(0)
-                && [start, end, step]
-                    .into_iter()
-                    .flatten()
-                    .any(|bound| *bound < 0)
+            // One whose step is none selects nothing, whatever the length. A step that is longer than a streaming plan
+            // counts matters where it does not lead beyond the end.
+            let (first, beyond) = (start.unwrap_or(0), end.unwrap_or(i64::MAX));
+            step.is_some_and(|step| step > 4_096 && beyond.saturating_sub(first) > step)
+                || *step != Some(0)
+                    && [start, end, step]
+                        .into_iter()
+                        .flatten()
+                        .any(|bound| *bound < 0)
         }
         Part::Filter(_) => true,
     })
