@@ -271,7 +271,7 @@ fn check(path: &Path, fields: &str, body: &[u8], model: Result<Minimised, Refuse
     assert_model_agrees(model, &limits, &whole, &context);
 }
 
-/// Fourteen sets of rules, drawn from the document's own paths by a seed from its name: the same each time.
+/// Seventeen sets of rules, drawn from the document's own paths by a seed from its name: the same each time.
 fn rule_sets(path: &Path, document: Option<&Document<'_>>) -> Vec<String> {
     let mut sets = vec![
         String::new(),
@@ -324,6 +324,13 @@ fn rule_sets(path: &Path, document: Option<&Document<'_>>) -> Vec<String> {
             .map(|&node| way(document, node, &slice))
             .collect()
     };
+    let from_the_end = |nodes: Vec<usize>| {
+        let place = |at: usize| ["[-1]", "[-2:]", "[::-2]", "[:-1]"][at % 4].to_owned();
+        nodes
+            .iter()
+            .map(|&node| way(document, node, &place))
+            .collect()
+    };
     let below = |nodes: Vec<usize>| -> Vec<String> {
         let name = |node: &usize| {
             document
@@ -362,6 +369,9 @@ fn rule_sets(path: &Path, document: Option<&Document<'_>>) -> Vec<String> {
         format!("keep_all $; record $[*]; subject @..id; release_if {asked}; ")
             + &list("drop", below(pick(&member, 1))),
     );
+    // Decided on the whole document.
+    sets.push(format!("keep_all $; drop $..[?{asked}]"));
+    sets.push(format!("keep $..[?!{asked}].*; ") + &list("keep", from_the_end(pick(&single, 3))));
     sets.push(format!(
         "keep $..*; record {}; release_if !{asked}",
         any(pick(&container, 1))
