@@ -333,13 +333,6 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             ],
         ),
         Row(
-            "record: $\n      subject: $.nhsNumber\n      release_if: '@.consent.sharing == true'",
-            "record: $.items[*]\n      subject: '@.nhsNumber'\n      release_if: '$.consent == true'",
-            &[
-                "a.yaml:25:19: `release_if` looks at the whole document with `$`, of which only a record is held; write it from the record, with `@`",
-            ],
-        ),
-        Row(
             "release_if: '@.consent.sharing == true'",
             "release_if: '@.consent.sharing ='",
             &["a.yaml:25:19: not a condition; write for example @.consent.sharing == true"],
