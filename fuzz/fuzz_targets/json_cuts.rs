@@ -44,19 +44,25 @@ fuzz_target!(|input: &[u8]| -> Corpus {
             body_bytes: 1 + draw.below(2_000) as u64,
         }
     };
-    // Rules may still be no plan: a subject without a record, two actions that no document could tell apart.
+    // Rules may still be no plan: a subject without a record, or too many states.
     let Ok(plan) = Plan::compile(&support::rules(fields), &support::keys(), &limits) else {
         return Corpus::Reject;
     };
     let plan = Arc::new(plan);
     let whole = run(&plan, Level::Portable, [body]);
     for level in Level::available() {
-        let mut cuts: Vec<usize> = (0..draw.below(6)).map(|_| draw.below(body.len() + 1)).collect();
+        let mut cuts: Vec<usize> = (0..draw.below(6))
+            .map(|_| draw.below(body.len() + 1))
+            .collect();
         cuts.extend([0, body.len()]);
         cuts.sort_unstable();
         let pieces = cuts.windows(2).map(|ends| &body[ends[0]..ends[1]]);
         assert_eq!(run(&plan, level, pieces), whole, "{level:?}, cuts {cuts:?}");
-        assert_eq!(run(&plan, level, body.chunks(1)), whole, "{level:?}, byte by byte");
+        assert_eq!(
+            run(&plan, level, body.chunks(1)),
+            whole,
+            "{level:?}, byte by byte"
+        );
     }
     Corpus::Keep
 });
@@ -64,7 +70,14 @@ fuzz_target!(|input: &[u8]| -> Corpus {
 /// Whether the tests' notation can read `fields`, which panics on what it cannot.
 fn readable(fields: &str) -> bool {
     const WORDS: [&str; 8] = [
-        "keep", "keep_all", "drop", "mask", "mask-last-2", "year", "token:a", "replace:0",
+        "keep",
+        "keep_all",
+        "drop",
+        "mask",
+        "mask-last-2",
+        "year",
+        "token:a",
+        "replace:0",
     ];
     !fields.contains(['\'', '"'])
         && fields.split(';').map(str::trim).all(|statement| {

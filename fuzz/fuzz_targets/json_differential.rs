@@ -80,7 +80,9 @@ fn is_rule(statement: &str) -> bool {
     let segments = [STREAMED, HELD].concat();
     while !rest.is_empty() {
         // The longest, since some begin like others.
-        let fitting = segments.iter().filter_map(|segment| rest.strip_prefix(segment));
+        let fitting = segments
+            .iter()
+            .filter_map(|segment| rest.strip_prefix(segment));
         match fitting.min_by_key(|rest| rest.len()) {
             Some(shorter) => rest = shorter,
             None => return false,

@@ -57,7 +57,9 @@ fn minimised(fields: &[(&Selector, Action)]) -> Option<String> {
     let plan = Plan::compile(&rules, &PlanKeys::default(), &Limits::default()).ok()?;
     let mut machine = json_machine(&Arc::new(plan));
     let mut out = Vec::new();
-    machine.push(DOCUMENT.as_bytes(), &mut out).expect("it is JSON");
+    machine
+        .push(DOCUMENT.as_bytes(), &mut out)
+        .expect("it is JSON");
     machine.finish(&mut out).expect("it is whole");
     Some(String::from_utf8(out).expect("it is UTF-8"))
 }

@@ -73,8 +73,8 @@ impl CompiledCondition {
         Expression::compile(condition.filter()).map(Self)
     }
 
-    /// Whether it looks at the document from its root (`$`). Where a record is held and not the document, such a
-    /// condition cannot be decided and is a fault of the rules.
+    /// Whether it looks at the document from its root (`$`). Where the record is not the document, such a condition
+    /// makes the plan a document plan.
     #[must_use]
     pub fn reads_document(&self) -> bool {
         self.0.reads_document()
