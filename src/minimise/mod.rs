@@ -12,6 +12,8 @@ mod scalar;
 mod scan;
 mod shapes;
 pub mod tape;
+#[expect(dead_code, reason = "the formats that use it follow")]
+mod text;
 mod vector;
 mod walk;
 
@@ -20,7 +22,7 @@ pub use vector::Level;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::plan::Plan;
+use crate::plan::{Format, Plan};
 
 /// The way of one body: bytes in, bytes that may leave out.
 pub trait Machine: Send {
@@ -45,6 +47,22 @@ pub trait Machine: Send {
     /// The subjects' ledger tokens of records released since the last call. The caller takes them often
     /// enough that they do not pile up: after each push.
     fn take_subjects(&mut self) -> Vec<SubjectToken>;
+}
+
+/// A machine for bodies under `plan`, in the plan's format. `boundary` is that of a multipart body's `Content-Type`;
+/// other formats have none, and it is empty.
+#[must_use]
+pub fn machine(plan: &Arc<Plan>, _boundary: &str) -> Box<dyn Machine> {
+    match plan.format() {
+        Format::Json
+        | Format::Ndjson
+        | Format::JsonSequence
+        | Format::EventStream
+        | Format::Csv(_)
+        | Format::Xml(_)
+        | Format::Form
+        | Format::Multipart => json_machine(plan),
+    }
 }
 
 /// A machine for JSON bodies under `plan`.

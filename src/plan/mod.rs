@@ -10,12 +10,14 @@ use crate::transform::{AgreementKeys, Prepared, SubjectKey, SubjectTokens, Trans
 mod automaton;
 mod explain;
 pub(crate) mod filter;
+mod format;
 pub(crate) mod iregexp;
 pub(crate) mod rulebook;
 mod selector;
 mod tracks;
 
 pub use explain::FieldDecision;
+pub use format::{Charset, Csv, Format, Header, Ragged, Xml};
 pub use selector::{Condition, Selector, SelectorError};
 
 pub(crate) use automaton::{Automaton, Branch, Leaf, StateId, hash_name};
@@ -27,6 +29,8 @@ use tracks::Track;
 /// What an agreement says about one body: the checked form of `record`, `subject`, `release_if`, `fields`.
 #[derive(Debug, Clone, Default)]
 pub struct BodyRules {
+    /// The body's format: what the selectors look at.
+    pub format: Format,
     /// What the body's records are; without it the whole body is no record and nothing is held.
     pub record: Option<Selector>,
     /// Where a record names its subject. Written from the record (`@.nhsNumber` or `$.nhsNumber`) or, where
@@ -110,6 +114,7 @@ const DOCUMENT_DEPTH: usize = 512;
 /// A disclosure's rules compiled.
 #[derive(Debug)]
 pub struct Plan {
+    format: Format,
     limits: Limits,
     rulebook: Rulebook,
     way: Way,
@@ -231,6 +236,7 @@ impl Plan {
             .and(keys.subject.as_ref())
             .map(SubjectTokens::new);
         Ok(Self {
+            format: rules.format.clone(),
             limits: limits.clone(),
             rulebook,
             way,
@@ -264,6 +270,12 @@ impl Plan {
             ..limits.clone()
         };
         Self::compile(&rules, &PlanKeys::default(), &limits).map(std::sync::Arc::new)
+    }
+
+    /// The format that bodies under this plan have.
+    #[must_use]
+    pub fn format(&self) -> &Format {
+        &self.format
     }
 
     /// The bounds that bodies under this plan have.

@@ -13,7 +13,7 @@ pub use prepared::{Mismatch, Prepared, TransformError};
 pub use text::unescape;
 pub use token::SubjectTokens;
 
-pub(crate) use text::Characters;
+pub(crate) use text::{Characters, push_quoted};
 
 /// What a transforming rule does to a single value. `null` stays `null` under every transform.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -125,6 +125,20 @@ pub(crate) fn push_escaped(character: char, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends `text` to `out` as a JSON string with its quotes.
+pub(crate) fn push_quoted(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    while let Some(at) = rest.iter().position(special) {
+        out.extend_from_slice(&rest[..at]);
+        push_escaped(char::from(rest[at]), out);
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +193,10 @@ mod tests {
             out.push(b'"');
             let read: String = serde_json::from_slice(&out).unwrap();
             assert_eq!(read, character.to_string());
+            let mut quoted = Vec::new();
+            push_quoted(&format!("é{character}{character} x"), &mut quoted);
+            let read: String = serde_json::from_slice(&quoted).unwrap();
+            assert_eq!(read, format!("é{character}{character} x"));
         }
     }
 }
