@@ -1,0 +1,626 @@
+//! The walk over the tokens of a JSON body: names, fates, and what leaves.
+//!
+//! ```text
+//! for each token
+//!     hold it against the grammar (`Expect`)
+//!     a member name: no second one of its kind; the automaton's next state
+//!     a value: its fate, from its state
+//!         leaves     → pending brackets, comma, name, the value's bytes
+//!         stays      → nothing; a container is still checked to its end
+//!         transformed, or the subject → collected, then decided
+//!         a structure → its own brackets, at once or once something in it passes
+//! ```
+//!
+//! A token that a window leaves open is `Open`; everything else between two windows is in the fields. Bytes
+//! that leave are copied as ranges of the window, adjacent ranges as one.
+
+mod held;
+mod leave;
+mod names;
+mod single;
+
+pub(super) use leave::Io;
+pub(super) use single::Single;
+
+use std::sync::Arc;
+
+use held::{Hold, Span};
+use names::NameSpan;
+use single::Use;
+
+use super::grammar::OPEN;
+use super::names::Names;
+use super::scan::Tokens;
+use super::shapes::{MEMBERS, ShapeId, Shapes};
+use super::tape::Tape;
+use super::vector::Level;
+use super::{BodyFault, FieldOutcome, Limits, SubjectToken, Tally};
+use crate::plan::{Branch, Plan, StateId};
+
+/// What ends a walk.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    pub(super) fault: BodyFault,
+    /// The byte that broke the rule.
+    pub(super) offset: u64,
+    /// How far the body had to be read to tell. A limit reached before that comes first, wherever the body was cut.
+    pub(super) seen: u64,
+    /// How many of the open containers the path names; `None` for all.
+    pub(super) depth: Option<usize>,
+}
+
+impl Fault {
+    /// A fault that shows at the byte that makes it.
+    pub(super) fn at(fault: BodyFault, offset: u64) -> Box<Self> {
+        Box::new(Self {
+            fault,
+            offset,
+            seen: offset,
+            depth: None,
+        })
+    }
+}
+
+/// What comes next. The grammar has been checked: this only says what the next token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    /// A value, or the end of an empty array.
+    Value,
+    /// A name, or the end of an empty object.
+    Name,
+    Colon,
+    /// A comma or a closing bracket.
+    After,
+}
+
+/// What becomes of the value that comes, or of all in a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Checked, and nothing leaves.
+    Skip,
+    /// Checked, its names too, and all leaves.
+    Copy,
+    /// Checked, its names too, and held until a condition is decided.
+    Hold,
+    /// As the state says.
+    Walk(StateId),
+}
+
+#[derive(Debug)]
+struct Frame {
+    mode: Mode,
+    object: bool,
+    /// Its opening bracket left, so its closing one does.
+    brackets: bool,
+    /// Something in it left, so a comma is due before the next.
+    some: bool,
+    /// Its elements' mode depends on their index.
+    ranged: bool,
+    /// What becomes of the member whose name was read, or of the elements.
+    next: Mode,
+    /// The same for a single value.
+    single: Single,
+    key: Key,
+    /// Where its opening starts in `staged`, if that waits.
+    staged_at: usize,
+    names_at: usize,
+    /// The index of the element that comes or is open.
+    index: u64,
+    shape: ShapeId,
+    /// With a shape: the names seen, a bit each, and the place of the next.
+    seen: u64,
+    place: usize,
+}
+
+/// The member that a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// None yet.
+    Itself,
+    /// One that the plan does not know here.
+    Other,
+    /// One that the plan knows here.
+    Known(u32),
+}
+
+/// A token that the window before left open.
+#[derive(Debug, Clone, Copy)]
+enum Open {
+    Nothing,
+    Name,
+    /// A string, number or literal.
+    Single,
+}
+
+/// The walk's state between two tokens.
+#[derive(Debug)]
+pub(super) struct Walk {
+    plan: Arc<Plan>,
+    limits: Limits,
+    frames: Vec<Frame>,
+    expect: Expect,
+    open: Open,
+    /// What becomes of the single value that is open, and where it started.
+    using: Use,
+    value_start: u64,
+    name_start: u64,
+    /// The single value that is open is a number or literal.
+    run: bool,
+    /// What becomes of the root.
+    root: Mode,
+    /// How many containers are open outside of the record that is walked again.
+    base: usize,
+    shapes: Shapes,
+    /// Shapes are in use: not where an object may have fewer names than a shape.
+    shaped: bool,
+    name: NameSpan,
+    name_kept: Vec<u8>,
+    /// The name of the record that is held, whose members' names take `name`'s place.
+    record_name: Vec<u8>,
+    names: Names,
+    /// Openings of containers that leave once something in them does.
+    staged: Vec<u8>,
+    /// The bytes of a single value that is collected over windows.
+    collected: Vec<u8>,
+    copying: bool,
+    record: Option<Span>,
+    hold: Option<Hold>,
+    /// The depth at whose values' ends a record or a hold may end; the plain case looks at this only.
+    watched: usize,
+    /// The output of the open record from calls before, and where in `out` that of this call starts.
+    held: Vec<u8>,
+    mark: usize,
+    replaying: bool,
+    level: Level,
+    replay_tokens: Tokens,
+    tape: Tape,
+    scratch: Vec<u8>,
+    /// Subjects of the open record, and of records that left.
+    record_subjects: Vec<SubjectToken>,
+    pub(super) subjects: Vec<SubjectToken>,
+    pub(super) tally: Tally,
+}
+
+/// No depth: nothing is watched.
+const UNWATCHED: usize = usize::MAX;
+
+/// Boxed, since faults are rare and results are returned for each value.
+pub(super) type Outcome<T = ()> = Result<T, Box<Fault>>;
+
+impl Walk {
+    pub(super) fn new(plan: Arc<Plan>, level: Level) -> Self {
+        Self {
+            limits: plan.limits().clone(),
+            run: false,
+            root: Mode::Walk(plan.automaton().root()),
+            base: 0,
+            shapes: Shapes::default(),
+            shaped: plan.limits().object_members >= MEMBERS && plan.limits().name_bytes >= MEMBERS,
+            plan,
+            frames: Vec::new(),
+            expect: Expect::Value,
+            open: Open::Nothing,
+            using: Use::Skip,
+            value_start: 0,
+            name_start: 0,
+            name: NameSpan::Kept,
+            name_kept: Vec::new(),
+            record_name: Vec::new(),
+            names: Names::default(),
+            staged: Vec::new(),
+            collected: Vec::new(),
+            copying: false,
+            record: None,
+            hold: None,
+            watched: UNWATCHED,
+            held: Vec::new(),
+            mark: 0,
+            replaying: false,
+            level,
+            replay_tokens: Tokens::default(),
+            tape: Tape::default(),
+            scratch: Vec::new(),
+            record_subjects: Vec::new(),
+            subjects: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Walks over the tokens of one window, then keeps what the window leaves open.
+    pub(super) fn window(&mut self, tokens: &Tokens, io: &mut Io<'_>) -> Outcome {
+        let walked = self.tokens(tokens, io);
+        walked
+            .and_then(|()| self.suspend(io))
+            .map_err(|fault| self.earlier(fault))
+    }
+
+    fn tokens(&mut self, tokens: &Tokens, io: &mut Io<'_>) -> Outcome {
+        let (positions, kinds, links) = (tokens.positions(), tokens.kinds(), tokens.links());
+        let mut at = self.resume(tokens, io)?;
+        let mut expect = self.expect;
+        while let Some(&kind) = kinds.get(at) {
+            let position = positions[at] as usize;
+            match expect {
+                Expect::Name if kind == b'"' => {
+                    self.name_start = io.offset(position);
+                    let Some(&end) = positions.get(at + 1) else {
+                        self.open = Open::Name;
+                        self.name_kept.clear();
+                        self.name_kept.extend_from_slice(&io.window[position..]);
+                        at += 1;
+                        continue;
+                    };
+                    self.name = NameSpan::Window(position, end as usize + 1);
+                    self.name_ends(io.window, position + 1, end as usize, io.base)?;
+                    // The colon is there; whether it is in this window or the next is all one.
+                    let Some(&value) = kinds.get(at + 3) else {
+                        (at, expect) = if at + 2 < kinds.len() {
+                            (at + 3, Expect::Value)
+                        } else {
+                            (at + 2, Expect::Colon)
+                        };
+                        continue;
+                    };
+                    at += 3;
+                    // Most members are single values: these are decided here, without another turn.
+                    let from = positions[at] as usize;
+                    let ends = match value {
+                        b'"' => positions.get(at + 1).map(|&end| (end as usize + 1, at + 2)),
+                        b'0' => Some(links[at])
+                            .filter(|&end| end != OPEN)
+                            .map(|end| (end as usize, at + 1)),
+                        _ => None,
+                    };
+                    let Some((end, next)) = ends else {
+                        expect = Expect::Value;
+                        continue;
+                    };
+                    self.single(from, end, io)?;
+                    (at, expect) = match kinds.get(next) {
+                        Some(b',') => (next + 1, Expect::Name),
+                        Some(_) | None => (next, Expect::After),
+                    };
+                }
+                Expect::Value if kind == b'"' => {
+                    match positions.get(at + 1) {
+                        Some(&end) => self.single(position, end as usize + 1, io)?,
+                        None => self.single_opens(position, io),
+                    }
+                    (at, expect) = (at + 2, Expect::After);
+                }
+                Expect::Value if kind == b'0' => {
+                    match links[at] {
+                        OPEN => self.single_opens(position, io),
+                        end => self.single(position, end as usize, io)?,
+                    }
+                    (at, expect) = (at + 1, Expect::After);
+                }
+                Expect::Value if kind != b']' => {
+                    (at, expect) = self.container_starts(at, tokens, io)?
+                }
+                Expect::After if kind == b',' => {
+                    let frame = self
+                        .frames
+                        .last_mut()
+                        .expect("the grammar lets commas stand in containers only");
+                    expect = if frame.object {
+                        Expect::Name
+                    } else {
+                        frame.index += 1;
+                        Expect::Value
+                    };
+                    at += 1;
+                }
+                Expect::Colon => (at, expect) = (at + 1, Expect::Value),
+                Expect::Name | Expect::Value | Expect::After => {
+                    self.container_ends(position, io)?;
+                    (at, expect) = (at + 1, Expect::After);
+                }
+            }
+        }
+        self.expect = expect;
+        Ok(())
+    }
+
+    /// Goes on with what the window before left open; gives the token to go on from.
+    #[inline]
+    fn resume(&mut self, tokens: &Tokens, io: &mut Io<'_>) -> Outcome<usize> {
+        let first = tokens.positions().first().map(|first| *first as usize);
+        match self.open {
+            Open::Nothing => {}
+            Open::Name => {
+                let Some(end) = first else {
+                    self.name_kept.extend_from_slice(io.window);
+                    return Ok(0);
+                };
+                self.name_kept.extend_from_slice(&io.window[..=end]);
+                self.open = Open::Nothing;
+                self.name = NameSpan::Kept;
+                let name = std::mem::take(&mut self.name_kept);
+                let before = name.len() as u64 - 1 - end as u64;
+                let entered =
+                    self.name_ends(&name, 1, name.len() - 1, io.base.wrapping_sub(before));
+                self.name_kept = name;
+                entered?;
+                self.expect = Expect::Colon;
+                return Ok(1);
+            }
+            Open::Single => {
+                // A string is closed by the first token, a number or literal where the grammar found its end.
+                let end = if self.run {
+                    tokens.resumed
+                } else {
+                    first.map(|quote| quote + 1)
+                };
+                let Some(end) = end else {
+                    self.single_goes_on(0, io);
+                    return Ok(0);
+                };
+                self.open = Open::Nothing;
+                self.single_closes(end, io)?;
+                return Ok(usize::from(!self.run));
+            }
+        }
+        // A container that stays behind is crossed to its end, which the grammar has found.
+        if let Some(Frame {
+            mode: Mode::Skip, ..
+        }) = self.frames.last()
+        {
+            let depth = (self.frames.len() - 1 - self.base) as u32;
+            let close = tokens
+                .closes
+                .iter()
+                .find(|(of, token)| *of == depth && (*token as usize) < tokens.count());
+            let Some((_, close)) = close else {
+                return Ok(tokens.count());
+            };
+            self.container_ends(tokens.position(*close as usize), io)?;
+            self.expect = Expect::After;
+            return Ok(*close as usize + 1);
+        }
+        Ok(0)
+    }
+
+    /// What becomes of the value that starts at `at`, and the bookkeeping if it is a record.
+    #[inline]
+    fn value_starts(&mut self, at: usize, io: &mut Io<'_>) -> Mode {
+        let mode = match self.frames.last() {
+            Some(Frame {
+                ranged: true,
+                mode: Mode::Walk(state),
+                index,
+                ..
+            }) => Mode::Walk(self.plan.automaton().element(*state, *index)),
+            Some(frame) => frame.next,
+            None => self.root,
+        };
+        match mode {
+            Mode::Walk(state) if self.plan.automaton().state(state).record => {
+                self.record_starts(mode, at, io)
+            }
+            Mode::Walk(_) | Mode::Skip | Mode::Copy | Mode::Hold => mode,
+        }
+    }
+
+    /// A container starts with the token `token`; gives the token to go on from and what it is.
+    fn container_starts(
+        &mut self,
+        token: usize,
+        tokens: &Tokens,
+        io: &mut Io<'_>,
+    ) -> Outcome<(usize, Expect)> {
+        let at = tokens.position(token);
+        let mut mode = self.value_starts(at, io);
+        let (mut brackets, mut staged, mut ranged) = (false, false, false);
+        if let Mode::Walk(id) = mode {
+            let root = self.frames.is_empty();
+            let state = self.plan.automaton().state(id);
+            let (branch, walked) = (state.branch, state.walked);
+            ranged = state.ranged();
+            match branch {
+                Branch::Structure {
+                    even_empty,
+                    kept: _,
+                    in_vain,
+                } => {
+                    if in_vain {
+                        self.tally.count(FieldOutcome::Mismatch);
+                    }
+                    if even_empty || root {
+                        self.prefix(io);
+                        io.range(at, at + 1);
+                        brackets = true;
+                    } else {
+                        staged = true;
+                    }
+                }
+                Branch::KeepAll => {
+                    self.tally.count(FieldOutcome::KeepAll);
+                    self.prefix(io);
+                    io.range(at, at + 1);
+                    self.copying = true;
+                    mode = Mode::Copy;
+                    brackets = true;
+                }
+                Branch::Undeclared | Branch::Drop | Branch::Mismatch { .. } | Branch::Conflict => {
+                    self.tally.count(branch.outcome());
+                    if branch == (Branch::Mismatch { refuse: true }) {
+                        return Err(io.fault(BodyFault::Mismatch, at));
+                    }
+                    if root {
+                        // The root leaves as something: bare, unless a rule took it away.
+                        brackets = branch.leaves_bare();
+                        if brackets {
+                            io.range(at, at + 1);
+                        } else {
+                            io.bytes(b"null");
+                        }
+                    }
+                    if !walked {
+                        mode = Mode::Skip;
+                    }
+                }
+            }
+        }
+        let object = tokens.kinds()[token] == b'{';
+        let link = tokens.links()[token];
+        if mode == Mode::Skip && link != OPEN && !brackets && (link as usize) < tokens.count() {
+            self.value_ends(tokens.position(link as usize) + 1, io)?;
+            return Ok((link as usize + 1, Expect::After));
+        }
+        let shape = if self.shaped && mode != Mode::Skip {
+            self.shape(mode)
+        } else {
+            ShapeId::NONE
+        };
+        let staged_at = self.staged.len();
+        if staged {
+            self.stage(io.window[at], io);
+        }
+        let next = match mode {
+            Mode::Walk(id) if !object && !ranged => {
+                Mode::Walk(self.plan.automaton().element(id, 0))
+            }
+            Mode::Walk(_) | Mode::Skip | Mode::Copy | Mode::Hold => mode,
+        };
+        self.frames.push(Frame {
+            mode,
+            object,
+            brackets,
+            some: false,
+            ranged: ranged && !object,
+            next,
+            single: if ranged && !object {
+                Single::Asked
+            } else {
+                Single::of(&self.plan, next)
+            },
+            key: Key::Itself,
+            staged_at,
+            names_at: self.names.start(),
+            index: 0,
+            shape,
+            seen: 0,
+            place: 0,
+        });
+        Ok(match mode {
+            // Crossed to its end, in this window or one that comes.
+            Mode::Skip if link != OPEN && (link as usize) < tokens.count() => {
+                (link as usize, Expect::After)
+            }
+            Mode::Skip => (tokens.count(), Expect::After),
+            Mode::Walk(_) | Mode::Copy | Mode::Hold => {
+                (token + 1, if object { Expect::Name } else { Expect::Value })
+            }
+        })
+    }
+
+    /// The shape of the container that starts in `mode`.
+    fn shape(&mut self, mode: Mode) -> ShapeId {
+        match self.frames.last() {
+            None => self.shapes.root(mode),
+            Some(Frame {
+                shape: ShapeId::NONE,
+                ..
+            }) => ShapeId::NONE,
+            Some(Frame {
+                object: true,
+                shape,
+                place,
+                ..
+            }) => self.shapes.of_member(*shape, place - 1, mode),
+            Some(Frame {
+                object: false,
+                shape,
+                ..
+            }) => self.shapes.of_element(*shape, mode),
+        }
+    }
+
+    fn container_ends(&mut self, at: usize, io: &mut Io<'_>) -> Outcome {
+        let frame = self
+            .frames
+            .pop()
+            .expect("the grammar lets brackets close what is open only");
+        self.names.close(frame.names_at);
+        match frame.mode {
+            Mode::Copy => {
+                if frame.brackets {
+                    io.run.1 = at + 1;
+                    self.copying = false;
+                }
+            }
+            Mode::Walk(_) | Mode::Skip => {
+                if frame.brackets {
+                    io.range(at, at + 1);
+                } else {
+                    self.staged.truncate(frame.staged_at);
+                }
+            }
+            Mode::Hold => {}
+        }
+        self.value_ends(at + 1, io)
+    }
+
+    /// A value ends before `end`.
+    #[inline]
+    fn value_ends(&mut self, end: usize, io: &mut Io<'_>) -> Outcome {
+        if self.frames.len() == self.watched {
+            self.watched_ends(end, io)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The window ends: what is open is kept, within the limits.
+    fn suspend(&mut self, io: &mut Io<'_>) -> Outcome {
+        let end = io.window.len();
+        if self.copying {
+            io.run.1 = end;
+        }
+        io.flush();
+        match self.open {
+            Open::Name => {
+                if self.name_kept.len() > self.limits.name_bytes + 1 {
+                    return Err(self.name_too_long());
+                }
+            }
+            Open::Nothing | Open::Single => self.keep_name(io),
+        }
+        if let Some(limit) = self.reached(io.offset(end)) {
+            return Err(limit);
+        }
+        if let Some(hold) = &mut self.hold {
+            hold.raw.extend_from_slice(&io.window[hold.from..]);
+            hold.from = 0;
+        }
+        Ok(())
+    }
+
+    /// The body, or the record that was walked again, ends: so does a number or literal that is it.
+    pub(super) fn finish(&mut self, io: &mut Io<'_>) -> Outcome {
+        if matches!(self.open, Open::Single) {
+            self.open = Open::Nothing;
+            self.single_closes(0, io)?;
+            io.flush();
+        }
+        Ok(())
+    }
+
+    /// The path of what is open, to `depth` containers: names that the plan knows, others as `*`.
+    pub(super) fn path(&self, depth: Option<usize>) -> String {
+        let mut path = String::from("$");
+        for frame in self.frames.iter().take(depth.unwrap_or(usize::MAX)) {
+            match (frame.object, frame.key, frame.mode) {
+                (true, Key::Itself, _) => {}
+                (true, Key::Known(slot), Mode::Walk(state)) => {
+                    path.push('.');
+                    path.push_str(self.plan.automaton().name(state, slot));
+                }
+                (true, Key::Known(_) | Key::Other, _) => path.push_str(".*"),
+                (false, _, _) => path.push_str(&format!("[{}]", frame.index)),
+            }
+        }
+        path
+    }
+}

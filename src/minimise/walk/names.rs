@@ -1,0 +1,135 @@
+//! The names of members: no second one of its kind in an object, and the automaton's next state.
+
+use super::super::BodyFault;
+use super::super::shapes::{Member, ShapeId};
+use super::single::Single;
+use super::{Fault, Io, Key, Mode, Outcome, Walk};
+use crate::plan::hash_name;
+
+/// Where the name of the member that is open stands, with its quotes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum NameSpan {
+    Window(usize, usize),
+    /// In `name_kept`.
+    Kept,
+}
+
+impl Walk {
+    /// The name of a member is read: the inside of its quotes is `bytes[from..to]`, and `bytes` start at
+    /// offset `base` of the body.
+    #[inline]
+    pub(super) fn name_ends(&mut self, bytes: &[u8], from: usize, to: usize, base: u64) -> Outcome {
+        let frame = self.frames.last_mut().expect("a name is in an object");
+        if frame.shape != ShapeId::NONE
+            && let Some(place) = self
+                .shapes
+                .find(frame.shape, frame.place, bytes, from, to - from)
+        {
+            let member = self.shapes.member(frame.shape, place);
+            frame.key = member.key;
+            let bit = 1 << place;
+            if frame.seen & bit != 0 {
+                return Err(self.named_twice(base + to as u64));
+            }
+            frame.seen |= bit;
+            frame.place = place + 1;
+            frame.next = member.next;
+            frame.single = member.single;
+            return Ok(());
+        }
+        self.new_name(bytes, from, to, base)
+    }
+
+    /// A name that the shape lacks, or one in an object without a shape.
+    #[inline(never)]
+    pub(super) fn new_name(&mut self, bytes: &[u8], from: usize, to: usize, base: u64) -> Outcome {
+        let frame = self.frames.last_mut().expect("a name is in an object");
+        frame.key = Key::Other;
+        let inside = &bytes[from..to];
+        if inside.len() > self.limits.name_bytes {
+            return Err(self.name_too_long());
+        }
+        let escapes = inside.contains(&b'\\');
+        let name = if escapes {
+            self.scratch.clear();
+            crate::transform::unescape(inside, &mut self.scratch);
+            &self.scratch[..]
+        } else {
+            inside
+        };
+        let automaton = self.plan.automaton();
+        let hash = hash_name(name, automaton.seed());
+        frame.next = match frame.mode {
+            Mode::Walk(state) => {
+                let (next, key) = automaton.member(state, name, hash);
+                frame.key = key.map_or(Key::Other, Key::Known);
+                Mode::Walk(next)
+            }
+            Mode::Skip | Mode::Copy | Mode::Hold => frame.mode,
+        };
+        frame.single = Single::of(&self.plan, frame.next);
+        if frame.shape != ShapeId::NONE {
+            if !escapes && self.shapes.has_room(frame.shape, inside.len()) {
+                let place = frame.place;
+                let low = (1 << place) - 1;
+                frame.seen = frame.seen & low | (frame.seen & !low) << 1 | 1 << place;
+                frame.place = place + 1;
+                self.shapes.insert(
+                    frame.shape,
+                    place,
+                    Member::new(inside, hash, frame.next, frame.single, frame.key),
+                );
+                return Ok(());
+            }
+            // From here on the object's names are compared by their hashes.
+            let mut seen = frame.seen;
+            while seen != 0 {
+                let place = seen.trailing_zeros() as usize;
+                seen &= seen - 1;
+                self.names
+                    .enter(frame.names_at, self.shapes.member(frame.shape, place).hash);
+            }
+            frame.shape = ShapeId::NONE;
+        }
+        if self.names.count(frame.names_at) == self.limits.object_members {
+            let mut fault = self.named_twice(base + to as u64);
+            fault.fault = BodyFault::TooManyMembers;
+            return Err(fault);
+        }
+        if !self.names.enter(frame.names_at, hash) {
+            return Err(self.named_twice(base + to as u64));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    pub(super) fn named_twice(&self, seen: u64) -> Box<Fault> {
+        Box::new(Fault {
+            fault: BodyFault::DuplicateName,
+            offset: self.name_start,
+            seen,
+            depth: None,
+        })
+    }
+
+    /// Its path ends with the object: of the name itself only a part may have been read.
+    pub(super) fn name_too_long(&self) -> Box<Fault> {
+        let offset = self.name_start + 1 + self.limits.name_bytes as u64;
+        let depth = Some(self.frames.len() - 1);
+        Box::new(Fault {
+            fault: BodyFault::NameTooLong,
+            offset,
+            seen: offset,
+            depth,
+        })
+    }
+
+    /// Keeps the open member's name beyond its window.
+    pub(super) fn keep_name(&mut self, io: &Io<'_>) {
+        if let NameSpan::Window(from, to) = self.name {
+            self.name_kept.clear();
+            self.name_kept.extend_from_slice(&io.window[from..to]);
+            self.name = NameSpan::Kept;
+        }
+    }
+}
