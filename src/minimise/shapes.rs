@@ -5,7 +5,8 @@
 //! so the common member costs one comparison. Shapes change no byte, only how fast it is found (P8); what they
 //! hold is bounded, and beyond that objects are walked without one.
 
-use super::walk::{Key, Mode, Single};
+use super::FieldOutcome;
+use super::walk::{Frame, Key, Mode, Single};
 
 /// Index of a shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +32,32 @@ pub(super) struct Shapes {
     names: usize,
 }
 
+/// What becomes of the containers at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Not known, or not to be known beforehand: a record, the root, what waits for something in it.
+    Plain,
+    /// They lie in what leaves, or is held, as a whole.
+    Within,
+    /// They leave as structure.
+    Bare,
+    /// They leave as a whole.
+    Whole,
+    /// They stay, and are counted as this.
+    Skipped(FieldOutcome),
+}
+
+/// What the containers at one place looked like so far.
 #[derive(Debug)]
-struct Shape {
+pub(super) struct Shape {
     mode: Mode,
-    members: Vec<Member>,
+    pub(super) opening: Opening,
+    /// The frames that an object and an array start with here.
+    object: Option<Frame>,
+    array: Option<Frame>,
+    pub(super) members: Vec<Member>,
     /// The shape of the elements, if it is an array's.
-    elements: ShapeId,
+    pub(super) elements: ShapeId,
     /// The same place in another mode.
     other: ShapeId,
 }
@@ -44,54 +65,111 @@ struct Shape {
 /// A name seen at a place, and what follows from it.
 #[derive(Debug)]
 pub(super) struct Member {
-    /// The first sixteen bytes, and which of them count.
+    /// The first sixteen bytes of the name and its closing quote, and which of them count.
     word: u128,
     mask: u128,
-    name: Box<[u8]>,
-    pub(super) hash: u64,
-    pub(super) next: Mode,
+    /// What the word has no room for, the closing quote included.
+    rest: Box<[u8]>,
+    /// What becomes of a single value must be asked of itself.
+    pub(super) asked: bool,
     pub(super) single: Single,
+    pub(super) next: Mode,
     pub(super) key: Key,
-    child: ShapeId,
+    pub(super) hash: u64,
+    pub(super) child: ShapeId,
 }
 
 impl Member {
     pub(super) fn new(name: &[u8], hash: u64, next: Mode, single: Single, key: Key) -> Self {
-        let mut word = [0; 16];
-        let head = name.len().min(16);
-        word[..head].copy_from_slice(&name[..head]);
-        let mask = if head == 16 {
-            u128::MAX
-        } else {
-            (1 << (8 * head)) - 1
-        };
+        let mut quoted = name.to_vec();
+        quoted.push(b'"');
+        let head = quoted.len().min(16);
+        let rest = quoted.split_off(head);
+        quoted.resize(16, 0);
+        let word = quoted.first_chunk().expect("sixteen bytes were made");
         Self {
-            word: u128::from_le_bytes(word),
-            mask,
-            name: name.into(),
-            hash,
-            next,
+            word: u128::from_le_bytes(*word),
+            mask: u128::MAX >> (8 * (16 - head)),
+            rest: rest.into(),
+            asked: single == Single::Asked,
             single,
+            next,
             key,
+            hash,
             child: ShapeId::NONE,
         }
     }
 
-    /// Whether it is the name of `length` bytes at `from`. Names with escapes are never remembered, so equal
-    /// bytes are equal names.
+    /// Whether it is the name at `from`, up to its closing quote. Names with escapes are never remembered, so equal
+    /// bytes are equal names. False too where the window ends too soon to tell quickly.
     #[inline(always)]
-    fn is(&self, bytes: &[u8], from: usize, length: usize) -> bool {
-        if self.name.len() != length {
+    pub(super) fn comes_at(&self, bytes: &[u8], from: usize) -> bool {
+        let Some(bytes) = bytes.get(from..) else {
             return false;
+        };
+        let Some((word, rest)) = bytes.split_first_chunk::<16>() else {
+            return false;
+        };
+        (u128::from_le_bytes(*word) ^ self.word) & self.mask == 0
+            && (self.rest.is_empty() || rest.starts_with(&self.rest))
+    }
+
+    /// Whether it is the name of `length` bytes at `from`.
+    #[inline]
+    fn is(&self, bytes: &[u8], from: usize, length: usize) -> bool {
+        let name = &bytes[from..from + length];
+        if name.len() >= 16 {
+            let (word, rest) = name.split_first_chunk::<16>().expect("it is as long");
+            return u128::from_le_bytes(*word) == self.word
+                && self.mask == u128::MAX
+                && self.rest.strip_suffix(b"\"") == Some(rest);
         }
-        match bytes[from..].first_chunk::<16>() {
-            Some(word) if length <= 16 => (u128::from_le_bytes(*word) ^ self.word) & self.mask == 0,
-            Some(_) | None => bytes[from..from + length] == *self.name,
-        }
+        let mut word = [0; 16];
+        word[..length].copy_from_slice(name);
+        word[length] = b'"';
+        u128::from_le_bytes(word) == self.word && self.rest.is_empty()
+    }
+}
+
+impl Shape {
+    /// The frame that a container with the bracket `bracket` starts with here, if one was seen.
+    #[inline(always)]
+    pub(super) fn template(&self, bracket: u8) -> Option<&Frame> {
+        let template = if bracket == b'{' {
+            &self.object
+        } else {
+            &self.array
+        };
+        template.as_ref()
     }
 }
 
 impl Shapes {
+    /// The shape `shape`, if it is one.
+    #[inline(always)]
+    pub(super) fn get(&self, shape: ShapeId) -> Option<&Shape> {
+        self.shapes.get(shape.0 as usize)
+    }
+
+    /// Remembers that containers of `shape` stay.
+    pub(super) fn skip(&mut self, shape: ShapeId, opening: Opening) {
+        if let Some(shape) = self.shapes.get_mut(shape.0 as usize) {
+            shape.opening = opening;
+        }
+    }
+
+    /// Remembers what becomes of a container of `shape`, and the frame it started with.
+    pub(super) fn open_as(&mut self, shape: ShapeId, opening: Opening, frame: Frame) {
+        if let Some(shape) = self.shapes.get_mut(shape.0 as usize) {
+            shape.opening = opening;
+            if frame.object {
+                shape.object = Some(frame);
+            } else {
+                shape.array = Some(frame);
+            }
+        }
+    }
+
     /// The shape of the root.
     pub(super) fn root(&mut self, mode: Mode) -> ShapeId {
         if self.shapes.is_empty() {
@@ -153,6 +231,9 @@ impl Shapes {
         }
         self.shapes.push(Shape {
             mode,
+            opening: Opening::Plain,
+            object: None,
+            array: None,
             members: Vec::new(),
             elements: ShapeId::NONE,
             other: ShapeId::NONE,

@@ -18,6 +18,7 @@ mod held;
 mod leave;
 mod names;
 mod single;
+mod stride;
 
 pub(super) use leave::Io;
 pub(super) use single::Single;
@@ -31,7 +32,7 @@ use single::Use;
 use super::grammar::OPEN;
 use super::names::Names;
 use super::scan::Tokens;
-use super::shapes::{MEMBERS, ShapeId, Shapes};
+use super::shapes::{MEMBERS, Opening, ShapeId, Shapes};
 use super::tape::Tape;
 use super::vector::Level;
 use super::{BodyFault, FieldOutcome, Limits, SubjectToken, Tally};
@@ -86,10 +87,10 @@ pub(super) enum Mode {
     Walk(StateId),
 }
 
-#[derive(Debug)]
-struct Frame {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
     mode: Mode,
-    object: bool,
+    pub(super) object: bool,
     /// Its opening bracket left, so its closing one does.
     brackets: bool,
     /// Something in it left, so a comma is due before the next.
@@ -238,7 +239,11 @@ impl Walk {
         let (positions, kinds, links) = (tokens.positions(), tokens.kinds(), tokens.links());
         let mut at = self.resume(tokens, io)?;
         let mut expect = self.expect;
-        while let Some(&kind) = kinds.get(at) {
+        while at < kinds.len() {
+            (at, expect) = self.stride(at, expect, tokens, io)?;
+            let Some(&kind) = kinds.get(at) else {
+                break;
+            };
             let position = positions[at] as usize;
             match expect {
                 Expect::Name if kind == b'"' => {
@@ -412,10 +417,17 @@ impl Walk {
         let at = tokens.position(token);
         let mut mode = self.value_starts(at, io);
         let (mut brackets, mut staged, mut ranged) = (false, false, false);
+        // What the container around it is, it is too, unless a record starts.
+        let mut opening = match self.frames.last() {
+            Some(around) if around.mode == mode => Opening::Within,
+            Some(_) | None => Opening::Plain,
+        };
         if let Mode::Walk(id) = mode {
             let root = self.frames.is_empty();
             let state = self.plan.automaton().state(id);
             let (branch, walked) = (state.branch, state.walked);
+            let plain = root || state.record;
+            opening = Opening::Plain;
             ranged = state.ranged();
             match branch {
                 Branch::Structure {
@@ -430,6 +442,9 @@ impl Walk {
                         self.prefix(io);
                         io.range(at, at + 1);
                         brackets = true;
+                        if !plain && !in_vain {
+                            opening = Opening::Bare;
+                        }
                     } else {
                         staged = true;
                     }
@@ -441,6 +456,9 @@ impl Walk {
                     self.copying = true;
                     mode = Mode::Copy;
                     brackets = true;
+                    if !plain {
+                        opening = Opening::Whole;
+                    }
                 }
                 Branch::Undeclared | Branch::Drop | Branch::Mismatch { .. } | Branch::Conflict => {
                     self.tally.count(branch.outcome());
@@ -458,21 +476,27 @@ impl Walk {
                     }
                     if !walked {
                         mode = Mode::Skip;
+                        if !plain {
+                            opening = Opening::Skipped(branch.outcome());
+                        }
                     }
                 }
             }
         }
         let object = tokens.kinds()[token] == b'{';
         let link = tokens.links()[token];
-        if mode == Mode::Skip && link != OPEN && !brackets && (link as usize) < tokens.count() {
-            self.value_ends(tokens.position(link as usize) + 1, io)?;
-            return Ok((link as usize + 1, Expect::After));
-        }
-        let shape = if self.shaped && mode != Mode::Skip {
+        let shape = if self.shaped {
             self.shape(mode)
         } else {
             ShapeId::NONE
         };
+        if mode == Mode::Skip && link != OPEN && !brackets && (link as usize) < tokens.count() {
+            if let Opening::Skipped(_) = opening {
+                self.shapes.skip(shape, opening);
+            }
+            self.value_ends(tokens.position(link as usize) + 1, io)?;
+            return Ok((link as usize + 1, Expect::After));
+        }
         let staged_at = self.staged.len();
         if staged {
             self.stage(io.window[at], io);
@@ -483,7 +507,7 @@ impl Walk {
             }
             Mode::Walk(_) | Mode::Skip | Mode::Copy | Mode::Hold => mode,
         };
-        self.frames.push(Frame {
+        let frame = Frame {
             mode,
             object,
             brackets,
@@ -502,7 +526,9 @@ impl Walk {
             shape,
             seen: 0,
             place: 0,
-        });
+        };
+        self.frames.push(frame);
+        self.shapes.open_as(shape, opening, frame);
         Ok(match mode {
             // Crossed to its end, in this window or one that comes.
             Mode::Skip if link != OPEN && (link as usize) < tokens.count() => {
