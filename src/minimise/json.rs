@@ -83,26 +83,9 @@ impl JsonMachine {
                 Err(_) => {}
             }
         }
-        while !input.is_empty() {
-            let (window, rest) = input.split_at(input.len().min(WINDOW));
-            match simdutf8::compat::from_utf8(window) {
-                Ok(_) => {
-                    self.walk_whole(window, out)?;
-                    input = rest;
-                }
-                Err(error) => {
-                    let (whole, broken) = input.split_at(error.valid_up_to());
-                    self.walk_whole(whole, out)?;
-                    if error.error_len().is_some() {
-                        return Err(self.fault(BodyFault::NotUtf8));
-                    }
-                    if rest.is_empty() {
-                        self.cut.extend_from_slice(broken);
-                    }
-                    input = if rest.is_empty() { &[] } else { broken };
-                }
-            }
-        }
+        let (whole, cut) = input.split_at(input.len() - cut_sequence(input));
+        self.walk_whole(whole, out)?;
+        self.cut.extend_from_slice(cut);
         if over {
             Err(self.fault(BodyFault::BodyTooLarge))
         } else {
@@ -110,12 +93,15 @@ impl JsonMachine {
         }
     }
 
-    /// Walks over bytes that are whole UTF-8 sequences.
-    fn walk_whole(&mut self, whole: &[u8], out: &mut Vec<u8>) -> Outcome {
-        for window in whole.chunks(WINDOW) {
+    /// Walks over bytes that end with a whole sequence of UTF-8, if they are UTF-8.
+    fn walk_whole(&mut self, mut whole: &[u8], out: &mut Vec<u8>) -> Outcome {
+        while !whole.is_empty() {
+            let length = whole.len().min(WINDOW);
+            let (window, rest) = whole.split_at(length - cut_sequence(&whole[..length]));
             self.front
                 .window(&mut self.walk, &mut self.tokens, window, self.offset, out)?;
             self.offset += window.len() as u64;
+            whole = rest;
         }
         Ok(())
     }
@@ -217,6 +203,18 @@ impl Machine for JsonMachine {
 
     fn take_subjects(&mut self) -> Vec<SubjectToken> {
         std::mem::take(&mut self.walk.subjects)
+    }
+}
+
+/// How many bytes at the end of `bytes` are the start of a UTF-8 sequence that goes on behind it: fewer than four.
+fn cut_sequence(bytes: &[u8]) -> usize {
+    let tail = &bytes[bytes.len().saturating_sub(3)..];
+    let Some(lead) = tail.iter().rposition(|byte| *byte >= 0xC0) else {
+        return 0;
+    };
+    match std::str::from_utf8(&tail[lead..]) {
+        Err(error) if error.error_len().is_none() => tail.len() - lead,
+        Ok(_) | Err(_) => 0,
     }
 }
 

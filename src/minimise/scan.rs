@@ -14,7 +14,7 @@
 //! is cut changes nothing. Next: [`super::grammar`], then [`super::walk`].
 
 use super::BodyFault;
-use super::vector::{Classify, Level};
+use super::vector::{Classify, Escapes, Level};
 
 /// Bytes looked at in one go: small enough for the walk to find them in the first-level cache.
 pub(super) const WINDOW: usize = 8 << 10;
@@ -28,13 +28,19 @@ pub(super) struct Scan {
 
 #[derive(Debug, Clone, Default)]
 struct Carry {
+    bits: Bits,
+    unicode: Unicode,
+}
+
+/// What a block leaves open to the next.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bits {
     /// All ones inside a string.
     in_string: u64,
     /// One if the next byte is escaped.
     escaped: u64,
     /// One if the last byte belonged to a run: a number, a literal, or what is neither.
     run: u64,
-    unicode: Unicode,
 }
 
 /// Where in a `\uXXXX` escape, or a pair of them, the body stands.
@@ -165,6 +171,7 @@ impl Scan {
         let fault = self.level.index(
             &mut Pass {
                 carry: &mut self.carry,
+                resumed: 0,
                 fault: None,
             },
             window,
@@ -180,8 +187,13 @@ impl Scan {
 /// One window's pass; what the vector code is instantiated over.
 pub(super) struct Pass<'a> {
     carry: &'a mut Carry,
+    /// The first place that was not looked at for escapes: one that began before may end beyond its block.
+    resumed: usize,
     fault: Option<(usize, BodyFault)>,
 }
+
+/// No place: no stretch of bytes beyond ASCII is open.
+const NOWHERE: usize = usize::MAX;
 
 impl Pass<'_> {
     /// The loop over the blocks. Always inlined, into a function that may use the vector code of `C`.
@@ -191,34 +203,52 @@ impl Pass<'_> {
         window: &[u8],
         tokens: &mut Tokens,
     ) -> Option<(usize, BodyFault)> {
-        let mut resumed = 0;
         if self.carry.unicode != Unicode::Outside {
-            resumed = self.unicode(window, 0);
+            self.resumed = self.unicode(window, 0);
         }
-        let (blocks, rest) = window.as_chunks::<64>();
+        let mut bits = self.carry.bits;
+        // Where blocks with bytes beyond ASCII started: no sequence of UTF-8 goes over into a block without.
+        let mut stretch = NOWHERE;
+        let (blocks, mut rest) = window.as_chunks::<64>();
         let mut base = 0;
         for block in blocks {
-            self.block::<C>(block, window, base, 64, &mut resumed, tokens);
+            let beyond = self.block::<C>(block, window, base, 64, &mut bits, tokens);
+            if beyond {
+                stretch = stretch.min(base);
+            } else if stretch != NOWHERE {
+                self.utf8(window, std::mem::replace(&mut stretch, NOWHERE), base);
+            }
             if self.fault.is_some() {
-                return self.fault;
+                rest = &[];
+                break;
             }
             base += 64;
         }
         if !rest.is_empty() {
             let mut block = [b' '; 64];
             block[..rest.len()].copy_from_slice(rest);
-            self.block::<C>(
-                &block,
-                window,
-                base,
-                rest.len() as u32,
-                &mut resumed,
-                tokens,
-            );
+            let beyond =
+                self.block::<C>(&block, window, base, rest.len() as u32, &mut bits, tokens);
+            if beyond {
+                stretch = stretch.min(base);
+            }
         }
+        if stretch != NOWHERE {
+            self.utf8(window, stretch, window.len());
+        }
+        self.carry.bits = bits;
         self.fault
     }
 
+    /// Checks that `window[from..to]` is UTF-8.
+    #[inline(never)]
+    fn utf8(&mut self, window: &[u8], from: usize, to: usize) {
+        if let Err(error) = simdutf8::compat::from_utf8(&window[from..to]) {
+            self.note(from + error.valid_up_to(), BodyFault::NotUtf8);
+        }
+    }
+
+    /// Finds the tokens of one block; gives whether it has bytes beyond ASCII.
     #[inline(always)]
     fn block<C: Classify>(
         &mut self,
@@ -226,25 +256,24 @@ impl Pass<'_> {
         window: &[u8],
         base: usize,
         length: u32,
-        resumed: &mut usize,
+        bits: &mut Bits,
         tokens: &mut Tokens,
-    ) {
+    ) -> bool {
         let classes = C::classes(bytes);
-        let carry = &mut *self.carry;
         let last = length - 1;
         let valid = u64::MAX >> (63 - last);
         let escaped = if classes.backslash == 0 {
-            core::mem::take(&mut carry.escaped)
+            core::mem::take(&mut bits.escaped)
         } else {
-            escaped(classes.backslash, &mut carry.escaped, last)
+            escaped(classes.backslash, &mut bits.escaped, last)
         };
         let quote = classes.quote & !escaped;
-        let in_string = C::prefix_xor(quote) ^ carry.in_string;
-        carry.in_string = 0_u64.wrapping_sub((in_string >> last) & 1);
+        let in_string = C::prefix_xor(quote) ^ bits.in_string;
+        bits.in_string = 0_u64.wrapping_sub((in_string >> last) & 1);
         let operator = classes.operator & !in_string;
         let run = !(operator | classes.white | quote | in_string) & valid;
-        let starts = run & !((run << 1) | carry.run);
-        carry.run = (run >> last) & 1;
+        let starts = run & !((run << 1) | bits.run);
+        bits.run = (run >> last) & 1;
         C::flatten(
             (operator | quote | starts) & valid,
             starts,
@@ -253,30 +282,34 @@ impl Pass<'_> {
             tokens,
         );
         let control = classes.control & in_string & valid;
-        let escapes = escaped & in_string & valid;
-        if control | escapes != 0 || self.fault.is_some() {
-            self.strings(control, escapes, window, base, resumed);
+        let mut escapes = escaped & in_string & valid;
+        if control | escapes != 0 {
+            let done = self.resumed.saturating_sub(base);
+            escapes &= u64::MAX.checked_shl(done as u32).unwrap_or(0);
+            let unsound = unsound(&C::escapes(bytes), escapes);
+            if control | unsound != 0 {
+                // From the first on that must be looked at by itself.
+                let from = unsound & unsound.wrapping_neg();
+                self.strings(control, escapes & 0_u64.wrapping_sub(from), window, base);
+            }
         }
+        classes.beyond != 0
     }
 
-    /// Looks at the escapes of a block, and for its first fault.
+    /// Looks at the escapes of a block one by one, and for its first fault.
     #[inline(never)]
-    fn strings(
-        &mut self,
-        control: u64,
-        mut escapes: u64,
-        window: &[u8],
-        base: usize,
-        resumed: &mut usize,
-    ) {
+    fn strings(&mut self, control: u64, mut escapes: u64, window: &[u8], base: usize) {
         if control != 0 {
-            self.note(base + control.trailing_zeros() as usize);
+            self.note(
+                base + control.trailing_zeros() as usize,
+                BodyFault::BadString,
+            );
         }
         while escapes != 0 {
             let position = base + escapes.trailing_zeros() as usize;
             escapes &= escapes - 1;
-            if position < *resumed {
-                continue;
+            if position < self.resumed {
+                continue; // the low half of a pair that was read
             }
             match window[position] {
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
@@ -286,9 +319,9 @@ impl Pass<'_> {
                         value: 0,
                         low: false,
                     };
-                    *resumed = self.unicode(window, position + 1);
+                    self.resumed = self.unicode(window, position + 1);
                 }
-                _ => self.note(position),
+                _ => self.note(position, BodyFault::BadString),
             }
             if self.fault.is_some_and(|(at, _)| at <= position) {
                 return;
@@ -316,7 +349,7 @@ impl Pass<'_> {
                         (_, 0xDC00..=0xDFFF, true) => Unicode::Outside,
                         (_, 0xD800..=0xDBFF, false) => Unicode::Backslash,
                         (_, 0xDC00..=0xDFFF, false) | (_, _, true) => {
-                            self.note(at);
+                            self.note(at, BodyFault::BadString);
                             return at;
                         }
                         (_, _, false) => Unicode::Outside,
@@ -329,7 +362,7 @@ impl Pass<'_> {
                     low: true,
                 },
                 (Unicode::Digits { .. } | Unicode::Backslash | Unicode::LetterU, _) => {
-                    self.note(at);
+                    self.note(at, BodyFault::BadString);
                     return at;
                 }
             };
@@ -339,11 +372,33 @@ impl Pass<'_> {
     }
 
     /// Notes a fault; the first in the window counts.
-    fn note(&mut self, position: usize) {
-        if self.fault.is_none_or(|(first, _)| position < first) {
-            self.fault = Some((position, BodyFault::BadString));
+    fn note(&mut self, position: usize, fault: BodyFault) {
+        // Where two meet at one byte it is no UTF-8 before it is no JSON.
+        let before =
+            |(first, _)| position < first || position == first && fault == BodyFault::NotUtf8;
+        if self.fault.is_none_or(before) {
+            self.fault = Some((position, fault));
         }
     }
+}
+
+/// Which of the escapes of a block are not sound, or not to be told from this block alone.
+///
+/// A digit that an escape needs stands one to four bytes behind its `u`, the `u` of a low half six behind that of
+/// its high half.
+#[inline(always)]
+fn unsound(classes: &Escapes, escapes: u64) -> u64 {
+    let unicode = escapes & classes.letter_u;
+    let unknown = escapes & !(classes.simple | unicode);
+    let hex = classes.hex;
+    let four = hex >> 1 & hex >> 2 & hex >> 3 & hex >> 4;
+    let surrogate = unicode & classes.letter_d >> 1;
+    let low = surrogate & classes.low >> 2;
+    let high = surrogate & !low & classes.high >> 2;
+    let short = unicode & !four;
+    // A high half whose low half does not follow in full, a low half that follows none.
+    let alone = (high & !((low & !short) >> 6)) | (low & !(high << 6));
+    unknown | short | alone
 }
 
 /// The bytes that an odd run of backslashes escapes. `carry` is one if the first byte is escaped from before,
@@ -420,7 +475,9 @@ mod tests {
             let expected = naive(body);
             for level in Level::available() {
                 assert_eq!(index(level, &[body]), (expected.clone(), None), "{level:?}");
-                for cut in 0..=body.len() {
+                for cut in
+                    (0..=body.len()).filter(|cut| body.get(*cut).is_none_or(|byte| byte >> 6 != 2))
+                {
                     let (head, tail) = body.split_at(cut);
                     // A run that goes on in the second piece starts in the first only.
                     assert_eq!(
@@ -429,7 +486,8 @@ mod tests {
                         "{level:?} cut at {cut}"
                     );
                 }
-                let bytes: Vec<&[u8]> = body.chunks(1).collect();
+                // Windows end with whole sequences of UTF-8.
+                let bytes: Vec<&[u8]> = body.chunk_by(|_, next| next >> 6 == 2).collect();
                 assert_eq!(
                     index(level, &bytes),
                     (expected.clone(), None),
@@ -463,6 +521,52 @@ mod tests {
                         expected,
                         "{level:?} {body:?} cut at {cut}"
                     );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_at_every_place_of_a_block_are_judged_as_a_json_reader_judges_them() {
+        let escapes = [
+            r"\u0041",
+            r"\ud834\udd1e",
+            r"\ud834",
+            r"\udd1e",
+            r"\ud834\u0041",
+            r"\ud834\ud834\udd1e",
+            r"\ud834\\udd1e",
+            r"\ud83",
+            r"\ud834\udd1",
+            r"\u00zz",
+            r"\ud834\udd1e\udd1e",
+            r"\n\\\/",
+            r"\x",
+            r"\D800",
+            r"\uD834\uDD1E",
+            r"\ud7ff\ue000",
+        ];
+        for level in Level::available() {
+            for escape in escapes {
+                for before in 0..130 {
+                    let body = format!("\"{}{escape} \\ud834\\udd1e.\"", "x".repeat(before));
+                    let sound = serde_json::from_str::<String>(&body).is_ok();
+                    assert_eq!(
+                        index(level, &[body.as_bytes()]).1.is_none(),
+                        sound,
+                        "{level:?} {body}"
+                    );
+                    if before % 13 == 0 {
+                        let whole = index(level, &[body.as_bytes()]);
+                        for cut in 0..body.len() {
+                            let (head, tail) = body.as_bytes().split_at(cut);
+                            assert_eq!(
+                                index(level, &[head, tail]).1,
+                                whole.1,
+                                "{level:?} {body} cut at {cut}"
+                            );
+                        }
+                    }
                 }
             }
         }

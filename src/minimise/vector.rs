@@ -28,11 +28,72 @@ pub(super) struct Classes {
     pub(super) white: u64,
     /// Below 0x20.
     pub(super) control: u64,
+    /// Above 0x7F.
+    pub(super) beyond: u64,
 }
+
+/// What 64 bytes are to escapes, a bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Escapes {
+    /// `" \ / b f n r t`: what may stand behind a backslash, but for `u`.
+    pub(super) simple: u64,
+    pub(super) letter_u: u64,
+    /// A hexadecimal digit.
+    pub(super) hex: u64,
+    /// The hexadecimal digit that surrogates start with, `d`.
+    pub(super) letter_d: u64,
+    /// Their second digit in high halves, `8 9 a b`, and in low halves, `c d e f`.
+    pub(super) high: u64,
+    pub(super) low: u64,
+}
+
+/// The sets of [`Escapes`] as bits of a byte, for each ASCII byte. `d` is in all of `hex`, `low` and its own.
+const ESCAPES: [u8; 128] = {
+    let mut table = [0; 128];
+    let sets: [&[u8]; 6] = [
+        b"\"\\/bfnrt",
+        b"u",
+        b"0123456789abcdefABCDEF",
+        b"dD",
+        b"89abAB",
+        b"cdefCDEF",
+    ];
+    let mut set = 0;
+    while set < sets.len() {
+        let mut at = 0;
+        while at < sets[set].len() {
+            table[sets[set][at] as usize] |= 1 << set;
+            at += 1;
+        }
+        set += 1;
+    }
+    table
+};
 
 /// What a level has its own code for. Its functions are inlined into a function that enables its instructions.
 pub(super) trait Classify {
     fn classes(block: &[u8; 64]) -> Classes;
+
+    /// What the bytes are to escapes.
+    #[inline(always)]
+    fn escapes(block: &[u8; 64]) -> Escapes {
+        let mut sets = [0_u64; 6];
+        for (bit, byte) in block.iter().enumerate() {
+            let of = ESCAPES.get(*byte as usize).copied().unwrap_or(0);
+            for (set, bits) in sets.iter_mut().enumerate() {
+                *bits |= u64::from(of >> set & 1) << bit;
+            }
+        }
+        let [simple, letter_u, hex, letter_d, high, low] = sets;
+        Escapes {
+            simple,
+            letter_u,
+            hex,
+            letter_d,
+            high,
+            low,
+        }
+    }
 
     /// Each bit the XOR of itself and all lower ones.
     #[inline(always)]
@@ -90,7 +151,7 @@ pub enum Level {
     /// x86-64 with AVX2 and carry-less multiplication.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// x86-64 with AVX-512 (F, BW, VBMI2) and carry-less multiplication.
+    /// x86-64 with AVX-512 (F, BW, VBMI, VBMI2) and carry-less multiplication.
     #[cfg(target_arch = "x86_64")]
     Avx512,
 }
@@ -119,6 +180,7 @@ impl Level {
                 levels.push(Self::Avx2);
                 if is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vbmi")
                     && is_x86_feature_detected!("avx512vbmi2")
                 {
                     levels.push(Self::Avx512);
@@ -176,9 +238,15 @@ impl Classify for Portable {
         const OPERATOR: u8 = 4;
         const WHITE: u8 = 8;
         const CONTROL: u8 = 16;
+        const BEYOND: u8 = 32;
         const TABLE: [u8; 256] = {
             let mut table = [0; 256];
-            let mut byte = 0;
+            let mut byte = 0x80;
+            while byte < 256 {
+                table[byte] = BEYOND;
+                byte += 1;
+            }
+            byte = 0;
             while byte < 0x20 {
                 table[byte] = CONTROL;
                 byte += 1;
@@ -203,6 +271,7 @@ impl Classify for Portable {
             operator: 0,
             white: 0,
             control: 0,
+            beyond: 0,
         };
         for (bit, byte) in block.iter().enumerate() {
             let class = u64::from(TABLE[*byte as usize]);
@@ -211,6 +280,7 @@ impl Classify for Portable {
             classes.operator |= (class >> 2 & 1) << bit;
             classes.white |= (class >> 3 & 1) << bit;
             classes.control |= (class >> 4 & 1) << bit;
+            classes.beyond |= (class >> 5 & 1) << bit;
         }
         classes
     }
@@ -224,7 +294,7 @@ mod x86 {
     )]
     use std::arch::x86_64::*;
 
-    use super::{BodyFault, Check, Classes, Classify, Kinds, Pass, Tokens};
+    use super::{BodyFault, Check, Classes, Classify, ESCAPES, Escapes, Kinds, Pass, Tokens};
 
     /// # Safety
     /// The processor has AVX2, PCLMULQDQ and the bit instructions named.
@@ -238,8 +308,10 @@ mod x86 {
     }
 
     /// # Safety
-    /// As `index_avx2`, and the processor has AVX-512 F, BW and VBMI2.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,pclmulqdq,bmi1,bmi2,popcnt,lzcnt")]
+    /// As `index_avx2`, and the processor has AVX-512 F, BW, VBMI and VBMI2.
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,avx2,pclmulqdq,bmi1,bmi2,popcnt,lzcnt"
+    )]
     pub(super) unsafe fn index_avx512(
         pass: &mut Pass<'_>,
         window: &[u8],
@@ -260,7 +332,9 @@ mod x86 {
 
     /// # Safety
     /// As `index_avx512`.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,pclmulqdq,bmi1,bmi2,popcnt,lzcnt")]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,avx2,pclmulqdq,bmi1,bmi2,popcnt,lzcnt"
+    )]
     pub(super) unsafe fn check_avx512(
         check: &mut Check<'_>,
         tokens: &mut Tokens,
@@ -360,6 +434,67 @@ mod x86 {
                     operator: bracket(b'{') | bracket(b'}') | equal(b':') | equal(b','),
                     white,
                     control,
+                    beyond: both(low, high),
+                }
+            }
+        }
+
+        #[inline(always)]
+        fn escapes(block: &[u8; 64]) -> Escapes {
+            // SAFETY: inlined only into `index_avx2`; each half of `block` has the 32 bytes that are read.
+            unsafe {
+                let low = _mm256_loadu_si256(block.as_ptr().cast());
+                let high = _mm256_loadu_si256(block.as_ptr().add(32).cast());
+                let both = |low: __m256i, high: __m256i| {
+                    u64::from(_mm256_movemask_epi8(low).cast_unsigned())
+                        | u64::from(_mm256_movemask_epi8(high).cast_unsigned()) << 32
+                };
+                let equal = |byte: u8| {
+                    let wanted = _mm256_set1_epi8(byte.cast_signed());
+                    both(
+                        _mm256_cmpeq_epi8(low, wanted),
+                        _mm256_cmpeq_epi8(high, wanted),
+                    )
+                };
+                // Capitals as small letters; of digits it makes digits, of nothing else either.
+                let fold = _mm256_set1_epi8(0x20);
+                let (small_low, small_high) =
+                    (_mm256_or_si256(low, fold), _mm256_or_si256(high, fold));
+                // From `first` to `last`, both below 0x80.
+                let among = |low: __m256i, high: __m256i, first: u8, last: u8| {
+                    let first = _mm256_set1_epi8(first.cast_signed() - 1);
+                    let last = _mm256_set1_epi8(last.cast_signed() + 1);
+                    let within = |bytes| {
+                        _mm256_and_si256(
+                            _mm256_cmpgt_epi8(bytes, first),
+                            _mm256_cmpgt_epi8(last, bytes),
+                        )
+                    };
+                    both(within(low), within(high))
+                };
+                let letters_ab = among(small_low, small_high, b'a', b'b');
+                let letters_cf = among(small_low, small_high, b'c', b'f');
+                let letter_d = {
+                    let wanted = _mm256_set1_epi8(b'd'.cast_signed());
+                    both(
+                        _mm256_cmpeq_epi8(small_low, wanted),
+                        _mm256_cmpeq_epi8(small_high, wanted),
+                    )
+                };
+                Escapes {
+                    simple: equal(b'"')
+                        | equal(b'\\')
+                        | equal(b'/')
+                        | equal(b'b')
+                        | equal(b'f')
+                        | equal(b'n')
+                        | equal(b'r')
+                        | equal(b't'),
+                    letter_u: equal(b'u'),
+                    hex: among(low, high, b'0', b'9') | letters_ab | letters_cf,
+                    letter_d,
+                    high: among(low, high, b'8', b'9') | letters_ab,
+                    low: letters_cf,
                 }
             }
         }
@@ -424,26 +559,74 @@ mod x86 {
         }
     }
 
+    /// The sets of [`Classes`] as bits of a byte, for each ASCII byte.
+    const CLASSES: [u8; 128] = {
+        let mut table = [0; 128];
+        let sets: [&[u8]; 4] = [b"\"", b"\\", b"{}[]:,", b" \t\n\r"];
+        let mut set = 0;
+        while set < sets.len() {
+            let mut at = 0;
+            while at < sets[set].len() {
+                table[sets[set][at] as usize] |= 1 << set;
+                at += 1;
+            }
+            set += 1;
+        }
+        let mut control = 0;
+        while control < 0x20 {
+            table[control] |= 1 << 4;
+            control += 1;
+        }
+        table
+    };
+
+    /// The entries of `table` for each byte, zero for bytes beyond ASCII, and these bytes as bits.
+    #[inline(always)]
+    fn look_up(table: &[u8; 128], block: &[u8; 64]) -> (__m512i, u64) {
+        // SAFETY: inlined only into `index_avx512`; `block` has the 64 bytes and `table` the 128 that are read.
+        unsafe {
+            let bytes = _mm512_loadu_si512(block.as_ptr().cast());
+            let low = _mm512_loadu_si512(table.as_ptr().cast());
+            let high = _mm512_loadu_si512(table.as_ptr().add(64).cast());
+            let beyond = _mm512_movepi8_mask(bytes);
+            let found = _mm512_maskz_permutex2var_epi8(!beyond, low, bytes, high);
+            (found, beyond)
+        }
+    }
+
+    /// Which bytes of `found` have the bit `set`.
+    #[inline(always)]
+    fn having(found: __m512i, set: u32) -> u64 {
+        // SAFETY: inlined only into `index_avx512`.
+        unsafe { _mm512_test_epi8_mask(found, _mm512_set1_epi8((1_u8 << set).cast_signed())) }
+    }
+
     struct Avx512;
 
     impl Classify for Avx512 {
         #[inline(always)]
         fn classes(block: &[u8; 64]) -> Classes {
-            // SAFETY: inlined only into `index_avx512`; `block` has the 64 bytes that are read.
-            unsafe {
-                let bytes = _mm512_loadu_si512(block.as_ptr().cast());
-                let equal =
-                    |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()));
-                let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
-                let bracket =
-                    |byte: u8| _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(byte.cast_signed()));
-                Classes {
-                    quote: equal(b'"'),
-                    backslash: equal(b'\\'),
-                    operator: bracket(b'{') | bracket(b'}') | equal(b':') | equal(b','),
-                    white: equal(b' ') | equal(b'\t') | equal(b'\n') | equal(b'\r'),
-                    control: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20)),
-                }
+            let (found, beyond) = look_up(&CLASSES, block);
+            Classes {
+                quote: having(found, 0),
+                backslash: having(found, 1),
+                operator: having(found, 2),
+                white: having(found, 3),
+                control: having(found, 4),
+                beyond,
+            }
+        }
+
+        #[inline(always)]
+        fn escapes(block: &[u8; 64]) -> Escapes {
+            let (found, _) = look_up(&ESCAPES, block);
+            Escapes {
+                simple: having(found, 0),
+                letter_u: having(found, 1),
+                hex: having(found, 2),
+                letter_d: having(found, 3),
+                high: having(found, 4),
+                low: having(found, 5),
             }
         }
 
@@ -480,22 +663,21 @@ mod x86 {
                 let base = _mm512_set1_epi32(base.cast_signed());
                 let wide = |part: __m128i| _mm512_add_epi32(_mm512_cvtepu8_epi32(part), base);
                 let places = places.as_mut_ptr();
+                // Written whether they are there or not: one branch that is mostly foretold.
                 _mm512_storeu_si512(places.cast(), wide(_mm512_castsi512_si128(squeezed)));
-                if count > 16 {
+                _mm512_storeu_si512(
+                    places.add(16).cast(),
+                    wide(_mm512_extracti32x4_epi32::<1>(squeezed)),
+                );
+                if count > 32 {
                     _mm512_storeu_si512(
-                        places.add(16).cast(),
-                        wide(_mm512_extracti32x4_epi32::<1>(squeezed)),
+                        places.add(32).cast(),
+                        wide(_mm512_extracti32x4_epi32::<2>(squeezed)),
                     );
-                    if count > 32 {
-                        _mm512_storeu_si512(
-                            places.add(32).cast(),
-                            wide(_mm512_extracti32x4_epi32::<2>(squeezed)),
-                        );
-                        _mm512_storeu_si512(
-                            places.add(48).cast(),
-                            wide(_mm512_extracti32x4_epi32::<3>(squeezed)),
-                        );
-                    }
+                    _mm512_storeu_si512(
+                        places.add(48).cast(),
+                        wide(_mm512_extracti32x4_epi32::<3>(squeezed)),
+                    );
                 }
             }
             tokens.grow(count);
