@@ -173,18 +173,20 @@ impl Walk {
                             }
                         }
                         if let Some(template) = template.filter(|_| expect == Expect::Value) {
-                            let mut opened = *template;
-                            opened.names_at = self.names.start();
-                            expect = if opened.object {
+                            let names_at = self.names.start();
+                            self.frames.push(*template);
+                            if names_at != template.names_at
+                                && let Some(opened) = self.frames.last_mut()
+                            {
+                                opened.names_at = names_at;
+                            }
+                            expect = if kind == b'{' {
                                 Expect::Name
                             } else {
                                 Expect::Value
                             };
-                            self.frames.push(opened);
                             token += 1;
-                            if matches!(kinds.get(token), Some(b'}' | b']')) {
-                                expect = Expect::After;
-                            } else {
+                            if !matches!(kinds.get(token), Some(b'}' | b']')) {
                                 continue;
                             }
                         }
