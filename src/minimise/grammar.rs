@@ -37,22 +37,34 @@ pub(super) struct Kinds {
 /// The grammar's state between two windows.
 #[derive(Debug, Clone)]
 pub(super) struct Grammar {
-    depth: usize,
-    /// The open containers: where in this window they opened ([`ELSEWHERE`] for a window before), and what they are.
+    limit: usize,
+    /// What is open, the outermost first, behind [`BOTTOM`]; beyond `depth` what stands there means nothing.
     open: Vec<Opened>,
+    depth: usize,
     before: Before,
     /// The number or literal that the window before cut.
     scalar: Option<Scalar>,
 }
 
+/// An open container: the token that opened it in this window ([`ELSEWHERE`] for a window before), and what it is.
 #[derive(Debug, Clone, Copy)]
 struct Opened {
     token: u32,
-    object: bool,
+    what: u32,
 }
 
 /// Opened in a window before.
 const ELSEWHERE: u32 = u32::MAX;
+
+/// What [`Opened::what`] is, or zero for an array.
+const OBJECT: u32 = 1;
+const NOTHING: u32 = 2;
+
+/// What everything stands in.
+const BOTTOM: Opened = Opened {
+    token: ELSEWHERE,
+    what: NOTHING,
+};
 
 /// What the last token was: one in the lowest bit of each that it was. At the start as if a colon stood
 /// before, since one value is due.
@@ -87,8 +99,9 @@ impl Grammar {
             in_string: 0,
         };
         Self {
-            depth,
-            open: Vec::new(),
+            limit: depth,
+            open: vec![BOTTOM; 1 + ROOM],
+            depth: 0,
             before,
             scalar: None,
         }
@@ -102,7 +115,7 @@ impl Grammar {
         start_of_body: bool,
         tokens: &mut Tokens,
     ) -> Option<(usize, BodyFault)> {
-        for opened in &mut self.open {
+        for opened in &mut self.open[1..=self.depth] {
             opened.token = ELSEWHERE;
         }
         let fault = level.check(
@@ -121,7 +134,7 @@ impl Grammar {
 
     /// Ends the body: whether it may.
     pub(super) fn complete(&self) -> bool {
-        self.open.is_empty() && self.before.value == 1 && self.scalar.is_none_or(Scalar::complete)
+        self.depth == 0 && self.before.value == 1 && self.scalar.is_none_or(Scalar::complete)
     }
 }
 
@@ -188,61 +201,18 @@ impl Check<'_> {
         let closing = close_object | close_array;
         let rest = valid & !(quote | colon | comma | opening | closing);
 
-        // What each token stands in, and who closes whom.
-        let (mut in_object, mut in_nothing, mut wrong) = (0_u64, 0_u64, 0_u64);
-        let mut deep = 0_u64;
-        let mut todo = opening | closing;
-        let mut from = 0;
-        while todo != 0 {
-            let bit = todo.trailing_zeros();
-            let stretch = (u64::MAX >> (63 - bit)) & (u64::MAX << from);
-            let inside = self.grammar.open.last().copied();
-            match inside {
-                Some(Opened { object: true, .. }) => in_object |= stretch,
-                Some(Opened { object: false, .. }) => {}
-                None => in_nothing |= stretch,
-            }
-            let token = base + bit as usize;
-            let one = 1 << bit;
-            if opening & one != 0 {
-                if self.grammar.open.len() == self.grammar.depth {
-                    deep = one;
-                    break;
-                }
-                tokens.link(token, OPEN);
-                self.grammar.open.push(Opened {
-                    token: token as u32,
-                    object: open_object & one != 0,
-                });
-            } else {
-                match inside {
-                    Some(opened) if opened.object == (close_object & one != 0) => {
-                        self.grammar.open.pop();
-                        if opened.token == ELSEWHERE {
-                            tokens
-                                .closes
-                                .push((self.grammar.open.len() as u32, token as u32));
-                        } else {
-                            tokens.link(opened.token as usize, token as u32);
-                        }
-                    }
-                    Some(_) | None => {
-                        wrong = one;
-                        break;
-                    }
-                }
-            }
-            todo &= todo - 1;
-            from = bit + 1;
-        }
-        if todo == 0 && from < 64 {
-            let stretch = u64::MAX << from;
-            match self.grammar.open.last() {
-                Some(Opened { object: true, .. }) => in_object |= stretch,
-                Some(Opened { object: false, .. }) => {}
-                None => in_nothing |= stretch,
-            }
-        }
+        let Nesting {
+            in_object,
+            in_nothing,
+            mut wrong,
+            deep,
+        } = self.nesting::<C>(
+            base,
+            opening | closing,
+            opening,
+            open_object | close_object,
+            tokens,
+        );
 
         // Which token may not stand behind the one before it.
         let before = &mut self.grammar.before;
@@ -324,22 +294,136 @@ impl Check<'_> {
     }
 }
 
-/// Reads a number or literal at `at`. Whole numbers, the most common, are read in a loop of their own.
+/// What the tokens of a block stand in, and the first bracket that may not be there.
+struct Nesting {
+    in_object: u64,
+    in_nothing: u64,
+    wrong: u64,
+    deep: u64,
+}
+
+/// Brackets of one block, and so as many containers more at most.
+const ROOM: usize = 64;
+
+impl Check<'_> {
+    /// What each token of a block stands in, and who closes whom: `brackets` of which some are `opening` and some
+    /// are an `object`'s.
+    ///
+    /// One step a bracket and hardly a branch: which kind of bracket comes next is hard to foretell. What tokens
+    /// stand in changes at brackets only, so the changes are noted there and summed up at the end.
+    #[inline(always)]
+    fn nesting<C: Classify>(
+        &mut self,
+        base: usize,
+        brackets: u64,
+        opening: u64,
+        object: u64,
+        tokens: &mut Tokens,
+    ) -> Nesting {
+        let Grammar {
+            limit, open, depth, ..
+        } = &mut *self.grammar;
+        if open.len() < *depth + 1 + ROOM {
+            open.resize(*depth + 1 + 2 * ROOM, BOTTOM);
+        }
+        let start = open[*depth].what;
+        let (mut inside, mut changes) = (start, [0_u64; 2]);
+        let (mut wrong, mut deep) = (0, 0);
+        let mut todo = brackets;
+        while todo != 0 {
+            let bit = todo.trailing_zeros();
+            let one = todo & todo.wrapping_neg();
+            let token = (base + bit as usize) as u32;
+            let what = u32::from(object & one != 0);
+            if opening & one != 0 {
+                if *depth == *limit {
+                    deep = one;
+                    break;
+                }
+                *depth += 1;
+                open[*depth] = Opened { token, what };
+                tokens.link(token as usize, OPEN);
+            } else {
+                let opened = open[*depth];
+                if opened.what != what {
+                    wrong = one;
+                    break;
+                }
+                *depth -= 1;
+                if opened.token == ELSEWHERE {
+                    tokens.closes.push((*depth as u32, token));
+                } else {
+                    tokens.link(opened.token as usize, token);
+                }
+            }
+            let now = open[*depth].what;
+            // From the next token on; the bracket itself stands in what was before it.
+            changes[0] ^= u64::from((inside ^ now) & OBJECT) << bit;
+            changes[1] ^= u64::from((inside ^ now) & NOTHING) >> 1 << bit;
+            inside = now;
+            todo &= todo - 1;
+        }
+        let sum = |changes: u64, at_start: bool| {
+            (C::prefix_xor(changes) << 1) ^ 0_u64.wrapping_sub(u64::from(at_start))
+        };
+        Nesting {
+            in_object: sum(changes[0], start & OBJECT != 0),
+            in_nothing: sum(changes[1], start & NOTHING != 0),
+            wrong,
+            deep,
+        }
+    }
+}
+
+/// Reads a number or literal at `at`; the common ones, eight bytes at a time.
 #[inline(always)]
 fn read_scalar(window: &[u8], at: usize) -> Result<Read, (usize, BodyFault)> {
-    if matches!(window[at], b'1'..=b'9') {
-        let digits = window[at + 1..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let end = at + 1 + digits;
-        if matches!(window.get(end), Some(b',' | b'}' | b']')) {
+    let first = window[at];
+    let ends = |end: usize| matches!(window.get(end), Some(b',' | b'}' | b']'));
+    if matches!(first, b'1'..=b'9') {
+        let mut end = digits(window, at + 1);
+        if ends(end) {
             return Ok(Read::Whole(end));
         }
-        return Scalar::Integer.read(window, end);
+        if window.get(end) == Some(&b'.') {
+            let fraction = end + 1;
+            end = digits(window, fraction);
+            if end > fraction && ends(end) {
+                return Ok(Read::Whole(end));
+            }
+        }
+    } else if let Some(word) = window[at..].first_chunk::<4>() {
+        let length = match word {
+            b"true" | b"null" => 4,
+            b"fals" if window.get(at + 4) == Some(&b'e') => 5,
+            [b'0', _, _, _] => 1,
+            _ => 0,
+        };
+        if length != 0 && ends(at + length) {
+            return Ok(Read::Whole(at + length));
+        }
     }
-    match Scalar::start(window[at]) {
+    match Scalar::start(first) {
         Some(scalar) => scalar.read(window, at + 1),
         None => Err((at, BodyFault::Malformed)),
     }
+}
+
+/// The first place from `at` on that is no digit.
+#[inline(always)]
+fn digits(window: &[u8], mut at: usize) -> usize {
+    const TENS: u64 = 0x7676_7676_7676_7676;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    while let Some(word) = window.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        // A digit less `0` is below ten, so that adding 0x76 does not reach its top bit.
+        let value = u64::from_le_bytes(*word) ^ ZEROS;
+        let others = (((value & !TOPS) + TENS) | value) & TOPS;
+        if others != 0 {
+            return at + (others.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = window.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }

@@ -96,8 +96,11 @@ impl JsonMachine {
     /// Walks over bytes that end with a whole sequence of UTF-8, if they are UTF-8.
     fn walk_whole(&mut self, mut whole: &[u8], out: &mut Vec<u8>) -> Outcome {
         while !whole.is_empty() {
-            let length = whole.len().min(WINDOW);
-            let (window, rest) = whole.split_at(length - cut_sequence(&whole[..length]));
+            let end = match whole.get(..WINDOW) {
+                Some(window) if whole.len() > WINDOW => WINDOW - cut_sequence(window),
+                Some(_) | None => whole.len(),
+            };
+            let (window, rest) = whole.split_at(end);
             self.front
                 .window(&mut self.walk, &mut self.tokens, window, self.offset, out)?;
             self.offset += window.len() as u64;
@@ -430,10 +433,16 @@ mod tests {
             }
         }
         let plan = plan(&all);
-        for cut in 0..5 {
-            let (head, tail) = b"[\"\xE9\"]".split_at(cut);
-            let error = run(&plan, Level::best(), &[head, tail]).unwrap_err();
-            assert_eq!((error.fault, error.offset), (F::NotUtf8, 2));
+        for body in [
+            &b"[\"\xE9\"]"[..],
+            b"[\"\xE9\xE9\xE9",
+            b"[\"\xF0\xF0\xF0\xF0\"]",
+        ] {
+            for cut in 0..=body.len() {
+                let (head, tail) = body.split_at(cut);
+                let error = run(&plan, Level::best(), &[head, tail]).unwrap_err();
+                assert_eq!((error.fault, error.offset), (F::NotUtf8, 2));
+            }
         }
     }
 

@@ -126,21 +126,14 @@ impl Tokens {
         self.links[token] = to;
     }
 
-    /// Room for the tokens of one block.
+    /// Room for the tokens of the window, of which there are none yet.
     #[inline(always)]
-    pub(super) fn room(&mut self) -> (&mut [u32; 64], &mut [u8; 64]) {
-        const ROOM: &str =
-            "a window has no more tokens than bytes, and there is room for a block more";
-        let positions = self.positions[self.count..].first_chunk_mut().expect(ROOM);
-        (
-            positions,
-            self.kinds[self.count..].first_chunk_mut().expect(ROOM),
-        )
-    }
-
-    #[inline(always)]
-    pub(super) fn grow(&mut self, by: u32) {
-        self.count += by as usize;
+    fn room(&mut self) -> Room<'_> {
+        Room {
+            positions: &mut self.positions,
+            kinds: &mut self.kinds,
+            count: 0,
+        }
     }
 
     /// Leaves out tokens from `position` on.
@@ -148,6 +141,31 @@ impl Tokens {
         self.count = self
             .positions()
             .partition_point(|token| (*token as usize) < position);
+    }
+}
+
+/// Where the tokens of a window are written.
+pub(super) struct Room<'a> {
+    positions: &'a mut [u32],
+    kinds: &'a mut [u8],
+    count: usize,
+}
+
+impl Room<'_> {
+    /// Room for the tokens of one block.
+    #[inline(always)]
+    pub(super) fn block(&mut self) -> (&mut [u32; 64], &mut [u8; 64]) {
+        const ROOM: &str =
+            "a window has no more tokens than bytes, and there is room for a block more";
+        (
+            self.positions[self.count..].first_chunk_mut().expect(ROOM),
+            self.kinds[self.count..].first_chunk_mut().expect(ROOM),
+        )
+    }
+
+    #[inline(always)]
+    pub(super) fn grow(&mut self, by: u32) {
+        self.count += by as usize;
     }
 }
 
@@ -207,12 +225,13 @@ impl Pass<'_> {
             self.resumed = self.unicode(window, 0);
         }
         let mut bits = self.carry.bits;
+        let mut room = tokens.room();
         // Where blocks with bytes beyond ASCII started: no sequence of UTF-8 goes over into a block without.
         let mut stretch = NOWHERE;
         let (blocks, mut rest) = window.as_chunks::<64>();
         let mut base = 0;
         for block in blocks {
-            let beyond = self.block::<C>(block, window, base, 64, &mut bits, tokens);
+            let beyond = self.block::<C>(block, window, base, 64, &mut bits, &mut room);
             if beyond {
                 stretch = stretch.min(base);
             } else if stretch != NOWHERE {
@@ -227,12 +246,19 @@ impl Pass<'_> {
         if !rest.is_empty() {
             let mut block = [b' '; 64];
             block[..rest.len()].copy_from_slice(rest);
-            let beyond =
-                self.block::<C>(&block, window, base, rest.len() as u32, &mut bits, tokens);
+            let beyond = self.block::<C>(
+                &block,
+                window,
+                base,
+                rest.len() as u32,
+                &mut bits,
+                &mut room,
+            );
             if beyond {
                 stretch = stretch.min(base);
             }
         }
+        tokens.count = room.count;
         if stretch != NOWHERE {
             self.utf8(window, stretch, window.len());
         }
@@ -257,7 +283,7 @@ impl Pass<'_> {
         base: usize,
         length: u32,
         bits: &mut Bits,
-        tokens: &mut Tokens,
+        room: &mut Room<'_>,
     ) -> bool {
         let classes = C::classes(bytes);
         let last = length - 1;
@@ -279,7 +305,7 @@ impl Pass<'_> {
             starts,
             bytes,
             base as u32,
-            tokens,
+            room,
         );
         let control = classes.control & in_string & valid;
         let mut escapes = escaped & in_string & valid;

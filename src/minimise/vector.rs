@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 
 use super::BodyFault;
 use super::grammar::{Check, Kinds};
-use super::scan::{Pass, Tokens};
+use super::scan::{Pass, Room, Tokens};
 
 /// The classes of 64 bytes, a bit each, the first byte lowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,9 +107,9 @@ pub(super) trait Classify {
     /// Appends a token for each bit of `bits`: its position from `base`, and its byte of `block`, or `0` where
     /// `runs` has the bit.
     #[inline(always)]
-    fn flatten(mut bits: u64, runs: u64, block: &[u8; 64], base: u32, tokens: &mut Tokens) {
+    fn flatten(mut bits: u64, runs: u64, block: &[u8; 64], base: u32, room: &mut Room<'_>) {
         let count = bits.count_ones();
-        let (positions, kinds) = tokens.room();
+        let (positions, kinds) = room.block();
         for (position, kind) in positions.iter_mut().zip(kinds).take(count as usize) {
             let bit = bits.trailing_zeros();
             *position = base + bit;
@@ -120,7 +120,7 @@ pub(super) trait Classify {
             };
             bits &= bits - 1;
         }
-        tokens.grow(count);
+        room.grow(count);
     }
 
     /// Sorts 64 tokens by kind.
@@ -294,7 +294,7 @@ mod x86 {
     )]
     use std::arch::x86_64::*;
 
-    use super::{BodyFault, Check, Classes, Classify, ESCAPES, Escapes, Kinds, Pass, Tokens};
+    use super::{BodyFault, Check, Classes, Classify, ESCAPES, Escapes, Kinds, Pass, Room, Tokens};
 
     /// # Safety
     /// The processor has AVX2, PCLMULQDQ and the bit instructions named.
@@ -506,9 +506,9 @@ mod x86 {
 
         /// Eight at a time, written whether they are there or not: one branch that is mostly foretold.
         #[inline(always)]
-        fn flatten(mut bits: u64, runs: u64, block: &[u8; 64], base: u32, tokens: &mut Tokens) {
+        fn flatten(mut bits: u64, runs: u64, block: &[u8; 64], base: u32, room: &mut Room<'_>) {
             let count = bits.count_ones();
-            let (positions, kinds) = tokens.room();
+            let (positions, kinds) = room.block();
             let mut eight = |from: usize| {
                 for at in from..from + 8 {
                     let bit = bits.trailing_zeros();
@@ -530,7 +530,7 @@ mod x86 {
                     from += 8;
                 }
             }
-            tokens.grow(count);
+            room.grow(count);
         }
 
         #[inline(always)]
@@ -637,7 +637,7 @@ mod x86 {
 
         /// The positions of the bits are squeezed together in one instruction, then widened sixteen at a time.
         #[inline(always)]
-        fn flatten(bits: u64, runs: u64, block: &[u8; 64], base: u32, tokens: &mut Tokens) {
+        fn flatten(bits: u64, runs: u64, block: &[u8; 64], base: u32, room: &mut Room<'_>) {
             const POSITIONS: [u8; 64] = {
                 let mut positions = [0; 64];
                 let mut at = 0;
@@ -648,7 +648,7 @@ mod x86 {
                 positions
             };
             let count = bits.count_ones();
-            let (places, kinds) = tokens.room();
+            let (places, kinds) = room.block();
             // SAFETY: inlined only into `index_avx512`; `POSITIONS`, `block` and `kinds` have 64 bytes, and
             // `places` has 64 words, of which each store writes 16 at a multiple of 16 below 64.
             unsafe {
@@ -680,7 +680,7 @@ mod x86 {
                     );
                 }
             }
-            tokens.grow(count);
+            room.grow(count);
         }
 
         #[inline(always)]
