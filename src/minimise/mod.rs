@@ -2,21 +2,23 @@
 //!
 //! Start at [`Machine`]; [`json`] is the one that the rest are shaped after.
 
-mod document;
 mod grammar;
 pub mod json;
+mod looked;
 mod names;
+mod nodes;
 mod number;
 pub mod query;
 mod scalar;
 mod scan;
 mod shapes;
-pub mod tape;
 #[expect(dead_code, reason = "the formats that use it follow")]
 mod text;
 mod vector;
 mod walk;
+mod whole;
 
+pub use nodes::Kind;
 pub use vector::Level;
 
 use std::fmt;
@@ -80,7 +82,8 @@ pub struct SubjectToken(pub String);
 pub struct Limits {
     /// Containers open at once. Default 128: the depth that common JSON readers accept.
     pub depth: usize,
-    /// Bytes of one record, filter element or transformed value that are held. Default 1 MiB.
+    /// Bytes of one record, filter element or transformed value that are held, at most
+    /// [`Limits::MOST_HELD_BYTES`]; under a document plan, of the document. Default 1 MiB.
     pub held_bytes: usize,
     /// Members of one object whose names must be compared. Default 65,536.
     pub object_members: usize,
@@ -88,6 +91,12 @@ pub struct Limits {
     pub name_bytes: usize,
     /// Bytes of the whole body; `u64::MAX` for no bound. Default: none, since bodies stream.
     pub body_bytes: u64,
+}
+
+impl Limits {
+    /// The most that can be held: places in a held value are numbers of 32 bits. A larger
+    /// [`Limits::held_bytes`] is taken as this.
+    pub const MOST_HELD_BYTES: usize = (u32::MAX - 64) as usize;
 }
 
 impl Default for Limits {
