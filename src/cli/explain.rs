@@ -286,6 +286,12 @@ fn as_text(args: &ExplainArgs, explanation: &Explanation) -> String {
                 disclosure.service,
                 disclosure.service_path.text()
             ));
+            for held in disclosure.held_whole() {
+                lines.push(format!("  held whole    {held}"));
+            }
+            for held in disclosure.held_elements() {
+                lines.push(format!("  held elements {held}"));
+            }
         }
         (_, Some((code, text))) => lines.push(format!("refused ({code}): {text}")),
         (Err(_), None) => unreachable!("a refusal has a code"),
@@ -362,6 +368,8 @@ fn as_json(args: &ExplainArgs, explanation: &Explanation) -> Value {
             "purpose": permit.purpose().as_str(),
             "service": permit.disclosure().service.as_str(),
             "service_path": permit.disclosure().service_path.text(),
+            "held_whole": permit.disclosure().held_whole(),
+            "held_elements": permit.disclosure().held_elements(),
         })),
         "sample": explanation.sample.as_ref().map(|sample| json!({
             "records_released": sample.tally.records_released,
