@@ -194,6 +194,26 @@ fn p5_a_filter_on_fifty_megabytes_holds_one_element() {
 }
 
 #[test]
+fn p5_what_one_large_element_took_is_given_back() {
+    let rules = BodyRules {
+        fields: vec![rule("$[?@.age < 18].name", Action::Keep)],
+        ..BodyRules::default()
+    };
+    let plan = Plan::compile(&rules, &PlanKeys::default(), &Limits::default()).unwrap();
+    let mut machine = json_machine(&Arc::new(plan));
+    let mut out = Vec::with_capacity(16 << 10);
+    machine
+        .push(br#"[{"age":1,"name":"A"},"#, &mut out)
+        .unwrap();
+    let before = HELD.with(Cell::get);
+    let large = format!(r#"{{"age":1,"t":[{}1]}},"#, "1,".repeat(500_000));
+    machine.push(large.as_bytes(), &mut out).unwrap();
+    drop(large);
+    let kept = HELD.with(Cell::get) - before;
+    assert!(kept < 256 << 10, "{kept} bytes");
+}
+
+#[test]
 fn the_count_sees_an_allocation() {
     assert_eq!(
         allocations(|| drop(std::hint::black_box(vec![1_u8; 10]))),

@@ -96,7 +96,7 @@ pub struct Limits {
 impl Limits {
     /// The most that can be held: places in a held value are numbers of 32 bits. A larger
     /// [`Limits::held_bytes`] is taken as this.
-    pub const MOST_HELD_BYTES: usize = (u32::MAX - 64) as usize;
+    pub const MOST_HELD_BYTES: usize = 2 << 30;
 }
 
 impl Default for Limits {

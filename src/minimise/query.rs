@@ -603,6 +603,42 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_of_the_document_is_asked_once_a_window() {
+        let held = held("[1,2,3]");
+        for (text, query_of) in [
+            ("count($[*]) == 3", Origin::Document),
+            ("count(@[*]) == 3", Origin::Current),
+        ] {
+            let condition = CompiledCondition::compile(&Condition::parse(text).unwrap()).unwrap();
+            let Expression::Compare {
+                left: Operand::Count(query),
+                ..
+            } = condition.expression()
+            else {
+                panic!("{text} compares a count");
+            };
+            assert_eq!(query.origin, query_of);
+            held.ask(|asking| {
+                assert!(asking.holds(condition.expression(), 0));
+                // What is remembered is not asked again until another window comes.
+                let wrong = Answer {
+                    first: None,
+                    count: 7,
+                };
+                asking.looked.borrow_mut().remember(query, wrong);
+                let remembers = query_of == Origin::Document;
+                assert_eq!(
+                    asking.holds(condition.expression(), 0),
+                    !remembers,
+                    "{text}"
+                );
+                asking.looked.borrow_mut().forget();
+                assert!(asking.holds(condition.expression(), 0));
+            });
+        }
+    }
+
+    #[test]
     fn what_is_no_value_is_not_held() {
         for (bytes, fault, at) in [
             ("", BodyFault::Truncated, 0),

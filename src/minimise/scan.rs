@@ -13,9 +13,9 @@
 //! What one window leaves open (a string, an escape, a run) is carried to the next, so that where the body
 //! is cut changes nothing. Next: [`super::grammar`], then [`super::walk`].
 
+use super::BodyFault;
 use super::grammar::OPEN;
 use super::vector::{Classify, Level};
-use super::{BodyFault, Limits};
 
 /// Bytes looked at in one go: small enough for the walk to find them in the first-level cache.
 pub(super) const WINDOW: usize = 8 << 10;
@@ -177,7 +177,7 @@ impl Scan {
         tokens: &mut Tokens,
     ) -> Option<(usize, BodyFault)> {
         debug_assert!(
-            window.len() <= Limits::MOST_HELD_BYTES,
+            window.len() <= (u32::MAX - 64) as usize,
             "places in a window are numbers of 32 bits"
         );
         tokens.clear(window.len());

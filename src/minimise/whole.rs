@@ -13,9 +13,6 @@ pub(super) struct Whole {
     tokens: Tokens,
 }
 
-/// Bytes of a value whose tokens' room is kept for the next one.
-const ROOM: usize = 64 << 10;
-
 impl Whole {
     /// For values whose containers are `depth` deep.
     pub(super) fn new(level: Level, depth: usize) -> Self {
@@ -26,16 +23,12 @@ impl Whole {
         }
     }
 
-    /// The tokens of `value`, which is UTF-8 and at most [`super::Limits::MOST_HELD_BYTES`] long.
+    /// The tokens of `value`, which is UTF-8 and far shorter than 4 GiB.
     ///
     /// # Errors
     /// If it is not one strict JSON value: what is wrong, and where.
     pub(super) fn look(&mut self, value: &[u8]) -> Result<&Tokens, (usize, BodyFault)> {
         self.grammar.restart();
-        if self.tokens.room_for() > ROOM {
-            // What one large value took is not held for all the small ones.
-            self.tokens = Tokens::default();
-        }
         let flaw = Scan::new(self.level).index(value, &mut self.tokens);
         let sound = flaw.map_or(value, |(at, _)| &value[..at]);
         let wrong = self
@@ -49,6 +42,13 @@ impl Whole {
         }
         self.tokens.end(value.len());
         Ok(&self.tokens)
+    }
+
+    /// Forgets the value that was looked at last, and gives back its room if it was longer than `length`.
+    pub(super) fn shrink_to(&mut self, length: usize) {
+        if self.tokens.room_for() > length + 64 {
+            self.tokens = Tokens::default();
+        }
     }
 
     /// The tokens of the value that was looked at last.

@@ -40,8 +40,8 @@ pub(super) struct Hold {
     pub(super) from: usize,
 }
 
-/// Bytes of a held value whose room is kept for the next one.
-const ROOM: usize = 64 << 10;
+/// Bytes of a held value whose room, and that of its tokens, is kept for the next one.
+const ROOM: usize = 16 << 10;
 
 impl Walk {
     /// What becomes of the value that starts with `token` in a state that asks for more than to be walked: a
@@ -219,9 +219,6 @@ impl Walk {
         };
         let mut raw = std::mem::take(&mut self.raw);
         raw.extend_from_slice(&io.window[hold.from..end]);
-        if raw.len() > self.limits.held_bytes {
-            return Err(self.held_too_large(hold.span.start, hold.span.depth));
-        }
         io.flush();
         let mut whole = std::mem::replace(&mut self.whole, Whole::new(self.level, usize::MAX));
         let mut inner = Io::new(&raw, hold.span.start, io.out);
@@ -236,6 +233,8 @@ impl Walk {
         io.run = (usize::MAX, usize::MAX);
         self.name = NameSpan::Kept;
         self.looked.get_mut().forget();
+        // What one large value took is not kept for all the small ones.
+        whole.shrink_to(ROOM);
         self.whole = whole;
         raw.clear();
         raw.shrink_to(ROOM);
