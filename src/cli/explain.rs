@@ -155,7 +155,8 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         }
         explanation.file = file_with(&permit.agreement().hash, &loaded.sources);
         if let Some(path) = &args.sample {
-            explanation.sample = Some(sample(permit, path)?);
+            let today = at.to_zoned(explanation.zone.clone()).date();
+            explanation.sample = Some(sample(permit, path, today)?);
         }
     }
     Ok(explanation)
@@ -185,7 +186,7 @@ fn file_with(hash: &str, sources: &[PathBuf]) -> Option<String> {
         .map(|path| path.display().to_string())
 }
 
-fn sample(permit: &Permit, path: &Path) -> Result<Sample, Stop> {
+fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(SAMPLE_BYTES + 1).read_to_end(&mut bytes))
@@ -210,8 +211,8 @@ fn sample(permit: &Permit, path: &Path) -> Result<Sample, Stop> {
         ))
     };
     let plan = &permit.disclosure().response;
-    let fields = plan.explain(&bytes).map_err(broken)?;
-    let mut machine = minimise::json_machine(plan);
+    let fields = plan.explain(&bytes, today).map_err(broken)?;
+    let mut machine = minimise::machine(plan, "", today);
     let mut leaves = Vec::new();
     machine.push(&bytes, &mut leaves).map_err(broken)?;
     let tally = machine.finish(&mut leaves).map_err(broken)?;

@@ -13,6 +13,8 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use super::grammar::Grammar;
 use super::scan::{Scan, Tokens, WINDOW};
 use super::vector::Level;
@@ -36,14 +38,34 @@ pub struct JsonMachine {
 
 impl JsonMachine {
     /// A machine at the start of a body.
+    ///
+    /// # Panics
+    /// If the plan asks for today's date ([`Plan::reads_today`]): then it is [`JsonMachine::on`].
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         Self::with_level(plan, Level::best())
     }
 
+    /// A machine at the start of a body on the day `today`.
+    #[must_use]
+    pub fn on(plan: Arc<Plan>, today: Date) -> Self {
+        Self::start(plan, Level::best(), Some(today))
+    }
+
     /// A machine that uses the vector code of `level`: the bytes are the same from all.
+    ///
+    /// # Panics
+    /// As [`JsonMachine::new`].
     #[must_use]
     pub fn with_level(plan: Arc<Plan>, level: Level) -> Self {
+        assert!(
+            !plan.reads_today(),
+            "a plan that asks for today's date is run on a day"
+        );
+        Self::start(plan, level, None)
+    }
+
+    fn start(plan: Arc<Plan>, level: Level, today: Option<Date>) -> Self {
         Self {
             front: Front::new(level, plan.limits().depth),
             tokens: Tokens::default(),
@@ -51,7 +73,7 @@ impl JsonMachine {
             offset: 0,
             body_bytes: plan.limits().body_bytes,
             dead: None,
-            walk: Walk::new(plan, level),
+            walk: Walk::new(plan, level, today),
         }
     }
 

@@ -24,6 +24,8 @@ pub use vector::Level;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use crate::plan::{Format, Plan};
 
 /// The way of one body: bytes in, bytes that may leave out.
@@ -52,9 +54,10 @@ pub trait Machine: Send {
 }
 
 /// A machine for bodies under `plan`, in the plan's format. `boundary` is that of a multipart body's `Content-Type`;
-/// other formats have none, and it is empty.
+/// other formats have none, and it is empty. `today` is the day in the controller's time zone, for `age(…)` and
+/// `since(…)`: the core reads no clock.
 #[must_use]
-pub fn machine(plan: &Arc<Plan>, _boundary: &str) -> Box<dyn Machine> {
+pub fn machine(plan: &Arc<Plan>, _boundary: &str, today: Date) -> Box<dyn Machine> {
     match plan.format() {
         Format::Json
         | Format::Ndjson
@@ -63,11 +66,14 @@ pub fn machine(plan: &Arc<Plan>, _boundary: &str) -> Box<dyn Machine> {
         | Format::Csv(_)
         | Format::Xml(_)
         | Format::Form
-        | Format::Multipart => json_machine(plan),
+        | Format::Multipart => Box::new(json::JsonMachine::on(Arc::clone(plan), today)),
     }
 }
 
-/// A machine for JSON bodies under `plan`.
+/// A machine for JSON bodies under `plan`, which asks for no date.
+///
+/// # Panics
+/// As [`json::JsonMachine::new`].
 #[must_use]
 pub fn json_machine(plan: &Arc<Plan>) -> Box<dyn Machine> {
     Box::new(json::JsonMachine::new(Arc::clone(plan)))

@@ -13,12 +13,16 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
+use jiff::civil::Date;
+
 use super::looked::{Answer, Looked};
 use super::nodes::{Children, Kind, Nodes};
 use super::vector::Level;
 use super::whole::Whole;
 use super::{BodyError, BodyFault, Limits, number};
-use crate::plan::filter::{Comparison, Expression, Operand, Origin, Part, Pattern, Query, Segment};
+use crate::plan::filter::{
+    Comparison, Expression, Operand, Origin, Part, Pattern, Query, Reads, Segment,
+};
 use crate::plan::{Condition, Selector, SelectorError, iregexp};
 use crate::transform::{Characters, unescape};
 
@@ -27,6 +31,7 @@ use crate::transform::{Characters, unescape};
 pub struct Held<'a> {
     bytes: &'a [u8],
     whole: Whole,
+    today: Option<Date>,
 }
 
 /// A node of a [`Held`] value; means nothing to another.
@@ -57,7 +62,18 @@ impl<'a> Held<'a> {
         }
         let mut whole = Whole::new(Level::best(), limits.depth);
         whole.look(bytes).map_err(error)?;
-        Ok(Self { bytes, whole })
+        Ok(Self {
+            bytes,
+            whole,
+            today: None,
+        })
+    }
+
+    /// The same on the day `today`, which `age(…)` and `since(…)` ask for. Without one they give nothing.
+    #[must_use]
+    pub fn on(mut self, today: Date) -> Self {
+        self.today = Some(today);
+        self
     }
 
     /// The value itself.
@@ -103,6 +119,7 @@ impl<'a> Held<'a> {
         question(Asking {
             nodes: self.nodes(),
             looked: &looked,
+            today: self.today,
         })
     }
 }
@@ -164,7 +181,7 @@ impl CompiledCondition {
     /// makes the plan a document plan.
     #[must_use]
     pub fn reads_document(&self) -> bool {
-        self.0.reads_document()
+        self.0.reads(Reads::Document)
     }
 
     /// Whether it holds of `held`; `@` and `$` are its root.
@@ -185,6 +202,8 @@ type Visit<'v> = &'v mut dyn FnMut(usize) -> ControlFlow<()>;
 pub(super) struct Asking<'a> {
     pub(super) nodes: Nodes<'a>,
     pub(super) looked: &'a RefCell<Looked>,
+    /// Given wherever the plan asks for it.
+    pub(super) today: Option<Date>,
 }
 
 /// What an operand comes to. Text is the inside of a JSON string, numbers are their text.
@@ -385,6 +404,20 @@ impl<'a> Asking<'a> {
                 Answer { .. } => Value::Nothing,
             },
             Operand::Count(query) => number_of(self.answer(query, current, usize::MAX).count),
+            Operand::Date { asked, of } => match (self.operand(of, current), self.today) {
+                (Value::Text(inside), Some(today)) => asked
+                    .answer(inside, today)
+                    .map_or(Value::Nothing, number_of),
+                (
+                    Value::Text(_)
+                    | Value::Nothing
+                    | Value::Null
+                    | Value::Bool(_)
+                    | Value::Number(_)
+                    | Value::Container(_),
+                    _,
+                ) => Value::Nothing,
+            },
             Operand::Length(operand) => match self.operand(operand, current) {
                 Value::Text(inside) => number_of(Characters::new(inside).count()),
                 Value::Container(node) => number_of(self.children(node).count()),
@@ -483,7 +516,7 @@ fn from_end(index: i64, length: usize) -> i64 {
     }
 }
 
-fn number_of(count: usize) -> Value<'static> {
+fn number_of(count: impl ToString) -> Value<'static> {
     Value::Number(Cow::Owned(count.to_string().into_bytes()))
 }
 

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use super::looked::Looked;
 use super::nodes::Nodes;
 use super::query::Asking;
@@ -30,13 +32,16 @@ pub(super) struct Texts {
     json: Vec<u8>,
     changed: Vec<u8>,
     text: Vec<u8>,
+    today: Date,
     whole: Whole,
     looked: RefCell<Looked>,
 }
 
 impl Texts {
-    pub(super) fn new(plan: Arc<Plan>) -> Self {
+    /// For one body on the day `today`.
+    pub(super) fn new(plan: Arc<Plan>, today: Date) -> Self {
         Self {
+            today,
             json: Vec::new(),
             changed: Vec::new(),
             text: Vec::new(),
@@ -137,6 +142,7 @@ impl Texts {
         let answer = question(Asking {
             nodes: Nodes::new(json, tokens),
             looked: &self.looked,
+            today: Some(self.today),
         });
         match self.looked.get_mut().take_flaw() {
             None => Ok(answer),

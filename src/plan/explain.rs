@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use super::rulebook::Key;
 use super::{Branch, Leaf, Plan, Test};
 use crate::minimise::json::JsonMachine;
@@ -20,13 +22,17 @@ pub struct FieldDecision {
     pub rule: Option<usize>,
 }
 
-pub(super) fn explain(plan: &Arc<Plan>, sample: &[u8]) -> Result<Vec<FieldDecision>, BodyError> {
+pub(super) fn explain(
+    plan: &Arc<Plan>,
+    sample: &[u8],
+    today: Date,
+) -> Result<Vec<FieldDecision>, BodyError> {
     // The machine itself says whether this is a body that could pass.
-    let mut machine = JsonMachine::new(Arc::clone(plan));
+    let mut machine = JsonMachine::on(Arc::clone(plan), today);
     let mut out = Vec::new();
     machine.push(sample, &mut out)?;
     machine.finish(&mut out)?;
-    let held = Held::within(sample, plan.limits())?;
+    let held = Held::within(sample, plan.limits())?.on(today);
     let mut listing = Listing {
         plan,
         held: &held,

@@ -3,11 +3,14 @@
 //! [`BodyRules`] are the rules as meant; [`Plan::compile`] turns them into a [`Plan`]: immutable, shared,
 //! knowing no agreement and no HTTP.
 
+use jiff::civil::Date;
+
 use crate::minimise::query::CompiledCondition;
 use crate::minimise::{BodyError, Limits};
 use crate::transform::{AgreementKeys, Prepared, SubjectKey, SubjectTokens, Transform};
 
 mod automaton;
+mod dates;
 mod explain;
 pub(crate) mod filter;
 mod format;
@@ -24,6 +27,7 @@ pub(crate) use automaton::{Automaton, Branch, CandidateId, Leaf, Next, StateId, 
 pub(crate) use rulebook::Rulebook;
 pub(crate) use tracks::{Role, Test};
 
+use filter::{Expression, Reads};
 use tracks::{Filters, Track};
 
 /// What an agreement says about one body: the checked form of `record`, `subject`, `release_if`, `fields`.
@@ -111,6 +115,8 @@ pub struct Plan {
     automaton: Automaton,
     /// Only the whole document decides, so that it is held whole before it is walked.
     holds_document: bool,
+    /// A filter or condition asks how long ago something was.
+    reads_today: bool,
     /// Per rule: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
     transforms: Vec<Option<(Prepared, bool)>>,
     condition: Option<CompiledCondition>,
@@ -201,6 +207,11 @@ impl Plan {
         if !faults.is_empty() {
             return Err(faults);
         }
+        let today = |expression: &Expression| expression.reads(Reads::Today);
+        let reads_today = filters.all().any(today)
+            || condition
+                .as_ref()
+                .is_some_and(|condition| today(condition.expression()));
         let asks = condition.is_some() || !filters.is_empty();
         let rulebook = Rulebook {
             tracks,
@@ -228,7 +239,7 @@ impl Plan {
             .iter()
             .flat_map(|candidate| &candidate.tests)
             .any(|test| match test {
-                Test::Filter(filter) => rulebook.filters().get(*filter).reads_document(),
+                Test::Filter(filter) => rulebook.filters().get(*filter).reads(Reads::Document),
                 Test::Position(_) => false,
             });
         let holds_document = condition_asks_document
@@ -254,6 +265,7 @@ impl Plan {
             rulebook,
             automaton,
             holds_document,
+            reads_today,
             transforms,
             condition,
             subjects,
@@ -286,7 +298,13 @@ impl Plan {
         !self.holds_document && (!self.automaton.candidates().is_empty() || self.automaton.counts())
     }
 
-    /// Which rule decides each node of `sample`, a JSON document, in document order.
+    /// Whether what leaves depends on today's date: a filter or condition has `age(…)` or `since(…)`.
+    #[must_use]
+    pub fn reads_today(&self) -> bool {
+        self.reads_today
+    }
+
+    /// Which rule decides each node of `sample`, a JSON document, on the day `today`, in document order.
     ///
     /// What stands in a subtree that is dropped or kept whole is not listed: its top says it all.
     ///
@@ -295,8 +313,9 @@ impl Plan {
     pub fn explain(
         self: &std::sync::Arc<Self>,
         sample: &[u8],
+        today: Date,
     ) -> Result<Vec<FieldDecision>, BodyError> {
-        explain::explain(self, sample)
+        explain::explain(self, sample, today)
     }
 
     pub(crate) fn automaton(&self) -> &Automaton {

@@ -63,6 +63,11 @@ impl Filters {
         &self.0[usize::from(id.0)].1
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Expression> {
+        self.0.iter().map(|(_, expression)| expression)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,7 +1,7 @@
 //! Filters decided on what is held of a body that streams (DESIGN §5.10): a candidate is decided alike whether the
 //! window has it whole or it is held until it is, held no further than the limit, and nothing around it waits.
 
-use fieldgate::minimise::{BodyFault, Limits, json_machine};
+use fieldgate::minimise::{BodyFault, Limits, json_machine, machine};
 
 use super::rows::{check, check_refused};
 use super::support::{plan, rules, run, run_every_way};
@@ -452,4 +452,55 @@ fn too_many_filters_on_one_value_are_refused_at_load_with_what_to_write() {
     let same = ["a", "b", "c", "d", "e", "f", "g", "h", "i"]
         .map(|name| format!("keep $[?@.age < 18].{name}"));
     assert!(plan(&rules(&same.join("; ")), &Limits::default()).holds_elements());
+}
+
+#[test]
+fn ages_and_days_are_of_the_day_that_the_body_is_run_on() {
+    let people = r#"[{"dob":"2008-06-15","n":1},{"dob":"2008-06-16T09:00:00Z","n":2},{"dob":"unknown","n":3},{"n":4}]"#;
+    for (fields, today, leaves) in [
+        ("keep $[?age(@.dob) >= 18].n", "2026-06-15", r#"[{"n":1}]"#),
+        ("keep $[?age(@.dob) >= 18].n", "2026-06-14", "[]"),
+        ("keep $[?age(@.dob) < 18].n", "2026-06-15", r#"[{"n":2}]"#),
+        (
+            "keep $[?!(age(@.dob) >= 18)].n",
+            "2026-06-15",
+            r#"[{"n":2},{"n":3},{"n":4}]"#,
+        ),
+        (
+            "keep $[?since(@['dob']) == -1].n",
+            "2008-06-15",
+            r#"[{"n":2}]"#,
+        ),
+        (
+            "keep $[*].n; record $[*]; release_if since(@.dob) <= 0",
+            "2008-06-15",
+            r#"[{"n":1},{"n":2}]"#,
+        ),
+    ] {
+        let plan = plan(&rules(fields), &Limits::default());
+        assert!(plan.reads_today());
+        for size in [1, 10, 1_000] {
+            let mut machine = machine(&plan, "", today.parse().unwrap());
+            let mut out = Vec::new();
+            for piece in people.as_bytes().chunks(size) {
+                machine.push(piece, &mut out).unwrap();
+            }
+            machine.finish(&mut out).unwrap();
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                leaves,
+                "{fields} on {today}"
+            );
+        }
+    }
+    assert!(!plan(&rules("keep $[?@.age == 'age(1)']"), &Limits::default()).reads_today());
+}
+
+#[test]
+#[should_panic(expected = "is run on a day")]
+fn a_plan_that_asks_for_today_is_not_run_without_it() {
+    drop(json_machine(&plan(
+        &rules("drop $[?age(@.dob) < 18]; keep_all $"),
+        &Limits::default(),
+    )));
 }

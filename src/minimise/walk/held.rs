@@ -169,6 +169,7 @@ impl Walk {
         Asking {
             nodes,
             looked: &self.looked,
+            today: self.today,
         }
     }
 

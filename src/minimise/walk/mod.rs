@@ -25,6 +25,8 @@ pub(super) use single::Single;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use held::{Hold, Span};
 use names::NameSpan;
 use single::Use;
@@ -189,6 +191,7 @@ pub(super) struct Walk {
     held: Vec<u8>,
     mark: usize,
     level: Level,
+    today: Option<Date>,
     scratch: Vec<u8>,
     /// Subjects of the open record, and of records that left.
     record_subjects: Vec<SubjectToken>,
@@ -203,7 +206,7 @@ const UNWATCHED: usize = usize::MAX;
 pub(super) type Outcome<T = ()> = Result<T, Box<Fault>>;
 
 impl Walk {
-    pub(super) fn new(plan: Arc<Plan>, level: Level) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, level: Level, today: Option<Date>) -> Self {
         Self {
             limits: plan.limits().clone(),
             looked: RefCell::new(Looked::new(plan.limits(), plan.automaton().seed())),
@@ -233,6 +236,7 @@ impl Walk {
             held: Vec::new(),
             mark: 0,
             level,
+            today,
             scratch: Vec::new(),
             record_subjects: Vec::new(),
             subjects: Vec::new(),
