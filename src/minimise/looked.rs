@@ -75,7 +75,7 @@ impl Looked {
     }
 
     /// Looks at the names of `object`, once.
-    pub(super) fn into_object(&mut self, nodes: Nodes<'_>, object: usize) {
+    pub(super) fn look_into(&mut self, nodes: Nodes<'_>, object: usize) {
         if self.objects.is_empty() {
             self.objects.resize(nodes.count().div_ceil(64), 0);
         }

@@ -2,6 +2,7 @@
 //!
 //! Start at [`Machine`]; [`json`] is the one that the rest are shaped after.
 
+mod asking;
 mod grammar;
 pub mod json;
 mod looked;

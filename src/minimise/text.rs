@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::asking::Asking;
 use super::looked::Looked;
 use super::nodes::Nodes;
-use super::query::Asking;
 use super::vector::Level;
 use super::whole::Whole;
 use super::{BodyFault, FieldOutcome, SubjectToken, Tally};

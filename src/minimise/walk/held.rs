@@ -15,8 +15,8 @@
 //! whole is whole too. While it is held only its grammar is checked; its names are once it is walked.
 
 use super::super::BodyFault;
+use super::super::asking::Asking;
 use super::super::nodes::Nodes;
-use super::super::query::Asking;
 use super::super::scan::Tokens;
 use super::super::whole::Whole;
 use super::leave::Io;
@@ -59,49 +59,48 @@ impl Walk {
             start: io.offset(nodes.start(token)),
             depth: self.frames.len(),
         };
-        let mut whole = None;
-        if self.frames.is_empty() && self.plan.holds_document() {
-            whole = self.whole(span, token, nodes, io)?;
-            if whole.is_none() {
-                return Ok(Mode::Hold);
-            }
-        }
-        if let Mode::Asked(candidate) = mode {
-            whole = self.whole(span, token, nodes, io)?;
-            let Some(end) = whole else {
+        let is_document = self.frames.is_empty() && self.plan.holds_document();
+        if is_document || self.asks_for_all(mode, nodes.is_array(token)) {
+            let Some(end) = self.whole(span, token, nodes, io)? else {
                 return Ok(Mode::Hold);
             };
-            mode = Mode::Walk(self.ask(candidate, token, end, nodes, io)?);
-        }
-        let Mode::Walk(id) = mode else {
-            return Ok(mode);
-        };
-        let state = self.plan.automaton().state(id);
-        let (record, counted) = (state.record, state.counted && nodes.is_array(token));
-        let conditional = record && self.plan.condition().is_some();
-        if (conditional || counted) && whole.is_none() {
-            whole = self.whole(span, token, nodes, io)?;
-            if whole.is_none() {
-                return Ok(Mode::Hold);
+            if let Mode::Asked(candidate) = mode {
+                mode = Mode::Walk(self.ask(candidate, token, end, nodes, io)?);
+            }
+            if self.is_record(mode) && !self.released(token, end, nodes, io)? {
+                self.tally.records_withheld += 1;
+                if self.frames.is_empty() {
+                    io.bytes(b"null");
+                }
+                return Ok(Mode::Skip);
             }
         }
-        if let Some(end) = whole
-            && conditional
-            && !self.released(token, end, nodes, io)?
-        {
-            self.tally.records_withheld += 1;
-            if self.frames.is_empty() {
-                io.bytes(b"null");
-            }
-            return Ok(Mode::Skip);
-        }
-        if record && self.record.is_none() {
+        if self.is_record(mode) && self.record.is_none() {
             self.watched = span.depth;
             io.flush();
             self.mark = io.out.len();
             self.record = Some(span);
         }
         Ok(mode)
+    }
+
+    /// Whether a value must be whole before it is walked.
+    fn asks_for_all(&self, mode: Mode, is_array: bool) -> bool {
+        match mode {
+            Mode::Asked(_) => true,
+            Mode::Walk(id) => {
+                let state = self.plan.automaton().state(id);
+                state.counted && is_array || state.record && self.plan.condition().is_some()
+            }
+            Mode::Skip | Mode::Copy | Mode::Hold => false,
+        }
+    }
+
+    fn is_record(&self, mode: Mode) -> bool {
+        match mode {
+            Mode::Walk(id) => self.plan.automaton().state(id).record,
+            Mode::Asked(_) | Mode::Skip | Mode::Copy | Mode::Hold => false,
+        }
     }
 
     /// The end of the value at `token`, if this window has it whole; else it is held from here on.
@@ -153,14 +152,14 @@ impl Walk {
 
     /// Whether the plan's condition holds of a record, which is whole.
     fn released(&self, token: usize, end: usize, nodes: Nodes<'_>, io: &Io<'_>) -> Outcome<bool> {
+        let Some(condition) = self.plan.condition() else {
+            return Ok(true);
+        };
         // All of a record is there to be asked, so no object in it may name a member twice.
         for object in nodes.containers(token).filter(|of| nodes.is_object(*of)) {
-            self.looked.borrow_mut().into_object(nodes, object);
+            self.looked.borrow_mut().look_into(nodes, object);
         }
-        let released = self
-            .plan
-            .condition()
-            .is_none_or(|condition| self.asking(nodes).holds(condition.expression(), token));
+        let released = self.asking(nodes).holds(condition.expression(), token);
         self.sound(end, io)?;
         Ok(released)
     }
