@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// A source of the current time. The gateway uses [`Clock::system`]; tests set their own.
 #[derive(Clone)]
@@ -26,6 +28,12 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.0)()
+    }
+
+    /// The current day in `zone`.
+    #[must_use]
+    pub fn today(&self, zone: &TimeZone) -> Date {
+        self.now().to_zoned(zone.clone()).date()
     }
 }
 

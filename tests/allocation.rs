@@ -109,6 +109,14 @@ fn p5_a_body_of_any_size_takes_the_same_memory() {
             fields: vec![rule("$..name", Action::Keep)],
             ..BodyRules::default()
         },
+        BodyRules {
+            fields: vec![
+                rule("$[?@.consent == true].name", Action::Keep),
+                rule("$[*].household[-1].name", Action::Keep),
+                rule("$..[?@.objection]", Action::Drop),
+            ],
+            ..BodyRules::default()
+        },
     ];
     let root = RootKey::from_bytes([1; 32]);
     let keys = PlanKeys {
@@ -145,6 +153,64 @@ fn p5_a_body_of_any_size_takes_the_same_memory() {
         );
         assert!(long < 512 << 10, "{long} bytes");
     }
+}
+
+#[test]
+fn p5_a_filter_on_fifty_megabytes_holds_one_element() {
+    let rules = BodyRules {
+        fields: vec![rule("$[?@.age < 18].name", Action::Keep)],
+        ..BodyRules::default()
+    };
+    let plan = Plan::compile(&rules, &PlanKeys::default(), &Limits::default()).unwrap();
+    assert!(plan.holds_elements());
+    let plan = Arc::new(plan);
+    let person = |age: u8| {
+        format!(
+            r#"{{"name":"A","age":{age},"notes":"{}","household":[{{"name":"B"}}]}},"#,
+            "text ".repeat(230)
+        )
+    };
+    // Pieces that no element ends with, so that most elements are cut.
+    let piece = (person(17) + &person(70)).repeat(25).into_bytes();
+    let (pieces, mut left) = (52_428_800 / piece.len() + 1, 0);
+    let most = peak(|| {
+        let mut machine = json_machine(&plan);
+        let mut out = Vec::with_capacity(16 << 10);
+        machine.push(b"[", &mut out).unwrap();
+        for _ in 0..pieces {
+            for part in piece.chunks(4_999) {
+                left += out.len();
+                out.clear();
+                machine.push(part, &mut out).unwrap();
+            }
+        }
+        machine.push(b"0]", &mut out).unwrap();
+        machine.finish(&mut out).unwrap();
+        left += out.len();
+    });
+    let named = r#"{"name":"A"},"#.len();
+    assert_eq!(left, "[]".len() + pieces * 25 * named - ",".len());
+    assert!(most < 256 << 10, "{most} bytes");
+}
+
+#[test]
+fn p5_what_one_large_element_took_is_given_back() {
+    let rules = BodyRules {
+        fields: vec![rule("$[?@.age < 18].name", Action::Keep)],
+        ..BodyRules::default()
+    };
+    let plan = Plan::compile(&rules, &PlanKeys::default(), &Limits::default()).unwrap();
+    let mut machine = json_machine(&Arc::new(plan));
+    let mut out = Vec::with_capacity(16 << 10);
+    machine
+        .push(br#"[{"age":1,"name":"A"},"#, &mut out)
+        .unwrap();
+    let before = HELD.with(Cell::get);
+    let large = format!(r#"{{"age":1,"t":[{}1]}},"#, "1,".repeat(500_000));
+    machine.push(large.as_bytes(), &mut out).unwrap();
+    drop(large);
+    let kept = HELD.with(Cell::get) - before;
+    assert!(kept < 256 << 10, "{kept} bytes");
 }
 
 #[test]

@@ -3,10 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use fieldgate::minimise::query::CompiledQuery;
-use fieldgate::minimise::tape::{Kind, NodeIndex, Tape};
+use fieldgate::minimise::Kind;
+use fieldgate::minimise::query::{CompiledQuery, Held, Node};
 use fieldgate::plan::Selector;
 use serde_json::Value;
 
@@ -27,19 +28,17 @@ fn corpora() -> Result<PathBuf, String> {
     }
 }
 
-/// The normalised path (RFC 9535 §2.7) of each node of `tape`.
-fn paths(tape: &Tape, bytes: &[u8]) -> Vec<String> {
-    fn fill(tape: &Tape, bytes: &[u8], node: NodeIndex, path: String, all: &mut Vec<String>) {
-        let is_array = tape.node(node).kind == Kind::Array;
-        all.push(path.clone());
-        for (position, child) in tape.children(node).enumerate() {
-            let step = match tape.node(child).name() {
+/// The normalised path (RFC 9535 §2.7) of each node of `held`.
+fn paths(held: &Held<'_>) -> HashMap<Node, String> {
+    fn fill(held: &Held<'_>, node: Node, path: String, all: &mut HashMap<Node, String>) {
+        let is_array = held.kind(node) == Kind::Array;
+        all.insert(node, path.clone());
+        for (position, child) in held.children(node).enumerate() {
+            let step = match held.name(child) {
                 Some(name) => {
-                    let name: String = serde_json::from_str(&format!(
-                        "\"{}\"",
-                        str::from_utf8(&bytes[name]).unwrap()
-                    ))
-                    .unwrap();
+                    let name: String =
+                        serde_json::from_str(&format!("\"{}\"", str::from_utf8(name).unwrap()))
+                            .unwrap();
                     format!("['{}']", normalised(&name))
                 }
                 None => {
@@ -47,11 +46,11 @@ fn paths(tape: &Tape, bytes: &[u8]) -> Vec<String> {
                     format!("[{position}]")
                 }
             };
-            fill(tape, bytes, child, format!("{path}{step}"), all);
+            fill(held, child, format!("{path}{step}"), all);
         }
     }
-    let mut all = Vec::new();
-    fill(tape, bytes, 0, "$".to_owned(), &mut all);
+    let mut all = HashMap::new();
+    fill(held, held.root(), "$".to_owned(), &mut all);
     all
 }
 
@@ -104,19 +103,16 @@ fn every_case_of_the_compliance_suite_is_right() {
         };
         let query = CompiledQuery::compile(&selector).unwrap();
         let document = serde_json::to_vec_pretty(&case["document"]).unwrap();
-        let mut tape = Tape::new();
-        tape.parse(&document).unwrap();
-        let nodes = query.select(&tape, &document);
+        let held = Held::of(&document).unwrap();
+        let nodes = query.select(&held);
         let values: Value = nodes
             .iter()
-            .map(|&node| {
-                serde_json::from_slice::<Value>(&document[tape.node(node).bytes()]).unwrap()
-            })
+            .map(|&node| serde_json::from_slice::<Value>(held.bytes(node)).unwrap())
             .collect();
-        let all_paths = paths(&tape, &document);
+        let all_paths = paths(&held);
         let node_paths: Value = nodes
             .iter()
-            .map(|&node| Value::from(all_paths[node].as_str()))
+            .map(|&node| Value::from(all_paths[&node].as_str()))
             .collect();
 
         let options = |one: &str, several: &str| match case.get(one) {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{Agreement, Disclosure};
-use crate::plan::{Action, BodyRules};
+use crate::plan::{Action, BodyRules, Plan};
 use crate::transform::Transform;
 
 /// Days before the end of a term, or before its review, from which [`Review::warnings`] says so.
@@ -51,8 +51,11 @@ pub struct DisclosureReview {
     /// Each `keep_all` and why.
     pub kept_whole: Vec<WholeReview>,
     /// Bodies that are held whole before anything of them leaves, up to the limit for held bytes, and why:
-    /// only the whole document decides a filter, or a position counted from an array's end.
+    /// a filter or condition looks at the whole document, or its own elements are counted from their end.
     pub held_whole: Vec<String>,
+    /// Bodies of which elements are held, each up to the limit for held bytes, until they are whole, and why: a
+    /// filter is decided on each, or a position from an array's end on the array.
+    pub held_elements: Vec<String>,
     /// Selectors that reach values through `..` or `.*`, where the members' names on the way come from the
     /// data and leave with the values.
     pub names_from_data: Vec<String>,
@@ -131,21 +134,32 @@ impl Agreement {
 }
 
 impl Disclosure {
-    fn held_whole(&self) -> Vec<String> {
+    /// The bodies that are held whole, a sentence each.
+    pub(crate) fn held_whole(&self) -> Vec<String> {
+        self.held(
+            Plan::holds_document,
+            "only the whole document decides its selectors or condition; at most",
+        )
+    }
+
+    /// The bodies of which elements are held, a sentence each.
+    pub(crate) fn held_elements(&self) -> Vec<String> {
+        self.held(
+            Plan::holds_elements,
+            "its filters are decided on each element, positions from the end on each array; of one at most",
+        )
+    }
+
+    fn held(&self, holds: impl Fn(&Plan) -> bool, why: &str) -> Vec<String> {
         let plans = [
             ("request body", self.request.as_ref()),
             ("response", Some(&self.response)),
         ];
-        let held = plans
+        plans
             .into_iter()
-            .filter_map(|(body, plan)| Some((body, plan.filter(|plan| plan.holds_document())?)));
-        held.map(|(body, plan)| {
-            format!(
-                "{body}: only the whole document decides its selectors or condition; at most {} bytes",
-                plan.limits().held_bytes
-            )
-        })
-        .collect()
+            .filter_map(|(body, plan)| Some((body, plan.filter(|plan| holds(plan))?)))
+            .map(|(body, plan)| format!("{body}: {why} {} bytes", plan.limits().held_bytes))
+            .collect()
     }
 
     fn review(&self) -> DisclosureReview {
@@ -165,6 +179,7 @@ impl Disclosure {
                 })
                 .collect(),
             held_whole: self.held_whole(),
+            held_elements: self.held_elements(),
             names_from_data: bodies()
                 .flat_map(|rules| &rules.fields)
                 .filter(|rule| !matches!(rule.action, Action::Drop))

@@ -5,8 +5,11 @@ use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::out::{self, Progress, Stop};
 use crate::agreement;
+use crate::clock::Clock;
 use crate::config;
 use crate::ledger::entry::tally_json;
 use crate::minimise::{self, BodyError, Limits, Machine, Tally};
@@ -93,9 +96,10 @@ pub enum Format {
 /// # Errors
 /// As its help says.
 pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
-    let plan = plan(args)?;
+    let (plan, zone) = plan(args)?;
+    let today = Clock::system().today(&zone);
     let machine = match args.format {
-        Format::Json => minimise::json_machine(&plan),
+        Format::Json => minimise::machine(&plan, "", today),
     };
     let mut input = Input::open(args.input.as_deref().filter(|path| *path != Path::new("-")))?;
     let tally = match &args.output {
@@ -153,14 +157,18 @@ fn minimise(
     Ok(tally)
 }
 
-fn plan(args: &ApplyArgs) -> Result<Arc<Plan>, Stop> {
+/// The plan, and the time zone whose day it is run on.
+fn plan(args: &ApplyArgs) -> Result<(Arc<Plan>, TimeZone), Stop> {
     match (
         &args.fields,
         &args.config,
         &args.agreement,
         &args.disclosure,
     ) {
-        (Some(fields), _, _, _) => fields_plan(fields, args.keys.as_deref()),
+        (Some(fields), _, _, _) => {
+            let zone = TimeZone::get("Europe/London").expect("the bundled database has this zone");
+            Ok((fields_plan(fields, args.keys.as_deref())?, zone))
+        }
         (None, Some(config), Some(agreement), Some(disclosure)) => {
             agreed_plan(config, agreement, disclosure)
         }
@@ -227,8 +235,12 @@ fn first_token_rule(rules: &BodyRules) -> Option<usize> {
         .map(|rule| rule.line)
 }
 
-/// The plan of a disclosure's response.
-fn agreed_plan(config: &Path, agreement: &str, disclosure: &str) -> Result<Arc<Plan>, Stop> {
+/// The plan of a disclosure's response, and the controller's time zone.
+fn agreed_plan(
+    config: &Path,
+    agreement: &str,
+    disclosure: &str,
+) -> Result<(Arc<Plan>, TimeZone), Stop> {
     let loaded = config::load(config)?;
     let Some(found) = loaded.agreements.agreement(agreement) else {
         let names = loaded.agreements.agreements.iter();
@@ -240,7 +252,10 @@ fn agreed_plan(config: &Path, agreement: &str, disclosure: &str) -> Result<Arc<P
     };
     let mut disclosures = found.disclosures.iter();
     match disclosures.find(|one| one.name.as_str() == disclosure) {
-        Some(one) => Ok(Arc::clone(&one.response)),
+        Some(one) => Ok((
+            Arc::clone(&one.response),
+            loaded.config.controller.time_zone.clone(),
+        )),
         None => Err(Stop::usage(format_args!(
             "agreement {agreement} has no disclosure {disclosure}; it has {}",
             list(found.disclosures.iter().map(|one| one.name.as_str())),

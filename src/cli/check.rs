@@ -180,6 +180,9 @@ fn as_text(
             for held in &disclosure.held_whole {
                 writeln!(out, "    held whole    {held}")?;
             }
+            for held in &disclosure.held_elements {
+                writeln!(out, "    held elements {held}")?;
+            }
             for selector in &disclosure.names_from_data {
                 writeln!(
                     out,
@@ -241,6 +244,22 @@ disclosures:
         - keep_all: [$.plan]
           because: the partner writes it with us
         - mask: [$.phone]
+  - name: adults
+    purposes: [falls-prevention]
+    request: GET /adults
+    service: { name: social-care, path: /adults }
+    response:
+      format: json
+      fields:
+        - keep: ['$[?@.age >= 65].mobility']
+  - name: newest
+    purposes: [falls-prevention]
+    request: GET /adults/newest
+    service: { name: social-care, path: /adults/newest }
+    response:
+      format: json
+      fields:
+        - keep: ['$[-1].mobility']
 ";
 
     #[test]
@@ -271,8 +290,14 @@ falls-prevention version 3: Falls prevention
     request body  1 keep
     kept whole    $.plan because: the partner writes it with us
     names         $.scores.* lets member names through that come from the data
+  adults: GET /adults for falls-prevention
+    response      1 keep
+    held elements response: its filters are decided on each element, positions from the end on each array; of one at most 1048576 bytes
+  newest: GET /adults/newest for falls-prevention
+    response      1 keep
+    held whole    response: only the whole document decides its selectors or condition; at most 1048576 bytes
 
-1 agreement with 1 disclosure; no faults
+1 agreement with 3 disclosures; no faults
 "
         );
         for (now, note) in [

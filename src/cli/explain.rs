@@ -155,7 +155,8 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         }
         explanation.file = file_with(&permit.agreement().hash, &loaded.sources);
         if let Some(path) = &args.sample {
-            explanation.sample = Some(sample(permit, path)?);
+            let today = at.to_zoned(explanation.zone.clone()).date();
+            explanation.sample = Some(sample(permit, path, today)?);
         }
     }
     Ok(explanation)
@@ -185,7 +186,7 @@ fn file_with(hash: &str, sources: &[PathBuf]) -> Option<String> {
         .map(|path| path.display().to_string())
 }
 
-fn sample(permit: &Permit, path: &Path) -> Result<Sample, Stop> {
+fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(SAMPLE_BYTES + 1).read_to_end(&mut bytes))
@@ -210,8 +211,8 @@ fn sample(permit: &Permit, path: &Path) -> Result<Sample, Stop> {
         ))
     };
     let plan = &permit.disclosure().response;
-    let fields = plan.explain(&bytes).map_err(broken)?;
-    let mut machine = minimise::json_machine(plan);
+    let fields = plan.explain(&bytes, today).map_err(broken)?;
+    let mut machine = minimise::machine(plan, "", today);
     let mut leaves = Vec::new();
     machine.push(&bytes, &mut leaves).map_err(broken)?;
     let tally = machine.finish(&mut leaves).map_err(broken)?;
@@ -286,6 +287,12 @@ fn as_text(args: &ExplainArgs, explanation: &Explanation) -> String {
                 disclosure.service,
                 disclosure.service_path.text()
             ));
+            for held in disclosure.held_whole() {
+                lines.push(format!("  held whole    {held}"));
+            }
+            for held in disclosure.held_elements() {
+                lines.push(format!("  held elements {held}"));
+            }
         }
         (_, Some((code, text))) => lines.push(format!("refused ({code}): {text}")),
         (Err(_), None) => unreachable!("a refusal has a code"),
@@ -362,6 +369,8 @@ fn as_json(args: &ExplainArgs, explanation: &Explanation) -> Value {
             "purpose": permit.purpose().as_str(),
             "service": permit.disclosure().service.as_str(),
             "service_path": permit.disclosure().service_path.text(),
+            "held_whole": permit.disclosure().held_whole(),
+            "held_elements": permit.disclosure().held_elements(),
         })),
         "sample": explanation.sample.as_ref().map(|sample| json!({
             "records_released": sample.tally.records_released,

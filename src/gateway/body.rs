@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use jiff::civil::Date;
 
 use super::account::Account;
 use super::activity::Stalled;
@@ -20,7 +21,7 @@ use super::reason::Reason;
 use super::request::RequestFate;
 use super::service::Lease;
 use super::worker::Worker;
-use crate::minimise::{Machine, json_machine};
+use crate::minimise::{Machine, machine};
 use crate::plan::Plan;
 
 /// Output that is gathered before it is handed on, while the service has more ready: small answers leave in
@@ -71,10 +72,10 @@ pub(crate) enum First {
 }
 
 impl Release {
-    /// The way of `service`'s body through `plan`.
+    /// The way of `service`'s body through `plan` on the day `today`.
     pub(crate) fn new(
         service: Incoming,
-        plan: &Arc<Plan>,
+        (plan, today): (&Arc<Plan>, Date),
         patience: Patience,
         request: RequestFate,
         worker: Rc<Worker>,
@@ -83,7 +84,7 @@ impl Release {
     ) -> Self {
         Self {
             service,
-            machine: json_machine(plan),
+            machine: machine(plan, "", today),
             patience,
             request,
             worker,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use jiff::civil::Date;
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
@@ -55,7 +56,9 @@ pub(crate) async fn exchange(
         return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
     };
     let deadline = began + running.config.limits.exchange;
+    let today = worker.clock.today(&running.config.controller.time_zone);
     let asking = Asking {
+        today,
         worker: &worker,
         running: &running,
         route: &route,
@@ -90,7 +93,7 @@ pub(crate) async fn exchange(
     let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
     let release = Release::new(
         answer.body,
-        &route.disclosure.response,
+        (&route.disclosure.response, today),
         patience,
         answer.request,
         Rc::clone(&worker),
@@ -178,6 +181,7 @@ struct Answer {
 
 /// The service is asked: one step of [`exchange`].
 struct Asking<'a> {
+    today: Date,
     worker: &'a Worker,
     running: &'a Running,
     route: &'a Route,
@@ -199,7 +203,7 @@ impl Asking<'_> {
             || request::service_head(self.permit, self.route, self.head, &id, &traceparent);
         let first = request()?;
         let body_idle = self.running.config.limits.body_idle;
-        let (body, fate) = RequestBody::new(body, self.route, self.deadline, body_idle);
+        let (body, fate) = RequestBody::new(body, self.route, self.today, self.deadline, body_idle);
         // A request that changes nothing, and of which nothing was consumed, may be sent once more.
         let is_repeatable = self.route.method.is_safe() && matches!(body, RequestBody::None);
 

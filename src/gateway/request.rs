@@ -13,6 +13,7 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use jiff::civil::Date;
 use tokio::time::Instant;
 
 use super::media::is_json;
@@ -22,7 +23,7 @@ use super::reason::Reason;
 use super::running::Route;
 use crate::agreement::Permit;
 use crate::ledger::RequestId;
-use crate::minimise::{Machine, json_machine};
+use crate::minimise::{Machine, machine};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -244,10 +245,11 @@ impl RequestFate {
 pub(crate) struct RequestStopped;
 
 impl RequestBody {
-    /// The body of a permitted request: through the plan, or none.
+    /// The body of a permitted request: through the plan, on the day `today`, or none.
     pub(crate) fn new(
         partner: Incoming,
         route: &Route,
+        today: Date,
         deadline: Instant,
         idle: Duration,
     ) -> (Self, RequestFate) {
@@ -256,7 +258,7 @@ impl RequestBody {
                 let fate = Rc::<Fate>::default();
                 let body = MinimisedRequest {
                     partner,
-                    machine: json_machine(plan),
+                    machine: machine(plan, "", today),
                     patience: Patience::new(deadline, idle, Reason::RequestIdle),
                     fate: Rc::clone(&fate),
                     ended: false,

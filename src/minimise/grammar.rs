@@ -84,27 +84,37 @@ struct Before {
     in_string: u64,
 }
 
+impl Before {
+    const START: Self = Self {
+        open_object: 0,
+        open_array: 0,
+        comma: 0,
+        comma_in_object: 0,
+        colon: 1,
+        name_open: 0,
+        name_close: 0,
+        value: 0,
+        in_string: 0,
+    };
+}
+
 impl Grammar {
     /// The grammar at the start of a body whose containers may be `depth` deep.
     pub(super) fn new(depth: usize) -> Self {
-        let before = Before {
-            open_object: 0,
-            open_array: 0,
-            comma: 0,
-            comma_in_object: 0,
-            colon: 1,
-            name_open: 0,
-            name_close: 0,
-            value: 0,
-            in_string: 0,
-        };
         Self {
             limit: depth,
             open: vec![BOTTOM; 1 + ROOM],
             depth: 0,
-            before,
+            before: Before::START,
             scalar: None,
         }
+    }
+
+    /// The grammar at the start of another body.
+    pub(super) fn restart(&mut self) {
+        self.depth = 0;
+        self.before = Before::START;
+        self.scalar = None;
     }
 
     /// Checks the tokens of `window`. With a fault: its place, and only the tokens before it.

@@ -13,7 +13,8 @@
 
 use std::sync::Arc;
 
-use super::document::Document;
+use jiff::civil::Date;
+
 use super::grammar::Grammar;
 use super::scan::{Scan, Tokens, WINDOW};
 use super::vector::Level;
@@ -32,34 +33,47 @@ pub struct JsonMachine {
     /// Bytes before those not walked yet.
     offset: u64,
     body_bytes: u64,
-    /// Under a document plan: where the body is held until its end.
-    document: Option<Document>,
     dead: Option<BodyError>,
 }
 
 impl JsonMachine {
     /// A machine at the start of a body.
+    ///
+    /// # Panics
+    /// If the plan asks for today's date ([`Plan::reads_today`]): then it is [`JsonMachine::on`].
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         Self::with_level(plan, Level::best())
     }
 
+    /// A machine at the start of a body on the day `today`.
+    #[must_use]
+    pub fn on(plan: Arc<Plan>, today: Date) -> Self {
+        Self::start(plan, Level::best(), Some(today))
+    }
+
     /// A machine that uses the vector code of `level`: the bytes are the same from all.
+    ///
+    /// # Panics
+    /// As [`JsonMachine::new`].
     #[must_use]
     pub fn with_level(plan: Arc<Plan>, level: Level) -> Self {
-        let (plan, document) = match plan.document_checker() {
-            Some(checker) => (Arc::clone(checker), Some(Document::new(plan))),
-            None => (plan, None),
-        };
+        assert!(
+            !plan.reads_today(),
+            "a plan that asks for today's date is run on a day"
+        );
+        Self::start(plan, level, None)
+    }
+
+    fn start(plan: Arc<Plan>, level: Level, today: Option<Date>) -> Self {
         Self {
             front: Front::new(level, plan.limits().depth),
             tokens: Tokens::default(),
             cut: Vec::new(),
             offset: 0,
             body_bytes: plan.limits().body_bytes,
-            document,
             dead: None,
-            walk: Walk::new(plan, level),
+            walk: Walk::new(plan, level, today),
         }
     }
 
@@ -165,43 +179,16 @@ impl JsonMachine {
 impl Machine for JsonMachine {
     fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), BodyError> {
         self.walk.tally.bytes_in += input.len() as u64;
-        let Some(document) = &mut self.document else {
-            return self.call(out, |machine, out| machine.take(input, out));
-        };
-        document.comes(input);
-        let mut body = std::mem::take(&mut document.body);
-        let taken = self.call(&mut body, |machine, body| machine.take(input, body));
-        if let Some(document) = &mut self.document {
-            document.body = body;
-        }
-        taken
+        self.call(out, |machine, out| machine.take(input, out))
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<Tally, BodyError> {
-        let Some(mut document) = self.document.take() else {
-            self.call(out, Self::end)?;
-            return Ok(self.walk.tally.clone());
-        };
-        let ended = self.call(&mut document.body, Self::end);
-        let before = out.len();
-        let decided = ended.and_then(|()| document.decide(out, &mut self.walk.subjects));
-        document.tally.bytes_out += (out.len() - before) as u64;
-        let tally = document.tally.clone();
-        self.document = Some(document);
-        match decided {
-            Ok(()) => Ok(tally),
-            Err(error) => {
-                self.walk.subjects.clear();
-                self.dead = Some(error.clone());
-                Err(error)
-            }
-        }
+        self.call(out, Self::end)?;
+        Ok(self.walk.tally.clone())
     }
 
     fn tally(&self) -> &Tally {
-        self.document
-            .as_ref()
-            .map_or(&self.walk.tally, |document| &document.tally)
+        &self.walk.tally
     }
 
     fn take_subjects(&mut self) -> Vec<SubjectToken> {
@@ -258,24 +245,6 @@ impl Front {
             None => Ok(()),
         }
     }
-}
-
-/// Walks over a held record, which stands at `offset` in the body and has been checked, once more.
-pub(super) fn replay(
-    walk: &mut Walk,
-    level: Level,
-    tokens: &mut Tokens,
-    record: &[u8],
-    mut offset: u64,
-    out: &mut Vec<u8>,
-) -> Outcome {
-    let mut front = Front::new(level, usize::MAX);
-    for window in record.chunks(WINDOW) {
-        front.window(walk, tokens, window, offset, out)?;
-        offset += window.len() as u64;
-    }
-    // A number or literal knows its end only from what follows.
-    walk.finish(&mut Io::new(&[], offset, out))
 }
 
 #[cfg(test)]

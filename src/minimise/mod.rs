@@ -2,25 +2,30 @@
 //!
 //! Start at [`Machine`]; [`json`] is the one that the rest are shaped after.
 
-mod document;
+mod asking;
 mod grammar;
 pub mod json;
+mod looked;
 mod names;
+mod nodes;
 mod number;
 pub mod query;
 mod scalar;
 mod scan;
 mod shapes;
-pub mod tape;
 #[expect(dead_code, reason = "the formats that use it follow")]
 mod text;
 mod vector;
 mod walk;
+mod whole;
 
+pub use nodes::Kind;
 pub use vector::Level;
 
 use std::fmt;
 use std::sync::Arc;
+
+use jiff::civil::Date;
 
 use crate::plan::{Format, Plan};
 
@@ -50,9 +55,10 @@ pub trait Machine: Send {
 }
 
 /// A machine for bodies under `plan`, in the plan's format. `boundary` is that of a multipart body's `Content-Type`;
-/// other formats have none, and it is empty.
+/// other formats have none, and it is empty. `today` is the day in the controller's time zone, for `age(…)` and
+/// `since(…)`: the core reads no clock.
 #[must_use]
-pub fn machine(plan: &Arc<Plan>, _boundary: &str) -> Box<dyn Machine> {
+pub fn machine(plan: &Arc<Plan>, _boundary: &str, today: Date) -> Box<dyn Machine> {
     match plan.format() {
         Format::Json
         | Format::Ndjson
@@ -61,11 +67,14 @@ pub fn machine(plan: &Arc<Plan>, _boundary: &str) -> Box<dyn Machine> {
         | Format::Csv(_)
         | Format::Xml(_)
         | Format::Form
-        | Format::Multipart => json_machine(plan),
+        | Format::Multipart => Box::new(json::JsonMachine::on(Arc::clone(plan), today)),
     }
 }
 
-/// A machine for JSON bodies under `plan`.
+/// A machine for JSON bodies under `plan`, which asks for no date.
+///
+/// # Panics
+/// As [`json::JsonMachine::new`].
 #[must_use]
 pub fn json_machine(plan: &Arc<Plan>) -> Box<dyn Machine> {
     Box::new(json::JsonMachine::new(Arc::clone(plan)))
@@ -80,7 +89,8 @@ pub struct SubjectToken(pub String);
 pub struct Limits {
     /// Containers open at once. Default 128: the depth that common JSON readers accept.
     pub depth: usize,
-    /// Bytes of one record, filter element or transformed value that are held. Default 1 MiB.
+    /// Bytes of one record, filter element or transformed value that are held, at most
+    /// [`Limits::MOST_HELD_BYTES`]; under a document plan, of the document. Default 1 MiB.
     pub held_bytes: usize,
     /// Members of one object whose names must be compared. Default 65,536.
     pub object_members: usize,
@@ -88,6 +98,12 @@ pub struct Limits {
     pub name_bytes: usize,
     /// Bytes of the whole body; `u64::MAX` for no bound. Default: none, since bodies stream.
     pub body_bytes: u64,
+}
+
+impl Limits {
+    /// The most that can be held: places in a held value are numbers of 32 bits. A larger
+    /// [`Limits::held_bytes`] is taken as this.
+    pub const MOST_HELD_BYTES: usize = 2 << 30;
 }
 
 impl Default for Limits {

@@ -14,6 +14,7 @@
 //! is cut changes nothing. Next: [`super::grammar`], then [`super::walk`].
 
 use super::BodyFault;
+use super::grammar::OPEN;
 use super::vector::{Classify, Escapes, Level};
 
 /// Bytes looked at in one go: small enough for the walk to find them in the first-level cache.
@@ -136,6 +137,21 @@ impl Tokens {
         }
     }
 
+    /// Ends a number or literal that the window's end, at `position`, may cut: nothing comes after it.
+    pub(super) fn end(&mut self, position: usize) {
+        if let Some(last) = self.count.checked_sub(1)
+            && self.kinds[last] == b'0'
+            && self.links[last] == OPEN
+        {
+            self.links[last] = position as u32;
+        }
+    }
+
+    /// How long a window there is room for.
+    pub(super) fn room_for(&self) -> usize {
+        self.positions.len()
+    }
+
     /// Leaves out tokens from `position` on.
     pub(super) fn cut(&mut self, position: usize) {
         self.count = self
@@ -177,14 +193,17 @@ impl Scan {
         }
     }
 
-    /// Finds the tokens of `window`, at most [`WINDOW`] bytes. With a fault in a string: its place, and only
-    /// the tokens before it.
+    /// Finds the tokens of `window`: at most [`WINDOW`] bytes, or a value that is held whole. With a fault in a
+    /// string: its place, and only the tokens before it.
     pub(super) fn index(
         &mut self,
         window: &[u8],
         tokens: &mut Tokens,
     ) -> Option<(usize, BodyFault)> {
-        debug_assert!(window.len() <= WINDOW, "windows are bounded");
+        debug_assert!(
+            window.len() <= (u32::MAX - 64) as usize,
+            "places in a window are numbers of 32 bits"
+        );
         tokens.clear(window.len());
         let fault = self.level.index(
             &mut Pass {

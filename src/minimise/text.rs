@@ -1,11 +1,17 @@
 //! Values of formats that know only text: to rules each is a JSON string, and one without characters is `null`.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::query::CompiledCondition;
-use super::tape::Tape;
+use jiff::civil::Date;
+
+use super::asking::Asking;
+use super::looked::Looked;
+use super::nodes::Nodes;
+use super::vector::Level;
+use super::whole::Whole;
 use super::{BodyFault, FieldOutcome, SubjectToken, Tally};
-use crate::plan::{Leaf, Plan, StateId};
+use crate::plan::{CandidateId, Leaf, Plan, StateId, Test};
 use crate::transform::{push_quoted, unescape};
 
 /// What becomes of one text.
@@ -26,17 +32,22 @@ pub(super) struct Texts {
     json: Vec<u8>,
     changed: Vec<u8>,
     text: Vec<u8>,
-    tape: Tape,
+    today: Date,
+    whole: Whole,
+    looked: RefCell<Looked>,
 }
 
 impl Texts {
-    pub(super) fn new(plan: Arc<Plan>) -> Self {
+    /// For one body on the day `today`.
+    pub(super) fn new(plan: Arc<Plan>, today: Date) -> Self {
         Self {
-            plan,
+            today,
             json: Vec::new(),
             changed: Vec::new(),
             text: Vec::new(),
-            tape: Tape::default(),
+            whole: Whole::new(Level::best(), plan.limits().depth),
+            looked: RefCell::new(Looked::new(plan.limits(), plan.automaton().seed())),
+            plan,
         }
     }
 
@@ -92,11 +103,51 @@ impl Texts {
 
     /// Whether the record that `json` shows, strict JSON, may leave: the plan's `release_if`.
     pub(super) fn released(&mut self, json: &[u8]) -> bool {
-        self.plan
-            .condition()
-            .is_none_or(|condition: &CompiledCondition| {
-                self.tape.parse(json).is_ok() && condition.holds(&self.tape, json)
+        let plan = Arc::clone(&self.plan);
+        plan.condition().is_none_or(|condition| {
+            self.ask(json, |asking| asking.holds(condition.expression(), 0))
+                .unwrap_or(false)
+        })
+    }
+
+    /// The state of a candidate that `json` shows, strict JSON. `index` and `length` are its place in its array and
+    /// the array's length, for positions from the end.
+    ///
+    /// # Errors
+    /// If `json` is not that, or an object in it that a filter looks into names a member twice.
+    pub(super) fn state(
+        &mut self,
+        candidate: CandidateId,
+        json: &[u8],
+        (index, length): (u64, u64),
+    ) -> Result<StateId, BodyFault> {
+        let plan = Arc::clone(&self.plan);
+        let filters = plan.rulebook().filters();
+        self.ask(json, |asking| {
+            let candidate = plan.automaton().candidate(candidate);
+            candidate.state(|test| match test {
+                Test::Filter(filter) => asking.holds(filters.get(filter), 0),
+                Test::Position(positions) => positions.contains(index, length),
             })
+        })
+    }
+
+    fn ask<T>(
+        &mut self,
+        json: &[u8],
+        question: impl FnOnce(Asking<'_>) -> T,
+    ) -> Result<T, BodyFault> {
+        self.looked.get_mut().forget();
+        let tokens = self.whole.look(json).map_err(|(_, fault)| fault)?;
+        let answer = question(Asking {
+            nodes: Nodes::new(json, tokens),
+            looked: &self.looked,
+            today: Some(self.today),
+        });
+        match self.looked.get_mut().take_flaw() {
+            None => Ok(answer),
+            Some((_, fault)) => Err(fault),
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 //! state     positions, plus what an ancestor decided (kept whole, dropped)
 //! child     of a position whose next step picks it: the position moved on;
 //!           of a position before a descendant step: also the position as it is
+//! candidate a child of which filters, or positions from an array's end, are asked first:
+//!           each set of those that hold leads to a state
 //! ```
 //!
 //! The subset construction runs once, at load. States from which nothing can change any more have no
@@ -14,12 +16,44 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
 use super::rulebook::{Key, Rulebook};
-use super::tracks::{Pick, Range, Role};
+use super::tracks::{Pick, Range, Role, Test};
 use crate::minimise::FieldOutcome;
 
 /// Index of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct StateId(pub(crate) u32);
+
+/// What a child's name or index leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    State(StateId),
+    /// The child must be asked first.
+    Asked(CandidateId),
+}
+
+/// Index of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct CandidateId(u32);
+
+/// A child whose state its tests decide.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) tests: Box<[Test]>,
+    /// The state for each set of tests that hold, the first test the lowest bit.
+    next: Box<[StateId]>,
+}
+
+impl Candidate {
+    /// The state of a child of which those tests hold of which `holds` says so.
+    pub(crate) fn state(&self, mut holds: impl FnMut(Test) -> bool) -> StateId {
+        let set = self
+            .tests
+            .iter()
+            .enumerate()
+            .fold(0, |set, (bit, test)| set | usize::from(holds(*test)) << bit);
+        self.next[set]
+    }
+}
 
 /// What becomes of a single value in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,18 +128,25 @@ pub(crate) struct State {
     pub(crate) subject: bool,
     /// Nothing in it can leave, but it may hold the subject of an open record: walked, not skipped.
     pub(crate) walked: bool,
+    /// An array's length decides what becomes of its elements: it is walked once it is whole.
+    pub(crate) counted: bool,
     names: NameTable,
-    other_member: StateId,
+    other_member: Next,
     ranges: Vec<Range>,
-    /// Which ranges hold an index, as a bit set, to the state; for states with ranges.
-    elements: Vec<(u64, StateId)>,
-    other_element: StateId,
+    /// Which ranges hold an index, as a bit set, to what follows; for states with ranges.
+    elements: Vec<(u64, Next)>,
+    other_element: Next,
 }
 
 impl State {
     /// Whether a single value must be looked at as a whole.
     pub(crate) fn collects(&self) -> bool {
         self.subject || matches!(self.leaf, Leaf::Transform(_))
+    }
+
+    /// Whether a node's start asks for more than to be walked.
+    pub(crate) fn special(&self) -> bool {
+        self.record || self.counted
     }
 
     /// Whether what becomes of an element depends on its index.
@@ -118,6 +159,7 @@ impl State {
 #[derive(Debug)]
 pub(crate) struct Automaton {
     states: Vec<State>,
+    candidates: Vec<Candidate>,
     seed: u64,
     root: StateId,
 }
@@ -125,6 +167,8 @@ pub(crate) struct Automaton {
 /// Bounds of the construction, so that no agreement can take a gateway's memory.
 const STATES: usize = 50_000;
 const RANGES: usize = 64;
+/// Filters and positions from the end that are asked of one child: each more doubles the states behind it.
+const TESTS: usize = 8;
 pub(super) const PERIOD: u64 = 4_096;
 
 impl Automaton {
@@ -141,8 +185,22 @@ impl Automaton {
         self.seed
     }
 
-    /// The state of the member `name` (unescaped) of a node in `id`, and its number if the plan knows it there.
-    pub(crate) fn member(&self, id: StateId, name: &[u8], hash: u64) -> (StateId, Option<u32>) {
+    pub(crate) fn candidate(&self, id: CandidateId) -> &Candidate {
+        &self.candidates[id.0 as usize]
+    }
+
+    /// Every child that must be asked somewhere.
+    pub(super) fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// Whether some array is walked only once it is whole.
+    pub(super) fn counts(&self) -> bool {
+        self.states.iter().any(|state| state.counted)
+    }
+
+    /// What the member `name` (unescaped) of a node in `id` leads to, and its number if the plan knows it there.
+    pub(crate) fn member(&self, id: StateId, name: &[u8], hash: u64) -> (Next, Option<u32>) {
         let state = self.state(id);
         match state.names.find(name, hash) {
             Some((next, slot)) => (next, Some(slot)),
@@ -162,8 +220,8 @@ impl Automaton {
             .unwrap_or("*")
     }
 
-    /// The state of the element at `index` of a node in `id`.
-    pub(crate) fn element(&self, id: StateId, index: u64) -> StateId {
+    /// What the element at `index` of a node in `id` leads to.
+    pub(crate) fn element(&self, id: StateId, index: u64) -> Next {
         let state = self.state(id);
         if state.ranges.is_empty() {
             return state.other_element;
@@ -203,17 +261,17 @@ pub(crate) fn hash_name(name: &[u8], seed: u64) -> u64 {
     fold(hash ^ FOLD, seed | 1)
 }
 
-/// Names to states: open addressing, at most half full.
+/// Names to what follows: open addressing, at most half full.
 #[derive(Debug, Default)]
 struct NameTable {
     slots: Vec<Option<Slot>>,
 }
 
-/// A name's hash, the name, and the state of members that have it.
-type Slot = (u64, Box<[u8]>, StateId);
+/// A name's hash, the name, and what members that have it lead to.
+type Slot = (u64, Box<[u8]>, Next);
 
 impl NameTable {
-    fn new(names: Vec<(Box<[u8]>, StateId)>, seed: u64) -> Self {
+    fn new(names: Vec<(Box<[u8]>, Next)>, seed: u64) -> Self {
         if names.is_empty() {
             return Self::default();
         }
@@ -231,7 +289,7 @@ impl NameTable {
         Self { slots }
     }
 
-    fn find(&self, name: &[u8], hash: u64) -> Option<(StateId, u32)> {
+    fn find(&self, name: &[u8], hash: u64) -> Option<(Next, u32)> {
         if self.slots.is_empty() {
             return None;
         }
@@ -247,7 +305,7 @@ impl NameTable {
     }
 }
 
-/// Builds the automaton of rules whose picks all stream.
+/// Builds the automaton of rules.
 pub(super) fn build(rules: &Rulebook) -> Result<Automaton, String> {
     let seed = RandomState::new().hash_one("member names");
     let mut builder = Builder {
@@ -255,6 +313,7 @@ pub(super) fn build(rules: &Rulebook) -> Result<Automaton, String> {
         seed,
         ids: HashMap::new(),
         keys: Vec::new(),
+        candidates: Vec::new(),
     };
     let root = builder.id(rules.root())?;
     let mut states = Vec::new();
@@ -262,7 +321,12 @@ pub(super) fn build(rules: &Rulebook) -> Result<Automaton, String> {
         let key = builder.keys[states.len()].clone();
         states.push(builder.state(&key)?);
     }
-    Ok(Automaton { states, seed, root })
+    Ok(Automaton {
+        states,
+        candidates: builder.candidates,
+        seed,
+        root,
+    })
 }
 
 struct Builder<'a> {
@@ -270,6 +334,7 @@ struct Builder<'a> {
     seed: u64,
     ids: HashMap<Key, StateId>,
     keys: Vec<Key>,
+    candidates: Vec<Candidate>,
 }
 
 impl Builder<'_> {
@@ -288,19 +353,56 @@ impl Builder<'_> {
         Ok(id)
     }
 
+    /// What follows from `of`, which gives a child's key by which of `tests` hold of it.
+    fn next(
+        &mut self,
+        tests: &[Test],
+        of: impl Fn(&dyn Fn(Test) -> bool) -> Key,
+    ) -> Result<Next, String> {
+        let mut tests = tests.to_vec();
+        let mut next = Vec::new();
+        for set in 0..1_usize << tests.len() {
+            let holds = |test| {
+                let bit = tests.iter().position(|of| *of == test);
+                bit.is_some_and(|bit| set >> bit & 1 == 1)
+            };
+            next.push(self.id(of(&holds))?);
+        }
+        // A test that changes nothing is not asked.
+        for bit in (0..tests.len()).rev() {
+            let without = |set: &usize| set >> bit & 1 == 0;
+            if (0..next.len())
+                .filter(without)
+                .all(|set| next[set] == next[set | 1 << bit])
+            {
+                tests.remove(bit);
+                next = (0..next.len())
+                    .filter(without)
+                    .map(|set| next[set])
+                    .collect();
+            }
+        }
+        if tests.is_empty() {
+            return Ok(Next::State(next[0]));
+        }
+        self.candidates.push(Candidate {
+            tests: tests.into(),
+            next: next.into(),
+        });
+        Ok(Next::Asked(CandidateId(self.candidates.len() as u32 - 1)))
+    }
+
     fn state(&mut self, key: &Key) -> Result<State, String> {
         let rules = self.rules;
         let mut names: Vec<Box<[u8]>> = Vec::new();
         let mut ranges: Vec<Range> = Vec::new();
+        let mut tests: Vec<Test> = Vec::new();
         for pick in rules.picks(key) {
             match pick {
                 Pick::Name(name) if !names.contains(name) => names.push(name.clone()),
                 Pick::Range(range) if !ranges.contains(range) => ranges.push(*range),
-                Pick::Name(_)
-                | Pick::Range(_)
-                | Pick::Any
-                | Pick::ByLength(_)
-                | Pick::Filter(_) => {}
+                Pick::Tested(test) if !tests.contains(test) => tests.push(*test),
+                Pick::Name(_) | Pick::Range(_) | Pick::Any | Pick::Tested(_) => {}
             }
         }
         if ranges.len() > RANGES {
@@ -308,24 +410,42 @@ impl Builder<'_> {
                 "more than {RANGES} indexes and slices meet on one array; use [*] or fewer of them"
             ));
         }
+        if tests.len() > TESTS {
+            return Err(format!(
+                "more than {TESTS} different filters and positions from the end meet on one value; use fewer in one disclosure, or join filters with || or &&"
+            ));
+        }
+        let of_members: Vec<Test> = tests
+            .iter()
+            .copied()
+            .filter(|test| matches!(test, Test::Filter(_)))
+            .collect();
         let mut members = Vec::new();
         for name in names {
-            let child = self.id(rules.member(key, &name, |_| false))?;
+            let child = self.next(&of_members, |holds| rules.member(key, Some(&name), holds))?;
             members.push((name, child));
         }
-        // No name is one that no pick has.
-        let other_member = self.id(rules.other_member(key))?;
+        let other_member = self.next(&of_members, |holds| rules.member(key, None, holds))?;
         let mut elements = Vec::new();
         for index in telling_indexes(&ranges)? {
             let mask = mask(&ranges, index);
             if elements.iter().all(|(of, _)| *of != mask) {
-                elements.push((
-                    mask,
-                    self.id(rules.element(key, index, u64::MAX, |_| false))?,
-                ));
+                let child = self.next(&tests, |holds| rules.element(key, Some(index), holds))?;
+                elements.push((mask, child));
             }
         }
-        let other_element = self.id(rules.other_element(key))?;
+        let other_element = self.next(&tests, |holds| rules.element(key, None, holds))?;
+        let counted = elements
+            .iter()
+            .map(|(_, next)| *next)
+            .chain([other_element])
+            .any(|next| match next {
+                Next::State(_) => false,
+                Next::Asked(candidate) => self.candidates[candidate.0 as usize]
+                    .tests
+                    .iter()
+                    .any(|test| matches!(test, Test::Position(_))),
+            });
         let (leaf, _) = rules.leaf(key);
         let (branch, _) = rules.branch(key, leaf);
         Ok(State {
@@ -334,6 +454,7 @@ impl Builder<'_> {
             record: rules.is(key, Role::Record),
             subject: rules.is(key, Role::Subject),
             walked: !branch.passes() && rules.leads_to_subject(key),
+            counted,
             names: NameTable::new(members, self.seed),
             other_member,
             ranges,

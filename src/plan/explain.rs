@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use super::rulebook::Key;
-use super::{Branch, Leaf, Plan};
+use super::{Branch, Leaf, Plan, Test};
 use crate::minimise::json::JsonMachine;
-use crate::minimise::query::holds;
-use crate::minimise::tape::{Kind, NodeIndex, Tape};
-use crate::minimise::{BodyError, BodyFault, Machine};
+use crate::minimise::query::{Held, Node};
+use crate::minimise::{BodyError, Kind, Machine};
 
 /// What became of one node of a sample: the answer of [`Plan::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,53 +22,49 @@ pub struct FieldDecision {
     pub rule: Option<usize>,
 }
 
-pub(super) fn explain(plan: &Arc<Plan>, sample: &[u8]) -> Result<Vec<FieldDecision>, BodyError> {
+pub(super) fn explain(
+    plan: &Arc<Plan>,
+    sample: &[u8],
+    today: Date,
+) -> Result<Vec<FieldDecision>, BodyError> {
     // The machine itself says whether this is a body that could pass.
-    let mut machine = JsonMachine::new(Arc::clone(plan));
+    let mut machine = JsonMachine::on(Arc::clone(plan), today);
     let mut out = Vec::new();
     machine.push(sample, &mut out)?;
     machine.finish(&mut out)?;
-    let too_large = |_| BodyError {
-        fault: BodyFault::HeldTooLarge,
-        offset: 0,
-        path: "$".to_owned(),
-    };
-    let mut tape = Tape::new();
-    tape.parse(sample).map_err(too_large)?;
+    let held = Held::within(sample, plan.limits())?.on(today);
     let mut listing = Listing {
         plan,
-        sample,
-        tape: &tape,
+        held: &held,
         found: Vec::new(),
     };
-    listing.node(0, &plan.rulebook().root(), "$");
+    listing.node(held.root(), &plan.rulebook().root(), "$");
     Ok(listing.found)
 }
 
 struct Listing<'a> {
     plan: &'a Plan,
-    sample: &'a [u8],
-    tape: &'a Tape,
+    held: &'a Held<'a>,
     found: Vec<FieldDecision>,
 }
 
 impl Listing<'_> {
     /// Recursion is bounded: the machine accepted the sample, so it is no deeper than its limit.
-    fn node(&mut self, at: NodeIndex, key: &Key, path: &str) {
-        let (rules, tape, sample) = (self.plan.rulebook(), self.tape, self.sample);
-        let node = tape.node(at);
+    fn node(&mut self, at: Node, key: &Key, path: &str) {
+        let (rules, held) = (self.plan.rulebook(), self.held);
+        let kind = held.kind(at);
         let (leaf, rule) = rules.leaf(key);
-        if !node.kind.is_container() {
+        if !kind.is_container() {
             let outcome = match leaf {
                 Leaf::Undeclared => "undeclared",
                 Leaf::Drop => "drop",
                 Leaf::Keep => "keep",
                 Leaf::KeepAll => "keep_all",
                 Leaf::Conflict => "conflict",
-                Leaf::Transform(_) if node.kind == Kind::Null => "null",
+                Leaf::Transform(_) if kind == Kind::Null => "null",
                 Leaf::Transform(rule) => {
                     let (transform, _) = self.plan.transform(rule);
-                    match transform.apply(&sample[node.bytes()], &mut Vec::new()) {
+                    match transform.apply(held.bytes(at), &mut Vec::new()) {
                         Ok(()) => transform.outcome().code(),
                         Err(_) => "mismatch",
                     }
@@ -89,19 +86,22 @@ impl Listing<'_> {
         if outcome != "structure" {
             return;
         }
-        let length = node.children() as u64;
-        for (child, index) in tape.children(at).zip(0_u64..) {
-            let holds = |filter: &_| holds(filter, tape, sample, child);
-            let (next, step) = match tape.node(child).name() {
+        let length = held.children(at).count() as u64;
+        for (child, index) in held.children(at).zip(0_u64..) {
+            let holds = |test| match test {
+                Test::Filter(filter) => held.satisfies(rules.filters().get(filter), child),
+                Test::Position(positions) => positions.contains(index, length),
+            };
+            let (next, step) = match held.name(child) {
                 Some(name) => {
                     let mut unescaped = Vec::new();
-                    crate::transform::unescape(&sample[name], &mut unescaped);
+                    crate::transform::unescape(name, &mut unescaped);
                     (
-                        rules.member(key, &unescaped, holds),
+                        rules.member(key, Some(&unescaped), holds),
                         normal_name(&String::from_utf8_lossy(&unescaped)),
                     )
                 }
-                None => (rules.element(key, index, length, holds), index.to_string()),
+                None => (rules.element(key, Some(index), holds), index.to_string()),
             };
             self.node(child, &next, &format!("{path}[{step}]"));
         }

@@ -11,6 +11,7 @@ use jsonpath_rust::parser::model::{
 };
 use regex::Regex;
 
+use super::dates::{self, Asked};
 use super::iregexp;
 use super::selector::SelectorError;
 
@@ -109,6 +110,20 @@ pub(crate) enum Operand {
     Single(Query),
     Length(Box<Operand>),
     Count(Query),
+    /// `age(…)` or `since(…)`: a number, or nothing for what is no date.
+    Date {
+        asked: Asked,
+        of: Box<Operand>,
+    },
+}
+
+/// Something beyond a node that its meaning depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The document, from its root.
+    Document,
+    /// Today's date.
+    Today,
 }
 
 /// What a text is matched against.
@@ -163,15 +178,15 @@ impl Query {
         })
     }
 
-    /// Whether it, or a filter in it, starts at the document's root.
-    pub(crate) fn reads_document(&self) -> bool {
-        self.origin == Origin::Document
+    /// Whether it, or a filter in it, reads `what`.
+    pub(crate) fn reads(&self, what: Reads) -> bool {
+        (what == Reads::Document && self.origin == Origin::Document)
             || self
                 .segments
                 .iter()
                 .flat_map(|segment| &segment.parts)
                 .any(|part| match part {
-                    Part::Filter(expression) => expression.reads_document(),
+                    Part::Filter(expression) => expression.reads(what),
                     Part::Name(_) | Part::Wildcard | Part::Index(_) | Part::Slice { .. } => false,
                 })
     }
@@ -241,10 +256,16 @@ impl Expression {
                 TestFunction::Count(_) => fault(
                     "count(…) gives a number, which is neither true nor false; compare it, for example count(@.contacts[*]) > 0",
                 ),
-                TestFunction::Value(_) => fault(
-                    "value(…) gives a value, which is neither true nor false; compare it, for example value(@..status) == 'open'",
-                ),
-                TestFunction::Custom(..) => unknown_function(),
+                TestFunction::Value(argument) => match dates::called(argument) {
+                    Some((asked, _)) => fault(&format!(
+                        "{0}(…) gives a number, which is neither true nor false; compare it, for example {0}(@.dateOfBirth) >= 18",
+                        asked.name()
+                    )),
+                    None => fault(
+                        "value(…) gives a value, which is neither true nor false; compare it, for example value(@..status) == 'open'",
+                    ),
+                },
+                TestFunction::Custom(..) => Err(unknown_function()),
             },
         }
     }
@@ -287,20 +308,20 @@ impl Expression {
         Ok(Self::Matches { text, pattern })
     }
 
-    /// Whether a query in it starts at the document's root.
-    pub(crate) fn reads_document(&self) -> bool {
+    /// Whether something in it reads `what`.
+    pub(crate) fn reads(&self, what: Reads) -> bool {
         match self {
             Self::Any(expressions) | Self::All(expressions) => {
-                expressions.iter().any(Self::reads_document)
+                expressions.iter().any(|part| part.reads(what))
             }
-            Self::Not(expression) => expression.reads_document(),
-            Self::Exists(query) => query.reads_document(),
-            Self::Compare { left, right, .. } => left.reads_document() || right.reads_document(),
+            Self::Not(expression) => expression.reads(what),
+            Self::Exists(query) => query.reads(what),
+            Self::Compare { left, right, .. } => left.reads(what) || right.reads(what),
             Self::Matches { text, pattern } => {
-                text.reads_document()
+                text.reads(what)
                     || match pattern {
                         Pattern::Fixed(_) => false,
-                        Pattern::Given { from, .. } => from.reads_document(),
+                        Pattern::Given { from, .. } => from.reads(what),
                     }
             }
         }
@@ -338,11 +359,17 @@ impl Operand {
                 Ok(Self::Length(Box::new(Self::argument("length", argument)?)))
             }
             TestFunction::Count(argument) => Ok(Self::Count(nodes("count", argument)?)),
-            TestFunction::Value(argument) => Ok(Self::Single(nodes("value", argument)?)),
+            TestFunction::Value(argument) => match dates::called(argument) {
+                Some((asked, of)) => Ok(Self::Date {
+                    asked,
+                    of: Box::new(Self::argument(asked.name(), of)?),
+                }),
+                None => Ok(Self::Single(nodes("value", argument)?)),
+            },
             TestFunction::Match(..) | TestFunction::Search(..) => fault(
                 "match(…) and search(…) are true or false by themselves; write them without a comparison, or with ! before them",
             ),
-            TestFunction::Custom(..) => unknown_function(),
+            TestFunction::Custom(..) => Err(unknown_function()),
         }
     }
 
@@ -370,11 +397,12 @@ impl Operand {
         }
     }
 
-    fn reads_document(&self) -> bool {
+    fn reads(&self, what: Reads) -> bool {
         match self {
             Self::Text(_) | Self::Number(_) | Self::Bool(_) | Self::Null => false,
-            Self::Single(query) | Self::Count(query) => query.reads_document(),
-            Self::Length(operand) => operand.reads_document(),
+            Self::Single(query) | Self::Count(query) => query.reads(what),
+            Self::Length(operand) => operand.reads(what),
+            Self::Date { of, .. } => what == Reads::Today || of.reads(what),
         }
     }
 }
@@ -396,8 +424,10 @@ fn nodes(function: &str, argument: &FnArg) -> Result<Query, SelectorError> {
     }
 }
 
-fn unknown_function<T>() -> Result<T, SelectorError> {
-    fault("not a function of RFC 9535; write length, count, value, match or search")
+pub(super) fn unknown_function() -> SelectorError {
+    SelectorError {
+        message: "not a function of RFC 9535, and none of fieldgate's; write length, count, value, match, search, age or since".to_owned(),
+    }
 }
 
 fn fault<T>(message: &str) -> Result<T, SelectorError> {

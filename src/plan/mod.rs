@@ -3,11 +3,14 @@
 //! [`BodyRules`] are the rules as meant; [`Plan::compile`] turns them into a [`Plan`]: immutable, shared,
 //! knowing no agreement and no HTTP.
 
+use jiff::civil::Date;
+
 use crate::minimise::query::CompiledCondition;
 use crate::minimise::{BodyError, Limits};
 use crate::transform::{AgreementKeys, Prepared, SubjectKey, SubjectTokens, Transform};
 
 mod automaton;
+mod dates;
 mod explain;
 pub(crate) mod filter;
 mod format;
@@ -20,11 +23,12 @@ pub use explain::FieldDecision;
 pub use format::{Charset, Csv, Format, Header, Ragged, Xml};
 pub use selector::{Condition, Selector, SelectorError};
 
-pub(crate) use automaton::{Automaton, Branch, Leaf, StateId, hash_name};
+pub(crate) use automaton::{Automaton, Branch, CandidateId, Leaf, Next, StateId, hash_name};
 pub(crate) use rulebook::Rulebook;
-pub(crate) use tracks::Role;
+pub(crate) use tracks::{Role, Test};
 
-use tracks::Track;
+use filter::{Expression, Reads};
+use tracks::{Filters, Track};
 
 /// What an agreement says about one body: the checked form of `record`, `subject`, `release_if`, `fields`.
 #[derive(Debug, Clone, Default)]
@@ -99,17 +103,8 @@ pub struct PlanFault {
     pub message: String,
 }
 
-/// How bodies go through a plan.
-#[derive(Debug)]
-enum Way {
-    /// As they come.
-    Stream(Automaton),
-    /// Held whole, since only the whole document decides. The plan in it checks them as they come.
-    Document(std::sync::Arc<Plan>),
-}
-
-/// Containers open at once in a document plan's bodies, which are walked by recursion.
-const DOCUMENT_DEPTH: usize = 512;
+/// Containers open at once in bodies of which queries are asked: these compare containers by recursion.
+const ASKED_DEPTH: usize = 512;
 
 /// A disclosure's rules compiled.
 #[derive(Debug)]
@@ -117,7 +112,11 @@ pub struct Plan {
     format: Format,
     limits: Limits,
     rulebook: Rulebook,
-    way: Way,
+    automaton: Automaton,
+    /// Only the whole document decides, so that it is held whole before it is walked.
+    holds_document: bool,
+    /// A filter or condition asks how long ago something was.
+    reads_today: bool,
     /// Per rule: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
     transforms: Vec<Option<(Prepared, bool)>>,
     condition: Option<CompiledCondition>,
@@ -136,10 +135,12 @@ impl Plan {
     ) -> Result<Self, Vec<PlanFault>> {
         let mut faults = Vec::new();
         let mut tracks = Vec::new();
-        let mut track = |selector: &Selector, role, rule| match tracks::steps(selector.query()) {
-            Ok(steps) => tracks.push(Track { steps, role }),
-            Err(message) => faults.push(PlanFault { rule, message }),
-        };
+        let mut filters = Filters::default();
+        let mut track =
+            |selector: &Selector, role, rule| match tracks::steps(selector.query(), &mut filters) {
+                Ok(steps) => tracks.push(Track { steps, role }),
+                Err(message) => faults.push(PlanFault { rule, message }),
+            };
         for (index, rule) in rules.fields.iter().enumerate() {
             track(&rule.selector, Role::Field(index), Some(index));
         }
@@ -206,29 +207,52 @@ impl Plan {
         if !faults.is_empty() {
             return Err(faults);
         }
+        let today = |expression: &Expression| expression.reads(Reads::Today);
+        let reads_today = filters.all().any(today)
+            || condition
+                .as_ref()
+                .is_some_and(|condition| today(condition.expression()));
+        let asks = condition.is_some() || !filters.is_empty();
         let rulebook = Rulebook {
             tracks,
+            filters,
             rules: rules.fields.clone(),
             prune: rules.prune,
         };
+        let automaton = automaton::build(&rulebook).map_err(|message| {
+            vec![PlanFault {
+                rule: None,
+                message,
+            }]
+        })?;
         // Where the record is the document the two roots are one; elsewhere the document must be held for it.
         let record_is_document = rules
             .record
             .as_ref()
             .is_none_or(|record| record.query().segments.is_empty());
-        let asks_document = !record_is_document
+        let condition_asks_document = !record_is_document
             && condition
                 .as_ref()
                 .is_some_and(CompiledCondition::reads_document);
-        let way = if rulebook.streams() && !asks_document {
-            Way::Stream(automaton::build(&rulebook).map_err(|message| {
-                vec![PlanFault {
-                    rule: None,
-                    message,
-                }]
-            })?)
-        } else {
-            Way::Document(Self::checker(limits)?)
+        let filter_asks_document = automaton
+            .candidates()
+            .iter()
+            .flat_map(|candidate| &candidate.tests)
+            .any(|test| match test {
+                Test::Filter(filter) => rulebook.filters().get(*filter).reads(Reads::Document),
+                Test::Position(_) => false,
+            });
+        let holds_document = condition_asks_document
+            || filter_asks_document
+            || automaton.state(automaton.root()).counted;
+        let limits = Limits {
+            depth: if asks {
+                limits.depth.min(ASKED_DEPTH)
+            } else {
+                limits.depth
+            },
+            held_bytes: limits.held_bytes.min(Limits::MOST_HELD_BYTES),
+            ..limits.clone()
         };
         let subjects = rules
             .subject
@@ -237,39 +261,15 @@ impl Plan {
             .map(SubjectTokens::new);
         Ok(Self {
             format: rules.format.clone(),
-            limits: limits.clone(),
+            limits,
             rulebook,
-            way,
+            automaton,
+            holds_document,
+            reads_today,
             transforms,
             condition,
             subjects,
         })
-    }
-
-    /// The plan that checks a body as it comes and holds it: all of it is one record that is kept.
-    fn checker(limits: &Limits) -> Result<std::sync::Arc<Self>, Vec<PlanFault>> {
-        let root = Selector::parse("$").map_err(|error| {
-            vec![PlanFault {
-                rule: None,
-                message: error.message,
-            }]
-        })?;
-        let keep_all = Rule {
-            selector: root.clone(),
-            action: Action::KeepAll,
-            on_mismatch: OnMismatch::Drop,
-            line: 0,
-        };
-        let rules = BodyRules {
-            record: Some(root),
-            fields: vec![keep_all],
-            ..BodyRules::default()
-        };
-        let limits = Limits {
-            depth: limits.depth.min(DOCUMENT_DEPTH),
-            ..limits.clone()
-        };
-        Self::compile(&rules, &PlanKeys::default(), &limits).map(std::sync::Arc::new)
     }
 
     /// The format that bodies under this plan have.
@@ -284,14 +284,27 @@ impl Plan {
         &self.limits
     }
 
-    /// Whether only the whole document decides, so that each body is held, up to [`Limits::held_bytes`]: a
-    /// selector has a filter or counts from an array's end, or a condition looks at the document.
+    /// Whether only the whole document decides, so that each body is held, up to [`Limits::held_bytes`]: a filter or
+    /// condition looks at the document (`$`), or the document's own elements are counted from their end.
     #[must_use]
     pub fn holds_document(&self) -> bool {
-        matches!(self.way, Way::Document(_))
+        self.holds_document
     }
 
-    /// Which rule decides each node of `sample`, a JSON document, in document order.
+    /// Whether values are held, each up to [`Limits::held_bytes`], until they are whole: a selector's filter is decided
+    /// on each element or member that it is asked of, a position from an array's end on the array.
+    #[must_use]
+    pub fn holds_elements(&self) -> bool {
+        !self.holds_document && (!self.automaton.candidates().is_empty() || self.automaton.counts())
+    }
+
+    /// Whether what leaves depends on today's date: a filter or condition has `age(…)` or `since(…)`.
+    #[must_use]
+    pub fn reads_today(&self) -> bool {
+        self.reads_today
+    }
+
+    /// Which rule decides each node of `sample`, a JSON document, on the day `today`, in document order.
     ///
     /// What stands in a subtree that is dropped or kept whole is not listed: its top says it all.
     ///
@@ -300,24 +313,13 @@ impl Plan {
     pub fn explain(
         self: &std::sync::Arc<Self>,
         sample: &[u8],
+        today: Date,
     ) -> Result<Vec<FieldDecision>, BodyError> {
-        explain::explain(self, sample)
+        explain::explain(self, sample, today)
     }
 
-    /// The automaton; of a document plan the one of the plan that checks its bodies.
     pub(crate) fn automaton(&self) -> &Automaton {
-        match &self.way {
-            Way::Stream(automaton) => automaton,
-            Way::Document(checker) => checker.automaton(),
-        }
-    }
-
-    /// The plan that checks and holds the bodies of a document plan.
-    pub(crate) fn document_checker(&self) -> Option<&std::sync::Arc<Self>> {
-        match &self.way {
-            Way::Stream(_) => None,
-            Way::Document(checker) => Some(checker),
-        }
+        &self.automaton
     }
 
     pub(crate) fn rulebook(&self) -> &Rulebook {

@@ -1,13 +1,12 @@
 //! What becomes of a node, from the positions that lead to it: the meaning of a disclosure's rules (DESIGN §5).
 //!
 //! A position is a track and how many of its steps lead to the node. The automaton asks here once for each set of
-//! positions; a document plan and `explain` ask for each node.
+//! positions and each answer of the filters that meet there; `explain` asks for each node.
 
 use std::collections::BTreeSet;
 
 use super::automaton::{Branch, Leaf};
-use super::filter::Expression;
-use super::tracks::{Pick, Role, Track};
+use super::tracks::{Filters, Pick, Role, Test, Track};
 use super::{Action, Rule};
 
 /// A position: a track and how many of its steps lead to the node.
@@ -29,6 +28,7 @@ pub(crate) struct Key {
 #[derive(Debug)]
 pub(crate) struct Rulebook {
     pub(super) tracks: Vec<Track>,
+    pub(super) filters: Filters,
     pub(super) rules: Vec<Rule>,
     pub(super) prune: bool,
 }
@@ -42,14 +42,9 @@ impl Rulebook {
         self.normal(start, true, None, None)
     }
 
-    /// Whether every pick can be decided as a body streams by.
-    pub(super) fn streams(&self) -> bool {
-        let mut picks = self
-            .tracks
-            .iter()
-            .flat_map(|track| &track.steps)
-            .flat_map(|step| &step.picks);
-        picks.all(Pick::streams)
+    /// The filters that its tests name.
+    pub(crate) fn filters(&self) -> &Filters {
+        &self.filters
     }
 
     /// What picks the children of a node.
@@ -60,46 +55,34 @@ impl Rulebook {
             .flat_map(|step| &step.picks)
     }
 
-    /// The member `name`, unescaped, of a node; `holds` decides filters of it.
+    /// The member `name`, unescaped, of a node, or one whose name no pick has; `holds` decides filters of it.
     pub(crate) fn member(
         &self,
         key: &Key,
-        name: &[u8],
-        holds: impl Fn(&Expression) -> bool,
+        name: Option<&[u8]>,
+        holds: impl Fn(Test) -> bool,
     ) -> Key {
         self.child(key, true, |pick| match pick {
-            Pick::Name(of) => **of == *name,
+            Pick::Name(of) => name.is_some_and(|name| **of == *name),
             Pick::Any => true,
-            Pick::Range(_) | Pick::ByLength(_) => false,
-            Pick::Filter(filter) => holds(filter),
+            Pick::Range(_) | Pick::Tested(Test::Position(_)) => false,
+            Pick::Tested(test @ Test::Filter(_)) => holds(*test),
         })
     }
 
-    /// A member whose name no pick has.
-    pub(super) fn other_member(&self, key: &Key) -> Key {
-        self.child(key, true, |pick| matches!(pick, Pick::Any))
-    }
-
-    /// The element at `index` of an array of `length`; `holds` decides filters of it.
+    /// The element at `index`, or one in none of the ranges; `holds` decides filters and positions of it.
     pub(crate) fn element(
         &self,
         key: &Key,
-        index: u64,
-        length: u64,
-        holds: impl Fn(&Expression) -> bool,
+        index: Option<u64>,
+        holds: impl Fn(Test) -> bool,
     ) -> Key {
         self.child(key, false, |pick| match pick {
             Pick::Name(_) => false,
             Pick::Any => true,
-            Pick::Range(range) => range.contains(index),
-            Pick::ByLength(positions) => positions.contains(index, length),
-            Pick::Filter(filter) => holds(filter),
+            Pick::Range(range) => index.is_some_and(|index| range.contains(index)),
+            Pick::Tested(test) => holds(*test),
         })
-    }
-
-    /// An element in none of the ranges.
-    pub(super) fn other_element(&self, key: &Key) -> Key {
-        self.child(key, false, |pick| matches!(pick, Pick::Any))
     }
 
     /// Whether the node is what `role` says.
@@ -107,21 +90,6 @@ impl Rulebook {
         key.positions
             .iter()
             .any(|p| self.complete(*p) && self.role(*p) == role)
-    }
-
-    /// `name`, if a rule names it somewhere: such a name may be told.
-    pub(crate) fn known_name(&self, name: &[u8]) -> Option<&str> {
-        let mut picks = self
-            .tracks
-            .iter()
-            .flat_map(|track| &track.steps)
-            .flat_map(|step| &step.picks);
-        picks.find_map(|pick| match pick {
-            Pick::Name(of) if **of == *name => std::str::from_utf8(of).ok(),
-            Pick::Name(_) | Pick::Any | Pick::Range(_) | Pick::ByLength(_) | Pick::Filter(_) => {
-                None
-            }
-        })
     }
 
     /// Whether the node has its record's subject below it.
@@ -247,7 +215,7 @@ impl Rulebook {
                 let next = (track, at + 1);
                 positions.insert(next);
                 // A wildcard over members names nothing; over an array's elements it takes each of them.
-                let by_name = !(member && matches!(pick, Pick::Any | Pick::Filter(_)));
+                let by_name = !(member && matches!(pick, Pick::Any | Pick::Tested(_)));
                 named |= by_name && self.permits(next) && !self.complete(next);
             }
         }

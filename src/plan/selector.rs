@@ -2,6 +2,7 @@
 
 use jsonpath_rust::parser::model::{Filter, JpQuery};
 
+use super::dates;
 use super::filter::{Expression, Query};
 
 /// A JSONPath query (RFC 9535) and its text.
@@ -38,6 +39,7 @@ impl Selector {
             None => text.to_owned(),
         };
         check_names(&rooted)?;
+        let rooted = dates::for_parser(&rooted)?;
         let query = jsonpath_rust::parser::parse_json_path(&rooted).map_err(|_| SelectorError {
             message: "not a JSONPath selector; write for example $.address.postcode or $.contacts[*].phone".to_owned(),
         })?;
@@ -92,6 +94,7 @@ impl Condition {
         };
         let query = format!("$[?{text}]");
         check_names(&query)?;
+        let query = dates::for_parser(&query)?;
         let query = jsonpath_rust::parser::parse_json_path(&query).map_err(|_| fault())?;
         match <[Segment; 1]>::try_from(query.segments) {
             Ok([Segment::Selector(Part::Filter(filter))]) => {
@@ -194,6 +197,7 @@ mod tests {
             "$[?match(@.a, '[0-9]+')]",
             "$[?count(@.*) > 1]",
             "$[?length(@.a) > 1 && value(@..b) == 1]",
+            "$[?age(@.dob) >= 18 && since(@['last seen']) < age( value(@..x) )]",
             "$['it\\'s. a']",
         ] {
             assert!(Selector::parse(text).is_ok(), "{text}");
@@ -218,6 +222,11 @@ mod tests {
             ("$[?count(@..*)]", "compare it"),
             ("$[?length(@.a)]", "compare it"),
             ("$[?value(@.a)]", "compare it"),
+            ("$[?age(@.a)]", "compare it"),
+            ("$[?age(@.*) < 18]", "several"),
+            ("$[?age() < 18]", "for example"),
+            ("$[?age(@.a, 1) < 18]", "for example"),
+            ("$[?count(age(@.a)) < 18]", "contacts"),
             ("$[?length(@.*)<3]", "several"),
             ("$[?length(@[1, 2])<3]", "several"),
             ("$[?length(@['a', 'b'])<3]", "several"),

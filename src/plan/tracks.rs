@@ -1,6 +1,6 @@
 //! Selectors as tracks: the steps that lead from a body's root to what a selector selects.
 
-use jsonpath_rust::parser::model::{JpQuery, Segment, Selector as Part};
+use jsonpath_rust::parser::model::{Filter, JpQuery, Segment, Selector as Part};
 
 use super::automaton::PERIOD;
 use super::filter::Expression;
@@ -37,19 +37,51 @@ pub(crate) enum Pick {
     Name(Box<[u8]>),
     Any,
     Range(Range),
-    /// Elements by positions that the array's length decides.
-    ByLength(ByLength),
     /// Members or elements of which it holds.
-    Filter(Expression),
+    Tested(Test),
 }
 
-impl Pick {
-    /// Whether it can be decided as the body streams by; otherwise only the whole document decides.
-    pub(super) fn streams(&self) -> bool {
-        match self {
-            Self::Name(_) | Self::Any | Self::Range(_) => true,
-            Self::ByLength(_) | Self::Filter(_) => false,
+/// What a child's name or index alone does not decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Test {
+    /// A filter, decided on the whole child.
+    Filter(FilterId),
+    /// A position that the array's length decides; it holds of no member.
+    Position(ByLength),
+}
+
+/// A filter's place among a plan's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FilterId(u16);
+
+/// The filters of a plan, each once however often it is written.
+#[derive(Debug, Default)]
+pub(crate) struct Filters(Vec<(Filter, Expression)>);
+
+impl Filters {
+    pub(crate) fn get(&self, id: FilterId) -> &Expression {
+        &self.0[usize::from(id.0)].1
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Expression> {
+        self.0.iter().map(|(_, expression)| expression)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn enter(&mut self, filter: &Filter) -> Result<FilterId, String> {
+        let known = self.0.iter().position(|(of, _)| of == filter);
+        let place = known.unwrap_or(self.0.len());
+        let id = u16::try_from(place)
+            .map_err(|_| format!("more than {} filters in one disclosure", u16::MAX))?;
+        if known.is_none() {
+            let expression = Expression::compile(filter).map_err(|error| error.message)?;
+            self.0.push((filter.clone(), expression));
         }
+        Ok(FilterId(id))
     }
 }
 
@@ -67,7 +99,7 @@ pub(crate) enum ByLength {
 
 impl ByLength {
     /// Whether it picks the element at `index` of an array of `length` (RFC 9535 §2.3.3.2, §2.3.4.2.2).
-    pub(super) fn contains(self, index: u64, length: u64) -> bool {
+    pub(crate) fn contains(self, index: u64, length: u64) -> bool {
         let (Ok(index), Ok(length)) = (i64::try_from(index), i64::try_from(length)) else {
             return false;
         };
@@ -122,15 +154,16 @@ impl Range {
     }
 }
 
-/// The steps of `query`.
-pub(super) fn steps(query: &JpQuery) -> Result<Vec<Step>, String> {
-    query.segments.iter().map(step).collect()
+/// The steps of `query`; its filters are entered into `filters`.
+pub(super) fn steps(query: &JpQuery, filters: &mut Filters) -> Result<Vec<Step>, String> {
+    let steps = query.segments.iter();
+    steps.map(|segment| step(segment, filters)).collect()
 }
 
-fn step(segment: &Segment) -> Result<Step, String> {
+fn step(segment: &Segment, filters: &mut Filters) -> Result<Step, String> {
     match segment {
         Segment::Descendant(inner) => {
-            let inner = step(inner)?;
+            let inner = step(inner, filters)?;
             Ok(Step {
                 descendant: true,
                 picks: inner.picks,
@@ -138,12 +171,12 @@ fn step(segment: &Segment) -> Result<Step, String> {
         }
         Segment::Selector(part) => Ok(Step {
             descendant: false,
-            picks: pick(part)?.into_iter().collect(),
+            picks: pick(part, filters)?.into_iter().collect(),
         }),
         Segment::Selectors(parts) => {
             let mut picks = Vec::new();
             for part in parts {
-                picks.extend(pick(part)?);
+                picks.extend(pick(part, filters)?);
             }
             Ok(Step {
                 descendant: false,
@@ -154,7 +187,7 @@ fn step(segment: &Segment) -> Result<Step, String> {
 }
 
 /// The pick of `part`; `None` for one that selects nothing whatever the body.
-fn pick(part: &Part) -> Result<Option<Pick>, String> {
+fn pick(part: &Part, filters: &mut Filters) -> Result<Option<Pick>, String> {
     Ok(match part {
         Part::Name(name) => Some(Pick::Name(name.as_bytes().into())),
         Part::Wildcard => Some(Pick::Any),
@@ -164,7 +197,7 @@ fn pick(part: &Part) -> Result<Option<Pick>, String> {
                 end: start + 1,
                 step: 1,
             }),
-            Err(_) => Pick::ByLength(ByLength::Index(*index)),
+            Err(_) => Pick::Tested(Test::Position(ByLength::Index(*index))),
         }),
         Part::Slice(_, _, Some(0)) => None,
         Part::Slice(start, end, step) => {
@@ -183,16 +216,14 @@ fn pick(part: &Part) -> Result<Option<Pick>, String> {
             };
             Some(match range {
                 Some(range) if range.step <= PERIOD => Pick::Range(range),
-                Some(_) | None => Pick::ByLength(ByLength::Slice {
+                Some(_) | None => Pick::Tested(Test::Position(ByLength::Slice {
                     start: *start,
                     end: *end,
                     step,
-                }),
+                })),
             })
         }
-        Part::Filter(filter) => Some(Pick::Filter(
-            Expression::compile(filter).map_err(|error| error.message)?,
-        )),
+        Part::Filter(filter) => Some(Pick::Tested(Test::Filter(filters.enter(filter)?))),
     })
 }
 

@@ -14,6 +14,7 @@ pub use text::unescape;
 pub use token::SubjectTokens;
 
 pub(crate) use text::{Characters, push_quoted};
+pub(crate) use year::date;
 
 /// What a transforming rule does to a single value. `null` stays `null` under every transform.
 #[derive(Debug, Clone, PartialEq, Eq)]

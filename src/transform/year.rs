@@ -10,14 +10,8 @@ const LONGEST: usize = 128;
 /// `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or an RFC 3339 timestamp (`T` and `Z` in either case); a day that the
 /// Gregorian calendar has. The year is the written one: a timestamp is not moved to another zone.
 pub(super) fn year(inside: &[u8]) -> Option<[u8; 4]> {
-    let mut text = [0; LONGEST];
-    let mut length = 0;
-    for character in Characters::new(inside) {
-        let room = text.get_mut(length)?;
-        *room = u8::try_from(character).ok().filter(u8::is_ascii)?;
-        length += 1;
-    }
-    let text = &text[..length];
+    let mut room = [0; LONGEST];
+    let text = ascii(inside, &mut room)?;
     let year = *text.first_chunk::<4>()?;
     let number = number(&year)?;
     match &text[4..] {
@@ -29,6 +23,31 @@ pub(super) fn year(inside: &[u8]) -> Option<[u8; 4]> {
         _ => false,
     }
     .then_some(year)
+}
+
+/// The year, month and day that `inside`, the inside of a JSON string, names.
+///
+/// As [`year`], but of a full date only: `YYYY-MM-DD` or an RFC 3339 timestamp.
+pub(crate) fn date(inside: &[u8]) -> Option<(u32, u32, u32)> {
+    let mut room = [0; LONGEST];
+    let text = ascii(inside, &mut room)?;
+    // Beyond that it is one, a full date has a day.
+    year(inside)?;
+    let of = |places: std::ops::Range<usize>| text.get(places).and_then(number);
+    of(0..4)
+        .zip(of(5..7))
+        .zip(of(8..10))
+        .map(|((year, month), day)| (year, month, day))
+}
+
+/// The text of the inside of a JSON string, if it is ASCII and no longer than there is room.
+fn ascii<'a>(inside: &[u8], room: &'a mut [u8; LONGEST]) -> Option<&'a [u8]> {
+    let mut length = 0;
+    for character in Characters::new(inside) {
+        *room.get_mut(length)? = u8::try_from(character).ok().filter(u8::is_ascii)?;
+        length += 1;
+    }
+    Some(&room[..length])
 }
 
 /// Whether `text` is `T`, a time and an offset (RFC 3339 §5.6). A leap second passes at any minute: which had

@@ -1,5 +1,6 @@
-//! Rules that only the whole document decides (DESIGN §5.10): filters, positions from an array's end, conditions that
-//! look beyond their record. Rows as in `rows`, and what holding the document means for its limits and names.
+//! Rules that are decided on what is held (DESIGN §5.10): filters on elements and members, positions from an array's
+//! end on the array, filters and conditions that look at the document on all of it. Rows as in `rows`, and what
+//! holding means for limits and names.
 
 use fieldgate::minimise::{BodyFault, Limits};
 
@@ -395,7 +396,7 @@ fn records_under_filters_and_conditions_on_the_document() {
 fn subjects_of_records_in_held_documents() {
     let count = |fields: &str, sent: &str| {
         let plan = plan(&rules(fields), &Limits::default());
-        assert!(plan.holds_document(), "{fields}");
+        assert!(plan.holds_document() || plan.holds_elements(), "{fields}");
         let ran = run_every_way(&plan, sent.as_bytes(), usize::MAX).unwrap();
         let tally = ran.tally;
         (
@@ -450,76 +451,157 @@ fn subjects_of_records_in_held_documents() {
 }
 
 #[test]
-fn the_rules_that_hold_the_document_are_those_it_alone_decides() {
+fn what_rules_hold_is_the_least_that_decides_them() {
+    const NOTHING: (bool, bool) = (false, false);
+    const ELEMENTS: (bool, bool) = (false, true);
+    const DOCUMENT: (bool, bool) = (true, false);
     for (fields, holds) in [
-        ("", false),
-        ("keep $.a[*]..b[1:9:2]", false),
-        ("keep $[::0]", false),
-        ("keep $[-1:0:0]", false),
-        ("keep $[::4096]", false),
-        ("keep $[::4097]", true),
-        ("keep $[5:2:4097]", false),
-        ("keep $[5:4102:4097]", false),
-        ("keep $[5:4103:4097]", true),
-        ("keep $[-1]", true),
-        ("keep $[-1:]", true),
-        ("keep $[:-1]", true),
-        ("keep $[::-1]", true),
-        ("keep $..[0,-1]", true),
-        ("drop $[?@.a]", true),
-        ("keep $.a; record $[?@.a]", true),
-        ("keep $.a; record $[*]; subject @[?@ == 1]", true),
+        ("", NOTHING),
+        ("keep $.a[*]..b[1:9:2]", NOTHING),
+        ("keep $[::0]", NOTHING),
+        ("keep $[-1:0:0]", NOTHING),
+        ("keep $[::4096]", NOTHING),
+        ("keep $[::4097]", DOCUMENT),
+        ("keep $[5:2:4097]", NOTHING),
+        ("keep $[5:4102:4097]", NOTHING),
+        ("keep $[5:4103:4097]", DOCUMENT),
+        ("keep $[-1]", DOCUMENT),
+        ("keep $[-1:]", DOCUMENT),
+        ("keep $[:-1]", DOCUMENT),
+        ("keep $[::-1]", DOCUMENT),
+        ("keep $..[0,-1]", DOCUMENT),
+        ("keep $.a[-1]", ELEMENTS),
+        ("keep $..a[-1]", ELEMENTS),
+        ("keep $[*].phones[-1].number", ELEMENTS),
+        ("drop $[?@.a]; keep_all $", ELEMENTS),
+        ("keep $..[?@.a].b", ELEMENTS),
+        ("keep $[?$.a]", DOCUMENT),
+        ("keep $.b[?@.c[?@.d == $.a]]", DOCUMENT),
+        ("keep $[?@['$.a']]", ELEMENTS),
+        ("keep $.a; record $[?@.a]", ELEMENTS),
+        ("keep $.*.a; record $[*]; subject @[?@ == 1]", ELEMENTS),
         (
             "keep $.a; record $[*]; release_if @[?@ == 1] && @[-1]",
-            false,
+            NOTHING,
         ),
-        ("keep $.a; record $[*]; release_if $.a", true),
-        ("keep $.a; record $[*]; release_if @.a[?@.b == $.b]", true),
-        ("keep $.a; record $[*]; release_if @['$.a']", false),
-        ("keep $.a; record $; release_if $.a", false),
+        ("keep $.a; record $[*]; release_if $.a", DOCUMENT),
+        (
+            "keep $.a; record $[*]; release_if @.a[?@.b == $.b]",
+            DOCUMENT,
+        ),
+        ("keep $.a; record $[*]; release_if @['$.a']", NOTHING),
+        ("keep $.a; record $; release_if $.a", NOTHING),
+        // What cannot change anything is not held for.
+        ("drop $[?@.a]", NOTHING),
+        ("drop $; drop $[-1]; keep $[?$.a]", NOTHING),
+        ("keep_all $; keep $[?@.a]", NOTHING),
     ] {
         let rules = rules(fields);
+        let plan = plan(&rules, &Limits::default());
         assert_eq!(
-            plan(&rules, &Limits::default()).holds_document(),
+            (plan.holds_document(), plan.holds_elements()),
             holds,
             "{fields}"
         );
-        assert_eq!(holds_document(&rules), holds, "{fields}");
+        assert!(!plan.holds_document() || holds_document(&rules), "{fields}");
     }
 }
 
 #[test]
-fn p4_a_held_document_names_no_member_twice_anywhere() {
+fn p4_what_a_filter_looks_into_names_no_member_twice() {
+    // The rules, what was sent, where the second name stands.
+    for (fields, sent, at) in [
+        // Whether the filter then holds or not, and wherever it looks.
+        ("keep $[?@.a]", r#"[{"b":1,"b":2}]"#, 8),
+        ("keep $[?!@.a]", r#"[{"b":1,"b":2}]"#, 8),
+        ("keep $[?@.a].c", r#"[{"a":1,"\u0061":2}]"#, 8),
+        ("keep $[?@.a].c", r#"{"x":{"b":1,"b":2}}"#, 12),
+        ("keep $[?@.*]", r#"[{"a":1,"a":2}]"#, 8),
+        ("keep $[?@..z]", r#"[[[{"x":1,"x":2}]]]"#, 10),
+        ("keep $[?@.a.b]", r#"[{"a":{"c":1,"c":2}}]"#, 13),
+        ("keep $[?@.a[0].b]", r#"[{"a":[{"c":1,"c":2}]}]"#, 14),
+        (
+            "keep $[?@.a == @.b]",
+            r#"[{"a":{"c":1},"b":{"c":1,"c":2}}]"#,
+            25,
+        ),
+        ("keep $[?length(@.a) == 1]", r#"[{"a":{"c":1,"c":2}}]"#, 13),
+        ("keep $[?count(@.a.*) == 1]", r#"[{"a":{"c":1,"c":2}}]"#, 13),
+        ("keep $[?@[?@.b]]", r#"[[{"c":1,"c":2}]]"#, 9),
+        ("keep $..[?@.a].c", r#"{"x":{"y":{"b":1,"b":2}}}"#, 17),
+        ("keep_all $; drop $[?@.a]", r#"[1,{"a":1,"a":2}]"#, 10),
+        (
+            "keep $.a[?@.b == $.c]",
+            r#"{"a":[{"b":1}],"c":1,"c":2}"#,
+            21,
+        ),
+        ("keep $.a[?$.c.d]", r#"{"a":[1],"c":{"x":1,"x":2}}"#, 20),
+        (
+            "keep $.c[*]; record $.c[*]; release_if $.d.e",
+            r#"{"d":{"x":1,"x":2},"c":[1]}"#,
+            12,
+        ),
+        // The first of them in the body, and the filter's before the walk's.
+        (
+            "keep_all $[?@.b.c == @.a.c]",
+            r#"[{"a":{"x":1,"x":2},"b":{"y":1,"y":2}}]"#,
+            13,
+        ),
+        ("keep $[?@.a].b", r#"[{"b":{"x":1,"x":2},"c":1,"c":1}]"#, 26),
+    ] {
+        let error = run_every_way(
+            &plan(&rules(fields), &Limits::default()),
+            sent.as_bytes(),
+            usize::MAX,
+        )
+        .expect_err(fields);
+        assert_eq!(
+            (error.fault, error.offset),
+            (BodyFault::DuplicateName, at),
+            "{fields} on {sent}"
+        );
+    }
     check_refused(&[
-        (
-            "keep $[-1]",
-            r#"[{"a":1,"a":2},1]"#,
-            BodyFault::DuplicateName,
-        ),
-        (
-            "keep $.b[-1]",
-            r#"{"a":[{"x":1,"\u0078":2}]}"#,
-            BodyFault::DuplicateName,
-        ),
         (
             "keep $[?@.a]",
             r#"[{"a":1,"a":2}]"#,
             BodyFault::DuplicateName,
         ),
         (
-            "drop $[?@.a]",
-            r#"[[[{"x":1,"x":2}]]]"#,
+            "keep_all $[?@.a]",
+            r#"[{"a":1,"b":{"x":1,"x":2}}]"#,
             BodyFault::DuplicateName,
         ),
         (
-            "drop $; drop $[-1]",
-            r#"[[[{"x":1,"x":2}]]]"#,
+            "keep $[-1].a",
+            r#"[{"a":1,"a":2}]"#,
             BodyFault::DuplicateName,
         ),
         (
             "keep $.b; record $.c[*]; release_if $.d",
-            r#"{"a":{"x":1,"x":2}}"#,
+            r#"{"a":{},"a":{}}"#,
             BodyFault::DuplicateName,
+        ),
+    ]);
+    // What neither a filter nor a rule looks into, and what does not pass, may hold what it will.
+    check(&[
+        (
+            "keep $[?@.a].b",
+            r#"[{"a":1,"b":2,"c":{"x":1,"x":2}}]"#,
+            r#"[{"b":2}]"#,
+        ),
+        (
+            "keep $[?@.a].b",
+            r#"[{"d":1,"b":2,"c":{"x":1,"x":2}}]"#,
+            "[]",
+        ),
+        ("keep $[?@[0] == 1]", r#"[{"x":1,"x":2},1]"#, "[]"),
+        ("keep $[-1]", r#"[{"a":1,"a":2},1]"#, "[1]"),
+        ("keep $[?$[1]]", r#"[1,{"a":1,"a":2}]"#, "[1]"),
+        (
+            "keep $.b[-1]",
+            r#"{"a":[{"x":1,"\u0078":2}],"b":[1]}"#,
+            r#"{"b":[1]}"#,
         ),
     ]);
 }
@@ -534,10 +616,10 @@ fn p5_a_body_too_large_to_hold_is_refused_at_every_cut() {
     let object = |bytes: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8));
     for fields in [
         "keep $[-1]",
-        "keep $[?@.a]",
-        "keep_all $; drop $..[?@ == 'x']",
+        "keep $[?$.a]",
+        "keep_all $; drop $..[?@ == $[0]]",
         "keep $[*]; record $[*]; release_if $.a",
-        "drop $; drop $[-1]",
+        "keep_all $; record $; release_if @",
     ] {
         let plan = plan(&rules(fields), &limits);
         for before in ["", " \n "] {
@@ -569,13 +651,15 @@ fn p5_a_body_too_large_to_hold_is_refused_at_every_cut() {
 fn p4_nothing_of_a_held_document_leaves_before_its_end() {
     use fieldgate::minimise::json_machine;
     let body = r#"[{"a":1},{"a":2}]"#;
-    let plan = plan(&rules("keep $[?@.a].a"), &Limits::default());
+    let plan = plan(&rules("keep $[?@.a || $.b].a"), &Limits::default());
     let mut machine = json_machine(&plan);
     let mut out = Vec::new();
-    for piece in body.as_bytes().chunks(1) {
+    let (last, before) = body.as_bytes().split_last().unwrap();
+    for piece in before.chunks(1) {
         machine.push(piece, &mut out).unwrap();
         assert!(out.is_empty());
     }
+    machine.push(&[*last], &mut out).unwrap();
     machine.finish(&mut out).unwrap();
     assert_eq!(out, br#"[{"a":1},{"a":2}]"#);
     // Nor where its end is broken.

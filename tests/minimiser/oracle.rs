@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use fieldgate::minimise::{Limits, SubjectToken};
-use fieldgate::plan::{Action, BodyRules, OnMismatch, PlanKeys, Rule};
+use fieldgate::plan::{Action, BodyRules, OnMismatch, PlanKeys, Rule, Selector};
 use fieldgate::transform::{Mismatch, Prepared, SubjectTokens, Transform};
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector as Part};
 use jsonpath_rust::parser::parse_json_path;
@@ -26,8 +26,8 @@ pub(crate) struct Minimised {
     pub(crate) withheld: u64,
     /// Tokens of the subjects of released records, in document order.
     pub(crate) subjects: Vec<SubjectToken>,
-    /// An object names a member twice where only rules that hold back look into it, or anywhere where the rules
-    /// are decided on the whole document: refusing is right too.
+    /// An object names a member twice where only rules that hold back look into it, or anywhere where filters may
+    /// look: refusing is right too.
     pub(crate) may_refuse: bool,
 }
 
@@ -81,7 +81,7 @@ struct Reach {
 struct Model<'a> {
     asked: &'a Asked<'a>,
     document: &'a Document<'a>,
-    holds_document: bool,
+    filters: bool,
     rules: &'a BodyRules,
     reaches: Vec<Reach>,
     record: Option<Reach>,
@@ -125,7 +125,8 @@ impl<'a> Model<'a> {
         Self {
             asked,
             document,
-            holds_document: holds_document(rules),
+            filters: selectors(rules)
+                .any(|selector| parts(selector).any(|part| matches!(part, Part::Filter(_)))),
             rules,
             reaches: rules
                 .fields
@@ -331,7 +332,7 @@ impl<'a> Model<'a> {
         let others = [&self.record, &self.subject].into_iter().flatten();
         let looked_at = |node: usize| {
             node == 0
-                || self.holds_document
+                || self.filters
                 || self
                     .reaches
                     .iter()
@@ -343,11 +344,10 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Whether the rules are decided on the whole document (DESIGN §5.10): one has a filter or a position that an array's
-/// length decides, or the condition of a record that is not the document looks at the document.
+/// Whether the rules may need the whole document (DESIGN §5.10): one has a filter that looks at the document, or picks
+/// the document's own elements by positions that its length decides; or the condition of a record that is not the
+/// document looks at the document.
 pub(crate) fn holds_document(rules: &BodyRules) -> bool {
-    let fields = rules.fields.iter().map(|rule| &rule.selector);
-    let selectors = fields.chain(&rules.record).chain(&rules.subject);
     let record_is_document = rules
         .record
         .as_ref()
@@ -356,20 +356,44 @@ pub(crate) fn holds_document(rules: &BodyRules) -> bool {
         .release_if
         .as_ref()
         .map_or("", |condition| condition.text());
-    selectors
-        .flat_map(|selector| &selector.query().segments)
-        .any(needs_document)
-        || (!record_is_document && from_root(condition, "") != condition)
+    let reads_document = |text: &str| from_root(text, "") != text;
+    let record = rules
+        .record
+        .as_ref()
+        .map_or(0, |record| record.query().segments.len());
+    selectors(rules).any(|selector| {
+        // Beyond the `$` or `@` that it starts with.
+        let rest = &selector.text()[1..];
+        let is_subject = rules
+            .subject
+            .as_ref()
+            .is_some_and(|subject| std::ptr::eq(subject, selector));
+        let counts_root = selector.query().segments.first().is_some_and(counts);
+        reads_document(rest) || counts_root && !(is_subject && record > 0)
+    }) || (!record_is_document && reads_document(condition))
 }
 
-fn needs_document(segment: &Segment) -> bool {
-    let parts = match segment {
-        Segment::Descendant(inner) => return needs_document(inner),
+fn selectors(rules: &BodyRules) -> impl Iterator<Item = &Selector> {
+    let fields = rules.fields.iter().map(|rule| &rule.selector);
+    fields.chain(&rules.record).chain(&rules.subject)
+}
+
+fn parts(selector: &Selector) -> impl Iterator<Item = &Part> {
+    selector.query().segments.iter().flat_map(parts_of)
+}
+
+fn parts_of(segment: &Segment) -> &[Part] {
+    match segment {
+        Segment::Descendant(inner) => parts_of(inner),
         Segment::Selector(part) => std::slice::from_ref(part),
         Segment::Selectors(parts) => parts,
-    };
-    parts.iter().any(|part| match part {
-        Part::Name(_) | Part::Wildcard => false,
+    }
+}
+
+/// Whether `segment` picks by positions that an array's length decides.
+fn counts(segment: &Segment) -> bool {
+    parts_of(segment).iter().any(|part| match part {
+        Part::Name(_) | Part::Wildcard | Part::Filter(_) => false,
         Part::Index(index) => *index < 0,
         Part::Slice(start, end, step) => {
             // One whose step is none selects nothing, whatever the length. A step that is longer than a streaming plan
@@ -382,7 +406,6 @@ fn needs_document(segment: &Segment) -> bool {
                         .flatten()
                         .any(|bound| *bound < 0)
         }
-        Part::Filter(_) => true,
     })
 }
 

@@ -23,20 +23,25 @@ mod stride;
 pub(super) use leave::Io;
 pub(super) use single::Single;
 
+use std::cell::RefCell;
 use std::sync::Arc;
+
+use jiff::civil::Date;
 
 use held::{Hold, Span};
 use names::NameSpan;
 use single::Use;
 
 use super::grammar::OPEN;
+use super::looked::Looked;
 use super::names::Names;
+use super::nodes::Nodes;
 use super::scan::Tokens;
 use super::shapes::{MEMBERS, Opening, ShapeId, Shapes};
-use super::tape::Tape;
 use super::vector::Level;
+use super::whole::Whole;
 use super::{BodyFault, FieldOutcome, Limits, SubjectToken, Tally};
-use crate::plan::{Branch, Plan, StateId};
+use crate::plan::{Branch, CandidateId, Next, Plan, StateId};
 
 /// What ends a walk.
 #[derive(Debug, Clone)]
@@ -81,10 +86,21 @@ pub(super) enum Mode {
     Skip,
     /// Checked, its names too, and all leaves.
     Copy,
-    /// Checked, its names too, and held until a condition is decided.
+    /// Held until it is whole; its names are checked once it is walked.
     Hold,
     /// As the state says.
     Walk(StateId),
+    /// As the state says that its tests lead to.
+    Asked(CandidateId),
+}
+
+impl From<Next> for Mode {
+    fn from(next: Next) -> Self {
+        match next {
+            Next::State(state) => Self::Walk(state),
+            Next::Asked(candidate) => Self::Asked(candidate),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +123,8 @@ pub(super) struct Frame {
     names_at: usize,
     /// The index of the element that comes or is open.
     index: u64,
+    /// How many elements it has, where its state counts them.
+    length: u64,
     shape: ShapeId,
     /// With a shape: the names seen, a bit each, and the place of the next.
     seen: u64,
@@ -149,15 +167,11 @@ pub(super) struct Walk {
     run: bool,
     /// What becomes of the root.
     root: Mode,
-    /// How many containers are open outside of the record that is walked again.
-    base: usize,
     shapes: Shapes,
     /// Shapes are in use: not where an object may have fewer names than a shape.
     shaped: bool,
     name: NameSpan,
     name_kept: Vec<u8>,
-    /// The name of the record that is held, whose members' names take `name`'s place.
-    record_name: Vec<u8>,
     names: Names,
     /// Openings of containers that leave once something in them does.
     staged: Vec<u8>,
@@ -166,15 +180,19 @@ pub(super) struct Walk {
     copying: bool,
     record: Option<Span>,
     hold: Option<Hold>,
-    /// The depth at whose values' ends a record or a hold may end; the plain case looks at this only.
+    /// The bytes of the value that is held, and what looks at it once it is whole.
+    raw: Vec<u8>,
+    whole: Whole,
+    looked: RefCell<Looked>,
+    /// How far the body was known when the last value that had to be whole was decided.
+    known: u64,
+    /// The depth at whose values' ends a record ends; the plain case looks at this only.
     watched: usize,
     /// The output of the open record from calls before, and where in `out` that of this call starts.
     held: Vec<u8>,
     mark: usize,
-    replaying: bool,
     level: Level,
-    replay_tokens: Tokens,
-    tape: Tape,
+    today: Option<Date>,
     scratch: Vec<u8>,
     /// Subjects of the open record, and of records that left.
     record_subjects: Vec<SubjectToken>,
@@ -189,12 +207,12 @@ const UNWATCHED: usize = usize::MAX;
 pub(super) type Outcome<T = ()> = Result<T, Box<Fault>>;
 
 impl Walk {
-    pub(super) fn new(plan: Arc<Plan>, level: Level) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, level: Level, today: Option<Date>) -> Self {
         Self {
             limits: plan.limits().clone(),
+            looked: RefCell::new(Looked::new(plan.limits(), plan.automaton().seed())),
             run: false,
             root: Mode::Walk(plan.automaton().root()),
-            base: 0,
             shapes: Shapes::default(),
             shaped: plan.limits().object_members >= MEMBERS && plan.limits().name_bytes >= MEMBERS,
             plan,
@@ -206,20 +224,20 @@ impl Walk {
             name_start: 0,
             name: NameSpan::Kept,
             name_kept: Vec::new(),
-            record_name: Vec::new(),
             names: Names::default(),
             staged: Vec::new(),
             collected: Vec::new(),
             copying: false,
             record: None,
             hold: None,
+            raw: Vec::new(),
+            whole: Whole::new(level, usize::MAX),
+            known: 0,
             watched: UNWATCHED,
             held: Vec::new(),
             mark: 0,
-            replaying: false,
             level,
-            replay_tokens: Tokens::default(),
-            tape: Tape::default(),
+            today,
             scratch: Vec::new(),
             record_subjects: Vec::new(),
             subjects: Vec::new(),
@@ -229,6 +247,7 @@ impl Walk {
 
     /// Walks over the tokens of one window, then keeps what the window leaves open.
     pub(super) fn window(&mut self, tokens: &Tokens, io: &mut Io<'_>) -> Outcome {
+        self.looked.get_mut().forget();
         let walked = self.tokens(tokens, io);
         walked
             .and_then(|()| self.suspend(io))
@@ -268,7 +287,6 @@ impl Walk {
                     };
                     at += 3;
                     // Most members are single values: these are decided here, without another turn.
-                    let from = positions[at] as usize;
                     let ends = match value {
                         b'"' => positions.get(at + 1).map(|&end| (end as usize + 1, at + 2)),
                         b'0' => Some(links[at])
@@ -280,7 +298,7 @@ impl Walk {
                         expect = Expect::Value;
                         continue;
                     };
-                    self.single(from, end, io)?;
+                    self.single(at, end, tokens, io)?;
                     (at, expect) = match kinds.get(next) {
                         Some(b',') => (next + 1, Expect::Name),
                         Some(_) | None => (next, Expect::After),
@@ -288,15 +306,15 @@ impl Walk {
                 }
                 Expect::Value if kind == b'"' => {
                     match positions.get(at + 1) {
-                        Some(&end) => self.single(position, end as usize + 1, io)?,
-                        None => self.single_opens(position, io),
+                        Some(&end) => self.single(at, end as usize + 1, tokens, io)?,
+                        None => self.single_opens(at, tokens, io)?,
                     }
                     (at, expect) = (at + 2, Expect::After);
                 }
                 Expect::Value if kind == b'0' => {
                     match links[at] {
-                        OPEN => self.single_opens(position, io),
-                        end => self.single(position, end as usize, io)?,
+                        OPEN => self.single_opens(at, tokens, io)?,
+                        end => self.single(at, end as usize, tokens, io)?,
                     }
                     (at, expect) = (at + 1, Expect::After);
                 }
@@ -366,12 +384,14 @@ impl Walk {
                 return Ok(usize::from(!self.run));
             }
         }
-        // A container that stays behind is crossed to its end, which the grammar has found.
+        // A container that stays behind, or is held, is crossed to its end, which the grammar has found.
         if let Some(Frame {
-            mode: Mode::Skip, ..
+            mode: mode @ (Mode::Skip | Mode::Hold),
+            ..
         }) = self.frames.last()
         {
-            let depth = (self.frames.len() - 1 - self.base) as u32;
+            let held = *mode == Mode::Hold;
+            let depth = (self.frames.len() - 1) as u32;
             let close = tokens
                 .closes
                 .iter()
@@ -379,31 +399,39 @@ impl Walk {
             let Some((_, close)) = close else {
                 return Ok(tokens.count());
             };
-            self.container_ends(tokens.position(*close as usize), io)?;
+            let at = tokens.position(*close as usize);
+            if held {
+                self.frames.pop();
+                self.hold_ends(at + 1, io)?;
+            } else {
+                self.container_ends(at, io)?;
+            }
             self.expect = Expect::After;
             return Ok(*close as usize + 1);
         }
         Ok(0)
     }
 
-    /// What becomes of the value that starts at `at`, and the bookkeeping if it is a record.
+    /// What becomes of the value that starts with `token`, and the bookkeeping if it is a record.
     #[inline]
-    fn value_starts(&mut self, at: usize, io: &mut Io<'_>) -> Mode {
+    fn value_starts(&mut self, token: usize, tokens: &Tokens, io: &mut Io<'_>) -> Outcome<Mode> {
         let mode = match self.frames.last() {
             Some(Frame {
                 ranged: true,
                 mode: Mode::Walk(state),
                 index,
                 ..
-            }) => Mode::Walk(self.plan.automaton().element(*state, *index)),
+            }) => self.plan.automaton().element(*state, *index).into(),
             Some(frame) => frame.next,
+            None if self.plan.holds_document() => {
+                return self.special_starts(self.root, token, tokens, io);
+            }
             None => self.root,
         };
         match mode {
-            Mode::Walk(state) if self.plan.automaton().state(state).record => {
-                self.record_starts(mode, at, io)
-            }
-            Mode::Walk(_) | Mode::Skip | Mode::Copy | Mode::Hold => mode,
+            Mode::Walk(state) if !self.plan.automaton().state(state).special() => Ok(mode),
+            Mode::Walk(_) | Mode::Asked(_) => self.special_starts(mode, token, tokens, io),
+            Mode::Skip | Mode::Copy | Mode::Hold => Ok(mode),
         }
     }
 
@@ -415,20 +443,25 @@ impl Walk {
         io: &mut Io<'_>,
     ) -> Outcome<(usize, Expect)> {
         let at = tokens.position(token);
-        let mut mode = self.value_starts(at, io);
-        let (mut brackets, mut staged, mut ranged) = (false, false, false);
-        // What the container around it is, it is too, unless a record starts.
-        let mut opening = match self.frames.last() {
-            Some(around) if around.mode == mode => Opening::Within,
+        let around = self.frames.last().map(|frame| (frame.mode, frame.next));
+        let mut mode = self.value_starts(token, tokens, io)?;
+        // What all around it leaves as it does too; what asks for more than a walk is decided each time.
+        let mut opening = match around {
+            Some((around, _)) if around == mode => Opening::Within,
             Some(_) | None => Opening::Plain,
         };
+        let (mut length, mut ranged) = (0, false);
+        let (mut brackets, mut staged) = (false, false);
         if let Mode::Walk(id) = mode {
             let root = self.frames.is_empty();
             let state = self.plan.automaton().state(id);
             let (branch, walked) = (state.branch, state.walked);
-            let plain = root || state.record;
+            let plain = state.special() || !matches!(around, Some((_, Mode::Walk(_))));
             opening = Opening::Plain;
             ranged = state.ranged();
+            if state.counted && tokens.kinds()[token] == b'[' {
+                length = Nodes::new(io.window, tokens).children(token).count() as u64;
+            }
             match branch {
                 Branch::Structure {
                     even_empty,
@@ -485,7 +518,7 @@ impl Walk {
         }
         let object = tokens.kinds()[token] == b'{';
         let link = tokens.links()[token];
-        let shape = if self.shaped {
+        let shape = if self.shaped && mode != Mode::Hold {
             self.shape(mode)
         } else {
             ShapeId::NONE
@@ -502,10 +535,8 @@ impl Walk {
             self.stage(io.window[at], io);
         }
         let next = match mode {
-            Mode::Walk(id) if !object && !ranged => {
-                Mode::Walk(self.plan.automaton().element(id, 0))
-            }
-            Mode::Walk(_) | Mode::Skip | Mode::Copy | Mode::Hold => mode,
+            Mode::Walk(id) if !object && !ranged => self.plan.automaton().element(id, 0).into(),
+            Mode::Walk(_) | Mode::Asked(_) | Mode::Skip | Mode::Copy | Mode::Hold => mode,
         };
         let frame = Frame {
             mode,
@@ -523,6 +554,7 @@ impl Walk {
             staged_at,
             names_at: self.names.start(),
             index: 0,
+            length,
             shape,
             seen: 0,
             place: 0,
@@ -534,8 +566,8 @@ impl Walk {
             Mode::Skip if link != OPEN && (link as usize) < tokens.count() => {
                 (link as usize, Expect::After)
             }
-            Mode::Skip => (tokens.count(), Expect::After),
-            Mode::Walk(_) | Mode::Copy | Mode::Hold => {
+            Mode::Skip | Mode::Hold => (tokens.count(), Expect::After),
+            Mode::Walk(_) | Mode::Asked(_) | Mode::Copy => {
                 (token + 1, if object { Expect::Name } else { Expect::Value })
             }
         })
@@ -576,14 +608,13 @@ impl Walk {
                     self.copying = false;
                 }
             }
-            Mode::Walk(_) | Mode::Skip => {
+            Mode::Walk(_) | Mode::Asked(_) | Mode::Skip | Mode::Hold => {
                 if frame.brackets {
                     io.range(at, at + 1);
                 } else {
                     self.staged.truncate(frame.staged_at);
                 }
             }
-            Mode::Hold => {}
         }
         self.value_ends(at + 1, io)
     }
@@ -592,7 +623,7 @@ impl Walk {
     #[inline]
     fn value_ends(&mut self, end: usize, io: &mut Io<'_>) -> Outcome {
         if self.frames.len() == self.watched {
-            self.watched_ends(end, io)
+            self.record_ends(end, io)
         } else {
             Ok(())
         }
@@ -617,13 +648,13 @@ impl Walk {
             return Err(limit);
         }
         if let Some(hold) = &mut self.hold {
-            hold.raw.extend_from_slice(&io.window[hold.from..]);
+            self.raw.extend_from_slice(&io.window[hold.from..]);
             hold.from = 0;
         }
         Ok(())
     }
 
-    /// The body, or the record that was walked again, ends: so does a number or literal that is it.
+    /// The body ends: so does a number or literal that is it.
     pub(super) fn finish(&mut self, io: &mut Io<'_>) -> Outcome {
         if matches!(self.open, Open::Single) {
             self.open = Open::Nothing;
@@ -644,6 +675,8 @@ impl Walk {
                     path.push_str(self.plan.automaton().name(state, slot));
                 }
                 (true, Key::Known(_) | Key::Other, _) => path.push_str(".*"),
+                // A held value is named by where it stands, not by what is in it.
+                (false, _, Mode::Hold) => {}
                 (false, _, _) => path.push_str(&format!("[{}]", frame.index)),
             }
         }

@@ -63,9 +63,9 @@ impl Walk {
             Mode::Walk(state) => {
                 let (next, key) = automaton.member(state, name, hash);
                 frame.key = key.map_or(Key::Other, Key::Known);
-                Mode::Walk(next)
+                next.into()
             }
-            Mode::Skip | Mode::Copy | Mode::Hold => frame.mode,
+            Mode::Skip | Mode::Copy | Mode::Hold | Mode::Asked(_) => frame.mode,
         };
         frame.single = Single::of(&self.plan, frame.next);
         if frame.shape != ShapeId::NONE {

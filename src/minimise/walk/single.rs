@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::scan::Tokens;
 use super::super::{BodyFault, FieldOutcome};
 use super::leave::Io;
 use super::{Fault, Mode, Open, Outcome, Walk};
@@ -16,14 +17,16 @@ pub(in crate::minimise) enum Single {
     Stays(FieldOutcome),
     /// It leaves, and is counted as this.
     Leaves(FieldOutcome),
-    /// It must be looked at: a record, a subject, a transform's.
+    /// It must be looked at: a candidate, a record, a subject, a transform's.
     Asked,
 }
 
 impl Single {
     pub(super) fn of(plan: &Plan, mode: Mode) -> Self {
-        let Mode::Walk(id) = mode else {
-            return Self::Crossed;
+        let id = match mode {
+            Mode::Walk(id) => id,
+            Mode::Asked(_) => return Self::Asked,
+            Mode::Skip | Mode::Copy | Mode::Hold => return Self::Crossed,
         };
         let state = plan.automaton().state(id);
         if state.record || state.collects() {
@@ -44,6 +47,8 @@ impl Single {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     Skip,
+    /// They are held until it is whole.
+    Hold,
     /// They leave as they come.
     Copy,
     /// They are collected and decided at the end.
@@ -51,9 +56,15 @@ pub(super) enum Use {
 }
 
 impl Walk {
-    /// A string, number or literal that this window has whole.
+    /// A string, number or literal that this window has whole: it starts with `token` and ends before `end`.
     #[inline]
-    pub(super) fn single(&mut self, from: usize, end: usize, io: &mut Io<'_>) -> Outcome {
+    pub(super) fn single(
+        &mut self,
+        token: usize,
+        end: usize,
+        tokens: &Tokens,
+        io: &mut Io<'_>,
+    ) -> Outcome {
         match self
             .frames
             .last()
@@ -67,19 +78,26 @@ impl Walk {
             Single::Leaves(outcome) => {
                 self.tally.count(outcome);
                 self.prefix(io);
-                io.range(from, end);
+                io.range(tokens.position(token), end);
                 Ok(())
             }
-            Single::Asked => self.single_asked(from, end, io),
+            Single::Asked => self.single_asked(token, end, tokens, io),
         }
     }
 
     /// A single value that must be looked at, or that is the root.
     #[inline(never)]
-    pub(super) fn single_asked(&mut self, from: usize, end: usize, io: &mut Io<'_>) -> Outcome {
-        match self.value_starts(from, io) {
-            Mode::Skip | Mode::Copy | Mode::Hold => {}
+    fn single_asked(
+        &mut self,
+        token: usize,
+        end: usize,
+        tokens: &Tokens,
+        io: &mut Io<'_>,
+    ) -> Outcome {
+        match self.value_starts(token, tokens, io)? {
+            Mode::Skip | Mode::Copy | Mode::Hold | Mode::Asked(_) => {}
             Mode::Walk(id) => {
+                let from = tokens.position(token);
                 self.value_start = io.offset(from);
                 self.decide(id, &io.window[from..end], end, io)?;
             }
@@ -87,14 +105,21 @@ impl Walk {
         self.value_ends(end, io)
     }
 
-    /// A single value starts at `from` that this window cuts.
+    /// A single value starts with `token` that this window cuts.
     #[cold]
-    pub(super) fn single_opens(&mut self, from: usize, io: &mut Io<'_>) {
+    pub(super) fn single_opens(
+        &mut self,
+        token: usize,
+        tokens: &Tokens,
+        io: &mut Io<'_>,
+    ) -> Outcome {
+        let from = tokens.position(token);
         self.value_start = io.offset(from);
         self.open = Open::Single;
         self.run = io.window[from] != b'"';
-        self.using = match self.value_starts(from, io) {
-            Mode::Skip | Mode::Copy | Mode::Hold => Use::Skip,
+        self.using = match self.value_starts(token, tokens, io)? {
+            Mode::Hold => Use::Hold,
+            Mode::Skip | Mode::Copy | Mode::Asked(_) => Use::Skip,
             Mode::Walk(id) => {
                 let state = self.plan.automaton().state(id);
                 match state.leaf {
@@ -120,6 +145,7 @@ impl Walk {
             }
         };
         self.single_goes_on(from, io);
+        Ok(())
     }
 
     /// The window from `from` on belongs to the single value that is open.
@@ -136,6 +162,7 @@ impl Walk {
     pub(super) fn single_closes(&mut self, end: usize, io: &mut Io<'_>) -> Outcome {
         match self.using {
             Use::Skip => {}
+            Use::Hold => return self.hold_ends(end, io),
             Use::Copy => {
                 io.range(0, end);
                 self.copying = false;

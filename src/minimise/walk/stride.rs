@@ -217,7 +217,6 @@ impl Walk {
                             Single::Asked => return Ok((token, expect)),
                         }
                         token = next;
-                        expect = Expect::After;
                     }
                     _ => return Ok((token, expect)),
                 }
