@@ -177,6 +177,18 @@ impl Automaton {
     }
 }
 
+impl Automaton {
+    /// Every state that an element of a node in `id` can have, whatever its index.
+    pub(crate) fn elements(&self, id: StateId) -> Vec<StateId> {
+        let state = self.state(id);
+        let mut states: Vec<StateId> = state.elements.iter().map(|(_, next)| *next).collect();
+        states.push(state.other_element);
+        states.sort_unstable_by_key(|state| state.0);
+        states.dedup();
+        states
+    }
+}
+
 fn mask(ranges: &[Range], index: u64) -> u64 {
     ranges.iter().enumerate().fold(0, |mask, (bit, range)| {
         mask | u64::from(range.contains(index)) << bit

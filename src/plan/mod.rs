@@ -8,6 +8,7 @@ use crate::minimise::{BodyError, Limits};
 use crate::transform::{AgreementKeys, Prepared, SubjectKey, SubjectTokens, Transform};
 
 mod automaton;
+mod csv;
 mod explain;
 pub(crate) mod filter;
 mod format;
@@ -220,6 +221,12 @@ impl Plan {
             && condition
                 .as_ref()
                 .is_some_and(CompiledCondition::reads_document);
+        if let Format::Csv(csv) = &rules.format {
+            let faults = csv::faults(csv, rules, asks_document);
+            if !faults.is_empty() {
+                return Err(faults);
+            }
+        }
         let way = if rulebook.streams() && !asks_document {
             Way::Stream(automaton::build(&rulebook).map_err(|message| {
                 vec![PlanFault {
