@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod corpora;
+mod differential;
 mod harness;
-
+mod held;
+mod model;
+mod promises;
 mod refused;
 mod rows;
 
