@@ -6,110 +6,7 @@ use proptest::sample::select;
 
 use super::harness::{dialect, plan, rules, run};
 use super::model::{read, read_as_others_do, text};
-
-const NAMES: &[&str] = &[
-    "a", "b", "c", "\"d\"", "é", "x y", "", "\"p,q\"", "=e", "\"\"\"\"",
-];
-
-const VALUES: &[&str] = &[
-    "",
-    "",
-    "x",
-    "y",
-    "17",
-    "1941-03-07",
-    "soon",
-    "\"\"",
-    "\"quoted\"",
-    "\"a,b\"",
-    "\"two\nlines\"",
-    "\"two\r\nlines\"",
-    "\"\"\"\"",
-    "\"say \"\"x\"\"\"",
-    "é",
-    "𝄞",
-    "=1+1",
-    "\"=1+1\"",
-    "-1",
-    "-1+1",
-    " x ",
-    "@x",
-    "401 023 2137",
-    "\u{feff}",
-    "\u{2028}",
-    "\"\r\"",
-    "sep=,",
-    "a longer value of words",
-];
-
-/// Pieces that make rows ragged or break them.
-const ODD: &[&str] = &[
-    "\"", ",", "\n", "\r", "\r\n", "\n\n", "\0", "\u{7f}", "x", "\"\"", ",,", " ", "\t",
-];
-
-const DIALECTS: &[&str] = &[
-    "",
-    "",
-    "",
-    "pad",
-    "guard",
-    "pad guard",
-    "named:a+b+c",
-    "named:a+b+c pad",
-];
-
-const FIELDS: &[&str] = &[
-    "keep $[*].a",
-    "keep $[*].b",
-    "keep $[*]['c','d']",
-    "keep $[*]['x y']",
-    "keep $[*]['']",
-    "keep $[*]['p,q']",
-    "keep $..a",
-    "keep $..*",
-    "keep $[*].*",
-    "keep $[*]",
-    "keep $.a",
-    "keep $[0].a",
-    "keep $[1:].b",
-    "keep $[::2].c",
-    "keep $[1::2]['é']",
-    "keep_all $",
-    "keep_all $[*]",
-    "keep_all $[2]",
-    "keep_all $[*].a",
-    "drop $[*].a",
-    "drop $[1]",
-    "drop $[:2].b",
-    "drop $..c",
-    "drop $[0]['']",
-    "mask $[*].b",
-    "mask $[0].a",
-    "mask $[*]",
-    "mask-last-2 $[*].b",
-    "mask-last-2 $[*]['é']",
-    "year $[*].a",
-    "year $..c",
-    "year! $[*].c",
-    "token:person $[*].b",
-    "replace:\"=0,\" $[*].a",
-    "replace:null $[*].c",
-];
-
-const RECORDS: &[&str] = &[
-    "",
-    "",
-    "record $",
-    "record $[*]",
-    "record $[1:]",
-    "record $[*]; subject $.b",
-    "record $; subject $[*].b",
-    "record $[*]; subject @['x y']",
-    "record $[*]; release_if @.a == 'x'",
-    "record $[*]; release_if @.b != 'x' && @.a; subject $.a",
-    "record $; release_if @[*].a",
-    "record $; release_if @[0].a == 'x'; subject $[*].a",
-];
+use super::vocabulary::{DIALECTS, FIELDS, NAMES, ODD, RECORDS, VALUES};
 
 prop_compose! {
     /// A table, mostly one without faults.
@@ -135,7 +32,8 @@ prop_compose! {
             out.truncate(out.trim_end_matches(['\r', '\n']).len());
         }
         if let Some((odd, at)) = odd {
-            let places: Vec<usize> = out.char_indices().map(|(at, _)| at).collect();
+            let mut places: Vec<usize> = out.char_indices().map(|(at, _)| at).collect();
+            places.push(out.len());
             out.insert_str(*at.get(&places), odd);
         }
         out
@@ -143,7 +41,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn generated_tables_leave_as_the_models_say_at_every_cut(
@@ -190,7 +88,9 @@ proptest! {
                     .map(|row| row.iter().map(|raw| text(raw)).collect())
                     .collect();
                 let padded = words.contains("pad");
-                let body = body.trim_start_matches('\u{feff}');
+                let body = body.strip_prefix('\u{feff}').unwrap_or(&body);
+                // The other reader takes a mark off for itself.
+                let padded = padded || body.starts_with('\u{feff}');
                 prop_assert!(padded || read_as_others_do(body, &csv) == sees, "{}", context());
                 if !words.contains("guard") {
                     table.assert_agrees(&rules(words, &fields), &csv, &ran, &context);

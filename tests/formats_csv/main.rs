@@ -10,6 +10,7 @@ mod model;
 mod promises;
 mod refused;
 mod rows;
+mod vocabulary;
 
 // The plain document model of the JSON machine: a table is an array of objects to it.
 #[path = "../minimiser/document.rs"]

@@ -153,7 +153,7 @@ impl<'a> Reading<'a> {
         let raw = std::mem::take(&mut self.value);
         if self.in_header() {
             let name = text(&raw);
-            if self.row.is_empty() && raw.to_ascii_lowercase().starts_with("sep=") {
+            if raw.to_ascii_lowercase().starts_with("sep=") || raw.starts_with('\u{feff}') {
                 return Err((BodyFault::Malformed, self.value_at));
             }
             if self.table.names.contains(&name) {

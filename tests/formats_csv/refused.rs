@@ -172,6 +172,23 @@ fn p4_headers_that_do_not_name_each_column_once_end_the_body() {
             ("", "keep $[*].b", b"a,b,\"a\"", F::DuplicateName, 4, "$"),
             ("", "keep $[*].b", b"a,,b,\n", F::DuplicateName, 5, "$"),
             ("", "keep $[*].b", b"a,\"b", F::Truncated, 4, "$"),
+            // A byte order mark that is part of a name.
+            (
+                "",
+                "keep $[*].b",
+                b"\xef\xbb\xbf\xef\xbb\xbfa,b\n1,2\n",
+                F::Malformed,
+                3,
+                "$",
+            ),
+            (
+                "",
+                "keep $[*].b",
+                b"a,\xef\xbb\xbfb\n1,2\n",
+                F::Malformed,
+                2,
+                "$",
+            ),
             // To some spreadsheets the first line is no header, but names the separator.
             (
                 "semicolon",

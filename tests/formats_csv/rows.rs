@@ -190,12 +190,6 @@ fn a_byte_order_mark_at_the_start_is_taken_off() {
     check(&[
         ("", "keep $[*].a", "\u{feff}a,b\n1,2\n", "a\n1\n"),
         ("", "keep $[*].a", "\u{feff}\"a\",b\n1,2\n", "\"a\"\n1\n"),
-        (
-            "",
-            "keep $[*]['\u{feff}a']",
-            "\u{feff}\u{feff}a,b\n1,2\n",
-            "\u{feff}a\n1\n",
-        ),
         ("named:a", "keep $[*].a", "\u{feff}1\n", "1\n"),
         ("named:a", "keep $[*].a", "\u{feff}", ""),
     ]);

@@ -78,6 +78,8 @@ pub(super) struct Columns {
     pub(super) showing: usize,
     /// Every state that a row can be in.
     elements: Vec<StateId>,
+    /// All rows are in one state.
+    pub(super) steady: bool,
     fates: Vec<Fates>,
     current: usize,
 }
@@ -88,8 +90,13 @@ impl Columns {
             Body::Walked(root) => plan.automaton().elements(root),
             Body::Kept | Body::Crossed => Vec::new(),
         };
+        let steady = match body {
+            Body::Walked(root) => !plan.automaton().state(root).ranged(),
+            Body::Kept | Body::Crossed => true,
+        };
         Self {
             body,
+            steady,
             guarded,
             names: Vec::new(),
             ends: Vec::new(),

@@ -42,7 +42,7 @@ impl<'a> Io<'a> {
     }
 
     /// Lets a range of the window leave.
-    #[inline]
+    #[inline(always)]
     pub(super) fn range(&mut self, from: usize, to: usize) {
         if self.run.1 != from {
             self.flush();

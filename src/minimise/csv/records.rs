@@ -94,8 +94,8 @@ impl Table {
     }
 
     /// A row comes, if the body goes on.
-    #[inline]
     pub(super) fn row_starts(&mut self, io: &mut Io<'_>) {
+        self.count_rows();
         self.columns.enter(&self.plan, self.row);
         let fates = self.columns.fates();
         self.records.rows = fates.record && !self.records.whole;

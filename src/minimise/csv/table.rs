@@ -134,6 +134,8 @@ pub(super) struct Table {
     begun: bool,
     /// The index of the row that comes or is open; the header has none.
     pub(super) row: u64,
+    /// Rows that ended and are not in the tally yet.
+    rows_alike: u64,
     /// The column that ends a row; none while the header is read.
     last: usize,
     /// The open value started in a window before, there; part of it has left.
@@ -191,6 +193,7 @@ impl Table {
             reading,
             begun: false,
             row: 0,
+            rows_alike: 0,
             last: match reading {
                 Reading::Header => usize::MAX,
                 Reading::Crossed | Reading::Walked => columns.count() - 1,
@@ -213,10 +216,9 @@ impl Table {
 
     /// Reads one window.
     pub(super) fn window(&mut self, io: &mut Io<'_>) -> Outcome {
-        let read = self
-            .begin(io)
-            .and_then(|()| self.scan(io))
-            .and_then(|()| self.suspend(io));
+        let read = self.begin(io).and_then(|()| self.scan(io));
+        self.count_rows();
+        let read = read.and_then(|()| self.suspend(io));
         read.map_err(|stop| self.earlier(stop, io))
     }
 
@@ -351,7 +353,7 @@ impl Table {
     // ---- values ----
 
     /// The open value ends before `to`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn value_ends(&mut self, cursor: &Cursor, to: usize, io: &mut Io<'_>) -> Outcome {
         if self.reading == Reading::Walked && !self.carried {
             let (column, from) = (cursor.column, cursor.from);
@@ -368,7 +370,7 @@ impl Table {
     }
 
     /// Lets the value at `from..to` of the window leave, with the separator before it.
-    #[inline]
+    #[inline(always)]
     fn leaves(&mut self, column: usize, from: usize, to: usize, io: &mut Io<'_>) {
         if column != self.columns.first {
             // A separator stands before each value but a row's first, and that is always the first to leave.
@@ -609,19 +611,30 @@ impl Table {
         }
         *cursor = Cursor::at_row(to);
         self.row_carried = false;
-        self.row_starts(io);
+        // Where rows do not differ and none is held, the next one is as this one.
+        if !self.columns.steady || self.reading != Reading::Walked || self.records.open() {
+            self.row_starts(io);
+        }
         Ok(())
     }
 
     /// What is due at the end of a row that has been walked.
     #[inline]
     pub(super) fn row_leaves(&mut self, to: usize, line: LineEnd, io: &mut Io<'_>) {
-        let fates = self.columns.fates();
-        if fates.leave {
+        if self.columns.fates().leave {
             line_leaves(to, line, io);
         }
-        for (count, of_row) in self.tally.fields.iter_mut().zip(fates.counts) {
-            *count += of_row;
+        self.rows_alike += 1;
+    }
+
+    /// Counts the rows that ended since the last call, which are in one state.
+    pub(super) fn count_rows(&mut self) {
+        let rows = std::mem::take(&mut self.rows_alike);
+        if rows > 0 {
+            let counts = self.columns.fates().counts;
+            for (count, of_row) in self.tally.fields.iter_mut().zip(counts) {
+                *count += of_row * rows;
+            }
         }
     }
 
@@ -649,13 +662,7 @@ impl Table {
         let name = value::text(raw, &mut plain);
         let added = self.columns.add(&self.plan, name);
         self.plain = plain;
-        // To some spreadsheets such a first line is no header, but names the separator.
-        let first = column == 0 || column == self.columns.first;
-        if first
-            && raw
-                .get(..4)
-                .is_some_and(|start| start.eq_ignore_ascii_case(b"sep="))
-        {
+        if misread(raw) {
             let mut stop = self.stop(BodyFault::Malformed, start, Told::Body);
             stop.seen = io.text_at(to);
             return Err(stop);
@@ -857,9 +864,9 @@ impl Table {
 
     /// The body ends. `io` has no window.
     pub(super) fn finish(&mut self, io: &mut Io<'_>) -> Outcome {
-        self.begin(io)
-            .and_then(|()| self.ends(io))
-            .map_err(|stop| self.earlier(stop, io))
+        let ended = self.begin(io).and_then(|()| self.ends(io));
+        self.count_rows();
+        ended.map_err(|stop| self.earlier(stop, io))
     }
 
     fn ends(&mut self, io: &mut Io<'_>) -> Outcome {
@@ -943,6 +950,15 @@ impl Table {
 
 /// An empty value that is alone in its row: without quotes it would be a blank line, which readers skip.
 const EMPTY: &[u8] = b"\"\"";
+
+/// Whether the name `raw` at the start of a table would be something else to some readers: a first line that names the
+/// separator, as spreadsheets write it, or a byte order mark.
+fn misread(raw: &[u8]) -> bool {
+    let directive = raw
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"sep="));
+    directive || raw.starts_with("\u{feff}".as_bytes())
+}
 
 /// Appends a value that a transform made.
 fn push_cell(text: &str, separator: u8, guarded: bool, sole: bool, out: &mut Vec<u8>) {
