@@ -302,7 +302,9 @@ impl Table {
         let value = |value: &Value| match value {
             Value::String(text) => text.clone(),
             Value::Null => String::new(),
-            other => other.to_string(),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                value.to_string()
+            }
         };
         let row = |element: &Map<String, Value>| -> Vec<String> {
             let names = showing.iter().map(|&column| &self.names[column]);
@@ -332,16 +334,11 @@ struct Model {
 fn leaving(rules: &BodyRules, table: &Value) -> Result<Model, Refused> {
     let body = table.to_string();
     let left = oracle::minimise(rules, &keys(), &Limits::default(), body.as_bytes())?;
-    let elements = match serde_json::from_str(&left.text).unwrap() {
-        Value::Array(elements) => elements,
-        _ => Vec::new(),
-    };
-    let object = |element: Value| match element {
-        Value::Object(members) => members,
-        other => panic!("a row left as {other}"),
-    };
+    // A root that stays behind leaves `null`.
+    let left_rows: Option<Vec<Map<String, Value>>> = serde_json::from_str(&left.text).unwrap();
+    let elements = left_rows.unwrap_or_default();
     Ok(Model {
-        elements: elements.into_iter().map(object).collect(),
+        elements,
         released: left.released,
         withheld: left.withheld,
         subjects: left.subjects,

@@ -83,7 +83,8 @@ fn p7_a_fault_tells_no_name_and_no_value_that_the_agreement_does_not_know() {
 fn values_are_counted_by_what_became_of_them() {
     use FieldOutcome as O;
     let sent = "a,b,c,d\n1,2,1941-01-01,4\n5,,soon,8\n";
-    let rows: &[(&str, &str, &[(O, u64)])] = &[
+    type Counts = &'static [(O, u64)];
+    let rows: &[(&str, &str, Counts)] = &[
         (
             "",
             "keep $[*].a; drop $[*].b",

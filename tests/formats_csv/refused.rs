@@ -277,7 +277,7 @@ fn p4_bodies_that_end_in_a_value_in_quotes_or_hold_other_bytes_end() {
             (
                 "utf16",
                 "keep $[*].b",
-                b"a\0,\0b\0\n\0\x34\xd8\x1e\xdd,\01\0,\0",
+                b"a\0,\0b\0\n\0\x34\xd8\x1e\xdd,\x001\0,\0",
                 F::Ragged,
                 16,
                 "$[0]",

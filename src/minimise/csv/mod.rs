@@ -5,14 +5,16 @@
 //!       for each window of the text
 //!         control where its first control character stands, if any   (`index`)
 //!         index   where separators, quotes and line ends stand
-//!         table   values, rows, what leaves                           (`table`, `columns`, `records`)
+//!         table   values, rows, what leaves                           (`table`, `columns`, `cells`, `records`)
 //! ```
 //!
 //! A selector sees an array of objects, one a row, with the header's names: `$[*].postcode`. What becomes of a column
 //! is known once its name has been read. `docs/FORMATS.md` has the mapping, and what is refused and why.
 
+mod cells;
 mod columns;
 mod index;
+mod limits;
 mod out;
 mod records;
 mod table;
@@ -23,8 +25,9 @@ use std::sync::Arc;
 use super::charset::{Place, Reader, Stopped};
 use super::{BodyError, BodyFault, Machine, SubjectToken, Tally};
 use crate::plan::{Csv, Plan};
+use limits::{Outcome, Stop};
 use out::Io;
-use table::{Outcome, Stop, Table};
+use table::Table;
 
 /// Minimises one table of separated values.
 #[derive(Debug)]

@@ -5,8 +5,9 @@
 
 use super::super::SubjectToken;
 use super::super::charset::Place;
+use super::limits::{Outcome, Told};
 use super::out::Io;
-use super::table::{Cursor, LineEnd, Outcome, Reading, Table, Told};
+use super::table::{Cursor, LineEnd, Reading, Table};
 use super::value::{self, Behind};
 use crate::minimise::BodyFault;
 use crate::transform::push_quoted;
