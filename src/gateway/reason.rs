@@ -413,6 +413,7 @@ fn request_body_code(fault: BodyFault) -> &'static str {
         BodyFault::HeldTooLarge => "request_held_too_large",
         BodyFault::BodyTooLarge => "request_body_too_large",
         BodyFault::Mismatch => "request_mismatch",
+        BodyFault::Ragged => "request_ragged",
     }
 }
 
@@ -438,7 +439,8 @@ fn request_body_text(fault: BodyFault) -> (StatusCode, &'static str, &'static st
         | BodyFault::DuplicateName
         | BodyFault::TooDeep
         | BodyFault::TooManyMembers
-        | BodyFault::NameTooLong => (
+        | BodyFault::NameTooLong
+        | BodyFault::Ragged => (
             StatusCode::BAD_REQUEST,
             "The request's body is not JSON that the gateway takes",
             "Send one JSON document in UTF-8 that names no member twice.",

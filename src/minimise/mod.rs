@@ -3,6 +3,8 @@
 //! Start at [`Machine`]; [`json`] is the one that the rest are shaped after.
 
 mod asking;
+mod charset;
+pub mod csv;
 mod grammar;
 pub mod json;
 mod looked;
@@ -13,7 +15,6 @@ pub mod query;
 mod scalar;
 mod scan;
 mod shapes;
-#[expect(dead_code, reason = "the formats that use it follow")]
 mod text;
 mod vector;
 mod walk;
@@ -64,10 +65,10 @@ pub fn machine(plan: &Arc<Plan>, _boundary: &str, today: Date) -> Box<dyn Machin
         | Format::Ndjson
         | Format::JsonSequence
         | Format::EventStream
-        | Format::Csv(_)
         | Format::Xml(_)
         | Format::Form
         | Format::Multipart => Box::new(json::JsonMachine::on(Arc::clone(plan), today)),
+        Format::Csv(csv) => Box::new(csv::CsvMachine::new(Arc::clone(plan), csv, today)),
     }
 }
 
@@ -92,9 +93,9 @@ pub struct Limits {
     /// Bytes of one record, filter element or transformed value that are held, at most
     /// [`Limits::MOST_HELD_BYTES`]; under a document plan, of the document. Default 1 MiB.
     pub held_bytes: usize,
-    /// Members of one object whose names must be compared. Default 65,536.
+    /// Members of one object whose names must be compared; columns of one header. Default 65,536.
     pub object_members: usize,
-    /// Bytes of one member name, escapes included. Default 4 KiB.
+    /// Bytes of one member or column name, escapes or quotes included. Default 4 KiB.
     pub name_bytes: usize,
     /// Bytes of the whole body; `u64::MAX` for no bound. Default: none, since bodies stream.
     pub body_bytes: u64,
@@ -144,7 +145,7 @@ pub enum BodyFault {
     NotUtf8,
     /// Starts with a byte order mark, which RFC 8259 §8.1 forbids.
     ByteOrderMark,
-    /// Not JSON (RFC 8259): a byte that the grammar does not allow here.
+    /// Not of the body's format: a byte that its grammar does not allow here.
     Malformed,
     /// A string holds an unescaped control character, a bad escape or half of a surrogate pair.
     BadString,
@@ -152,13 +153,13 @@ pub enum BodyFault {
     BadNumber,
     /// Something after the end of the document.
     TrailingBytes,
-    /// The body ended inside a value, or was empty.
+    /// The body ended inside a value, or was empty where something must stand.
     Truncated,
-    /// An object names a member twice.
+    /// An object names a member twice, or a header a column.
     DuplicateName,
     /// More open containers than [`Limits::depth`].
     TooDeep,
-    /// More members in one object than [`Limits::object_members`].
+    /// More members in one object, or columns in one header, than [`Limits::object_members`].
     TooManyMembers,
     /// A member name longer than [`Limits::name_bytes`].
     NameTooLong,
@@ -168,11 +169,13 @@ pub enum BodyFault {
     BodyTooLarge,
     /// A transform met a value it is not for, and its rule says `on_mismatch: refuse`.
     Mismatch,
+    /// A row has not as many values as the header has names.
+    Ragged,
 }
 
 impl BodyFault {
     /// Every fault, for metrics that must exist before they happen.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotUtf8,
         Self::ByteOrderMark,
         Self::Malformed,
@@ -187,6 +190,7 @@ impl BodyFault {
         Self::HeldTooLarge,
         Self::BodyTooLarge,
         Self::Mismatch,
+        Self::Ragged,
     ];
 
     /// The stable name of this fault.
@@ -207,6 +211,7 @@ impl BodyFault {
             Self::HeldTooLarge => "held_too_large",
             Self::BodyTooLarge => "body_too_large",
             Self::Mismatch => "mismatch",
+            Self::Ragged => "ragged",
         }
     }
 }
@@ -216,20 +221,21 @@ impl fmt::Display for BodyFault {
         f.write_str(match self {
             Self::NotUtf8 => "the body is not UTF-8",
             Self::ByteOrderMark => "the body starts with a byte order mark",
-            Self::Malformed => "the body is not JSON",
+            Self::Malformed => "the body is not well-formed",
             Self::BadString => {
                 "a string holds a control character, a bad escape or half a surrogate pair"
             }
             Self::BadNumber => "a number is not in JSON's form",
             Self::TrailingBytes => "there are bytes after the document's end",
             Self::Truncated => "the body ends too early",
-            Self::DuplicateName => "an object names a member twice",
+            Self::DuplicateName => "a name stands twice in one object or header",
             Self::TooDeep => "containers are nested too deeply",
             Self::TooManyMembers => "an object has too many members",
             Self::NameTooLong => "a member name is too long",
             Self::HeldTooLarge => "a record or value is too large to hold",
             Self::BodyTooLarge => "the body is too large",
             Self::Mismatch => "a value is not of the form the agreement names",
+            Self::Ragged => "a row has not as many values as the header has names",
         })
     }
 }

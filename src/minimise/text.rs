@@ -1,4 +1,5 @@
-//! Values of formats that know only text: to rules each is a JSON string, and one without characters is `null`.
+//! Values of formats that know only text: to rules and conditions each is a JSON string. To transforms one without
+//! characters is nothing, as `null` is: it stays as it is.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -31,6 +31,16 @@ pub(crate) enum Next {
     Asked(CandidateId),
 }
 
+impl Next {
+    /// The state, where nothing is asked: in plans without candidates, which formats that cannot ask take alone.
+    pub(crate) fn settled(self) -> StateId {
+        match self {
+            Self::State(state) => state,
+            Self::Asked(_) => unreachable!("plans for this format have no candidates"),
+        }
+    }
+}
+
 /// Index of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct CandidateId(u32);
@@ -232,6 +242,22 @@ impl Automaton {
             .iter()
             .find(|(of, _)| *of == mask)
             .map_or(state.other_element, |(_, next)| *next)
+    }
+}
+
+impl Automaton {
+    /// Every state that an element of a node in `id` can have, whatever its index.
+    pub(crate) fn elements(&self, id: StateId) -> Vec<StateId> {
+        let state = self.state(id);
+        let mut states: Vec<StateId> = state
+            .elements
+            .iter()
+            .map(|(_, next)| next.settled())
+            .collect();
+        states.push(state.other_element.settled());
+        states.sort_unstable_by_key(|state| state.0);
+        states.dedup();
+        states
     }
 }
 

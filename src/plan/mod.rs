@@ -10,6 +10,7 @@ use crate::minimise::{BodyError, Limits};
 use crate::transform::{AgreementKeys, Prepared, SubjectKey, SubjectTokens, Transform};
 
 mod automaton;
+mod csv;
 mod dates;
 mod explain;
 pub(crate) mod filter;
@@ -245,6 +246,12 @@ impl Plan {
         let holds_document = condition_asks_document
             || filter_asks_document
             || automaton.state(automaton.root()).counted;
+        if let Format::Csv(csv) = &rules.format {
+            let faults = csv::faults(csv, rules, condition_asks_document);
+            if !faults.is_empty() {
+                return Err(faults);
+            }
+        }
         let limits = Limits {
             depth: if asks {
                 limits.depth.min(ASKED_DEPTH)
