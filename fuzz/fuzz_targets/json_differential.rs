@@ -15,7 +15,7 @@ mod vocabulary;
 
 use fieldgate::minimise::Limits;
 use libfuzzer_sys::{Corpus, fuzz_target};
-use support::{assert_agree, plan, rules, run};
+use support::{assert_agree, plan_within_bounds, rules, run};
 use vocabulary::{
     ACTIONS, CONDITIONS, HELD, HELD_CONDITIONS, HELD_RECORDS, HELD_SUBJECTS, RECORDS, STREAMED,
     SUBJECTS,
@@ -34,7 +34,10 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     };
     let limits = Limits::default();
     let rules = rules(&fields);
-    let plan = plan(&rules, &limits);
+    // More filters may meet on one value than are taken.
+    let Some(plan) = plan_within_bounds(&rules, &limits) else {
+        return Corpus::Reject;
+    };
     let whole = run(&plan, [body]);
     assert_eq!(run(&plan, body.chunks(3)), whole, "pieces of three bytes");
     assert_agree(&rules, &limits, body, &whole, &|| fields.clone());

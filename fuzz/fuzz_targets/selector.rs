@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use fieldgate::minimise::{Limits, json_machine};
+use fieldgate::minimise::{Limits, machine};
 use fieldgate::plan::{Action, BodyRules, Condition, OnMismatch, Plan, PlanKeys, Rule, Selector};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
@@ -55,7 +55,8 @@ fn minimised(fields: &[(&Selector, Action)]) -> Option<String> {
         ..BodyRules::default()
     };
     let plan = Plan::compile(&rules, &PlanKeys::default(), &Limits::default()).ok()?;
-    let mut machine = json_machine(&Arc::new(plan));
+    let today = "2026-04-01".parse().expect("it is a date");
+    let mut machine = machine(&Arc::new(plan), "", today);
     let mut out = Vec::new();
     machine
         .push(DOCUMENT.as_bytes(), &mut out)

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn ages_change_on_birthdays_and_days_at_midnight() {
         // A date, today, the age, the days since.
-        let rows: [(&str, &str, Option<(i64, i64)>); 18] = [
+        let rows = [
             ("2000-06-15", "2018-06-14", Some((17, 6573))),
             ("2000-06-15", "2018-06-15", Some((18, 6574))),
             ("2000-06-15", "2018-06-16", Some((18, 6575))),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::oracle::holds_document;
-use super::support::{assert_agree, plan, rules, run, run_every_way};
+use super::support::{assert_agree, plan, plan_within_bounds, rules, run, run_every_way};
 use super::vocabulary::{
     ACTIONS, CONDITIONS, HELD, HELD_CONDITIONS, HELD_RECORDS, HELD_SUBJECTS, RECORDS, STREAMED,
     SUBJECTS,
@@ -219,7 +219,9 @@ fn rule_set_of(held: bool) -> impl Strategy<Value = String> {
 fn check(fields: &str, body: &[u8], cuts: &[Index]) {
     let rules = rules(fields);
     let limits = Limits::default();
-    let plan = plan(&rules, &limits);
+    let Some(plan) = plan_within_bounds(&rules, &limits) else {
+        return;
+    };
     // Of rules that need the document, others may make sure that it changes nothing.
     assert!(!plan.holds_document() || holds_document(&rules), "{fields}");
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
@@ -295,7 +297,10 @@ proptest! {
     fn p8_generated_limits_are_reached_alike_at_every_cut(
         fields in rule_set(), body in broken_body(), limits in limits()
     ) {
-        let ran = run_every_way(&plan(&rules(&fields), &limits), &body, 80);
+        let Some(plan) = plan_within_bounds(&rules(&fields), &limits) else {
+            return Ok(());
+        };
+        let ran = run_every_way(&plan, &body, 80);
         if ran.is_ok() {
             let context = || format!("rules: {fields}\nbody: {}", String::from_utf8_lossy(&body));
             assert_agree(&rules(&fields), &limits, &body, &ran, &context);

@@ -100,6 +100,22 @@ pub(crate) fn plan(rules: &BodyRules, limits: &Limits) -> Arc<Plan> {
     }
 }
 
+/// The plan of `rules`, if they are not more than one automaton holds. They must make one otherwise.
+pub(crate) fn plan_within_bounds(rules: &BodyRules, limits: &Limits) -> Option<Arc<Plan>> {
+    match Plan::compile(rules, &keys(), limits) {
+        Ok(plan) => Some(Arc::new(plan)),
+        Err(faults) => {
+            let bounds = ["meet on one value", "more than 50000 states"];
+            let is_bound = |message: &str| bounds.iter().any(|bound| message.contains(bound));
+            assert!(
+                faults.iter().all(|fault| is_bound(&fault.message)),
+                "the rules make no plan: {faults:?}"
+            );
+            None
+        }
+    }
+}
+
 /// What a machine gave for a whole body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ran {
