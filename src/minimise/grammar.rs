@@ -72,26 +72,46 @@ struct Before {
     in_string: u64,
 }
 
+impl Before {
+    const START: Self = Self {
+        open_object: 0,
+        open_array: 0,
+        comma: 0,
+        comma_in_object: 0,
+        colon: 1,
+        name_open: 0,
+        name_close: 0,
+        value: 0,
+        in_string: 0,
+    };
+}
+
 impl Grammar {
     /// The grammar at the start of a body whose containers may be `depth` deep.
     pub(super) fn new(depth: usize) -> Self {
-        let before = Before {
-            open_object: 0,
-            open_array: 0,
-            comma: 0,
-            comma_in_object: 0,
-            colon: 1,
-            name_open: 0,
-            name_close: 0,
-            value: 0,
-            in_string: 0,
-        };
         Self {
             depth,
             open: Vec::new(),
-            before,
+            before: Before::START,
             scalar: None,
         }
+    }
+
+    /// Starts again: another document comes.
+    pub(super) fn restart(&mut self) {
+        self.open.clear();
+        self.before = Before::START;
+        self.scalar = None;
+    }
+
+    /// Whether something other than white space has come.
+    pub(super) fn begun(&self) -> bool {
+        self.before.colon == 0 || !self.open.is_empty()
+    }
+
+    /// Whether a number or literal is open, which only what follows ends.
+    pub(super) fn in_scalar(&self) -> bool {
+        self.scalar.is_some()
     }
 
     /// Checks the tokens of `window`. With a fault: its place, and only the tokens before it.

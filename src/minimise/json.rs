@@ -17,7 +17,7 @@ use super::document::Document;
 use super::grammar::Grammar;
 use super::scan::{Scan, Tokens, WINDOW};
 use super::vector::Level;
-use super::walk::{Fault, Io, Outcome, Walk};
+use super::walk::{Fault, Io, Outcome, RootRefused, Walk};
 use super::{BodyError, BodyFault, Machine, SubjectToken, Tally};
 use crate::plan::Plan;
 
@@ -63,7 +63,62 @@ impl JsonMachine {
         }
     }
 
-    fn take(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    /// A machine for bodies of several documents, which stand in a container that the body does not write.
+    pub(super) fn enclosed(plan: Arc<Plan>, level: Level) -> Self {
+        debug_assert!(
+            plan.document_checker().is_none(),
+            "plans for bodies of several documents stream"
+        );
+        let mut machine = Self::with_level(plan, level);
+        if let Err(RootRefused) = machine.walk.enclose() {
+            machine.dead = Some(BodyError {
+                fault: BodyFault::Mismatch,
+                offset: 0,
+                path: "$".to_owned(),
+            });
+        }
+        machine
+    }
+
+    /// Whether something of the document in hand has come that is not white space.
+    pub(super) fn begun(&self) -> bool {
+        self.front.grammar.begun() || !self.cut.is_empty()
+    }
+
+    /// Whether the document in hand is a number or literal whose end has not come.
+    pub(super) fn in_scalar(&self) -> bool {
+        self.front.grammar.in_scalar()
+    }
+
+    /// What leaves before the first byte of the document in hand, if something of it leaves.
+    pub(super) fn lead(&mut self, lead: &[u8]) {
+        self.walk.lead(lead);
+    }
+
+    /// Ends the document in hand of several: whether something of it left. The last `behind` bytes that were taken
+    /// are white space that says that it ends; if it does not, the first of them is where that shows.
+    pub(super) fn document_ends(&mut self, behind: u64, out: &mut Vec<u8>) -> Outcome<bool> {
+        self.end(behind, out)?;
+        self.front.restart();
+        Ok(self.walk.document_ends())
+    }
+
+    /// Passes over bytes that stand around the documents: they count, no more.
+    pub(super) fn pass(&mut self, count: usize) -> Outcome {
+        if !self.cut.is_empty() {
+            return Err(self.fault(BodyFault::NotUtf8));
+        }
+        let room = self.body_bytes - self.offset;
+        let passed = (count as u64).min(room);
+        self.offset += passed;
+        if passed < count as u64 {
+            return Err(self.fault(BodyFault::BodyTooLarge));
+        }
+        Ok(())
+    }
+
+    /// Takes a piece of the body, or of the document in hand of several.
+    pub(super) fn take(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Outcome {
         let room = self.body_bytes - (self.offset + self.cut.len() as u64);
         let over = input.len() as u64 > room;
         if over {
@@ -121,16 +176,18 @@ impl JsonMachine {
     }
 
     /// A fault at the next byte.
-    fn fault(&self, fault: BodyFault) -> Box<Fault> {
+    pub(super) fn fault(&self, fault: BodyFault) -> Box<Fault> {
         self.walk.earlier(Fault::at(fault, self.offset))
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) -> Outcome {
+    /// Ends the document: it must be whole.
+    fn end(&mut self, behind: u64, out: &mut Vec<u8>) -> Outcome {
         if !self.cut.is_empty() {
             return Err(self.fault(BodyFault::NotUtf8));
         }
         if !self.front.grammar.complete() {
-            return Err(self.fault(BodyFault::Truncated));
+            let fault = Fault::at(BodyFault::Truncated, self.offset - behind);
+            return Err(self.walk.earlier(fault));
         }
         let mut io = Io::new(&[], self.offset, out);
         self.walk
@@ -138,8 +195,13 @@ impl JsonMachine {
             .map_err(|fault| self.walk.earlier(fault))
     }
 
+    /// Notes that the caller pushes `bytes` bytes of the body.
+    pub(super) fn comes(&mut self, bytes: usize) {
+        self.walk.tally.bytes_in += bytes as u64;
+    }
+
     /// Runs one call: what a record holds back stays behind, and after a fault the machine is dead.
-    fn call(
+    pub(super) fn call(
         &mut self,
         out: &mut Vec<u8>,
         work: impl FnOnce(&mut Self, &mut Vec<u8>) -> Outcome,
@@ -190,10 +252,10 @@ impl Machine for JsonMachine {
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<Tally, BodyError> {
         let Some(mut document) = self.document.take() else {
-            self.call(out, Self::end)?;
+            self.call(out, |machine, out| machine.end(0, out))?;
             return Ok(self.walk.tally.clone());
         };
-        let ended = self.call(&mut document.body, Self::end);
+        let ended = self.call(&mut document.body, |machine, body| machine.end(0, body));
         let before = out.len();
         let decided = ended.and_then(|()| document.decide(out, &mut self.walk.subjects));
         document.tally.bytes_out += (out.len() - before) as u64;
@@ -235,6 +297,12 @@ impl Front {
             scan: Scan::new(level),
             grammar: Grammar::new(depth),
         }
+    }
+
+    /// Starts again: another document comes.
+    fn restart(&mut self) {
+        self.scan.restart();
+        self.grammar.restart();
     }
 
     /// Scans a window, checks its grammar, walks over its tokens. Each looks only at what stands before the

@@ -5,6 +5,7 @@
 mod document;
 mod grammar;
 pub mod json;
+pub mod lines;
 mod names;
 mod number;
 pub mod query;
@@ -54,9 +55,9 @@ pub trait Machine: Send {
 #[must_use]
 pub fn machine(plan: &Arc<Plan>, _boundary: &str) -> Box<dyn Machine> {
     match plan.format() {
+        Format::Ndjson => Box::new(lines::NdjsonMachine::new(Arc::clone(plan))),
+        Format::JsonSequence => Box::new(lines::SequenceMachine::new(Arc::clone(plan))),
         Format::Json
-        | Format::Ndjson
-        | Format::JsonSequence
         | Format::EventStream
         | Format::Csv(_)
         | Format::Xml(_)

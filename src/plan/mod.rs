@@ -220,7 +220,12 @@ impl Plan {
             && condition
                 .as_ref()
                 .is_some_and(CompiledCondition::reads_document);
-        let way = if rulebook.streams() && !asks_document {
+        let streams = rulebook.streams() && !asks_document;
+        let misfits = rules.format.misfits(rules.record.as_ref(), !streams);
+        if !misfits.is_empty() {
+            return Err(misfits);
+        }
+        let way = if streams {
             Way::Stream(automaton::build(&rulebook).map_err(|message| {
                 vec![PlanFault {
                     rule: None,

@@ -14,11 +14,13 @@
 //! A token that a window leaves open is `Open`; everything else between two windows is in the fields. Bytes
 //! that leave are copied as ranges of the window, adjacent ranges as one.
 
+mod around;
 mod held;
 mod leave;
 mod names;
 mod single;
 
+pub(super) use around::RootRefused;
 pub(super) use leave::Io;
 pub(super) use single::Single;
 
