@@ -103,22 +103,42 @@ impl JsonMachine {
         Ok(self.walk.document_ends())
     }
 
-    /// Passes over bytes that stand around the documents: they count, no more.
-    pub(super) fn pass(&mut self, count: usize) -> Outcome {
+    /// Passes over one byte that frames the documents: what comes before it is whole.
+    pub(super) fn pass(&mut self) -> Outcome {
         if !self.cut.is_empty() {
             return Err(self.fault(BodyFault::NotUtf8));
         }
-        let room = self.body_bytes - self.offset;
-        let passed = (count as u64).min(room);
-        self.offset += passed;
-        if passed < count as u64 {
+        if self.offset == self.body_bytes {
             return Err(self.fault(BodyFault::BodyTooLarge));
         }
+        self.skip(1);
         Ok(())
     }
 
+    /// Passes over a piece of text around the documents: it must be UTF-8.
+    pub(super) fn pass_text(&mut self, input: &[u8]) -> Outcome {
+        self.feed(input, |machine, whole| {
+            machine.skip(whole.len());
+            Ok(())
+        })
+    }
+
+    fn skip(&mut self, count: usize) {
+        self.offset += count as u64;
+        self.walk.skips(count as u64);
+    }
+
     /// Takes a piece of the body, or of the document in hand of several.
-    pub(super) fn take(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    pub(super) fn take(&mut self, input: &[u8], out: &mut Vec<u8>) -> Outcome {
+        self.feed(input, |machine, whole| machine.walk_whole(whole, out))
+    }
+
+    /// Gives `sink` a piece of the body in parts that are whole UTF-8 sequences.
+    fn feed(
+        &mut self,
+        mut input: &[u8],
+        mut sink: impl FnMut(&mut Self, &[u8]) -> Outcome,
+    ) -> Outcome {
         let room = self.body_bytes - (self.offset + self.cut.len() as u64);
         let over = input.len() as u64 > room;
         if over {
@@ -130,7 +150,7 @@ impl JsonMachine {
             match std::str::from_utf8(&self.cut) {
                 Ok(_) => {
                     let whole = std::mem::take(&mut self.cut);
-                    self.walk_whole(&whole, out)?;
+                    sink(self, &whole)?;
                 }
                 Err(error) if error.error_len().is_some() => {
                     return Err(self.fault(BodyFault::NotUtf8));
@@ -142,12 +162,12 @@ impl JsonMachine {
             let (window, rest) = input.split_at(input.len().min(WINDOW));
             match simdutf8::compat::from_utf8(window) {
                 Ok(_) => {
-                    self.walk_whole(window, out)?;
+                    sink(self, window)?;
                     input = rest;
                 }
                 Err(error) => {
                     let (whole, broken) = input.split_at(error.valid_up_to());
-                    self.walk_whole(whole, out)?;
+                    sink(self, whole)?;
                     if error.error_len().is_some() {
                         return Err(self.fault(BodyFault::NotUtf8));
                     }
@@ -159,7 +179,8 @@ impl JsonMachine {
             }
         }
         if over {
-            Err(self.fault(BodyFault::BodyTooLarge))
+            let fault = Fault::at(BodyFault::BodyTooLarge, self.body_bytes);
+            Err(self.walk.earlier(fault))
         } else {
             Ok(())
         }

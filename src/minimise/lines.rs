@@ -153,7 +153,7 @@ impl Machine for SequenceMachine {
                 if *place == Place::Document {
                     document_ends(json, out)?;
                 }
-                json.pass(1)?;
+                json.pass()?;
                 json.lead(&[SEPARATOR]);
                 *place = Place::Separated;
                 rest = behind;

@@ -3,6 +3,7 @@
 //! Start at [`Machine`]; [`json`] is the one that the rest are shaped after.
 
 mod document;
+pub mod events;
 mod grammar;
 pub mod json;
 pub mod lines;
@@ -57,12 +58,10 @@ pub fn machine(plan: &Arc<Plan>, _boundary: &str) -> Box<dyn Machine> {
     match plan.format() {
         Format::Ndjson => Box::new(lines::NdjsonMachine::new(Arc::clone(plan))),
         Format::JsonSequence => Box::new(lines::SequenceMachine::new(Arc::clone(plan))),
-        Format::Json
-        | Format::EventStream
-        | Format::Csv(_)
-        | Format::Xml(_)
-        | Format::Form
-        | Format::Multipart => json_machine(plan),
+        Format::EventStream => Box::new(events::EventsMachine::new(Arc::clone(plan))),
+        Format::Json | Format::Csv(_) | Format::Xml(_) | Format::Form | Format::Multipart => {
+            json_machine(plan)
+        }
     }
 }
 

@@ -450,11 +450,11 @@ fn published_documents_as_lines_leave_what_their_array_would() {
         };
         let documents: Vec<String> = support::files(&folder, &json)
             .iter()
-            .filter(|path| path.metadata().unwrap().len() < 200 << 10)
+            .filter(|path| path.metadata().unwrap().len() < 20 << 10)
             .filter_map(|path| {
                 serde_json::from_slice::<serde_json::Value>(&std::fs::read(path).unwrap()).ok()
             })
-            .take(40)
+            .take(25)
             .map(|document| document.to_string())
             .collect();
         assert!(!documents.is_empty(), "{corpus} has no documents");

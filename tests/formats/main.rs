@@ -9,6 +9,7 @@
 #[path = "../minimiser/document.rs"]
 mod document;
 mod drawn;
+mod events;
 mod lines;
 #[path = "../minimiser/oracle.rs"]
 mod oracle;

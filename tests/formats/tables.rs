@@ -21,14 +21,10 @@ fn section(heading: &str) -> (String, Vec<Row>) {
         .split("\n## ")
         .find(|section| section.lines().next() == Some(heading))
         .unwrap_or_else(|| panic!("docs/FORMATS.md has no section {heading}"));
-    let rules = section
-        .lines()
-        .find_map(|line| line.strip_prefix("Rules: "))
-        .unwrap()
-        .trim_end_matches('.')
-        .replace("`, `", "; ")
-        .replace(['`', ':'], "");
-    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let (_, section) = section.split_once("\nRules: ").unwrap();
+    let (rules, table) = section.split_once(".\n").unwrap();
+    let rules = rules.replace("`, `", "; ").replace(['`', ':'], "");
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
     let rows = rows.map(|line| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         let [_, body, code, offset, path, _] = cells[..] else {
@@ -93,4 +89,5 @@ fn check(format: &Format, boundary: &str, heading: &str, rows: usize) {
 fn p4_bodies_are_refused_as_the_tables_say() {
     check(&Format::Ndjson, "", "NDJSON", 11);
     check(&Format::JsonSequence, "", "JSON text sequences", 10);
+    check(&Format::EventStream, "", "Server-sent events", 9);
 }

@@ -88,6 +88,13 @@ impl Walk {
         std::mem::take(&mut around.some)
     }
 
+    /// The body goes on after `count` bytes that are none of the document's.
+    pub(in crate::minimise) fn skips(&mut self, count: u64) {
+        if let Some(hold) = &mut self.hold {
+            hold.skips(count);
+        }
+    }
+
     fn around(&mut self) -> &mut Frame {
         self.frames
             .first_mut()

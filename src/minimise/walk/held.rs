@@ -22,6 +22,30 @@ pub(super) struct Hold {
     pub(super) raw: Vec<u8>,
     /// Where in the window the bytes start that `raw` lacks.
     pub(super) from: usize,
+    /// Where in `raw` bytes of the body are left out that frame a document's parts, and how many.
+    pub(super) gaps: Vec<(usize, u64)>,
+}
+
+impl Hold {
+    /// Notes that the body goes on after `count` bytes that are none of the record's.
+    pub(super) fn skips(&mut self, count: u64) {
+        match self.gaps.last_mut() {
+            Some((at, gap)) if *at == self.raw.len() => *gap += count,
+            Some(_) | None => self.gaps.push((self.raw.len(), count)),
+        }
+    }
+
+    /// A fault's place in the body, from that in the record as if it had no gaps.
+    fn placed(&self, mut fault: Box<Fault>) -> Box<Fault> {
+        let before = |place: u64| -> u64 {
+            let place = place - self.span.start;
+            let before = self.gaps.iter().take_while(|(at, _)| *at as u64 <= place);
+            before.map(|(_, count)| count).sum()
+        };
+        fault.offset += before(fault.offset);
+        fault.seen += before(fault.seen);
+        fault
+    }
 }
 
 impl Walk {
@@ -42,6 +66,7 @@ impl Walk {
                 span,
                 raw: Vec::new(),
                 from: at,
+                gaps: Vec::new(),
             });
             return Mode::Hold;
         }
@@ -129,7 +154,7 @@ impl Walk {
         self.base = base;
         self.replaying = false;
         io.run = (usize::MAX, usize::MAX);
-        replayed
+        replayed.map_err(|fault| hold.placed(fault))
     }
 
     pub(super) fn held_too_large(&self, start: u64, depth: usize) -> Box<Fault> {
