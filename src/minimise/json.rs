@@ -80,6 +80,16 @@ impl JsonMachine {
         machine
     }
 
+    /// What the documents that come are, and in what: for callers that know more than the walk.
+    pub(super) fn walk(&mut self) -> &mut Walk {
+        &mut self.walk
+    }
+
+    /// The document that comes starts at `offset` in the body.
+    pub(super) fn starts_at(&mut self, offset: u64) {
+        self.offset = offset;
+    }
+
     /// Whether something of the document in hand has come that is not white space.
     pub(super) fn begun(&self) -> bool {
         self.front.grammar.begun() || !self.cut.is_empty()
@@ -88,11 +98,6 @@ impl JsonMachine {
     /// Whether the document in hand is a number or literal whose end has not come.
     pub(super) fn in_scalar(&self) -> bool {
         self.front.grammar.in_scalar()
-    }
-
-    /// What leaves before the first byte of the document in hand, if something of it leaves.
-    pub(super) fn lead(&mut self, lead: &[u8]) {
-        self.walk.lead(lead);
     }
 
     /// Ends the document in hand of several: whether something of it left. The last `behind` bytes that were taken

@@ -154,7 +154,7 @@ impl Machine for SequenceMachine {
                     document_ends(json, out)?;
                 }
                 json.pass()?;
-                json.lead(&[SEPARATOR]);
+                json.walk().lead(&[SEPARATOR]);
                 *place = Place::Separated;
                 rest = behind;
             }

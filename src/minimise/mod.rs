@@ -4,18 +4,22 @@
 
 mod document;
 pub mod events;
+pub mod form;
 mod grammar;
 pub mod json;
 pub mod lines;
+mod members;
+pub mod multipart;
 mod names;
 mod number;
+mod part;
 pub mod query;
 mod scalar;
 mod scan;
 mod shapes;
 pub mod tape;
-#[expect(dead_code, reason = "the formats that use it follow")]
 mod text;
+mod utf8;
 mod vector;
 mod walk;
 
@@ -54,14 +58,15 @@ pub trait Machine: Send {
 /// A machine for bodies under `plan`, in the plan's format. `boundary` is that of a multipart body's `Content-Type`;
 /// other formats have none, and it is empty.
 #[must_use]
-pub fn machine(plan: &Arc<Plan>, _boundary: &str) -> Box<dyn Machine> {
+pub fn machine(plan: &Arc<Plan>, boundary: &str) -> Box<dyn Machine> {
+    let shared = Arc::clone(plan);
     match plan.format() {
-        Format::Ndjson => Box::new(lines::NdjsonMachine::new(Arc::clone(plan))),
-        Format::JsonSequence => Box::new(lines::SequenceMachine::new(Arc::clone(plan))),
-        Format::EventStream => Box::new(events::EventsMachine::new(Arc::clone(plan))),
-        Format::Json | Format::Csv(_) | Format::Xml(_) | Format::Form | Format::Multipart => {
-            json_machine(plan)
-        }
+        Format::Json | Format::Csv(_) | Format::Xml(_) => json_machine(plan),
+        Format::Ndjson => Box::new(lines::NdjsonMachine::new(shared)),
+        Format::JsonSequence => Box::new(lines::SequenceMachine::new(shared)),
+        Format::EventStream => Box::new(events::EventsMachine::new(shared)),
+        Format::Form => Box::new(form::FormMachine::new(shared)),
+        Format::Multipart => Box::new(multipart::MultipartMachine::new(shared, boundary)),
     }
 }
 

@@ -10,7 +10,9 @@
 mod document;
 mod drawn;
 mod events;
+mod form;
 mod lines;
+mod multipart;
 #[path = "../minimiser/oracle.rs"]
 mod oracle;
 #[path = "../minimiser/support.rs"]

@@ -5,7 +5,7 @@
 //! that it adds is the index of the document in hand, whether something of that left, and what must leave before.
 
 use super::{Expect, Frame, Key, Mode, ShapeId, Single, Walk};
-use crate::minimise::FieldOutcome;
+use crate::minimise::{FieldOutcome, SubjectToken};
 use crate::plan::{Branch, StateId};
 
 /// A rule says that a body whose root is no single value must be refused.
@@ -70,6 +70,23 @@ impl Walk {
         if !around.ranged {
             around.single = single;
         }
+    }
+
+    /// The documents that come are checked, in whatever state, and nothing of them leaves.
+    pub(in crate::minimise) fn documents_are_held(&mut self) {
+        let around = self.around();
+        around.next = Mode::Hold;
+        around.single = Single::Crossed;
+    }
+
+    /// All that comes is in a record that is held around the walk: its subjects are looked for.
+    pub(in crate::minimise) fn in_record(&mut self) {
+        self.record_around = true;
+    }
+
+    /// The subjects found in the record around the walk since the last call.
+    pub(in crate::minimise) fn take_record_subjects(&mut self) -> Vec<SubjectToken> {
+        std::mem::take(&mut self.record_subjects)
     }
 
     /// What leaves before the first byte of the document that comes, if something of it leaves.

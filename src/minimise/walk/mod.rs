@@ -166,6 +166,8 @@ pub(super) struct Walk {
     collected: Vec<u8>,
     copying: bool,
     record: Option<Span>,
+    /// A record is open around all that is walked.
+    record_around: bool,
     hold: Option<Hold>,
     /// The depth at whose values' ends a record or a hold may end; the plain case looks at this only.
     watched: usize,
@@ -213,6 +215,7 @@ impl Walk {
             collected: Vec::new(),
             copying: false,
             record: None,
+            record_around: false,
             hold: None,
             watched: UNWATCHED,
             held: Vec::new(),
