@@ -6,6 +6,7 @@
     reason = "the minimiser's modules hold more than is asked here"
 )]
 
+mod broken;
 #[path = "../minimiser/document.rs"]
 mod document;
 mod drawn;

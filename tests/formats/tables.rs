@@ -22,7 +22,8 @@ fn section(heading: &str) -> (String, Vec<Row>) {
         .find(|section| section.lines().next() == Some(heading))
         .unwrap_or_else(|| panic!("docs/FORMATS.md has no section {heading}"));
     let (_, section) = section.split_once("\nRules: ").unwrap();
-    let (rules, table) = section.split_once(".\n").unwrap();
+    let (line, table) = section.split_once(".\n").unwrap();
+    let rules = line.split(". ").next().unwrap_or_default();
     let rules = rules.replace("`, `", "; ").replace(['`', ':'], "");
     let rows = table.lines().filter(|line| line.starts_with("| `"));
     let rows = rows.map(|line| {
@@ -90,4 +91,6 @@ fn p4_bodies_are_refused_as_the_tables_say() {
     check(&Format::Ndjson, "", "NDJSON", 11);
     check(&Format::JsonSequence, "", "JSON text sequences", 10);
     check(&Format::EventStream, "", "Server-sent events", 9);
+    check(&Format::Form, "", "Forms", 18);
+    check(&Format::Multipart, "b", "Multipart forms", 20);
 }
