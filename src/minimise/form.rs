@@ -138,7 +138,7 @@ impl FormMachine {
                 Ok(())
             }
             (Escape::Outside, b'=') if self.pair.place == Place::Name => {
-                self.name_ends(at, out)?;
+                self.name_ends(out)?;
                 self.pair.value_start = at + 1;
                 if self.pair.becomes == Becomes::Copied {
                     out.push(b'=');
@@ -200,8 +200,8 @@ impl FormMachine {
         Ok(())
     }
 
-    /// The name is read, up to the byte at `at`: what becomes of the value, and what leaves of a pair that is kept.
-    fn name_ends(&mut self, at: u64, out: &mut Vec<u8>) -> Result<(), Broken> {
+    /// The name is read: what becomes of the value; of a pair that is kept the name leaves.
+    fn name_ends(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
         let start = self.pair.start;
         let not_utf8 = |start| (BodyFault::NotUtf8, start);
         self.pair.utf8.end().map_err(not_utf8)?;
@@ -209,7 +209,6 @@ impl FormMachine {
         let state_id = self.form.enter(name, false, start)?;
         let plan = Arc::clone(&self.form.plan);
         let state = plan.automaton().state(state_id);
-        debug_assert!(at >= start, "a name ends behind its start");
         self.pair.becomes = if self.form.looks() {
             Becomes::Shown
         } else if state.collects() {
@@ -254,7 +253,7 @@ impl FormMachine {
         } else if self.pair.written.is_empty() {
             return Err((BodyFault::Malformed, at));
         } else {
-            self.name_ends(at, out)?;
+            self.name_ends(out)?;
             self.pair.value_start = at;
         }
         match self.pair.becomes {

@@ -98,7 +98,6 @@ impl Walk {
     /// The document in hand has ended, and the next may come: whether something of it left.
     pub(in crate::minimise) fn document_ends(&mut self) -> bool {
         debug_assert_eq!(self.frames.len(), 1, "a document that has ended is closed");
-        self.staged.clear();
         self.expect = Expect::Value;
         let around = self.around();
         around.index += 1;
