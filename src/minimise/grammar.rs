@@ -117,6 +117,16 @@ impl Grammar {
         self.scalar = None;
     }
 
+    /// Whether something other than white space has come.
+    pub(super) fn begun(&self) -> bool {
+        self.before.colon == 0 || self.depth != 0
+    }
+
+    /// Whether a number or literal is open, which only what follows ends.
+    pub(super) fn in_scalar(&self) -> bool {
+        self.scalar.is_some()
+    }
+
     /// Checks the tokens of `window`. With a fault: its place, and only the tokens before it.
     pub(super) fn check(
         &mut self,

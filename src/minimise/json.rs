@@ -18,7 +18,7 @@ use jiff::civil::Date;
 use super::grammar::Grammar;
 use super::scan::{Scan, Tokens, WINDOW};
 use super::vector::Level;
-use super::walk::{Fault, Io, Outcome, Walk};
+use super::walk::{Fault, Io, Outcome, RootRefused, Walk};
 use super::{BodyError, BodyFault, Machine, SubjectToken, Tally};
 use crate::plan::Plan;
 
@@ -77,7 +77,91 @@ impl JsonMachine {
         }
     }
 
-    fn take(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    /// A machine for bodies of several documents, which stand in a container that the body does not write.
+    pub(super) fn enclosed(plan: Arc<Plan>, level: Level, today: Date) -> Self {
+        debug_assert!(
+            !plan.holds_document(),
+            "plans for bodies of several documents stream"
+        );
+        let mut machine = Self::start(plan, level, Some(today));
+        if let Err(RootRefused) = machine.walk.enclose() {
+            machine.dead = Some(BodyError {
+                fault: BodyFault::Mismatch,
+                offset: 0,
+                path: "$".to_owned(),
+            });
+        }
+        machine
+    }
+
+    /// What the documents that come are, and in what: for callers that know more than the walk.
+    pub(super) fn walk(&mut self) -> &mut Walk {
+        &mut self.walk
+    }
+
+    /// The document that comes starts at `offset` in the body.
+    pub(super) fn starts_at(&mut self, offset: u64) {
+        self.offset = offset;
+    }
+
+    /// Whether something of the document in hand has come that is not white space.
+    pub(super) fn begun(&self) -> bool {
+        self.front.grammar.begun() || !self.cut.is_empty()
+    }
+
+    /// Whether the document in hand is a number or literal whose end has not come.
+    pub(super) fn in_scalar(&self) -> bool {
+        self.front.grammar.in_scalar()
+    }
+
+    /// Ends the document in hand of several: whether something of it left. The last `behind` bytes that were taken
+    /// are white space that says that it ends; if it does not, the first of them is where that shows.
+    pub(super) fn document_ends(&mut self, behind: u64, out: &mut Vec<u8>) -> Outcome<bool> {
+        self.end(behind, out)?;
+        self.front.restart();
+        Ok(self.walk.document_ends())
+    }
+
+    /// Passes over one byte that frames the documents: what comes before it is whole.
+    pub(super) fn pass(&mut self) -> Outcome {
+        if !self.cut.is_empty() {
+            return Err(self.fault(BodyFault::NotUtf8));
+        }
+        if self.offset == self.body_bytes {
+            return Err(self.fault(BodyFault::BodyTooLarge));
+        }
+        self.skip(1);
+        Ok(())
+    }
+
+    /// Passes over a piece of text around the documents: it must be UTF-8.
+    pub(super) fn pass_text(&mut self, input: &[u8]) -> Outcome {
+        self.feed(input, |machine, text| {
+            let checked = simdutf8::compat::from_utf8(text);
+            machine.skip(checked.map_or_else(|error| error.valid_up_to(), str::len));
+            match checked {
+                Ok(_) => Ok(()),
+                Err(_) => Err(machine.fault(BodyFault::NotUtf8)),
+            }
+        })
+    }
+
+    fn skip(&mut self, count: usize) {
+        self.offset += count as u64;
+        self.walk.skips(count as u64);
+    }
+
+    /// Takes a piece of the body, or of the document in hand of several.
+    pub(super) fn take(&mut self, input: &[u8], out: &mut Vec<u8>) -> Outcome {
+        self.feed(input, |machine, whole| machine.walk_whole(whole, out))
+    }
+
+    /// Gives `sink` a piece of the body in parts that end with whole UTF-8 sequences, if they are UTF-8.
+    fn feed(
+        &mut self,
+        mut input: &[u8],
+        mut sink: impl FnMut(&mut Self, &[u8]) -> Outcome,
+    ) -> Outcome {
         let room = self.body_bytes - (self.offset + self.cut.len() as u64);
         let over = input.len() as u64 > room;
         if over {
@@ -89,7 +173,7 @@ impl JsonMachine {
             match std::str::from_utf8(&self.cut) {
                 Ok(_) => {
                     let whole = std::mem::take(&mut self.cut);
-                    self.walk_whole(&whole, out)?;
+                    sink(self, &whole)?;
                 }
                 Err(error) if error.error_len().is_some() => {
                     return Err(self.fault(BodyFault::NotUtf8));
@@ -98,10 +182,11 @@ impl JsonMachine {
             }
         }
         let (whole, cut) = input.split_at(input.len() - cut_sequence(input));
-        self.walk_whole(whole, out)?;
+        sink(self, whole)?;
         self.cut.extend_from_slice(cut);
         if over {
-            Err(self.fault(BodyFault::BodyTooLarge))
+            let fault = Fault::at(BodyFault::BodyTooLarge, self.body_bytes);
+            Err(self.walk.earlier(fault))
         } else {
             Ok(())
         }
@@ -124,16 +209,18 @@ impl JsonMachine {
     }
 
     /// A fault at the next byte.
-    fn fault(&self, fault: BodyFault) -> Box<Fault> {
+    pub(super) fn fault(&self, fault: BodyFault) -> Box<Fault> {
         self.walk.earlier(Fault::at(fault, self.offset))
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) -> Outcome {
+    /// Ends the document: it must be whole.
+    fn end(&mut self, behind: u64, out: &mut Vec<u8>) -> Outcome {
         if !self.cut.is_empty() {
             return Err(self.fault(BodyFault::NotUtf8));
         }
         if !self.front.grammar.complete() {
-            return Err(self.fault(BodyFault::Truncated));
+            let fault = Fault::at(BodyFault::Truncated, self.offset - behind);
+            return Err(self.walk.earlier(fault));
         }
         let mut io = Io::new(&[], self.offset, out);
         self.walk
@@ -141,8 +228,13 @@ impl JsonMachine {
             .map_err(|fault| self.walk.earlier(fault))
     }
 
+    /// Notes that the caller pushes `bytes` bytes of the body.
+    pub(super) fn comes(&mut self, bytes: usize) {
+        self.walk.tally.bytes_in += bytes as u64;
+    }
+
     /// Runs one call: what a record holds back stays behind, and after a fault the machine is dead.
-    fn call(
+    pub(super) fn call(
         &mut self,
         out: &mut Vec<u8>,
         work: impl FnOnce(&mut Self, &mut Vec<u8>) -> Outcome,
@@ -183,7 +275,7 @@ impl Machine for JsonMachine {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<Tally, BodyError> {
-        self.call(out, Self::end)?;
+        self.call(out, |machine, out| machine.end(0, out))?;
         Ok(self.walk.tally.clone())
     }
 
@@ -223,6 +315,12 @@ impl Front {
             scan: Scan::new(level),
             grammar: Grammar::new(depth),
         }
+    }
+
+    /// Starts again: another document comes.
+    fn restart(&mut self) {
+        self.scan.restart();
+        self.grammar.restart();
     }
 
     /// Scans a window, checks its grammar, walks over its tokens. Each looks only at what stands before the

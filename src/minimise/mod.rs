@@ -5,17 +5,24 @@
 mod asking;
 mod charset;
 pub mod csv;
+pub mod events;
+pub mod form;
 mod grammar;
 pub mod json;
+pub mod lines;
 mod looked;
+mod members;
+pub mod multipart;
 mod names;
 mod nodes;
 mod number;
+mod part;
 pub mod query;
 mod scalar;
 mod scan;
 mod shapes;
 mod text;
+mod utf8;
 mod vector;
 mod walk;
 mod whole;
@@ -59,16 +66,16 @@ pub trait Machine: Send {
 /// other formats have none, and it is empty. `today` is the day in the controller's time zone, for `age(…)` and
 /// `since(…)`: the core reads no clock.
 #[must_use]
-pub fn machine(plan: &Arc<Plan>, _boundary: &str, today: Date) -> Box<dyn Machine> {
+pub fn machine(plan: &Arc<Plan>, boundary: &str, today: Date) -> Box<dyn Machine> {
+    let shared = Arc::clone(plan);
     match plan.format() {
-        Format::Json
-        | Format::Ndjson
-        | Format::JsonSequence
-        | Format::EventStream
-        | Format::Xml(_)
-        | Format::Form
-        | Format::Multipart => Box::new(json::JsonMachine::on(Arc::clone(plan), today)),
-        Format::Csv(csv) => Box::new(csv::CsvMachine::new(Arc::clone(plan), csv, today)),
+        Format::Json | Format::Xml(_) => Box::new(json::JsonMachine::on(shared, today)),
+        Format::Ndjson => Box::new(lines::NdjsonMachine::new(shared, today)),
+        Format::JsonSequence => Box::new(lines::SequenceMachine::new(shared, today)),
+        Format::EventStream => Box::new(events::EventsMachine::new(shared, today)),
+        Format::Csv(csv) => Box::new(csv::CsvMachine::new(shared, csv, today)),
+        Format::Form => Box::new(form::FormMachine::new(shared, today)),
+        Format::Multipart => Box::new(multipart::MultipartMachine::new(shared, boundary, today)),
     }
 }
 

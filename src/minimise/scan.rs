@@ -193,6 +193,11 @@ impl Scan {
         }
     }
 
+    /// Starts again: another document comes.
+    pub(super) fn restart(&mut self) {
+        self.carry = Carry::default();
+    }
+
     /// Finds the tokens of `window`: at most [`WINDOW`] bytes, or a value that is held whole. With a fault in a
     /// string: its place, and only the tokens before it.
     pub(super) fn index(

@@ -52,6 +52,11 @@ impl Texts {
         }
     }
 
+    /// The day on which the body is read.
+    pub(super) fn today(&self) -> Date {
+        self.today
+    }
+
     /// What becomes of `text`, the value of a node in `state`; counted in `tally`.
     ///
     /// # Errors

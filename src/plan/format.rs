@@ -11,6 +11,8 @@
 //! | form | an object with a member for each name: `$.name`, and for names given more than once `$.name[*]` |
 //! | multipart form | an object with a member for each part: `$.note`, and in a JSON part `$.person.name` |
 
+use super::{PlanFault, Selector};
+
 /// A body's format, and how it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Format {
@@ -31,6 +33,46 @@ pub enum Format {
     Form,
     /// `multipart/form-data` (RFC 7578). Its boundary comes with each body.
     Multipart,
+}
+
+impl Format {
+    /// Why rules whose records are at `record` do not suit bodies of this format. `holds` says that only the whole
+    /// document decides them, `asks` that a part of it must be held to be decided.
+    pub(super) fn misfits(
+        &self,
+        record: Option<&Selector>,
+        holds: bool,
+        asks: bool,
+    ) -> Vec<PlanFault> {
+        let record_is_body = record.map(|record| record.query().segments.is_empty());
+        let mut messages = Vec::new();
+        match self {
+            Self::Json | Self::Csv(_) | Self::Xml(_) => {}
+            Self::Ndjson | Self::JsonSequence | Self::EventStream => {
+                if record_is_body == Some(true) {
+                    messages.push("a body of several documents may have no end, so it is no record; write `record: $[*]`, each document");
+                }
+                if holds {
+                    messages.push("a position from the body's end, or a filter or condition that looks at the whole body, needs the whole body, which in this format may have no end; write filters with @ and positions from the start");
+                }
+            }
+            Self::Form | Self::Multipart => {
+                if record_is_body == Some(false) {
+                    messages.push("the record of a form is the whole form; write `record: $`");
+                }
+                if holds || asks {
+                    messages.push("filters and positions from an array's end are not for forms; select by names and positions from the start");
+                }
+            }
+        }
+        messages
+            .into_iter()
+            .map(|message| PlanFault {
+                rule: None,
+                message: message.to_owned(),
+            })
+            .collect()
+    }
 }
 
 /// How rows of separated values are written.

@@ -246,6 +246,14 @@ impl Plan {
         let holds_document = condition_asks_document
             || filter_asks_document
             || automaton.state(automaton.root()).counted;
+        let misfits = rules.format.misfits(
+            rules.record.as_ref(),
+            holds_document,
+            !automaton.candidates().is_empty(),
+        );
+        if !misfits.is_empty() {
+            return Err(misfits);
+        }
         if let Format::Csv(csv) = &rules.format {
             let faults = csv::faults(csv, rules, condition_asks_document);
             if !faults.is_empty() {

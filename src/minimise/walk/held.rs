@@ -38,6 +38,30 @@ pub(super) struct Hold {
     pub(super) span: Span,
     /// Where in the window the bytes start that `raw` lacks.
     pub(super) from: usize,
+    /// Where in `raw` bytes of the body are left out that frame a document's parts, and how many.
+    pub(super) gaps: Vec<(usize, u64)>,
+}
+
+impl Hold {
+    /// Notes that the body goes on after `count` bytes that are none of the value's, of which `held` bytes are held.
+    pub(super) fn skips(&mut self, held: usize, count: u64) {
+        match self.gaps.last_mut() {
+            Some((at, gap)) if *at == held => *gap += count,
+            Some(_) | None => self.gaps.push((held, count)),
+        }
+    }
+
+    /// A fault's place in the body, from that in the record as if it had no gaps.
+    fn placed(&self, mut fault: Box<Fault>) -> Box<Fault> {
+        let before = |place: u64| -> u64 {
+            let place = place - self.span.start;
+            let before = self.gaps.iter().take_while(|(at, _)| *at as u64 <= place);
+            before.map(|(_, count)| count).sum()
+        };
+        fault.offset += before(fault.offset);
+        fault.seen += before(fault.seen);
+        fault
+    }
 }
 
 /// Bytes of a held value whose room, and that of its tokens, is kept for the next one.
@@ -116,6 +140,7 @@ impl Walk {
             self.hold = Some(Hold {
                 span,
                 from: nodes.start(token),
+                gaps: Vec::new(),
             });
             return Ok(None);
         };
@@ -217,6 +242,10 @@ impl Walk {
         let Some(hold) = self.hold.take() else {
             return Ok(());
         };
+        // What frames its parts counts too, as it does while it is held.
+        if io.offset(end) - hold.span.start > self.limits.held_bytes as u64 {
+            return Err(self.held_too_large(hold.span.start, hold.span.depth));
+        }
         let mut raw = std::mem::take(&mut self.raw);
         raw.extend_from_slice(&io.window[hold.from..end]);
         io.flush();
@@ -227,7 +256,13 @@ impl Walk {
         whole
             .look(&raw)
             .map_err(|(at, fault)| inner.fault(fault, at))
-            .and_then(|tokens| self.tokens(tokens, &mut inner))?;
+            .and_then(|tokens| self.tokens(tokens, &mut inner))
+            .map_err(|fault| {
+                let mut fault = hold.placed(fault);
+                // It was whole before it was walked.
+                fault.seen = fault.seen.max(io.base + end as u64);
+                fault
+            })?;
         inner.flush();
         // What follows starts a range of its own, in this window again.
         io.run = (usize::MAX, usize::MAX);

@@ -14,12 +14,14 @@
 //! A token that a window leaves open is `Open`; everything else between two windows is in the fields. Bytes
 //! that leave are copied as ranges of the window, adjacent ranges as one.
 
+mod around;
 mod held;
 mod leave;
 mod names;
 mod single;
 mod stride;
 
+pub(super) use around::RootRefused;
 pub(super) use leave::Io;
 pub(super) use single::Single;
 
@@ -179,6 +181,10 @@ pub(super) struct Walk {
     collected: Vec<u8>,
     copying: bool,
     record: Option<Span>,
+    /// How many of the frames no bracket of the body opens.
+    outside: usize,
+    /// A record is open around all that is walked.
+    record_around: bool,
     hold: Option<Hold>,
     /// The bytes of the value that is held, and what looks at it once it is whole.
     raw: Vec<u8>,
@@ -229,6 +235,8 @@ impl Walk {
             collected: Vec::new(),
             copying: false,
             record: None,
+            outside: 0,
+            record_around: false,
             hold: None,
             raw: Vec::new(),
             whole: Whole::new(level, usize::MAX),
@@ -391,7 +399,7 @@ impl Walk {
         }) = self.frames.last()
         {
             let held = *mode == Mode::Hold;
-            let depth = (self.frames.len() - 1) as u32;
+            let depth = (self.frames.len() - 1 - self.outside) as u32;
             let close = tokens
                 .closes
                 .iter()

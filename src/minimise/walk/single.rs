@@ -204,7 +204,7 @@ impl Walk {
             limit.seen = io.offset(end);
             return Err(limit);
         }
-        if state.subject && self.record.is_some() {
+        if state.subject && (self.record.is_some() || self.record_around) {
             self.record_subjects
                 .extend(plan.subjects().and_then(|subjects| subjects.token(value)));
         }
