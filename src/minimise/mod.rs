@@ -12,10 +12,10 @@ mod scalar;
 mod scan;
 mod shapes;
 pub mod tape;
-#[expect(dead_code, reason = "the formats that use it follow")]
 mod text;
 mod vector;
 mod walk;
+pub mod xml;
 
 pub use vector::Level;
 
@@ -59,9 +59,9 @@ pub fn machine(plan: &Arc<Plan>, _boundary: &str) -> Box<dyn Machine> {
         | Format::JsonSequence
         | Format::EventStream
         | Format::Csv(_)
-        | Format::Xml(_)
         | Format::Form
         | Format::Multipart => json_machine(plan),
+        Format::Xml(names) => Box::new(xml::XmlMachine::new(Arc::clone(plan), names)),
     }
 }
 
@@ -128,7 +128,7 @@ pub enum BodyFault {
     NotUtf8,
     /// Starts with a byte order mark, which RFC 8259 §8.1 forbids.
     ByteOrderMark,
-    /// Not JSON (RFC 8259): a byte that the grammar does not allow here.
+    /// A byte that the format's grammar does not allow here.
     Malformed,
     /// A string holds an unescaped control character, a bad escape or half of a surrogate pair.
     BadString,
@@ -152,11 +152,13 @@ pub enum BodyFault {
     BodyTooLarge,
     /// A transform met a value it is not for, and its rule says `on_mismatch: refuse`.
     Mismatch,
+    /// XML with a document type declaration, or with an entity that only one could declare.
+    Dtd,
 }
 
 impl BodyFault {
     /// Every fault, for metrics that must exist before they happen.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotUtf8,
         Self::ByteOrderMark,
         Self::Malformed,
@@ -171,6 +173,7 @@ impl BodyFault {
         Self::HeldTooLarge,
         Self::BodyTooLarge,
         Self::Mismatch,
+        Self::Dtd,
     ];
 
     /// The stable name of this fault.
@@ -191,6 +194,7 @@ impl BodyFault {
             Self::HeldTooLarge => "held_too_large",
             Self::BodyTooLarge => "body_too_large",
             Self::Mismatch => "mismatch",
+            Self::Dtd => "dtd",
         }
     }
 }
@@ -200,7 +204,7 @@ impl fmt::Display for BodyFault {
         f.write_str(match self {
             Self::NotUtf8 => "the body is not UTF-8",
             Self::ByteOrderMark => "the body starts with a byte order mark",
-            Self::Malformed => "the body is not JSON",
+            Self::Malformed => "the body is not well-formed",
             Self::BadString => {
                 "a string holds a control character, a bad escape or half a surrogate pair"
             }
@@ -214,6 +218,7 @@ impl fmt::Display for BodyFault {
             Self::HeldTooLarge => "a record or value is too large to hold",
             Self::BodyTooLarge => "the body is too large",
             Self::Mismatch => "a value is not of the form the agreement names",
+            Self::Dtd => "the body has a document type declaration or an entity of one",
         })
     }
 }

@@ -196,6 +196,9 @@ impl Plan {
                 None
             }
         };
+        if let Format::Xml(xml) = &rules.format {
+            faults.extend(crate::minimise::xml::check(xml, rules));
+        }
         if tracks.len() > usize::from(u16::MAX) {
             let message = format!("more than {} selectors in one disclosure", u16::MAX);
             faults.push(PlanFault {
@@ -220,6 +223,14 @@ impl Plan {
             && condition
                 .as_ref()
                 .is_some_and(CompiledCondition::reads_document);
+        if asks_document && matches!(rules.format, Format::Xml(_)) {
+            let message = "a condition on an XML body sees its record alone; write @ in place of $"
+                .to_owned();
+            return Err(vec![PlanFault {
+                rule: None,
+                message,
+            }]);
+        }
         let way = if rulebook.streams() && !asks_document {
             Way::Stream(automaton::build(&rulebook).map_err(|message| {
                 vec![PlanFault {

@@ -1,0 +1,17 @@
+//! The machine for XML: rows, every cut, published documents, and an independent model of documents.
+
+#![allow(
+    dead_code,
+    reason = "the minimiser's modules hold more than is asked here"
+)]
+
+#[path = "../minimiser/document.rs"]
+mod document;
+#[path = "../minimiser/oracle.rs"]
+mod oracle;
+#[path = "../minimiser/support.rs"]
+mod support;
+
+mod ways;
+
+mod rows;
