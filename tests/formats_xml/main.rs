@@ -12,6 +12,9 @@ mod oracle;
 #[path = "../minimiser/support.rs"]
 mod support;
 
+mod draw;
+mod model;
 mod ways;
 
+mod differential;
 mod rows;
