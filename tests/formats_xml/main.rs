@@ -16,5 +16,6 @@ mod draw;
 mod model;
 mod ways;
 
+mod corpora;
 mod differential;
 mod rows;

@@ -201,10 +201,14 @@ impl Rules {
 
     /// Whether a rule names the root, and something of it could pass.
     fn root_is_named(&self, path: &[String]) -> bool {
+        // In a document that is kept whole a rule that keeps says nothing more.
+        let whole = self.acts(&[], Act::KeepAll);
         let first = |rule: &Rule| {
-            rule.steps
-                .first()
-                .is_some_and(|step| step.name.as_ref() == path.last())
+            (!whole || matches!(rule.act, Act::Drop | Act::Replace))
+                && rule
+                    .steps
+                    .first()
+                    .is_some_and(|step| step.name.as_ref() == path.last())
         };
         let permits = |rule: &Rule| {
             rule.act != Act::Drop
