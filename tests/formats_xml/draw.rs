@@ -1,5 +1,6 @@
 //! Rules and documents that look drawn and are the same for the same seed.
 
+use fieldgate::minimise::Limits;
 use roxmltree::Document;
 
 use crate::model::{Act, Rule, Rules, Step};
@@ -25,6 +26,20 @@ impl Draw {
 
     fn chance(&mut self, one_in: usize) -> bool {
         self.below(one_in) == 0
+    }
+
+    /// Limits, tight ones as often as not.
+    pub(crate) fn limits(&mut self) -> Limits {
+        if self.chance(2) {
+            return Limits::default();
+        }
+        Limits {
+            depth: 1 + self.below(8),
+            held_bytes: 1 + self.below(120),
+            object_members: 1 + self.below(4),
+            name_bytes: 1 + self.below(12),
+            body_bytes: 1 + self.below(600) as u64,
+        }
     }
 
     /// Rules about what `document` holds.
@@ -140,7 +155,7 @@ impl Draw {
             match self.below(9) {
                 0 | 1 if depth < 6 => self.element(out, depth + 1),
                 0..=2 => out.push_str(["text", "é 名", "x ]] y", "&amp;&#x41;"][self.below(4)]),
-                3 => out.push_str(["\n  ", " ", "\t"][self.below(3)]),
+                3 => out.push_str(["\n  ", " ", "\t", "&#32;", "<![CDATA[ ]]>"][self.below(5)]),
                 4 => out.push_str(["<![CDATA[<&]]]]>", "<![CDATA[x]]>"][self.below(2)]),
                 5 => self.beside(out),
                 _ if depth < 6 => self.element(out, depth + 1),

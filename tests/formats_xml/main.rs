@@ -18,4 +18,6 @@ mod ways;
 
 mod corpora;
 mod differential;
+mod documentation;
+mod promises;
 mod rows;

@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use super::characters::is_blank;
+use super::characters::{is_blank, is_space};
 use super::reference::{push_text, push_value, resolve_text, resolve_value};
 use super::scope::{Mark, Scope};
 use super::tag::{Attribute, Tag};
@@ -620,7 +620,7 @@ impl Walk {
             Some(using) => using,
             None => *self.using.insert(self.use_of(id, frame.parent)),
         };
-        self.inked = self.inked || data != Data::Text || !is_blank(piece);
+        self.inked = self.inked || inks(piece, data);
         match using {
             Use::Stays => {}
             Use::Leaves => self.out.extend_from_slice(piece),
@@ -1022,6 +1022,21 @@ impl Walk {
         push_name(&self.plan, parent, frame.known, &mut path);
         push_name(&self.plan, Some(Mode::Walk(id)), known, &mut path);
         path
+    }
+}
+
+/// Whether a reader sees more than white space in a piece of character data.
+#[inline]
+fn inks(piece: &[u8], data: Data) -> bool {
+    let first = piece.iter().position(|byte| !is_space(*byte));
+    match (data, first) {
+        (Data::Mark, _) | (_, None) => false,
+        (Data::Text, Some(first)) if piece[first] == b'&' => {
+            let mut text = Vec::new();
+            resolve_text(&piece[first..], &mut text);
+            !is_blank(&text)
+        }
+        (Data::Text | Data::Section, Some(_)) => true,
     }
 }
 
