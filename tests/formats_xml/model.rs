@@ -145,7 +145,8 @@ impl Rules {
                 None => {}
             }
         }
-        if !passes && !(path.len() == 1 && self.root_is_named(path)) {
+        let bare = path.len() == 1 && self.root_is_named(path);
+        if !(passes || bare) {
             return false;
         }
         write!(out, "<{}{}>", expanded_of(node), attributes.concat()).unwrap();

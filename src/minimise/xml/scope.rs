@@ -41,6 +41,8 @@ pub(super) struct Scope {
     defaulted: bool,
     bytes: Vec<u8>,
     bindings: Vec<Binding>,
+    /// The innermost binding of the empty prefix.
+    default: Option<u32>,
     /// The bindings that have left with elements that are open, innermost last.
     left: Vec<u32>,
     seed: u64,
@@ -82,6 +84,7 @@ impl Scope {
             agreed,
             bytes: Vec::new(),
             bindings: Vec::new(),
+            default: None,
             left: Vec::new(),
             seed,
         };
@@ -118,6 +121,8 @@ impl Scope {
             let first = self.bindings[mark.bindings as usize].prefix.start;
             self.bytes.truncate(first as usize);
             self.bindings.truncate(mark.bindings as usize);
+            let default = |binding: &Binding| binding.prefix.start == binding.prefix.end;
+            self.default = self.bindings.iter().rposition(default).map(|at| at as u32);
         }
     }
 
@@ -141,6 +146,9 @@ impl Scope {
                 .position(|(_, of)| of == namespace)
                 .map(|at| at as u32),
         };
+        if prefix.is_empty() {
+            self.default = Some(self.bindings.len() as u32);
+        }
         self.bindings.push(binding);
     }
 
@@ -213,6 +221,9 @@ impl Scope {
     /// The innermost binding of `prefix`.
     #[inline]
     fn find(&self, prefix: &[u8]) -> Option<usize> {
+        if prefix.is_empty() {
+            return self.default.map(|at| at as usize);
+        }
         self.bindings
             .iter()
             .rposition(|binding| self.part(binding.prefix) == prefix)

@@ -91,12 +91,12 @@ impl View {
         if self.raw.is_empty() {
             return;
         }
-        let mut text = Vec::new();
-        super::reference::resolve_text(&self.raw, &mut text);
-        self.raw.clear();
         if !self.open.is_empty() {
-            self.push(Kind::Text, b"#text", &text);
+            let node = self.push(Kind::Text, b"#text", b"") as usize;
+            super::reference::resolve_text(&self.raw, &mut self.bytes);
+            self.nodes[node].text.1 = self.bytes.len() as u32;
         }
+        self.raw.clear();
     }
 
     fn push(&mut self, kind: Kind, name: &[u8], text: &[u8]) -> u32 {
@@ -159,7 +159,7 @@ impl View {
         if node.kind != Kind::Element {
             return single(node.text, json);
         }
-        let blank = |child: &Node| is_blank(self.part(child.text).as_bytes());
+        let blank = |child: &Node| is_blank(self.bytes_of(child.text));
         if !node.holds_elements {
             let text = self
                 .children(node)
@@ -177,11 +177,11 @@ impl View {
             .children(node)
             .filter(|(_, child)| child.kind != Kind::Text || !blank(child))
             .collect();
-        members.sort_by_key(|(_, child)| self.part(child.name));
+        members.sort_by_key(|(_, child)| self.bytes_of(child.name));
         // Last first: the work is taken from its end.
         work.push(Work::Bytes(b"}"));
         let mut groups = members
-            .chunk_by(|(_, one), (_, other)| self.part(one.name) == self.part(other.name))
+            .chunk_by(|(_, one), (_, other)| self.bytes_of(one.name) == self.bytes_of(other.name))
             .rev()
             .peekable();
         while let Some(group) = groups.next() {
@@ -214,9 +214,13 @@ impl View {
         })
     }
 
-    fn part(&self, (start, end): (u32, u32)) -> &str {
+    fn bytes_of(&self, (start, end): (u32, u32)) -> &[u8] {
+        &self.bytes[start as usize..end as usize]
+    }
+
+    fn part(&self, part: (u32, u32)) -> &str {
         // The body's bytes were checked before they came here.
-        std::str::from_utf8(&self.bytes[start as usize..end as usize]).unwrap_or_default()
+        std::str::from_utf8(self.bytes_of(part)).unwrap_or_default()
     }
 }
 
