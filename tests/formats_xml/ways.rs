@@ -7,9 +7,6 @@ use fieldgate::plan::{BodyRules, Format, Plan, PlanFault, Xml};
 
 use crate::support;
 
-/// A prefix of selectors and its namespace.
-pub(crate) type Namespace = (&'static str, &'static str);
-
 /// Rules in the tests' notation, for XML.
 pub(crate) fn rules(text: &str, namespaces: &[(&str, &str)]) -> BodyRules {
     let namespaces = namespaces
