@@ -414,6 +414,7 @@ fn request_body_code(fault: BodyFault) -> &'static str {
         BodyFault::BodyTooLarge => "request_body_too_large",
         BodyFault::Mismatch => "request_mismatch",
         BodyFault::Ragged => "request_ragged",
+        BodyFault::Dtd => "request_dtd",
     }
 }
 
@@ -428,6 +429,11 @@ fn request_body_text(fault: BodyFault) -> (StatusCode, &'static str, &'static st
             StatusCode::BAD_REQUEST,
             "A value in the request's body is not of the form that is agreed",
             "Send values in the form that the disclosure's rules are for.",
+        ),
+        BodyFault::Dtd => (
+            StatusCode::BAD_REQUEST,
+            "The request's body has a document type declaration or an entity of one",
+            "Send XML without them; the five entities that XML itself has may stay.",
         ),
         BodyFault::NotUtf8
         | BodyFault::ByteOrderMark

@@ -26,6 +26,7 @@ mod utf8;
 mod vector;
 mod walk;
 mod whole;
+pub mod xml;
 
 pub use nodes::Kind;
 pub use vector::Level;
@@ -69,13 +70,14 @@ pub trait Machine: Send {
 pub fn machine(plan: &Arc<Plan>, boundary: &str, today: Date) -> Box<dyn Machine> {
     let shared = Arc::clone(plan);
     match plan.format() {
-        Format::Json | Format::Xml(_) => Box::new(json::JsonMachine::on(shared, today)),
+        Format::Json => Box::new(json::JsonMachine::on(shared, today)),
         Format::Ndjson => Box::new(lines::NdjsonMachine::new(shared, today)),
         Format::JsonSequence => Box::new(lines::SequenceMachine::new(shared, today)),
         Format::EventStream => Box::new(events::EventsMachine::new(shared, today)),
         Format::Csv(csv) => Box::new(csv::CsvMachine::new(shared, csv, today)),
         Format::Form => Box::new(form::FormMachine::new(shared, today)),
         Format::Multipart => Box::new(multipart::MultipartMachine::new(shared, boundary, today)),
+        Format::Xml(xml) => Box::new(xml::XmlMachine::new(shared, xml, today)),
     }
 }
 
@@ -178,11 +180,13 @@ pub enum BodyFault {
     Mismatch,
     /// A row has not as many values as the header has names.
     Ragged,
+    /// XML with a document type declaration, or with an entity that only one could declare.
+    Dtd,
 }
 
 impl BodyFault {
     /// Every fault, for metrics that must exist before they happen.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotUtf8,
         Self::ByteOrderMark,
         Self::Malformed,
@@ -198,6 +202,7 @@ impl BodyFault {
         Self::BodyTooLarge,
         Self::Mismatch,
         Self::Ragged,
+        Self::Dtd,
     ];
 
     /// The stable name of this fault.
@@ -219,6 +224,7 @@ impl BodyFault {
             Self::BodyTooLarge => "body_too_large",
             Self::Mismatch => "mismatch",
             Self::Ragged => "ragged",
+            Self::Dtd => "dtd",
         }
     }
 }
@@ -243,6 +249,7 @@ impl fmt::Display for BodyFault {
             Self::BodyTooLarge => "the body is too large",
             Self::Mismatch => "a value is not of the form the agreement names",
             Self::Ragged => "a row has not as many values as the header has names",
+            Self::Dtd => "the body has a document type declaration or an entity of one",
         })
     }
 }

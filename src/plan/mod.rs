@@ -198,6 +198,9 @@ impl Plan {
                 None
             }
         };
+        if let Format::Xml(xml) = &rules.format {
+            faults.extend(crate::minimise::xml::check(xml, rules));
+        }
         if tracks.len() > usize::from(u16::MAX) {
             let message = format!("more than {} selectors in one disclosure", u16::MAX);
             faults.push(PlanFault {
@@ -259,6 +262,14 @@ impl Plan {
             if !faults.is_empty() {
                 return Err(faults);
             }
+        }
+        if condition_asks_document && matches!(rules.format, Format::Xml(_)) {
+            let message = "a condition on an XML body sees its record alone; write @ in place of $"
+                .to_owned();
+            return Err(vec![PlanFault {
+                rule: None,
+                message,
+            }]);
         }
         let limits = Limits {
             depth: if asks {
