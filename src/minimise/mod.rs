@@ -7,6 +7,7 @@ mod grammar;
 pub mod json;
 mod names;
 mod number;
+mod opaque;
 pub mod query;
 mod scalar;
 mod scan;
@@ -62,6 +63,7 @@ pub fn machine(plan: &Arc<Plan>, _boundary: &str) -> Box<dyn Machine> {
         | Format::Xml(_)
         | Format::Form
         | Format::Multipart => json_machine(plan),
+        Format::Opaque(_) => Box::new(opaque::OpaqueMachine::new(plan.limits())),
     }
 }
 
