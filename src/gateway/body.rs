@@ -20,7 +20,7 @@ use super::reason::Reason;
 use super::request::RequestFate;
 use super::service::Lease;
 use super::worker::Worker;
-use crate::minimise::{Machine, json_machine};
+use crate::minimise::{self, Machine};
 use crate::plan::Plan;
 
 /// Output that is gathered before it is handed on, while the service has more ready: small answers leave in
@@ -71,10 +71,15 @@ pub(crate) enum First {
 }
 
 impl Release {
-    /// The way of `service`'s body through `plan`.
+    /// The way of `service`'s body through `plan`; a multipart one has `boundary`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that an exchange has come to, handed on once"
+    )]
     pub(crate) fn new(
         service: Incoming,
         plan: &Arc<Plan>,
+        boundary: &str,
         patience: Patience,
         request: RequestFate,
         worker: Rc<Worker>,
@@ -83,7 +88,7 @@ impl Release {
     ) -> Self {
         Self {
             service,
-            machine: json_machine(plan),
+            machine: minimise::machine(plan, boundary),
             patience,
             request,
             worker,

@@ -10,6 +10,8 @@ mod exchange;
 mod forms;
 mod http2;
 mod identity;
+mod labels;
+mod opaque;
 mod p2_channels;
 mod p3_ledger;
 mod p4_faults;
