@@ -122,16 +122,20 @@ fn rows<T>(
     rows.header = match &csv.header {
         None | Some(HeaderAsWritten::FirstRow(_)) => Header::FirstRow,
         Some(HeaderAsWritten::Named(columns)) => {
+            // Without the second ones: the plan would tell them again.
+            let mut names: Vec<String> = Vec::new();
             for (index, column) in columns.iter().enumerate() {
-                if columns[..index].contains(column) {
+                if names.contains(&column.0) {
                     written.fault(
                         faults,
                         &format!("{pointer}/csv/header/{index}"),
                         format!("a second column `{}`; give each its own name", column.0),
                     );
+                } else {
+                    names.push(column.0.clone());
                 }
             }
-            Header::Named(columns.iter().map(|column| column.0.clone()).collect())
+            Header::Named(names)
         }
     };
     rows.ragged = match csv.ragged {

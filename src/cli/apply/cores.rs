@@ -6,16 +6,15 @@
 //! ```
 //!
 //! What leaves and what is told are the same as with one core: the earliest fault counts, and nothing behind it is
-//! written. Pieces wait for nobody longer than needed: while no piece is under way, what has come is one.
+//! written. What has come never waits for what has not: a piece is as large as it may be, or all that is there.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::READ_BYTES;
 use super::input::Input;
-use super::split::{Ended, Lead, Splitter, counted_from};
+use super::split::{Ended, Lead, Splitter, counted};
 use crate::cli::out::Stop;
 use crate::minimise::{BodyError, Tally};
 
@@ -91,7 +90,7 @@ impl Cores {
         broken: &(dyn Fn(BodyError) -> Stop + Sync),
         leaves: &mut Leaves<'_>,
     ) -> Result<Tally, Stop> {
-        let (pool, pending) = (Pool::default(), AtomicUsize::new(0));
+        let pool = Pool::default();
         let (work, pieces) = mpsc::channel::<Piece>();
         let (order, outcomes) = mpsc::sync_channel::<Receiver<Outcome>>(under_way(self.jobs));
         let pieces = Mutex::new(pieces);
@@ -107,13 +106,12 @@ impl Cores {
                     }
                 });
             }
-            let writer = scope.spawn(|| write(outcomes, &pool, &pending, broken, leaves));
+            let writer = scope.spawn(|| write(outcomes, &pool, broken, leaves));
             let mut reader = Reader {
                 splitter,
                 input,
                 piece_bytes: self.piece_bytes,
                 pool: &pool,
-                pending: &pending,
                 work,
                 order,
                 offset: 0,
@@ -158,7 +156,6 @@ fn one_piece(splitter: &Splitter, piece: Piece, pool: &Pool) {
 fn write(
     outcomes: Receiver<Receiver<Outcome>>,
     pool: &Pool,
-    pending: &AtomicUsize,
     broken: &(dyn Fn(BodyError) -> Stop + Sync),
     leaves: &mut Leaves<'_>,
 ) -> Result<Tally, Stop> {
@@ -179,11 +176,10 @@ fn write(
                 Outcome::Ended(Ok(ended)) => {
                     tally.add(&ended.tally);
                     elements += ended.elements;
-                    pending.fetch_sub(1, Ordering::Relaxed);
                     break;
                 }
                 Outcome::Ended(Err(error)) => {
-                    return Err(broken(counted_from(elements, error)));
+                    return Err(broken(counted(error, |index| elements + index)));
                 }
             }
         }
@@ -197,8 +193,6 @@ struct Reader<'a> {
     input: &'a mut Input,
     piece_bytes: usize,
     pool: &'a Pool,
-    /// Pieces that are not written yet.
-    pending: &'a AtomicUsize,
     work: mpsc::Sender<Piece>,
     order: SyncSender<Receiver<Outcome>>,
     /// Where the piece that comes starts.
@@ -230,7 +224,7 @@ impl Reader<'_> {
                 return Ok(());
             }
             let full = piece.len() == self.piece_bytes;
-            if !full && self.pending.load(Ordering::Relaxed) > 0 {
+            if !full && self.input.has_more_at_hand() {
                 continue;
             }
             let sent = match self.splitter.last_end(&piece) {
@@ -277,7 +271,7 @@ impl Reader<'_> {
     fn lead_of(&mut self, bytes: &[u8]) -> Option<Arc<Lead>> {
         let before = self.lead.clone();
         if before.is_none() {
-            self.lead = Some(Arc::new(self.splitter.lead(bytes)));
+            self.lead = self.splitter.lead(bytes).map(Arc::new);
         }
         before
     }
@@ -285,7 +279,6 @@ impl Reader<'_> {
     /// Tells the writer that a piece comes, and gives where its outcome goes.
     fn announce(&self) -> Result<SyncSender<Outcome>, WriterGone> {
         let (outcome, to_writer) = mpsc::sync_channel(2);
-        self.pending.fetch_add(1, Ordering::Relaxed);
         self.order.send(to_writer).map_err(|_| WriterGone)?;
         Ok(outcome)
     }
@@ -293,9 +286,9 @@ impl Reader<'_> {
     /// An element that is longer than a piece, of which `piece` is the start: through a machine here, as it comes.
     /// Leaves in `piece` what follows it.
     fn long(&mut self, piece: &mut Vec<u8>) -> Result<Result<(), WriterGone>, Stop> {
-        // A header that is longer than a piece leads no others: all of the input is one piece then.
-        let is_all = self.lead.is_none() && !self.splitter.has_lead(piece);
         let lead = self.lead_of(piece);
+        // A first row that is longer than a piece leads no others: all of the input is one piece then.
+        let is_all = self.lead.is_none();
         let outcome = match self.announce() {
             Ok(outcome) => outcome,
             Err(gone) => return Ok(Err(gone)),
@@ -320,95 +313,9 @@ impl Reader<'_> {
             if end.is_some() || self.more(piece)? == 0 {
                 let mut last = self.pool.take();
                 let ended = run.finish(&mut last);
-                let told = outcome
-                    .send(Outcome::Leaves(last))
-                    .and_then(|()| outcome.send(Outcome::Ended(ended)));
-                return Ok(told.map_err(|_| WriterGone));
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{self, Read};
-
-    use super::*;
-    use crate::agreement;
-    use crate::minimise::{Limits, machine};
-    use crate::plan::{Plan, PlanKeys};
-
-    /// Gives its bytes a few at a time.
-    struct Trickle(Vec<u8>, usize);
-
-    impl Read for Trickle {
-        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(into.len()).min(self.0.len());
-            into[..count].copy_from_slice(&self.0[..count]);
-            self.0.drain(..count);
-            Ok(count)
-        }
-    }
-
-    /// Reading fails behind these bytes.
-    struct Fails(Trickle);
-
-    impl Read for Fails {
-        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            match self.0.read(into)? {
-                0 => Err(io::Error::other("the disk has gone")),
-                count => Ok(count),
-            }
-        }
-    }
-
-    fn plan(rules: &str) -> Arc<Plan> {
-        let rules = agreement::load_fields("rules", rules).unwrap();
-        Arc::new(Plan::compile(&rules, &PlanKeys::default(), &Limits::default()).unwrap())
-    }
-
-    type Came = (String, Result<Tally, String>);
-
-    /// What one machine does with all of `sent`.
-    fn alone(plan: &Arc<Plan>, sent: &[u8]) -> Came {
-        let (mut machine, mut out) = (machine(plan, ""), Vec::new());
-        let ended = machine
-            .push(sent, &mut out)
-            .and_then(|()| machine.finish(&mut out));
-        let ended = ended.map_err(|error| error.to_string());
-        (String::from_utf8(out).unwrap(), ended)
-    }
-
-    fn on_cores(plan: &Arc<Plan>, cores: &Cores, from: impl Read + 'static) -> Came {
-        let splitter = Splitter::new(plan).expect("such inputs can be cut");
-        let mut out = Vec::new();
-        let broken = |error: BodyError| Stop::input(error);
-        let mut input = Input::from_reader(from);
-        let ended = cores.minimise(&splitter, &mut input, &broken, &mut |bytes| {
-            out.extend_from_slice(bytes);
-            Ok(())
-        });
-        let ended = ended.map_err(|stop| match stop {
-            Stop::Fault(_, message) | Stop::Faults(message) => message,
-            Stop::ReaderGone | Stop::Said(_) => "said elsewhere".to_owned(),
-        });
-        (String::from_utf8(out).unwrap(), ended)
-    }
-
-    /// The same leaves and is told as of one machine, whatever the pieces' size.
-    fn check(rules: &str, sent: &[u8]) {
-        let plan = plan(rules);
-        let wanted = alone(&plan, sent);
-        for piece_bytes in 1..=sent.len() + 1 {
-            for (jobs, trickle) in [(1, sent.len().max(1)), (3, 1), (4, 7)] {
-                let cores = Cores { jobs, piece_bytes };
-                let came = on_cores(&plan, &cores, Trickle(sent.to_vec(), trickle));
-                assert_eq!(
-                    came,
-                    wanted,
-                    "pieces of {piece_bytes} bytes, {jobs} jobs, {trickle} bytes a read: {:?}",
-                    String::from_utf8_lossy(sent)
-                );
+                let told = outcome.send(Outcome::Leaves(last)).is_ok()
+                    && outcome.send(Outcome::Ended(ended)).is_ok();
+                return Ok(if told { Ok(()) } else { Err(WriterGone) });
             }
         }
     }

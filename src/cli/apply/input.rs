@@ -4,10 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, IsTerminal, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::cannot;
 use crate::cli::out::{self, Progress, Stop};
@@ -51,6 +53,8 @@ pub(super) struct Input {
     pub(super) name: String,
     bytes: Box<dyn Read>,
     packing: Option<Packing>,
+    /// Where bytes come from that may be long in coming.
+    waits_for: Option<OwnedFd>,
     source: Rc<Source>,
 }
 
@@ -73,6 +77,7 @@ impl Input {
                 out::say("fieldgate: reading from the terminal; end it with Ctrl-D");
             }
             let source = Source::over(None);
+            let waits_for = io::stdin().as_fd().try_clone_to_owned().ok();
             return Ok(Self {
                 name: "standard input".to_owned(),
                 bytes: Box::new(Counted {
@@ -80,6 +85,7 @@ impl Input {
                     source: Rc::clone(&source),
                 }),
                 packing: None,
+                waits_for,
                 source,
             });
         };
@@ -88,11 +94,16 @@ impl Input {
             .metadata()
             .map_err(|error| cannot("read", path, &error))?;
         let source = Source::over(metadata.is_file().then_some(metadata.len()));
+        let packing = Packing::of(path);
+        // A packed stream is unpacked some way ahead of what is read, so nobody can tell of it.
+        let waits_for = match packing {
+            None if !metadata.is_file() => file.as_fd().try_clone_to_owned().ok(),
+            None | Some(_) => None,
+        };
         let counted = Counted {
             from: file,
             source: Rc::clone(&source),
         };
-        let packing = Packing::of(path);
         let bytes: Box<dyn Read> = match packing {
             None => Box::new(counted),
             Some(Packing::Gzip) => {
@@ -112,23 +123,9 @@ impl Input {
             name: path.display().to_string(),
             bytes,
             packing,
+            waits_for,
             source,
         })
-    }
-
-    /// A body that comes from `from`.
-    #[cfg(test)]
-    pub(super) fn from_reader(from: impl Read + 'static) -> Self {
-        let source = Source::over(None);
-        Self {
-            name: "a test".to_owned(),
-            bytes: Box::new(Counted {
-                from,
-                source: Rc::clone(&source),
-            }),
-            packing: None,
-            source,
-        }
     }
 
     /// Reads some bytes of the body; 0 at its end.
@@ -152,6 +149,20 @@ impl Input {
             (Some(error), _) => self.cannot_be_read(&error),
             (None, None) => self.cannot_be_read(&error),
         })
+    }
+
+    /// Whether [`Input::read`] gives something without waiting, an end or a fault included.
+    pub(super) fn has_more_at_hand(&self) -> bool {
+        let Some(waits_for) = &self.waits_for else {
+            return true;
+        };
+        // Reads are larger than the buffer that standard input has of its own, so that is empty.
+        let mut asked = [PollFd::new(waits_for, PollFlags::IN)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        matches!(poll(&mut asked, Some(&now)), Ok(1..))
     }
 
     fn cannot_be_read(&self, error: &io::Error) -> Stop {

@@ -1,12 +1,12 @@
 //! Where an input of many elements can be cut, so that machines of their own do the pieces.
 //!
-//! A line of NDJSON and a row of CSV mean the same wherever they stand, if no rule counts them and what comes before
-//! the first one is known. Both are found without reading the elements: a line by its line feed, a row by the line
-//! feeds that an even number of quotes stands before.
+//! A line of NDJSON and a row of CSV mean the same wherever they stand, if no rule counts them and something has come
+//! before: the header, and anything at all, since only a body's first bytes may be a byte order mark. Both are found
+//! without reading them: a line by its line feed, a row by a line feed with an even number of quotes before it.
 
 use std::sync::Arc;
 
-use memchr::{memchr_iter, memchr2_iter, memrchr_iter, memrchr2_iter};
+use memchr::{memchr, memchr_iter, memchr2_iter, memrchr, memrchr2_iter};
 
 use crate::minimise::{self, BodyError, Machine, Tally};
 use crate::plan::{Charset, Csv, Format, Header, Plan};
@@ -16,17 +16,17 @@ pub(super) struct Splitter {
     plan: Arc<Plan>,
     /// Line feeds may stand in quotes, where they end nothing.
     quotes: bool,
-    /// The first element is not one, but what the others are read by.
+    /// The first row is no element, but what the others are read by.
     header: bool,
 }
 
-/// What every machine but the first must have read before its piece.
+/// What every machine but the first reads before its piece: of CSV the first row, of NDJSON a blank line.
 pub(super) struct Lead {
     bytes: Vec<u8>,
-    /// How much leaves for it, which leaves once.
-    leaves: usize,
-    /// What it counts, once.
+    /// What it counts.
     tally: Tally,
+    /// The elements it has.
+    elements: u64,
 }
 
 impl Splitter {
@@ -62,42 +62,17 @@ impl Splitter {
     /// Where the last element that ends in `piece` does, which starts with an element's first byte.
     pub(super) fn last_end(&self, piece: &[u8]) -> Option<usize> {
         if !self.quotes {
-            return memrchr_iter(b'\n', piece)
-                .map(|at| at + 1)
-                .find(|end| is_start(piece, *end));
+            return memrchr(b'\n', piece).map(|at| at + 1);
         }
         let mut quoted = memchr_iter(b'"', piece).count() % 2 == 1;
         for at in memrchr2_iter(b'"', b'\n', piece) {
             if piece[at] == b'"' {
                 quoted = !quoted;
-            } else if !quoted && is_start(piece, at + 1) {
+            } else if !quoted {
                 return Some(at + 1);
             }
         }
         None
-    }
-
-    /// What stands before the elements at the start of an input, whose first piece this is.
-    pub(super) fn lead(&self, first: &[u8]) -> Lead {
-        let end = if self.header { row_end(first) } else { None };
-        let bytes = first[..end.unwrap_or(0)].to_vec();
-        let mut machine = minimise::machine(&self.plan, "");
-        let mut out = Vec::new();
-        // If that ends the body, it does so in the first piece, and no other counts.
-        let tally = machine
-            .push(&bytes, &mut out)
-            .and_then(|()| machine.finish(&mut out))
-            .unwrap_or_default();
-        Lead {
-            leaves: out.len(),
-            bytes,
-            tally,
-        }
-    }
-
-    /// Whether the lead of an input that starts with `first` stands in there.
-    pub(super) fn has_lead(&self, first: &[u8]) -> bool {
-        !self.header || row_end(first).is_some()
     }
 
     /// Looks for where elements end, from the first byte of one on.
@@ -108,39 +83,50 @@ impl Splitter {
         }
     }
 
+    /// The lead of an input that starts with `first`; `None` if more must be known of it.
+    pub(super) fn lead(&self, first: &[u8]) -> Option<Lead> {
+        let bytes = if self.quotes {
+            &first[..self.ends().first_in(first)?]
+        } else {
+            b"\n"
+        };
+        let mut machine = minimise::machine(&self.plan, "");
+        let mut out = Vec::new();
+        // A fault of it is one of the first piece, and no other piece counts then.
+        let tally = machine
+            .push(bytes, &mut out)
+            .and_then(|()| machine.finish(&mut out))
+            .unwrap_or_default();
+        Some(Lead {
+            bytes: bytes.to_vec(),
+            tally,
+            elements: u64::from(self.quotes && !self.header),
+        })
+    }
+
     /// A machine for the piece that starts at `offset` of the input; the first has no `lead`.
     pub(super) fn run(&self, offset: u64, lead: Option<Arc<Lead>>) -> Run {
         let mut run = Run {
             machine: minimise::machine(&self.plan, ""),
             offset,
-            skip: lead.as_ref().map_or(0, |lead| lead.leaves),
             counter: Counter::new(self.quotes),
             is_header: self.header && lead.is_none(),
             lead: None,
         };
         if let Some(lead) = lead {
-            let mut out = Vec::new();
-            // A fault of it is one of the first piece; here the next push tells it.
-            drop(run.machine.push(&lead.bytes, &mut out));
-            run.skip -= out.len().min(run.skip);
+            // What leaves for it leaves by its end, and has left from the first machine. A fault of it is one of the
+            // first piece; here the next push tells it.
+            drop(run.machine.push(&lead.bytes, &mut Vec::new()));
             run.lead = Some(lead);
         }
         run
     }
 }
 
-/// Whether an element may start at `at`, where another ends. What follows has to be known: behind a byte order mark a
-/// machine of its own would read on as if it stood before a body.
-fn is_start(piece: &[u8], at: usize) -> bool {
-    piece.get(at).is_some_and(|byte| *byte != 0xEF)
-}
-
 /// One piece on its way.
 pub(super) struct Run {
     machine: Box<dyn Machine>,
     offset: u64,
-    /// Bytes of the machine's output that are the lead's.
-    skip: usize,
     counter: Counter,
     /// The first element is the header.
     is_header: bool,
@@ -158,19 +144,15 @@ impl Run {
     /// As [`Machine::push`], with the offset from the input's start and the path from the piece's first element.
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), BodyError> {
         self.counter.count(bytes);
-        let before = out.len();
         let pushed = self.machine.push(bytes, out);
         // Tokens of subjects are the ledger's, and there is none here.
         drop(self.machine.take_subjects());
-        self.take_lead_away(before, out);
         pushed.map_err(|error| self.placed(error))
     }
 
     /// As [`Machine::finish`].
     pub(super) fn finish(mut self, out: &mut Vec<u8>) -> Result<Ended, BodyError> {
-        let before = out.len();
         let finished = self.machine.finish(out);
-        self.take_lead_away(before, out);
         let mut tally = finished.map_err(|error| self.placed(error))?;
         if let Some(lead) = &self.lead {
             tally.subtract(&lead.tally);
@@ -182,16 +164,14 @@ impl Run {
         })
     }
 
-    fn take_lead_away(&mut self, before: usize, out: &mut Vec<u8>) {
-        let skipped = self.skip.min(out.len() - before);
-        out.drain(before..before + skipped);
-        self.skip -= skipped;
-    }
-
+    /// `error`, counted from the input's first byte and the piece's first element.
     fn placed(&self, mut error: BodyError) -> BodyError {
-        let lead = self.lead.as_ref().map_or(0, |lead| lead.bytes.len() as u64);
-        error.offset = self.offset + error.offset.saturating_sub(lead);
-        error
+        let (bytes, elements) = match &self.lead {
+            Some(lead) => (lead.bytes.len() as u64, lead.elements),
+            None => (0, 0),
+        };
+        error.offset = self.offset + error.offset.saturating_sub(bytes);
+        counted(error, |index| index.saturating_sub(elements))
     }
 }
 
@@ -246,17 +226,15 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// Where in `bytes`, which follow those of the calls before, the first element ends behind which one may start.
+    /// Where in `bytes`, which follow those of the calls before, the first element ends.
     pub(super) fn first_in(&mut self, bytes: &[u8]) -> Option<usize> {
         if !self.quotes {
-            return memchr_iter(b'\n', bytes)
-                .map(|at| at + 1)
-                .find(|end| is_start(bytes, *end));
+            return memchr(b'\n', bytes).map(|at| at + 1);
         }
         for at in memchr2_iter(b'"', b'\n', bytes) {
             if bytes[at] == b'"' {
                 self.quoted = !self.quoted;
-            } else if !self.quoted && is_start(bytes, at + 1) {
+            } else if !self.quoted {
                 return Some(at + 1);
             }
         }
@@ -264,25 +242,14 @@ impl Ends {
     }
 }
 
-/// Where the first row of `bytes` ends.
-fn row_end(bytes: &[u8]) -> Option<usize> {
-    let mut quoted = false;
-    memchr2_iter(b'"', b'\n', bytes)
-        .find(|at| {
-            quoted ^= bytes[*at] == b'"';
-            bytes[*at] == b'\n' && !quoted
-        })
-        .map(|at| at + 1)
-}
-
-/// `error` with its path counted from the input's first element, `before` elements before the piece's.
-pub(super) fn counted_from(before: u64, mut error: BodyError) -> BodyError {
+/// `error` with the index of its element changed by `change`: to count from another one.
+pub(super) fn counted(mut error: BodyError, change: impl Fn(u64) -> u64) -> BodyError {
     let index = error.path.strip_prefix("$[").and_then(|path| {
         let (index, rest) = path.split_once(']')?;
         Some((index.parse::<u64>().ok()?, rest))
     });
     if let Some((index, rest)) = index {
-        error.path = format!("$[{}]{rest}", before + index);
+        error.path = format!("$[{}]{rest}", change(index));
     }
     error
 }
