@@ -258,6 +258,12 @@ disclosures:
         - keep_all: [$.plan]
           because: the partner writes it with us
         - mask: [$.phone]
+  - name: letter
+    purposes: [falls-prevention]
+    request: POST /letters
+    service: { name: social-care, path: /letters }
+    request_body: { format: xml, fields: [] }
+    response: { format: opaque, type: [application/pdf, image/tiff], because: the letter is the record }
 ";
 
     #[test]
@@ -288,8 +294,12 @@ falls-prevention version 3: Falls prevention
     request body  json: 1 keep
     kept whole    $.plan because: the partner writes it with us
     names         $.scores.* lets member names through that come from the data
+  letter: POST /letters for falls-prevention
+    response      opaque: passes without being looked into
+    request body  xml: no rules, nothing leaves
+    opaque        response as application/pdf, image/tiff because: the letter is the record
 
-1 agreement with 1 disclosure; no faults
+1 agreement with 2 disclosures; no faults
 "
         );
         for (now, note) in [

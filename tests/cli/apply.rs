@@ -275,6 +275,9 @@ fn apply_takes_the_rules_of_a_request_and_no_other_format_than_the_one_agreed() 
         "{}",
         ran.err
     );
+    let ran = desk.run("explain --config config/fieldgate.yaml --partner island-health --purpose falls-prevention --at 2026-11-22 POST /visits --sample visit.json");
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("this one is opaque"), "{}", ran.err);
     for (disclosure, told) in [
         ("visit --request --format csv", "is agreed for json"),
         ("visit --format json", "is agreed for opaque"),
