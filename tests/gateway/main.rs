@@ -7,6 +7,7 @@
 mod harness;
 
 mod exchange;
+mod formats;
 mod forms;
 mod http2;
 mod identity;

@@ -320,3 +320,247 @@ impl Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read};
+
+    use super::*;
+    use crate::agreement;
+    use crate::minimise::{Limits, machine};
+    use crate::plan::{Plan, PlanKeys};
+
+    /// Gives its bytes a few at a time.
+    struct Trickle(Vec<u8>, usize);
+
+    impl Read for Trickle {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(into.len()).min(self.0.len());
+            into[..count].copy_from_slice(&self.0[..count]);
+            self.0.drain(..count);
+            Ok(count)
+        }
+    }
+
+    /// Reading fails behind these bytes.
+    struct Fails(Trickle);
+
+    impl Read for Fails {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(into)? {
+                0 => Err(io::Error::other("the disk has gone")),
+                count => Ok(count),
+            }
+        }
+    }
+
+    fn plan(rules: &str) -> Arc<Plan> {
+        let rules = agreement::load_fields("rules", rules).unwrap();
+        Arc::new(Plan::compile(&rules, &PlanKeys::default(), &Limits::default()).unwrap())
+    }
+
+    type Came = (String, Result<Tally, String>);
+
+    /// What one machine does with `sent`, byte by byte.
+    fn alone(plan: &Arc<Plan>, sent: &[u8]) -> Came {
+        let (mut machine, mut out) = (machine(plan, ""), Vec::new());
+        let mut bytes = sent.chunks(1);
+        let ended = bytes
+            .try_for_each(|byte| machine.push(byte, &mut out))
+            .and_then(|()| machine.finish(&mut out));
+        let ended = ended.map_err(|error| error.to_string());
+        (String::from_utf8(out).unwrap(), ended)
+    }
+
+    fn on_cores(plan: &Arc<Plan>, cores: &Cores, from: impl Read + 'static) -> Came {
+        let splitter = Splitter::new(plan).expect("such inputs can be cut");
+        let mut out = Vec::new();
+        let broken = |error: BodyError| Stop::input(error);
+        let mut input = Input::from_reader(from);
+        let ended = cores.minimise(&splitter, &mut input, &broken, &mut |bytes| {
+            out.extend_from_slice(bytes);
+            Ok(())
+        });
+        let ended = ended.map_err(|stop| match stop {
+            Stop::Fault(_, message) | Stop::Faults(message) => message,
+            Stop::ReaderGone | Stop::Said(_) => "said elsewhere".to_owned(),
+        });
+        (String::from_utf8(out).unwrap(), ended)
+    }
+
+    /// The same leaves and is told as of one machine, whatever the pieces' size. Before a fault less may have left.
+    fn check(rules: &str, sent: &[u8]) {
+        let plan = plan(rules);
+        let (leaves, told) = alone(&plan, sent);
+        for piece_bytes in 1..=sent.len() + 1 {
+            // All ways for small pieces, one for others.
+            let ways = [(1, sent.len().max(1)), (3, 1), (4, 7)];
+            let ways = match piece_bytes {
+                ..=6 => &ways[..],
+                _ => &ways[piece_bytes % 3..][..1],
+            };
+            for &(jobs, trickle) in ways {
+                let cores = Cores { jobs, piece_bytes };
+                let came = on_cores(&plan, &cores, Trickle(sent.to_vec(), trickle));
+                let text = String::from_utf8_lossy(sent);
+                let case = format!(
+                    "{rules}: {text:?} in {piece_bytes} bytes, {jobs} jobs, {trickle} a read"
+                );
+                assert_eq!(came.1, told, "{case}");
+                let whole = told.is_err() && leaves.starts_with(&came.0);
+                assert!(whole || came.0 == leaves, "{case}: {} for {leaves}", came.0);
+            }
+        }
+    }
+
+    const LINES: &str =
+        "format: ndjson\nfields: [{ keep: ['$[*].a', '$[*].b[*]'] }, { mask: ['$[*].c'] }]";
+
+    #[test]
+    fn p8_lines_leave_the_same_from_any_pieces() {
+        let record = r#"{"a":1,"x":"é","b":[1,{"y":2},"3"],"c":"secret"}"#;
+        for sent in [
+            String::new(),
+            "\n".to_owned(),
+            record.to_owned(),
+            format!("{record}\n"),
+            format!("{record}\r\n \t\n{record}\n\n{{}}\n12\n\"text\"\n{record}"),
+        ] {
+            check(LINES, sent.as_bytes());
+            for rules in [
+                "format: ndjson\nfields: []",
+                "format: ndjson\nfields: [{ drop: [$] }]",
+                "format: ndjson\nfields: [{ keep: [$] }]",
+                "format: ndjson\nfields: [{ keep: [$, '$[*].a'] }]",
+                "format: ndjson\nfields: [{ keep_all: [$], because: b }, { drop: ['$[*].b'] }]",
+                "format: ndjson\nfields: [{ keep_all: ['$[*]'], because: b }]",
+                "format: ndjson\nrecord: '$[*]'\nrelease_if: '@.a == 1'\nfields: [{ keep: ['$..a'] }]",
+            ] {
+                check(rules, sent.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn p4_the_earliest_fault_of_lines_is_told_with_its_place_in_the_input() {
+        let good = r#"{"a":1}"#;
+        for bad in [
+            &br#"{"a":1,"a":2}"#[..],
+            br#"{"a":"#,
+            b"]",
+            b"1 2",
+            b"{\"a\":\"\xff\"}",
+            b"\xc3",
+            b"\xef\xbb\xbf{}",
+            b"\xef\xbb\xbf",
+        ] {
+            for before in 0..4 {
+                let mut sent = format!("{good}\n\n").repeat(before).into_bytes();
+                sent.extend_from_slice(bad);
+                check(LINES, &sent);
+                sent.extend_from_slice(format!("\n{good}\n").as_bytes());
+                check(LINES, &sent);
+                sent.extend_from_slice(bad);
+                check(LINES, &sent);
+            }
+        }
+    }
+
+    const ROWS: &str = "format: csv\nfields: [{ keep: ['$[*].name'] }, { mask: ['$[*].dob'] }]";
+
+    #[test]
+    fn p8_rows_leave_the_same_from_any_pieces() {
+        for sent in [
+            "name,dob,x\nAda,1815,1\nBob,1970,2\nCy,2000,3\n",
+            "name,dob,x\r\n\"A\"\"da\",1815,\"one\r\ntwo\"\r\nBob,\"19\n\n70\",2",
+            "\u{feff}name,\"do\"\"b\n\",dob\n\u{feff}A,1,2\n\u{fffd},3,4\n",
+            "name,dob,x\n",
+            "name,dob,x",
+            "\"name\",\"dob\nx",
+            "",
+        ] {
+            check(ROWS, sent.as_bytes());
+            for rules in [
+                "format: csv\nfields: []",
+                "format: csv\nfields: [{ drop: [$] }]",
+                "format: csv\nfields: [{ keep: [$] }]",
+                "format: csv\nfields: [{ keep_all: [$], because: b }, { drop: ['$[*].dob'] }]",
+                "format: csv\nfields: [{ keep_all: ['$[*]'], because: b }]",
+                "format: csv\ncsv: { header: [a, b, c] }\nfields: [{ keep: ['$[*].a', '$[*].c'] }]",
+                "format: csv\ncsv: { charset: windows-1252 }\nfields: [{ keep: ['$[*].x'] }]",
+                "format: csv\nrecord: '$[*]'\nrelease_if: '@.name == \"Bob\"'\nfields: [{ keep: ['$[*].dob'] }]",
+            ] {
+                check(rules, sent.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn p4_the_earliest_fault_of_rows_is_told_with_its_place_in_the_input() {
+        for bad in [
+            &b"Ada"[..],
+            b"Ada,1,2,3",
+            b"A\"da,1,2",
+            b"\"Ada\"x,1,2",
+            b"\"Ada,1,2",
+            b"Ada,\xff,2",
+            b"Ada,1,\x01",
+            b"",
+            b"Ada,1\r,2",
+        ] {
+            for before in 0..3 {
+                let mut sent = b"name,dob,x\n".to_vec();
+                sent.extend(b"Eve,\"1\n\",2\n".repeat(before));
+                sent.extend_from_slice(bad);
+                check(ROWS, &sent);
+                sent.extend_from_slice(b"\nEve,1,\"2\n\"\n");
+                check(ROWS, &sent);
+            }
+        }
+    }
+
+    #[test]
+    fn inputs_whose_elements_are_counted_or_held_together_stay_whole() {
+        for rules in [
+            "fields: []",
+            "format: xml\nfields: []",
+            "format: ndjson\nfields: [{ keep: ['$[0].a'] }]",
+            "format: ndjson\nfields: [{ keep: ['$[1:].a'] }]",
+            "format: ndjson\nfields: [{ keep: ['$..[2]'] }]",
+            "format: csv\ncsv: { charset: utf-16 }\nfields: []",
+            "format: csv\nrecord: $\nfields: [{ keep: ['$[*].a'] }]",
+        ] {
+            assert!(Splitter::new(&plan(rules)).is_none(), "{rules}");
+        }
+    }
+
+    #[test]
+    fn a_fault_in_reading_is_told_only_if_what_was_read_has_none() {
+        let cores = Cores {
+            jobs: 2,
+            piece_bytes: 8,
+        };
+        let plan = plan(LINES);
+        for (sent, in_reading) in [
+            ("{\"a\":1}\n{\"a\":", true),
+            ("{\"a\":1}\n{\"a\":]", false),
+            (
+                "{\"a\":1}\n{\"a\":\"long enough for more than one piece",
+                true,
+            ),
+            (
+                "{\"a\":1}\n{\"a\":[\"long enough for more than one piece\"}",
+                false,
+            ),
+        ] {
+            let from = Fails(Trickle(sent.as_bytes().to_vec(), 5));
+            let (_, ended) = on_cores(&plan, &cores, from);
+            let message = ended.unwrap_err();
+            assert_eq!(
+                message.contains("the disk has gone"),
+                in_reading,
+                "{sent}: {message}"
+            );
+        }
+    }
+}

@@ -128,6 +128,22 @@ impl Input {
         })
     }
 
+    /// A body that comes from `from`.
+    #[cfg(test)]
+    pub(super) fn from_reader(from: impl Read + 'static) -> Self {
+        let source = Source::over(None);
+        Self {
+            name: "a test".to_owned(),
+            bytes: Box::new(Counted {
+                from,
+                source: Rc::clone(&source),
+            }),
+            packing: None,
+            waits_for: None,
+            source,
+        }
+    }
+
     /// Reads some bytes of the body; 0 at its end.
     ///
     /// # Errors
