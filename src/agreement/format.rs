@@ -121,6 +121,8 @@ fn rows<T>(
     };
     rows.header = match &csv.header {
         None | Some(HeaderAsWritten::FirstRow(_)) => Header::FirstRow,
+        // The schema has told that, and the plan would tell it again.
+        Some(HeaderAsWritten::Named(columns)) if columns.is_empty() => Header::FirstRow,
         Some(HeaderAsWritten::Named(columns)) => {
             // Without the second ones: the plan would tell them again.
             let mut names: Vec<String> = Vec::new();
@@ -154,12 +156,17 @@ fn xml<T>(
 ) -> Xml {
     let mut namespaces: Vec<(String, String)> = Vec::new();
     for (prefix, namespace) in body.namespaces.into_iter().flatten() {
+        let at = child(&format!("{pointer}/namespaces"), prefix);
+        if written.is_faulted_within(&at) {
+            // The plan would tell it again.
+            continue;
+        }
         let namespace = namespace.as_str().unwrap_or_default();
         // A name in that namespace would have two spellings, and a rule for one would miss the other.
         if let Some((first, _)) = namespaces.iter().find(|(_, known)| known == namespace) {
             written.fault(
                 faults,
-                &child(&format!("{pointer}/namespaces"), prefix),
+                &at,
                 format!("the prefix `{first}` stands for this namespace too; keep one of the two"),
             );
         } else {
