@@ -530,6 +530,14 @@ const MODEL: &str = r#"{
         {"mask": ["$.d"], "keep_first": 1, "keep_last": 2, "with": "x", "on_mismatch": "refuse"},
         {"generalise": ["$.e"], "to": "year"}, {"pseudonymise": ["$.f"], "as": "person"}
       ]}
+  }, {
+    "name": "e", "purposes": ["p"], "request": "POST /b", "service": {"name": "s", "path": "/b"},
+    "request_body": {"format": "xml", "namespaces": {"a": "urn:a"}, "fields": []},
+    "response": {"format": "csv", "fields": [],
+      "csv": {"separator": ";", "charset": "utf-16", "header": ["a", "b"], "ragged": "pad", "formulas": "neutralise"}}
+  }, {
+    "name": "f", "purposes": ["p"], "request": "GET /c", "service": {"name": "s", "path": "/c"},
+    "response": {"format": "opaque", "type": ["application/pdf"], "because": "r"}
   }]
 }"#;
 

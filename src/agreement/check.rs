@@ -10,13 +10,14 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::file::{
-    AgreementAsWritten, DisclosureAsWritten, HeadersAsWritten, ParametersAsWritten, TermAsWritten,
+    AgreementAsWritten, BodyAsWritten, DisclosureAsWritten, FormatAsWritten, HeadersAsWritten,
+    ParametersAsWritten, TermAsWritten,
 };
 use super::headers;
 use super::rules::Body;
 use super::{
-    Agreement, AgreementName, Context, Disclosure, DisclosureName, PartnerName, PathTemplate,
-    PurposeName, ServiceName, Term,
+    Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
+    PathTemplate, PurposeName, ServiceName, Term,
 };
 use crate::plan::PlanKeys;
 use crate::written::text::{Day, Name};
@@ -212,6 +213,23 @@ fn check_term(
     }
 }
 
+/// What a reviewer reads of `body`, if it is opaque.
+fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBody> {
+    (body.format == Some(FormatAsWritten::Opaque)).then(|| OpaqueBody {
+        body: name,
+        types: body
+            .types
+            .unwrap_or_default()
+            .iter()
+            .map(|text| text.0.clone())
+            .collect(),
+        because: body
+            .because
+            .map(|words| words.0.clone())
+            .unwrap_or_default(),
+    })
+}
+
 /// What one disclosure is checked against.
 struct DisclosureCheck<'a> {
     file: &'a File,
@@ -272,7 +290,9 @@ impl DisclosureCheck<'_> {
         let request_headers =
             self.headers("parameters/headers", parameters.headers.as_ref(), faults);
 
+        let mut opaque = Vec::new();
         let request_body = disclosure.request_body.as_ref().map(|body| {
+            opaque.extend(opaque_body("request body", &body.body()));
             let at = self.at("request_body");
             if let Some(("GET" | "DELETE", _)) = request {
                 self.file.fault_at_key(
@@ -286,6 +306,7 @@ impl DisclosureCheck<'_> {
             (body, plan)
         });
         let response = disclosure.response.as_ref()?;
+        opaque.extend(opaque_body("response", &response.body()));
         let at = self.at("response");
         let response_headers = self.headers("response/headers", response.headers.as_ref(), faults);
         let response = Body::check(self.file, &at, &response.body(), faults);
@@ -313,6 +334,7 @@ impl DisclosureCheck<'_> {
             request_rules,
             response_rules: response.rules,
             kept_whole,
+            opaque,
         })
     }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::written::text::{
-    ConditionText, Country, Day, HeaderText, Name, PathText, Period, Provision, QueryText,
-    RequestLine, SelectorText, Words,
+    ColumnText, ConditionText, Country, Day, HeaderText, MediaTypeText, Name, PathText, Period,
+    Provision, QueryText, RequestLine, SelectorText, Words,
 };
 
 /// Keys that the design knows and this version does not have, or that people try from other tools.
@@ -233,22 +233,167 @@ pub(super) struct HeadersAsWritten {
     pub(super) keep: Option<Vec<HeaderText>>,
 }
 
-/// A body's format.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+/// A body's format: what its selectors look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub(super) enum FormatAsWritten {
     Json,
+    Ndjson,
+    JsonSeq,
+    EventStream,
+    Csv,
+    Tsv,
+    Xml,
+    Form,
+    Multipart,
+    Opaque,
+}
+
+impl FormatAsWritten {
+    /// The word as written.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::JsonSeq => "json-seq",
+            Self::EventStream => "event-stream",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Xml => "xml",
+            Self::Form => "form",
+            Self::Multipart => "multipart",
+            Self::Opaque => "opaque",
+        }
+    }
+}
+
+/// How rows of separated values are written, where it is not as in RFC 4180.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Csv", example = serde_json::json!({ "separator": ";", "charset": "windows-1252" }))]
+pub(super) struct CsvAsWritten {
+    /// What stands between two values: a comma without it.
+    pub(super) separator: Option<SeparatorAsWritten>,
+    /// How characters are written: UTF-8 without it. What leaves is UTF-8.
+    pub(super) charset: Option<CharsetAsWritten>,
+    /// `first-row`, as without it: the first row names the columns. A list: the body has no such row, and these are
+    /// its columns' names, from the first on.
+    pub(super) header: Option<HeaderAsWritten>,
+    /// A row that is shorter than the header: `refuse` the body, as without it, or `pad` the row with empty values.
+    pub(super) ragged: Option<RaggedAsWritten>,
+    /// Values that a spreadsheet would take for a formula: `keep` them as they are, as without it, or `neutralise`
+    /// them with an apostrophe before them.
+    pub(super) formulas: Option<FormulasAsWritten>,
+}
+
+/// What stands between two values. Tabs have a format of their own, `tsv`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) enum SeparatorAsWritten {
+    #[serde(rename = ",")]
+    Comma,
+    #[serde(rename = ";")]
+    Semicolon,
+    #[serde(rename = "|")]
+    Bar,
+}
+
+/// How characters are written.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) enum CharsetAsWritten {
+    #[serde(rename = "utf-8")]
+    Utf8,
+    #[serde(rename = "windows-1252")]
+    Windows1252,
+    #[serde(rename = "utf-16")]
+    Utf16,
+}
+
+/// Where the columns' names come from.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum HeaderAsWritten {
+    /// The schema has seen to it that the word is `first-row`.
+    FirstRow(#[expect(dead_code, reason = "there is one word")] String),
+    Named(Vec<ColumnText>),
+}
+
+impl JsonSchema for HeaderAsWritten {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Header".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let column = generator.subschema_for::<ColumnText>();
+        schemars::json_schema!({
+            "type": ["array", "string"],
+            "items": column,
+            "minItems": 1,
+            "maxItems": 10_000,
+            "pattern": "^first-row$",
+            "x-form": "first-row or a list of names",
+            "examples": [["name", "postcode"]],
+        })
+    }
+}
+
+/// What happens to a short row.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum RaggedAsWritten {
+    Refuse,
+    Pad,
+}
+
+/// What happens to what looks like a formula.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum FormulasAsWritten {
+    Keep,
+    Neutralise,
+}
+
+fn namespaces(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {
+            "type": "string",
+            "pattern": "^([A-Za-z_][A-Za-z0-9._-]{0,63})?$",
+            "x-form": "a prefix (letters, digits and . _ -, or nothing for names without one)",
+            "examples": ["soap"],
+        },
+        "additionalProperties": {
+            "type": "string",
+            "pattern": "\\S",
+            "x-form": "a namespace",
+            "examples": ["http://www.w3.org/2003/05/soap-envelope"],
+        },
+        "examples": [{ "soap": "http://www.w3.org/2003/05/soap-envelope" }],
+    })
 }
 
 macro_rules! bodies {
     ($($(#[$attribute:meta])* $name:ident as $title:literal { $($(#[$field_attribute:meta])* $field:ident: $kind:ty,)* })*) => {$(
-        $(#[$attribute])*
         #[derive(Debug, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         #[schemars(rename = $title)]
+        $(#[$attribute])*
         pub(super) struct $name {
             $($(#[$field_attribute])* pub(super) $field: Option<$kind>,)*
+            /// `csv` and `tsv`: how the rows are written, where it is not as in RFC 4180.
+            pub(super) csv: Option<CsvAsWritten>,
+            /// `xml`: the prefixes that selectors use and the namespaces they stand for. The prefix `""` is for names
+            /// that selectors write without one.
+            #[serde(default)]
+            #[schemars(schema_with = "namespaces")]
+            pub(super) namespaces: Option<Map<String, Value>>,
             /// What the body's records are: each is held until its end, and leaves or stays as one.
             pub(super) record: Option<SelectorText>,
             /// Where a record names the person it is about; the ledger keeps a token of it.
@@ -257,20 +402,22 @@ macro_rules! bodies {
             pub(super) release_if: Option<ConditionText>,
             /// Leave out objects and arrays in which nothing passed.
             pub(super) prune: Option<bool>,
-            /// The rules. What no rule names does not leave.
-            #[schemars(required)]
-            pub(super) fields: Option<Vec<RuleAsWritten>>,
         }
 
         impl $name {
             /// The part that all bodies have.
-            pub(super) fn body(&self) -> BodyAsWritten<'_> {
+            fn rules(&self) -> BodyAsWritten<'_> {
                 BodyAsWritten {
+                    format: self.format,
+                    types: None,
+                    because: None,
+                    csv: self.csv.as_ref(),
+                    namespaces: self.namespaces.as_ref(),
                     record: self.record.as_ref(),
                     subject: self.subject.as_ref(),
                     release_if: self.release_if.as_ref(),
-                    prune: self.prune.unwrap_or(false),
-                    fields: self.fields.as_deref().unwrap_or_default(),
+                    prune: self.prune,
+                    fields: self.fields.as_deref(),
                 }
             }
         }
@@ -279,32 +426,98 @@ macro_rules! bodies {
 
 bodies! {
     /// What of a response reaches the partner.
+    #[schemars(extend(
+        "if" = { "properties": { "format": { "const": "opaque" } }, "required": ["format"] },
+        "then" = { "required": ["type", "because"] },
+        "else" = { "required": ["fields"] },
+    ))]
     ResponseAsWritten as "Response" {
         /// The body's format.
         #[schemars(required)]
-        #[expect(dead_code, reason = "there is one format, so knowing that it is written is enough")]
         format: FormatAsWritten,
+        /// `opaque`: the media types that may pass, exactly as the service labels them.
+        #[schemars(length(min = 1))]
+        r#type: Vec<MediaTypeText>,
+        /// `opaque`: why the body passes without being looked into.
+        because: Words,
         /// The response's headers that reach the partner.
         headers: HeadersAsWritten,
+        /// The rules. What no rule names does not leave.
+        fields: Vec<RuleAsWritten>,
     }
     /// What of a request's body reaches the service.
+    #[schemars(extend(
+        "if" = { "properties": { "format": { "const": "opaque" } }, "required": ["format"] },
+        "then" = { "required": ["type", "because"] },
+        "else" = { "required": ["fields"] },
+    ))]
     RequestBodyAsWritten as "RequestBody" {
         /// The body's format.
         #[schemars(required)]
-        #[expect(dead_code, reason = "there is one format, so knowing that it is written is enough")]
         format: FormatAsWritten,
+        /// `opaque`: the media types that may pass, exactly as the partner labels them.
+        #[schemars(length(min = 1))]
+        r#type: Vec<MediaTypeText>,
+        /// `opaque`: why the body passes without being looked into.
+        because: Words,
+        /// The rules. What no rule names does not leave.
+        fields: Vec<RuleAsWritten>,
     }
     /// Rules for one body, without an agreement: what `fieldgate apply --fields` takes.
-    FieldsAsWritten as "Fields" {}
+    FieldsAsWritten as "Fields" {
+        /// The body's format: JSON without it.
+        format: FormatAsWritten,
+        /// The rules. What no rule names does not leave.
+        #[schemars(required)]
+        fields: Vec<RuleAsWritten>,
+    }
+}
+
+impl ResponseAsWritten {
+    /// The part that all bodies have.
+    pub(super) fn body(&self) -> BodyAsWritten<'_> {
+        BodyAsWritten {
+            types: self.r#type.as_deref(),
+            because: self.because.as_ref(),
+            ..self.rules()
+        }
+    }
+}
+
+impl RequestBodyAsWritten {
+    /// The part that all bodies have.
+    pub(super) fn body(&self) -> BodyAsWritten<'_> {
+        BodyAsWritten {
+            types: self.r#type.as_deref(),
+            because: self.because.as_ref(),
+            ..self.rules()
+        }
+    }
+}
+
+impl FieldsAsWritten {
+    /// The part that all bodies have.
+    pub(super) fn body(&self) -> BodyAsWritten<'_> {
+        BodyAsWritten {
+            format: Some(self.format.unwrap_or(FormatAsWritten::Json)),
+            ..self.rules()
+        }
+    }
 }
 
 /// The part that all bodies have.
 pub(super) struct BodyAsWritten<'a> {
+    /// `None` where it was missing or at fault, which has been told.
+    pub(super) format: Option<FormatAsWritten>,
+    pub(super) types: Option<&'a [MediaTypeText]>,
+    pub(super) because: Option<&'a Words>,
+    pub(super) csv: Option<&'a CsvAsWritten>,
+    pub(super) namespaces: Option<&'a Map<String, Value>>,
     pub(super) record: Option<&'a SelectorText>,
     pub(super) subject: Option<&'a SelectorText>,
     pub(super) release_if: Option<&'a ConditionText>,
-    pub(super) prune: bool,
-    pub(super) fields: &'a [RuleAsWritten],
+    pub(super) prune: Option<bool>,
+    pub(super) fields: Option<&'a [RuleAsWritten]>,
 }
 
 /// One rule: exactly one action with its selectors, and the action's options.

@@ -13,6 +13,7 @@ use crate::plan::{BodyRules, Plan};
 mod check;
 mod decide;
 mod file;
+mod format;
 mod headers;
 mod review;
 mod router;
@@ -23,7 +24,7 @@ mod template;
 pub use crate::written::{Fault, Faults};
 pub use decide::{Ask, Permit, Refusal, RouteMiss, Step};
 pub(crate) use headers::refused as refused_header;
-pub use review::{DisclosureReview, Review, WholeReview};
+pub use review::{DisclosureReview, OpaqueReview, Review, WholeReview};
 pub use rules::{KeptWhole, fields_schema, load_fields};
 pub use set::{AgreementSet, Context, Source, agreement_schema};
 pub use template::{PathTemplate, TemplateError};
@@ -136,4 +137,17 @@ pub struct Disclosure {
     pub response_rules: BodyRules,
     /// Every `keep_all` of both bodies with its reason, for reviewers.
     pub kept_whole: Vec<KeptWhole>,
+    /// Each body that passes without being looked into, for reviewers.
+    pub opaque: Vec<OpaqueBody>,
+}
+
+/// A body that passes without being looked into, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpaqueBody {
+    /// Which: `request body` or `response`.
+    pub body: &'static str,
+    /// The media types agreed.
+    pub types: Vec<String>,
+    /// The reason as written.
+    pub because: String,
 }

@@ -44,12 +44,18 @@ pub struct DisclosureReview {
     pub request: String,
     /// The purposes that it is for.
     pub purposes: Vec<String>,
+    /// The format of the response's body.
+    pub format: &'static str,
+    /// The format of the request's body, if it may have one.
+    pub request_format: Option<&'static str>,
     /// How many rules of each action the response has, in the order of their first.
     pub rules: Vec<(&'static str, usize)>,
     /// How many rules of each action the request's body has.
     pub request_rules: Vec<(&'static str, usize)>,
     /// Each `keep_all` and why.
     pub kept_whole: Vec<WholeReview>,
+    /// Each body that passes without being looked into, and why.
+    pub opaque: Vec<OpaqueReview>,
     /// Bodies that are held whole before anything of them leaves, up to the limit for held bytes, and why:
     /// a filter or condition looks at the whole document, or its own elements are counted from their end.
     pub held_whole: Vec<String>,
@@ -66,6 +72,17 @@ pub struct DisclosureReview {
 pub struct WholeReview {
     /// The selector.
     pub selector: String,
+    /// The reason.
+    pub because: String,
+}
+
+/// A body that passes without being looked into, as its reviewer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpaqueReview {
+    /// Which: `request body` or `response`.
+    pub body: &'static str,
+    /// The media types that may pass.
+    pub types: Vec<String>,
     /// The reason.
     pub because: String,
 }
@@ -168,6 +185,8 @@ impl Disclosure {
             disclosure: self.name.to_string(),
             request: format!("{} {}", self.method, self.path.text()),
             purposes: self.purposes.iter().map(ToString::to_string).collect(),
+            format: self.response_rules.format.word(),
+            request_format: self.request_rules.as_ref().map(|rules| rules.format.word()),
             rules: count(&self.response_rules),
             request_rules: self.request_rules.as_ref().map(count).unwrap_or_default(),
             kept_whole: self
@@ -176,6 +195,15 @@ impl Disclosure {
                 .map(|whole| WholeReview {
                     selector: whole.selector.clone(),
                     because: whole.because.clone(),
+                })
+                .collect(),
+            opaque: self
+                .opaque
+                .iter()
+                .map(|opaque| OpaqueReview {
+                    body: opaque.body,
+                    types: opaque.types.clone(),
+                    because: opaque.because.clone(),
                 })
                 .collect(),
             held_whole: self.held_whole(),

@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, GeneraliseTo, HINTS, OnMismatchAsWritten, RuleAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, OnMismatchAsWritten,
+    RuleAsWritten,
 };
+use super::format;
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
@@ -31,7 +33,16 @@ pub fn load_fields(file: &str, text: &str) -> Result<BodyRules, Faults> {
     let mut faults = Vec::new();
     let rules = Reader::<FieldsAsWritten>::new(HINTS)
         .read(file, text, &mut faults)
-        .map(|written| Body::check(&written, "", &written.value.body(), &mut faults).rules);
+        .map(|written| {
+            if written.value.format == Some(FormatAsWritten::Opaque) {
+                written.fault(
+                    &mut faults,
+                    "/format",
+                    "opaque bodies are not looked into, so a file of rules has none for them; leave `format` out, or write the body's",
+                );
+            }
+            Body::check(&written, "", &written.value.body(), &mut faults).rules
+        });
     Faults::none_of(faults)?;
     Ok(rules.expect("a file that cannot be read has a fault"))
 }
@@ -60,12 +71,17 @@ impl Body {
     ) -> Self {
         let mut checked = Self {
             rules: BodyRules {
-                prune: body.prune,
+                format: format::check(written, pointer, body, faults),
+                prune: body.prune.unwrap_or(false),
                 ..BodyRules::default()
             },
             pointers: Vec::new(),
             kept_whole: Vec::new(),
         };
+        if body.format == Some(FormatAsWritten::Opaque) {
+            // Whatever rules there are have been told to be one too many.
+            return checked;
+        }
         checked.rules.record = body.record.and_then(|text| {
             selector(
                 written,
@@ -108,7 +124,7 @@ impl Body {
                 }
             }
         }
-        for (index, rule) in body.fields.iter().enumerate() {
+        for (index, rule) in body.fields.unwrap_or_default().iter().enumerate() {
             checked.rule(written, &format!("{pointer}/fields/{index}"), rule, faults);
         }
         checked

@@ -162,12 +162,16 @@ fn as_text(
                 disclosure.request,
                 disclosure.purposes.join(", ")
             )?;
-            writeln!(out, "    response      {}", counts(&disclosure.rules))?;
-            if !disclosure.request_rules.is_empty() {
+            writeln!(
+                out,
+                "    response      {}",
+                body(disclosure.format, &disclosure.rules)
+            )?;
+            if let Some(format) = disclosure.request_format {
                 writeln!(
                     out,
                     "    request body  {}",
-                    counts(&disclosure.request_rules)
+                    body(format, &disclosure.request_rules)
                 )?;
             }
             for whole in &disclosure.kept_whole {
@@ -175,6 +179,15 @@ fn as_text(
                     out,
                     "    kept whole    {} because: {}",
                     whole.selector, whole.because
+                )?;
+            }
+            for opaque in &disclosure.opaque {
+                writeln!(
+                    out,
+                    "    opaque        {} as {} because: {}",
+                    opaque.body,
+                    opaque.types.join(", "),
+                    opaque.because
                 )?;
             }
             for held in &disclosure.held_whole {
@@ -208,15 +221,19 @@ fn counted(count: usize, noun: &str) -> String {
     }
 }
 
-fn counts(rules: &[(&'static str, usize)]) -> String {
-    if rules.is_empty() {
-        return "no rules: nothing leaves".to_owned();
+/// A body's format, and how many rules of each action it has.
+fn body(format: &str, rules: &[(&'static str, usize)]) -> String {
+    if format == "opaque" {
+        return "opaque: passes without being looked into".to_owned();
     }
-    rules
+    if rules.is_empty() {
+        return format!("{format}: no rules, nothing leaves");
+    }
+    let rules: Vec<String> = rules
         .iter()
         .map(|(word, count)| format!("{count} {word}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+        .collect();
+    format!("{format}: {}", rules.join(", "))
 }
 
 #[cfg(test)]
@@ -260,6 +277,12 @@ disclosures:
       format: json
       fields:
         - keep: ['$[-1].mobility']
+  - name: letter
+    purposes: [falls-prevention]
+    request: POST /letters
+    service: { name: social-care, path: /letters }
+    request_body: { format: xml, fields: [] }
+    response: { format: opaque, type: [application/pdf, image/tiff], because: the letter is the record }
 ";
 
     #[test]
@@ -286,8 +309,8 @@ falls-prevention version 3: Falls prevention
   note      was to be reviewed by 2027-01-31
   note      nothing is disclosed for the purpose research
   adult: POST /adults for falls-prevention
-    response      2 keep, 1 keep_all, 1 mask
-    request body  1 keep
+    response      json: 2 keep, 1 keep_all, 1 mask
+    request body  json: 1 keep
     kept whole    $.plan because: the partner writes it with us
     names         $.scores.* lets member names through that come from the data
   adults: GET /adults for falls-prevention
@@ -296,8 +319,12 @@ falls-prevention version 3: Falls prevention
   newest: GET /adults/newest for falls-prevention
     response      1 keep
     held whole    response: only the whole document decides its selectors or condition; at most 1048576 bytes
+  letter: POST /letters for falls-prevention
+    response      opaque: passes without being looked into
+    request body  xml: no rules, nothing leaves
+    opaque        response as application/pdf, image/tiff because: the letter is the record
 
-1 agreement with 3 disclosures; no faults
+1 agreement with 4 disclosures; no faults
 "
         );
         for (now, note) in [

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::ledger::EntryHash;
 use crate::minimise::{self, BodyError, Tally};
-use crate::plan::FieldDecision;
+use crate::plan::{FieldDecision, Format};
 
 /// The largest sample that is read: a record to look at, not a data set.
 const SAMPLE_BYTES: u64 = 16 << 20;
@@ -52,7 +52,7 @@ pub struct ExplainArgs {
     pub method: String,
     /// The request's path, with its query if it has one
     pub path: String,
-    /// A body as the service would send it: JSON
+    /// A body as the service would send it, for json responses
     #[arg(long, value_name = "FILE")]
     pub sample: Option<PathBuf>,
     /// Print the result as one JSON object
@@ -187,6 +187,15 @@ fn file_with(hash: &str, sources: &[PathBuf]) -> Option<String> {
 }
 
 fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
+    let plan = &permit.disclosure().response;
+    if *plan.format() != Format::Json {
+        return Err(Stop::usage(format_args!(
+            "the fields of a sample are listed for json responses, and this one is {}; `fieldgate apply --config FILE --agreement {} --disclosure {}` shows what leaves of it",
+            plan.format().word(),
+            permit.agreement().name,
+            permit.disclosure().name,
+        )));
+    }
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(SAMPLE_BYTES + 1).read_to_end(&mut bytes))
@@ -210,7 +219,6 @@ fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
             error.path
         ))
     };
-    let plan = &permit.disclosure().response;
     let fields = plan.explain(&bytes, today).map_err(broken)?;
     let mut machine = minimise::machine(plan, "", today);
     let mut leaves = Vec::new();

@@ -21,7 +21,7 @@ use super::reason::Reason;
 use super::request::RequestFate;
 use super::service::Lease;
 use super::worker::Worker;
-use crate::minimise::{Machine, machine};
+use crate::minimise::{self, Machine};
 use crate::plan::Plan;
 
 /// Output that is gathered before it is handed on, while the service has more ready: small answers leave in
@@ -72,10 +72,15 @@ pub(crate) enum First {
 }
 
 impl Release {
-    /// The way of `service`'s body through `plan` on the day `today`.
+    /// The way of `service`'s body through `plan` on the day `today`; a multipart one has `boundary`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that an exchange has come to, handed on once"
+    )]
     pub(crate) fn new(
         service: Incoming,
         (plan, today): (&Arc<Plan>, Date),
+        boundary: &str,
         patience: Patience,
         request: RequestFate,
         worker: Rc<Worker>,
@@ -84,7 +89,7 @@ impl Release {
     ) -> Self {
         Self {
             service,
-            machine: machine(plan, "", today),
+            machine: minimise::machine(plan, boundary, today),
             patience,
             request,
             worker,

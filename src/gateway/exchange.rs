@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
 use super::body::{First, PartnerBody, Release};
+use super::media::Label;
 use super::metrics::RequestLabels;
 use super::patience::Patience;
 use super::problem::Stop;
@@ -42,8 +43,9 @@ pub(crate) async fn exchange(
     let (head, body) = request.into_parts();
 
     let mut known = Known::default();
-    let permit = match decide(&worker, &connection, &running, &head, &body, &mut known) {
-        Ok(permit) => permit,
+    let decided = decide(&worker, &connection, &running, &head, &body, &mut known);
+    let (permit, label) = match decided {
+        Ok(decided) => decided,
         Err(stop) => return refuse(&worker, &running, &head, &id, &known, stop).response(&id),
     };
 
@@ -64,6 +66,7 @@ pub(crate) async fn exchange(
         route: &route,
         permit: &permit,
         head: &head,
+        label: label.as_ref(),
         deadline,
     };
     let answer = asking.ask(body, &mut account).await;
@@ -94,6 +97,7 @@ pub(crate) async fn exchange(
     let release = Release::new(
         answer.body,
         (&route.disclosure.response, today),
+        answer.head.boundary(),
         patience,
         answer.request,
         Rc::clone(&worker),
@@ -124,7 +128,8 @@ struct Known {
     purpose: Option<PurposeName>,
 }
 
-/// Everything that can be said of a request before the service is asked.
+/// Everything that can be said of a request before the service is asked. Gives the label of its body, if it has one,
+/// with the permit.
 fn decide(
     worker: &Worker,
     connection: &PartnerConnection,
@@ -132,7 +137,7 @@ fn decide(
     head: &Parts,
     body: &Incoming,
     known: &mut Known,
-) -> Result<Permit, Stop> {
+) -> Result<(Permit, Option<Label>), Stop> {
     request::check_form(head, running.config.limits.uri_bytes)?;
     let partner = running
         .identities
@@ -165,10 +170,11 @@ fn decide(
     })?;
     known.purpose = Some(permit.purpose().clone());
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
-    request::check_query(head.uri.query(), &permit.disclosure().query)
+    let label = request::check_query(head.uri.query(), &permit.disclosure().query)
+        .map_err(Stop::from)
         .and_then(|()| request::check_body(head, body, running.route(&permit)))
-        .map_err(|reason| Stop::from(reason).under(agreement, disclosure))?;
-    Ok(permit)
+        .map_err(|stop| stop.under(agreement, disclosure))?;
+    Ok((permit, label))
 }
 
 /// What the service answered, understood as far as its head.
@@ -187,6 +193,7 @@ struct Asking<'a> {
     route: &'a Route,
     permit: &'a Permit,
     head: &'a Parts,
+    label: Option<&'a Label>,
     deadline: Instant,
 }
 
@@ -199,11 +206,19 @@ impl Asking<'_> {
             .map_err(|_| Reason::LedgerUnavailable)?;
         let traceparent = request::traceparent(&self.head.headers, account.id(), span);
         let id = *account.id();
-        let request =
-            || request::service_head(self.permit, self.route, self.head, &id, &traceparent);
+        let request = || {
+            let (head, label) = (self.head, self.label);
+            request::service_head(self.permit, self.route, head, label, &id, &traceparent)
+        };
         let first = request()?;
         let body_idle = self.running.config.limits.body_idle;
-        let (body, fate) = RequestBody::new(body, self.route, self.today, self.deadline, body_idle);
+        let (body, fate) = RequestBody::new(
+            body,
+            self.route,
+            (self.label, self.today),
+            self.deadline,
+            body_idle,
+        );
         // A request that changes nothing, and of which nothing was consumed, may be sent once more.
         let is_repeatable = self.route.method.is_safe() && matches!(body, RequestBody::None);
 
@@ -235,7 +250,8 @@ impl Asking<'_> {
         let answer =
             sent.map_err(|_| fate.take_stop().unwrap_or(Stop::from(Reason::ServiceBroke)))?;
         let (head, body) = answer.into_parts();
-        let head = response::understand(head, &body, &self.route.method)?;
+        let agreed = self.route.disclosure.response.format();
+        let head = response::understand(head, &body, &self.route.method, agreed)?;
         Ok(Answer {
             head,
             body,

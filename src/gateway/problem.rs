@@ -11,10 +11,12 @@ use http::{HeaderName, Response, StatusCode};
 use serde::Serialize;
 
 use super::body::PartnerBody;
+use super::media;
 use super::reason::Reason;
 use crate::agreement::{AgreementName, DisclosureName, PurposeName, Refusal, RouteMiss};
 use crate::ledger::RequestId;
 use crate::minimise::BodyError;
+use crate::plan::Format;
 
 /// The header that carries the gateway's own id of an exchange, to the service and to the partner.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -108,6 +110,17 @@ impl Stop {
             reason: Reason::RequestBody(error.fault),
             term: Term {
                 detail: Some(format!("{} at byte {}", error.fault, error.offset)),
+                ..Term::default()
+            },
+        }
+    }
+
+    /// A request's body that is not labelled as agreed: the label is the agreement's term.
+    pub(crate) fn request_content_type(agreed: &Format) -> Self {
+        Self {
+            reason: Reason::RequestContentType,
+            term: Term {
+                detail: Some(format!("the label agreed is {}", media::wanted(agreed))),
                 ..Term::default()
             },
         }

@@ -38,7 +38,7 @@ pub enum Reason {
     QueryNotAgreed,
     /// The request has a body and the disclosure has no rules for one.
     BodyNotAgreed,
-    /// The request's body is not labelled as JSON.
+    /// The request's body is not labelled as what was agreed, once.
     RequestContentType,
     /// The request's body is compressed or otherwise encoded.
     RequestEncoding,
@@ -62,7 +62,7 @@ pub enum Reason {
     ServiceError,
     /// The service redirects, or answers with a part, or with a status that is none of HTTP's.
     ServiceStatus,
-    /// The service's body is not labelled as JSON, once and in UTF-8.
+    /// The service's body is not labelled as what was agreed, once.
     ContentType,
     /// The service's body is compressed or otherwise encoded.
     Encoding,
@@ -244,8 +244,8 @@ impl Reason {
             ),
             Self::RequestContentType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The request's body is not labelled as JSON in UTF-8",
-                "Send one Content-Type, application/json.",
+                "The request's body is not labelled as agreed",
+                "Send one Content-Type, the one that the disclosure's format has.",
             ),
             Self::RequestEncoding => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -300,7 +300,7 @@ impl Reason {
             ),
             Self::ContentType => (
                 StatusCode::BAD_GATEWAY,
-                "The service's answer is not labelled as JSON in UTF-8",
+                "The service's answer is not labelled as agreed",
                 "Tell the controller: what is not understood is not passed on.",
             ),
             Self::Encoding => (
@@ -448,8 +448,8 @@ fn request_body_text(fault: BodyFault) -> (StatusCode, &'static str, &'static st
         | BodyFault::NameTooLong
         | BodyFault::Ragged => (
             StatusCode::BAD_REQUEST,
-            "The request's body is not JSON that the gateway takes",
-            "Send one JSON document in UTF-8 that names no member twice.",
+            "The request's body is not of the agreed format in a form that the gateway takes",
+            "Send a whole body in the agreed format and charset, in which nothing is named twice.",
         ),
     }
 }

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, EXPECT, HOST, UPGRADE};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST, UPGRADE,
+};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
@@ -16,14 +18,14 @@ use hyper::body::Incoming;
 use jiff::civil::Date;
 use tokio::time::Instant;
 
-use super::media::is_json;
+use super::media::{self, Label};
 use super::patience::Patience;
 use super::problem::{Stop, X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::running::Route;
 use crate::agreement::Permit;
 use crate::ledger::RequestId;
-use crate::minimise::{Machine, machine};
+use crate::minimise::{self, Machine};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -103,28 +105,34 @@ fn is_encoding_of(encoded: &str, plain: &str) -> bool {
     plain.next().is_none()
 }
 
-/// Refuses a body that the disclosure has no rules for, or that is not labelled as what they are for.
-pub(crate) fn check_body(head: &Parts, body: &Incoming, route: &Route) -> Result<(), Reason> {
+/// The label of a request's body, if it has one. Refuses a body that the disclosure has no rules for, or that is not
+/// labelled as what they are for.
+pub(crate) fn check_body(
+    head: &Parts,
+    body: &Incoming,
+    route: &Route,
+) -> Result<Option<Label>, Stop> {
     if body.is_end_stream() {
-        return Ok(());
+        return Ok(None);
     }
-    if route.disclosure.request.is_none() {
-        return Err(Reason::BodyNotAgreed);
-    }
+    let Some(plan) = &route.disclosure.request else {
+        return Err(Stop::from(Reason::BodyNotAgreed));
+    };
     if head.headers.contains_key(CONTENT_ENCODING) {
-        return Err(Reason::RequestEncoding);
+        return Err(Stop::from(Reason::RequestEncoding));
     }
-    if !is_json(&head.headers) {
-        return Err(Reason::RequestContentType);
+    match media::label(&head.headers, plan.format()) {
+        Some(label) => Ok(Some(label)),
+        None => Err(Stop::request_content_type(plan.format())),
     }
-    Ok(())
 }
 
-/// The request to the service, but for its body.
+/// The request to the service, but for its body, which has `label`.
 pub(crate) fn service_head(
     permit: &Permit,
     route: &Route,
     head: &Parts,
+    label: Option<&Label>,
     id: &RequestId,
     traceparent: &HeaderValue,
 ) -> Result<Request<()>, Reason> {
@@ -146,7 +154,10 @@ pub(crate) fn service_head(
         }
     }
     headers.insert(HOST, route.target.authority().clone());
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(label) = label {
+        headers.insert(CONTENT_TYPE, label.told.clone());
+    }
+    headers.insert(ACCEPT, route.accept.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(TRACEPARENT, traceparent.clone());
     headers.insert(X_REQUEST_ID, request_id_value(id));
@@ -245,27 +256,27 @@ impl RequestFate {
 pub(crate) struct RequestStopped;
 
 impl RequestBody {
-    /// The body of a permitted request: through the plan, on the day `today`, or none.
+    /// The body of a permitted request, which has `label`, on the day `today`: through the plan, or none.
     pub(crate) fn new(
         partner: Incoming,
         route: &Route,
-        today: Date,
+        (label, today): (Option<&Label>, Date),
         deadline: Instant,
         idle: Duration,
     ) -> (Self, RequestFate) {
-        match &route.disclosure.request {
-            Some(plan) if !partner.is_end_stream() => {
+        match (&route.disclosure.request, label) {
+            (Some(plan), Some(label)) => {
                 let fate = Rc::<Fate>::default();
                 let body = MinimisedRequest {
                     partner,
-                    machine: machine(plan, "", today),
+                    machine: minimise::machine(plan, &label.boundary, today),
                     patience: Patience::new(deadline, idle, Reason::RequestIdle),
                     fate: Rc::clone(&fate),
                     ended: false,
                 };
                 (Self::Minimised(Box::new(body)), RequestFate(Some(fate)))
             }
-            Some(_) | None => (Self::None, RequestFate::default()),
+            (_, None) | (None, _) => (Self::None, RequestFate::default()),
         }
     }
 }

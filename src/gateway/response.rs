@@ -8,25 +8,31 @@ use http_body::Body;
 use hyper::body::Incoming;
 
 use super::body::PartnerBody;
-use super::media::json_type;
+use super::media::{self, Label};
 use super::problem::{X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::running::Route;
 use crate::agreement::Permit;
 use crate::ledger::{Receipt, RequestId};
+use crate::plan::Format;
 
 /// A service's head that was understood.
 pub(crate) struct ServiceHead {
     status: StatusCode,
     headers: HeaderMap,
-    /// The media type of the body that leaves; `None` when none does.
-    media: Option<HeaderValue>,
+    /// The label of the body that leaves; `None` when none does.
+    label: Option<Label>,
 }
 
 impl ServiceHead {
     /// Whether a body follows that is to be minimised.
     pub(crate) fn has_body(&self) -> bool {
-        self.media.is_some()
+        self.label.is_some()
+    }
+
+    /// The boundary of a multipart body; empty for others.
+    pub(crate) fn boundary(&self) -> &str {
+        self.label.as_ref().map_or("", |label| &label.boundary)
     }
 
     /// The status that the partner gets.
@@ -35,11 +41,12 @@ impl ServiceHead {
     }
 }
 
-/// Understands a service's head, or says why nothing of the answer may pass.
+/// Understands a service's head, whose body is to be in the format that was `agreed`, or says why nothing of the answer may pass.
 pub(crate) fn understand(
     head: Parts,
     body: &Incoming,
     method: &Method,
+    agreed: &Format,
 ) -> Result<ServiceHead, Reason> {
     let status = head.status;
     if status == StatusCode::PARTIAL_CONTENT {
@@ -48,7 +55,7 @@ pub(crate) fn understand(
     let without_body = |head: Parts| ServiceHead {
         status,
         headers: head.headers,
-        media: None,
+        label: None,
     };
     if status == StatusCode::NOT_MODIFIED || status == StatusCode::NO_CONTENT {
         return Ok(without_body(head));
@@ -62,15 +69,15 @@ pub(crate) fn understand(
     if !is_identity(&head.headers) {
         return Err(Reason::Encoding);
     }
-    // A `201 Created` need not say anything. Labelled as JSON, an empty body is broken JSON.
+    // A `201 Created` need not say anything. Labelled as JSON, say, an empty body is broken JSON.
     if body.is_end_stream() && !head.headers.contains_key(CONTENT_TYPE) {
         return Ok(without_body(head));
     }
-    let media = json_type(&head.headers).ok_or(Reason::ContentType)?;
+    let label = media::label(&head.headers, agreed).ok_or(Reason::ContentType)?;
     Ok(ServiceHead {
         status,
         headers: head.headers,
-        media: Some(media),
+        label: Some(label),
     })
 }
 
@@ -114,8 +121,8 @@ pub(crate) fn release(
             headers.append(name, value.clone());
         }
     }
-    if let Some(media) = head.media {
-        headers.insert(CONTENT_TYPE, media);
+    if let Some(label) = head.label {
+        headers.insert(CONTENT_TYPE, label.told);
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_REQUEST_ID, request_id_value(id));

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use http::{HeaderName, Method};
+use http::{HeaderName, HeaderValue, Method};
 use rustls::ServerConfig;
 
 use super::StartError;
 use super::identity::Identities;
+use super::media;
 use super::metrics::{Meters, Metrics};
 use super::service::Target;
 use super::tls;
@@ -39,6 +40,8 @@ pub(crate) struct Route {
     pub(crate) meters: Meters,
     pub(crate) target: Arc<Target>,
     pub(crate) method: Method,
+    /// What the service is asked for.
+    pub(crate) accept: HeaderValue,
     pub(crate) request_headers: Vec<HeaderName>,
     pub(crate) response_headers: Vec<HeaderName>,
 }
@@ -99,6 +102,7 @@ impl Running {
                     target: Arc::clone(target),
                     method: Method::from_bytes(disclosure.method.as_bytes())
                         .expect("a disclosure's method was checked when it was loaded"),
+                    accept: media::accept(disclosure.response.format()),
                     request_headers: header_names(&disclosure.request_headers),
                     response_headers: header_names(&disclosure.response_headers),
                     agreement: Arc::clone(agreement),

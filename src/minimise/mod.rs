@@ -16,6 +16,7 @@ pub mod multipart;
 mod names;
 mod nodes;
 mod number;
+mod opaque;
 mod part;
 pub mod query;
 mod scalar;
@@ -78,6 +79,7 @@ pub fn machine(plan: &Arc<Plan>, boundary: &str, today: Date) -> Box<dyn Machine
         Format::Form => Box::new(form::FormMachine::new(shared, today)),
         Format::Multipart => Box::new(multipart::MultipartMachine::new(shared, boundary, today)),
         Format::Xml(xml) => Box::new(xml::XmlMachine::new(shared, xml, today)),
+        Format::Opaque(_) => Box::new(opaque::OpaqueMachine::new(plan.limits())),
     }
 }
 
@@ -338,5 +340,34 @@ impl Tally {
 
     pub(crate) fn count(&mut self, outcome: FieldOutcome) {
         self.fields[outcome as usize] += 1;
+    }
+
+    /// Adds the counts of another piece of the body.
+    pub(crate) fn add(&mut self, piece: &Self) {
+        self.change(piece, u64::wrapping_add);
+    }
+
+    /// Takes away counts that `piece` has and that stand here, too.
+    pub(crate) fn subtract(&mut self, piece: &Self) {
+        self.change(piece, u64::saturating_sub);
+    }
+
+    fn change(&mut self, piece: &Self, by: fn(u64, u64) -> u64) {
+        let Self {
+            bytes_in,
+            bytes_out,
+            records_released,
+            records_withheld,
+            subjects_missing,
+            fields,
+        } = self;
+        *bytes_in = by(*bytes_in, piece.bytes_in);
+        *bytes_out = by(*bytes_out, piece.bytes_out);
+        *records_released = by(*records_released, piece.records_released);
+        *records_withheld = by(*records_withheld, piece.records_withheld);
+        *subjects_missing = by(*subjects_missing, piece.subjects_missing);
+        for (field, piece) in fields.iter_mut().zip(piece.fields) {
+            *field = by(*field, piece);
+        }
     }
 }

@@ -21,7 +21,7 @@ mod selector;
 mod tracks;
 
 pub use explain::FieldDecision;
-pub use format::{Charset, Csv, Format, Header, Ragged, Xml};
+pub use format::{Charset, Csv, Format, Header, Opaque, Ragged, Xml};
 pub use selector::{Condition, Selector, SelectorError};
 
 pub(crate) use automaton::{Automaton, Branch, CandidateId, Leaf, Next, StateId, hash_name};

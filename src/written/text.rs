@@ -59,6 +59,11 @@ forms! {
     /// A query parameter's name.
     QueryText: "^[A-Za-z0-9._~:$@\\[\\]-]{1,64}$",
         "a query parameter's name (letters, digits and . _ ~ : $ @ [ ] -)", "page";
+    /// A media type without parameters. Lower case, so that one type has one text.
+    MediaTypeText: "^[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}$",
+        "a media type (type/subtype in lower case, without parameters or wildcards)", "application/pdf";
+    /// The name of a table's column.
+    ColumnText: "\\S", "a column's name", "postcode";
     /// A selector; `plan` parses it.
     SelectorText: "\\S", "a selector", "$.address.postcode";
     /// A condition; `plan` parses it.

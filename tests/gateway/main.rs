@@ -7,9 +7,12 @@
 mod harness;
 
 mod exchange;
+mod formats;
 mod forms;
 mod http2;
 mod identity;
+mod labels;
+mod opaque;
 mod p2_channels;
 mod p3_ledger;
 mod p4_faults;

@@ -13,10 +13,10 @@ use tokio::net::TcpStream;
 use crate::harness::*;
 
 /// A disk of the test's own: full when told to be, and slow when given a gate.
-struct TestDisk {
-    full: Arc<AtomicBool>,
+pub(crate) struct TestDisk {
+    pub(crate) full: Arc<AtomicBool>,
     /// Each sync waits for one word from here, until the other side is dropped.
-    gate: Option<Mutex<Receiver<()>>>,
+    pub(crate) gate: Option<Mutex<Receiver<()>>>,
 }
 
 impl Disk for TestDisk {
@@ -40,7 +40,7 @@ impl Disk for TestDisk {
     }
 }
 
-fn start_on(council: &mut Council, disk: TestDisk) {
+pub(crate) fn start_on(council: &mut Council, disk: TestDisk) {
     council.start_with_ledger(move |options, clock, on_commit| {
         let tail = Tail {
             chain: Chain::default(),

@@ -1,6 +1,9 @@
-//! The command, run as a user runs it.
+//! The command, run as a user runs it. What is of `apply` alone and its files is in `apply`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod apply;
+mod formats;
 
 use std::fs;
 use std::io::{Read, Write};

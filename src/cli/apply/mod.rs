@@ -1,25 +1,34 @@
 //! `fieldgate apply`: one body through one plan, from a file or a pipe, without a server.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::out::{self, Progress, Stop};
+mod cores;
+mod input;
+mod output;
+mod split;
+
+use cores::{Cores, Leaves};
+use input::Input;
+use output::Output;
+use split::Splitter;
+
+use super::out::{self, Stop};
 use crate::agreement;
 use crate::clock::Clock;
 use crate::config;
 use crate::ledger::entry::tally_json;
 use crate::minimise::{self, BodyError, Limits, Machine, Tally};
-use crate::plan::{Action, BodyRules, Plan, PlanKeys};
+use crate::plan::{self, Action, BodyRules, Csv, Plan, PlanKeys, Xml};
 use crate::transform::{RootKey, Transform};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 << 10;
-/// A file of fewer bytes is done before anybody could read its progress.
-const SHOWN_FROM_BYTES: u64 = 4 << 20;
 
 /// Minimises a file or a pipe by a file of rules, without a server.
 #[derive(Debug, clap::Args)]
@@ -29,16 +38,18 @@ Examples:
   fieldgate apply --fields rules.yaml people.json -o shared.json --tally
   curl -s http://localhost:9000/adults | fieldgate apply --fields rules.yaml | jq .
   fieldgate apply --fields rules.yaml --keys root.key people.json
+  fieldgate apply --fields rules.yaml --format csv people.csv.gz -o shared.csv.zst
   fieldgate apply --config config/fieldgate.yaml --agreement falls-prevention \\
       --disclosure adult sample.json
 
-A file of rules:
+A file of rules, with the format that it is for if that is not JSON:
+  format: ndjson
   fields:
-    - keep: [ $.mobility, \"$.household[*].relationship\" ]
-    - generalise: [ $.dateOfBirth ]
+    - keep: [ \"$[*].mobility\", \"$[*].household[*].relationship\" ]
+    - generalise: [ \"$[*].dateOfBirth\" ]
       to: year
 
-Memory stays the same whatever the input's size.
+Files whose names end in .gz or .zst are unpacked and packed. Memory stays the same whatever the input's size.
 
 Exit codes: 0 done; 1 the rules or the input are at fault, then OUT is as it was, and what
 went to standard output is not whole; 2 wrong usage; 3 a file or key cannot be used.")]
@@ -70,9 +81,15 @@ pub struct ApplyArgs {
     /// The tokens are like no agreement's, under the same root key too.
     #[arg(long, value_name = "FILE", requires = "fields")]
     pub keys: Option<PathBuf>,
-    /// The format of the input
-    #[arg(long, value_enum, default_value = "json")]
-    pub format: Format,
+    /// With --config: the rules of the request's body, not the response's
+    #[arg(long, requires = "config")]
+    pub request: bool,
+    /// The format of the input [default: what the rules say]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// How many cores to use where the format allows it (NDJSON, CSV) [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
     /// Write to this file, which changes only if all of the input was good
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
@@ -87,8 +104,46 @@ pub struct ApplyArgs {
 /// A body's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// One JSON document.
+    /// One JSON document
     Json,
+    /// A JSON document a line
+    Ndjson,
+    /// JSON documents, each behind a record separator (RFC 7464)
+    JsonSeq,
+    /// Server-sent events with JSON data
+    EventStream,
+    /// Rows of values separated by commas, or as the rules say
+    Csv,
+    /// Rows of values separated by tabs
+    Tsv,
+    /// XML
+    Xml,
+    /// application/x-www-form-urlencoded
+    Form,
+}
+
+impl Format {
+    /// The format as it is meant, with the options of `written` if that is of the same one.
+    fn with_options_of(self, written: &plan::Format) -> plan::Format {
+        let plain = match self {
+            Self::Json => plan::Format::Json,
+            Self::Ndjson => plan::Format::Ndjson,
+            Self::JsonSeq => plan::Format::JsonSequence,
+            Self::EventStream => plan::Format::EventStream,
+            Self::Csv => plan::Format::Csv(Csv::default()),
+            Self::Tsv => plan::Format::Csv(Csv {
+                separator: b'\t',
+                ..Csv::default()
+            }),
+            Self::Xml => plan::Format::Xml(Xml::default()),
+            Self::Form => plan::Format::Form,
+        };
+        if plain.word() == written.word() {
+            written.clone()
+        } else {
+            plain
+        }
+    }
 }
 
 /// Runs `fieldgate apply`.
@@ -98,15 +153,23 @@ pub enum Format {
 pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
     let (plan, zone) = plan(args)?;
     let today = Clock::system().today(&zone);
-    let machine = match args.format {
-        Format::Json => minimise::machine(&plan, "", today),
-    };
+    if *plan.format() == plan::Format::Multipart {
+        return Err(Stop::usage(
+            "a multipart body is read by the boundary that its Content-Type has, and a file has none; only the gateway takes it",
+        ));
+    }
+    let jobs = args.jobs.map_or_else(
+        || std::thread::available_parallelism().map_or(1, usize::from),
+        usize::from,
+    );
     let mut input = Input::open(args.input.as_deref().filter(|path| *path != Path::new("-")))?;
     let tally = match &args.output {
-        None => minimise(machine, &mut input, &mut out::data)?,
+        None => minimise((&plan, today), jobs, &mut input, &mut out::data)?,
         Some(path) => {
-            let mut output = Output::beside(path)?;
-            let tally = minimise(machine, &mut input, &mut |bytes| output.write(bytes))?;
+            let mut output = Output::begin(path)?;
+            let tally = minimise((&plan, today), jobs, &mut input, &mut |bytes| {
+                output.write(bytes)
+            })?;
             output.finish()?;
             tally
         }
@@ -119,15 +182,14 @@ pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
     Ok(())
 }
 
-/// All of `input` through the machine; `leaves` takes what leaves, piece by piece.
+/// All of `input` through `plan` on the day `today`; `leaves` takes what leaves, piece by piece.
 fn minimise(
-    mut machine: Box<dyn Machine>,
+    (plan, today): (&Arc<Plan>, Date),
+    jobs: usize,
     input: &mut Input,
-    leaves: &mut impl FnMut(&[u8]) -> Result<(), Stop>,
+    leaves: &mut Leaves<'_>,
 ) -> Result<Tally, Stop> {
-    let mut read = vec![0; READ_BYTES];
-    let mut out = Vec::with_capacity(READ_BYTES);
-    let name = input.name.clone();
+    let (name, format) = (input.name.clone(), plan.format().word());
     let broken = |error: BodyError| {
         let BodyError {
             fault,
@@ -135,26 +197,42 @@ fn minimise(
             path,
         } = error;
         Stop::input(format_args!(
-            "{name}: json: {fault} ({}) at byte {offset}, in {path}",
+            "{name}: {format}: {fault} ({}) at byte {offset}, in {path}",
             fault.code()
         ))
     };
+    match Splitter::new(plan, today).filter(|_| jobs > 1) {
+        Some(splitter) => Cores::new(jobs).minimise(&splitter, input, &broken, leaves),
+        None => one_core(minimise::machine(plan, "", today), input, &broken, leaves),
+    }
+}
+
+fn one_core(
+    mut machine: Box<dyn Machine>,
+    input: &mut Input,
+    broken: &dyn Fn(BodyError) -> Stop,
+    leaves: &mut Leaves<'_>,
+) -> Result<Tally, Stop> {
+    let mut read = vec![0; READ_BYTES];
+    let mut out = Vec::with_capacity(READ_BYTES);
     loop {
         let bytes = input.read(&mut read)?;
         if bytes == 0 {
             break;
         }
-        machine.push(&read[..bytes], &mut out).map_err(broken)?;
+        let pushed = machine.push(&read[..bytes], &mut out);
+        // Also what leaves before a fault, so that it is the same however the input comes (P8).
         if !out.is_empty() {
             leaves(&out)?;
             out.clear();
         }
+        pushed.map_err(broken)?;
         // Tokens of subjects are the ledger's, and there is none here.
         drop(machine.take_subjects());
     }
-    let tally = machine.finish(&mut out).map_err(broken)?;
+    let finished = machine.finish(&mut out);
     leaves(&out)?;
-    Ok(tally)
+    finished.map_err(broken)
 }
 
 /// The plan, and the time zone whose day it is run on.
@@ -167,10 +245,23 @@ fn plan(args: &ApplyArgs) -> Result<(Arc<Plan>, TimeZone), Stop> {
     ) {
         (Some(fields), _, _, _) => {
             let zone = TimeZone::get("Europe/London").expect("the bundled database has this zone");
-            Ok((fields_plan(fields, args.keys.as_deref())?, zone))
+            Ok((
+                fields_plan(fields, args.keys.as_deref(), args.format)?,
+                zone,
+            ))
         }
         (None, Some(config), Some(agreement), Some(disclosure)) => {
-            agreed_plan(config, agreement, disclosure)
+            let (plan, zone) = agreed_plan(config, agreement, disclosure, args.request)?;
+            match args.format {
+                // What was agreed is of one format, and read as another it means something else.
+                Some(format) if format.with_options_of(plan.format()) != *plan.format() => {
+                    Err(Stop::usage(format_args!(
+                        "disclosure {disclosure} is agreed for {}; leave --format out",
+                        plan.format().word()
+                    )))
+                }
+                Some(_) | None => Ok((plan, zone)),
+            }
         }
         (None, _, _, _) => Err(Stop::usage(
             "give --fields, or --config with --agreement and --disclosure",
@@ -179,7 +270,11 @@ fn plan(args: &ApplyArgs) -> Result<(Arc<Plan>, TimeZone), Stop> {
 }
 
 /// The plan of a file of rules.
-fn fields_plan(path: &Path, keys: Option<&Path>) -> Result<Arc<Plan>, Stop> {
+fn fields_plan(
+    path: &Path,
+    keys: Option<&Path>,
+    format: Option<Format>,
+) -> Result<Arc<Plan>, Stop> {
     let name = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|error| {
         if error.kind() == ErrorKind::InvalidData {
@@ -188,8 +283,11 @@ fn fields_plan(path: &Path, keys: Option<&Path>) -> Result<Arc<Plan>, Stop> {
             cannot("read", path, &error)
         }
     })?;
-    let rules =
+    let mut rules =
         agreement::load_fields(&name, &text).map_err(|faults| Stop::Faults(faults.to_string()))?;
+    if let Some(format) = format {
+        rules.format = format.with_options_of(&rules.format);
+    }
     let keys = match keys {
         Some(path) => Some(config::load_root_key(path)?),
         None => None,
@@ -235,11 +333,12 @@ fn first_token_rule(rules: &BodyRules) -> Option<usize> {
         .map(|rule| rule.line)
 }
 
-/// The plan of a disclosure's response, and the controller's time zone.
+/// The plan of a disclosure's response, or of its request's body, and the controller's time zone.
 fn agreed_plan(
     config: &Path,
     agreement: &str,
     disclosure: &str,
+    of_request: bool,
 ) -> Result<(Arc<Plan>, TimeZone), Stop> {
     let loaded = config::load(config)?;
     let Some(found) = loaded.agreements.agreement(agreement) else {
@@ -252,10 +351,18 @@ fn agreed_plan(
     };
     let mut disclosures = found.disclosures.iter();
     match disclosures.find(|one| one.name.as_str() == disclosure) {
-        Some(one) => Ok((
-            Arc::clone(&one.response),
-            loaded.config.controller.time_zone.clone(),
-        )),
+        Some(one) => {
+            let plan = if of_request {
+                one.request.clone().ok_or_else(|| {
+                    Stop::usage(format_args!(
+                        "disclosure {disclosure} takes no request body; leave --request out"
+                    ))
+                })?
+            } else {
+                Arc::clone(&one.response)
+            };
+            Ok((plan, loaded.config.controller.time_zone.clone()))
+        }
         None => Err(Stop::usage(format_args!(
             "agreement {agreement} has no disclosure {disclosure}; it has {}",
             list(found.disclosures.iter().map(|one| one.name.as_str())),
@@ -267,135 +374,6 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     match names.collect::<Vec<_>>() {
         names if names.is_empty() => "none".to_owned(),
         names => names.join(", "),
-    }
-}
-
-/// Where a body comes from.
-struct Input {
-    name: String,
-    source: Source,
-    progress: Progress,
-}
-
-enum Source {
-    File(File),
-    Standard(io::Stdin),
-}
-
-impl Input {
-    fn open(path: Option<&Path>) -> Result<Self, Stop> {
-        let Some(path) = path else {
-            if io::stdin().is_terminal() {
-                out::say("fieldgate: reading JSON from the terminal; end it with Ctrl-D");
-            }
-            return Ok(Self {
-                name: "standard input".to_owned(),
-                source: Source::Standard(io::stdin()),
-                progress: Progress::over(None),
-            });
-        };
-        let file = File::open(path).map_err(|error| cannot("read", path, &error))?;
-        let metadata = file
-            .metadata()
-            .map_err(|error| cannot("read", path, &error))?;
-        let bytes = metadata.is_file().then_some(metadata.len());
-        Ok(Self {
-            name: path.display().to_string(),
-            source: Source::File(file),
-            progress: Progress::over(bytes.filter(|bytes| *bytes > SHOWN_FROM_BYTES)),
-        })
-    }
-
-    /// Reads some bytes; 0 at the end.
-    fn read(&mut self, into: &mut [u8]) -> Result<usize, Stop> {
-        loop {
-            let read = match &mut self.source {
-                Source::File(file) => file.read(into),
-                Source::Standard(input) => input.read(into),
-            };
-            match read {
-                Ok(bytes) => {
-                    self.progress.advance(bytes);
-                    return Ok(bytes);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(Stop::environment(format_args!(
-                        "cannot read {}: {error}",
-                        self.name
-                    )));
-                }
-            }
-        }
-    }
-}
-
-/// A file that becomes `path` when it is whole, and goes away otherwise.
-struct Output {
-    path: PathBuf,
-    /// `None` where `path` is no ordinary file (a device, a pipe) and is written to as it is.
-    beside: Option<PathBuf>,
-    file: File,
-}
-
-impl Output {
-    fn beside(path: &Path) -> Result<Self, Stop> {
-        // A link stays a link: what it leads to is what changes.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
-            let file = File::options()
-                .write(true)
-                .open(&path)
-                .map_err(|error| cannot("write to", &path, &error))?;
-            return Ok(Self {
-                path,
-                beside: None,
-                file,
-            });
-        }
-        let Some(name) = path.file_name() else {
-            return Err(Stop::usage(format_args!(
-                "{} is no name of a file",
-                path.display()
-            )));
-        };
-        let name = format!(".{}.{}.part", name.to_string_lossy(), std::process::id());
-        let beside = path.with_file_name(name);
-        let file = File::create_new(&beside).map_err(|error| cannot("write", &beside, &error))?;
-        Ok(Self {
-            path,
-            beside: Some(beside),
-            file,
-        })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        self.file
-            .write_all(bytes)
-            .map_err(|error| cannot("write", &self.path, &error))
-    }
-
-    /// All of it is there: gives it its name.
-    fn finish(mut self) -> Result<(), Stop> {
-        let Some(beside) = &self.beside else {
-            return Ok(());
-        };
-        // Else a power cut could leave the name on a file without its end.
-        self.file
-            .sync_all()
-            .and_then(|()| fs::rename(beside, &self.path))
-            .map_err(|error| cannot("write", &self.path, &error))?;
-        self.beside = None;
-        Ok(())
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some(beside) = &self.beside {
-            // It is only litter, and the fault that led here is what is told.
-            drop(fs::remove_file(beside));
-        }
     }
 }
 
