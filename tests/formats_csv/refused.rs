@@ -435,9 +435,25 @@ fn p5_limits_end_the_body_where_they_are_reached() {
 #[test]
 fn rules_that_csv_bodies_cannot_have_make_no_plan() {
     for (words, fields, said) in [
-        ("", "keep $[?@.age=='17'].name", "release_if"),
         ("", "keep $[-1].name", "counted from the end"),
-        ("", "keep $[*][?@=='x']", "release_if"),
+        ("", "keep $[:-1].name", "counted from the end"),
+        ("", "keep $[::5000].name", "steps of more than 4096"),
+        ("", "keep $..[-1]", "counted from the end"),
+        ("", "keep $[*][?@=='x']", "selects rows"),
+        ("", "keep $..[?@.a=='x'].b", "selects rows"),
+        ("", "keep $[?@.a=='x'][?@=='y']", "selects rows"),
+        (
+            "",
+            "keep $[*].a; record $[*]; subject $[*][?@=='x']",
+            "selects rows",
+        ),
+        ("", "keep $[?@.a==$[0].a].b", "write it with @"),
+        ("", "drop $[?count($[*]) > 3]", "write it with @"),
+        (
+            "",
+            "keep $[*].a; record $[?$[0].a]",
+            "a filter looks at the whole body",
+        ),
         (
             "",
             "keep $[*].a; record $[*]; release_if $[0].a == 'x'",
