@@ -232,6 +232,10 @@ fn p4_bodies_that_end_in_a_value_in_quotes_or_hold_other_bytes_end() {
                 "$[0].b",
             ),
             ("", "keep $[*].b", b"a,b\n1,\xff\n", F::NotUtf8, 6, "$[0].b"),
+            ("named:a+b", "keep $[*].b", b"\xff", F::NotUtf8, 0, "$[0]"),
+            ("named:a+b", "keep $[*].b", b"\0", F::Malformed, 0, "$[0]"),
+            ("named:a+b", "mask! $[*]", b"\0", F::Malformed, 0, "$[0]"),
+            ("named:a+b", "mask! $[?@.a]", b"\0", F::Malformed, 0, "$[0]"),
             ("", "keep $[*].b", b"a,b\n\xe9,1\n", F::NotUtf8, 4, "$[0]"),
             (
                 "",

@@ -196,6 +196,12 @@ impl Columns {
         &self.fates[self.current]
     }
 
+    /// Whether a transform that refuses selects that row itself. No row has come where the body's first byte is at fault.
+    pub(super) fn refused(&self) -> bool {
+        let fates = self.fates.get(self.current);
+        fates.is_some_and(|fates| fates.refused)
+    }
+
     /// The state of the values of `column` in the row, if it has states of its own.
     pub(super) fn state(&self, column: usize) -> StateId {
         self.fates().states[column]

@@ -143,7 +143,7 @@ impl Table {
 
     /// Whether a transform that refuses selects the row itself.
     pub(super) fn row_refused(&self) -> bool {
-        self.reading != Reading::Header && !self.records.waiting() && self.columns.fates().refused
+        self.reading != Reading::Header && !self.records.waiting() && self.columns.refused()
     }
 
     /// Whether the row that ends before `to` has gone over a limit.
