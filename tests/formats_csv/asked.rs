@@ -34,6 +34,17 @@ fn rows_leave_where_a_filter_holds_of_them() {
         ("keep $[?length(@.name) > 3].age", PEOPLE, "age\r\n18\r\n"),
         ("keep $[?match(@.ward, 'C.*')].age", PEOPLE, "age\r\n18\r\n"),
         ("keep $[?@.postcode].name", PEOPLE, "name\r\n"),
+        (
+            "keep $[?count(@.*) == 4 && @['age'] < '18'].name",
+            PEOPLE,
+            "name\r\nAda\r\nBob\r\nDot",
+        ),
+        ("keep $[?@[?@=='Cowes']].age", PEOPLE, "age\r\n18\r\n"),
+        (
+            "keep $[?age(@.born) >= 18].id",
+            "id,born\n1,2008-11-22\n2,2008-11-23\n3,soon\n4,\n",
+            "id\n1\n",
+        ),
         ("keep $[?@.age=='17']", PEOPLE, ""),
         // What leaves of other rows, and of all.
         (

@@ -10,6 +10,7 @@
 use std::collections::HashSet;
 
 use super::super::FieldOutcome;
+use crate::plan::filter::Members;
 use crate::plan::{Automaton, Branch, CandidateId, Leaf, Next, Plan, StateId, hash_name};
 
 /// What becomes of the values of a column.
@@ -84,6 +85,9 @@ pub(super) struct Columns {
     current: usize,
     /// The row that came last has no state yet.
     undecided: bool,
+    /// What rows are asked looks at these columns; they are in the table's order.
+    members: Members,
+    asked: Vec<usize>,
 }
 
 impl Columns {
@@ -110,6 +114,8 @@ impl Columns {
             fates: Vec::new(),
             current: 0,
             undecided: false,
+            members: plan.asked_members(),
+            asked: Vec::new(),
         }
     }
 
@@ -143,6 +149,9 @@ impl Columns {
         if shown {
             self.first = self.first.min(self.shown.len());
             self.showing += 1;
+        }
+        if self.members.contain(name) {
+            self.asked.push(self.shown.len());
         }
         self.names.extend_from_slice(name.as_bytes());
         self.ends.push(self.names.len());
@@ -183,6 +192,11 @@ impl Columns {
             slot.map(|slot| automaton.name(element, slot))
         });
         known.unwrap_or("*")
+    }
+
+    /// The columns that what is asked of a row looks at.
+    pub(super) fn asked(&self) -> &[usize] {
+        &self.asked
     }
 
     /// Whether values of `column` leave in some row.

@@ -323,11 +323,11 @@ impl Table {
         }
     }
 
-    /// Shows the row at `from` of `text` to what is asked of it.
+    /// Shows the row at `from` of `text` to what is asked of it: the columns that it looks at.
     fn show(&mut self, text: &[u8], from: usize) {
         let mut json = std::mem::take(&mut self.records.json);
         json.clear();
-        self.show_row(text, from, &mut json);
+        let _last = self.show_row(text, from, self.columns.asked().iter().copied(), &mut json);
         self.records.json = json;
     }
 
@@ -339,34 +339,45 @@ impl Table {
             if from > 0 {
                 json.push(b',');
             }
-            from = self.show_row(text, from, json);
+            from = self.show_row(text, from, 0..self.columns.count(), json);
         }
         json.push(b']');
     }
 
-    /// Shows the row that starts at `from` as JSON; gives where the next one starts.
-    fn show_row(&self, text: &[u8], mut from: usize, json: &mut Vec<u8>) -> usize {
+    /// Shows `columns`, in the table's order, of the row that starts at `from` as JSON; gives where the next row starts
+    /// if the last column is one of them.
+    fn show_row(
+        &self,
+        text: &[u8],
+        mut from: usize,
+        columns: impl Iterator<Item = usize>,
+        json: &mut Vec<u8>,
+    ) -> usize {
         let mut plain = Vec::new();
         let mut next = None;
+        // The column of the value that starts at `from`.
+        let mut at = 0;
         json.push(b'{');
-        for column in 0..self.columns.count() {
-            if column > 0 {
+        for (place, column) in columns.enumerate() {
+            if place > 0 {
                 json.push(b',');
             }
             push_quoted(self.columns.name(column), json);
             json.push(b':');
-            if next.is_some() {
-                // The row is short.
-                json.extend_from_slice(b"\"\"");
-                continue;
+            let mut value = 0..0;
+            while at <= column && next.is_none() {
+                let (to, behind) = value::end(text, from, self.separator);
+                value = from..to;
+                match behind {
+                    Behind::Separator => from = to + 1,
+                    Behind::Line(bytes) => next = Some(to + bytes),
+                    Behind::Nothing => next = Some(to),
+                }
+                at += 1;
             }
-            let (to, behind) = value::end(text, from, self.separator);
-            push_quoted(value::text(&text[from..to], &mut plain), json);
-            match behind {
-                Behind::Separator => from = to + 1,
-                Behind::Line(bytes) => next = Some(to + bytes),
-                Behind::Nothing => next = Some(to),
-            }
+            // What a short row lacks is empty.
+            let raw = if at > column { &text[value] } else { b"" };
+            push_quoted(value::text(raw, &mut plain), json);
         }
         json.push(b'}');
         next.unwrap_or(text.len())
