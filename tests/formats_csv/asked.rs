@@ -290,11 +290,8 @@ fn p4_nothing_of_a_row_that_is_asked_leaves_after_a_fault_in_it() {
         for cut in 0..=sent.len() {
             let (head, tail) = sent.as_bytes().split_at(cut);
             let (out, _) = run_to(&plan, [head, tail]);
-            assert!(
-                before.as_bytes().starts_with(&out)
-                    || !out.is_empty() && !String::from_utf8_lossy(&out).contains("secret"),
-                "{fields}, cut at {cut}"
-            );
+            let left = String::from_utf8_lossy(&out);
+            assert!(!left.contains("secret"), "{fields}, cut at {cut}: {left}");
         }
     }
 }

@@ -210,7 +210,8 @@ impl Columns {
         &self.fates[self.current]
     }
 
-    /// Whether a transform that refuses selects that row itself. No row has come where the body's first byte is at fault.
+    /// Whether a transform that refuses selects that row itself. Where the body's first byte is at fault no row has
+    /// come.
     pub(super) fn refused(&self) -> bool {
         let fates = self.fates.get(self.current);
         fates.is_some_and(|fates| fates.refused)
