@@ -1,4 +1,4 @@
-//! NEON: 64 bytes are four vectors of 16.
+//! NEON: 64 bytes are four vectors of 16, of which each has every fourth byte.
 
 #[allow(
     clippy::wildcard_imports,
@@ -30,35 +30,33 @@ pub(super) unsafe fn check(
     check.run::<Neon>(tokens)
 }
 
-/// Four vectors: a block, or what was found of its bytes.
+/// A block, or what was found of its bytes: byte `4 * n + k` is the `n`th of vector `k`.
 type Four = [uint8x16_t; 4];
 
 #[inline(always)]
 fn load(block: &[u8; 64]) -> Four {
-    let at = block.as_ptr();
-    // SAFETY: inlined only into `index` and `check`; `block` has the four times 16 bytes that are read.
-    unsafe {
-        [
-            vld1q_u8(at),
-            vld1q_u8(at.add(16)),
-            vld1q_u8(at.add(32)),
-            vld1q_u8(at.add(48)),
-        ]
-    }
+    // SAFETY: inlined only into `index` and `check`; `block` has the 64 bytes that are read.
+    let uint8x16x4_t(first, second, third, fourth) = unsafe { vld4q_u8(block.as_ptr()) };
+    [first, second, third, fourth]
 }
 
 /// The bytes of `found`, each all ones or zero, as a bit each.
 ///
-/// Each byte keeps one bit by its place among eight; then neighbours are added three times.
+/// Four neighbours lie in the same place of the four vectors: shifted into one another they are the high half of
+/// a byte. Then two halves make a byte.
 #[inline(always)]
 fn bits(found: Four) -> u64 {
-    const PLACES: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
-    // SAFETY: inlined only into `index` and `check`; `PLACES` has the 16 bytes that are read.
+    let [first, second, third, fourth] = found;
+    // SAFETY: inlined only into `index` and `check`.
     unsafe {
-        let places = vld1q_u8(PLACES.as_ptr());
-        let [first, second, third, fourth] = found.map(|part| vandq_u8(part, places));
-        let sum = vpaddq_u8(vpaddq_u8(first, second), vpaddq_u8(third, fourth));
-        vgetq_lane_u64::<0>(vreinterpretq_u64_u8(vpaddq_u8(sum, sum)))
+        let pairs = (
+            vsriq_n_u8::<1>(second, first),
+            vsriq_n_u8::<1>(fourth, third),
+        );
+        let high = vsriq_n_u8::<2>(pairs.1, pairs.0);
+        let both = vsriq_n_u8::<4>(high, high);
+        let bytes = vshrn_n_u16::<4>(vreinterpretq_u16_u8(both));
+        vget_lane_u64::<0>(vreinterpret_u64_u8(bytes))
     }
 }
 
