@@ -210,7 +210,7 @@ impl Table {
         if self.records.body.is_none() {
             return Ok(());
         }
-        if !self.records.waiting() {
+        if !self.records.body_waits() {
             self.record_ends(io);
             return Ok(());
         }
