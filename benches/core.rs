@@ -1,25 +1,32 @@
 //! The minimiser alone, beside a document model, a serde stream and a bare copy.
 //!
-//! `cargo bench --bench core` prints the tables of `docs/PERFORMANCE.md`; `-- --quick` runs each row once on a small
-//! input, to see that it still does. A ratio is of the same input in the same run, the contestants taking turns.
+//! `cargo bench --bench core` prints the tables of `docs/PERFORMANCE.md`, and `-- tasks`, `-- lines`, `-- record`,
+//! `-- growth` one of them; `-- --quick` runs each row once on a small input, to see that it still does. A ratio is of
+//! the same input in the same run, the contestants taking turns.
 
 use std::hint::black_box;
 use std::io::Read;
 use std::sync::Arc;
 
-use fieldgate::minimise::{Limits, json_machine};
-use fieldgate::plan::{Action, BodyRules, OnMismatch, Plan, PlanKeys, Rule, Selector};
-use fieldgate::transform::{RootKey, Transform};
+use fieldgate::minimise::{Machine, json_machine, machine};
+use fieldgate::plan::{Action, Format, Plan};
+use fieldgate::transform::Transform;
+use jiff::civil::date;
 use serde_json::Value;
 
 mod inputs;
 mod peers;
 mod records;
 mod table;
+mod tasks;
 
 use peers::streaming::{self, Filter};
 use peers::tree::{self, Task};
 use table::{Contestant, Rounds, number, speed};
+use tasks::{
+    ELEMENT, ONE_OF_MANY, T1, T1_DROPS, T1_RECORD, T2, T2_KEEPS, TEXT, all_but, kept, plan,
+    root_key,
+};
 
 /// What a body comes in: the size of a read from a socket.
 const PIECE_BYTES: usize = 64 << 10;
@@ -29,71 +36,27 @@ struct Row {
     name: &'static str,
     input: fn(usize) -> Vec<u8>,
     rules: Vec<(&'static str, Action)>,
-    filter: Option<Filter>,
-    task: Task,
+    stream: Option<Stream>,
+    task: Option<Task>,
+    /// How many times as fast as the stream it is to be.
+    goal: Option<f64>,
 }
 
-static KEEP: Filter = Filter::All;
-static LEAVE: Filter = Filter::Nothing;
+/// A task as the serde stream does it.
+#[derive(Clone, Copy)]
+enum Stream {
+    Through(Filter),
+    BirthsInBandA,
+}
 
-const fn only(named: &'static [(&'static str, Filter)]) -> Filter {
-    Filter::Members {
-        named,
-        others: &LEAVE,
+impl Stream {
+    fn minimise(self, document: &[u8], out: &mut Vec<u8>, taken: &mut dyn FnMut(&mut Vec<u8>)) {
+        let reader = std::io::BufReader::with_capacity(PIECE_BYTES, Pieces(document));
+        match self {
+            Self::Through(filter) => streaming::minimise(filter, reader, out, taken),
+            Self::BirthsInBandA => streaming::births_in_band_a(reader, out, taken),
+        }
     }
-}
-
-const fn without(named: &'static [(&'static str, Filter)]) -> Filter {
-    Filter::Members {
-        named,
-        others: &KEEP,
-    }
-}
-
-const T1_DROPS: [&str; 4] = [
-    "$.records[*].person.name",
-    "$.records[*].person.nino",
-    "$.records[*].notes",
-    "$.records[*].household[*].name",
-];
-static T1: Filter = without(&[("records", Filter::Elements(&T1_RECORD))]);
-static T1_RECORD: Filter = without(&[
-    ("person", without(&[("name", LEAVE), ("nino", LEAVE)])),
-    ("notes", LEAVE),
-    ("household", Filter::Elements(&T1_MEMBER)),
-]);
-static T1_MEMBER: Filter = without(&[("name", LEAVE)]);
-const T2_KEEPS: [&str; 3] = [
-    "$.records[*].person.dob",
-    "$.records[*].address.postcode",
-    "$.records[*].council_tax.band",
-];
-static T2: Filter = only(&[("records", Filter::Elements(&T2_RECORD))]);
-static T2_RECORD: Filter = only(&[
-    ("person", only(&[("dob", KEEP)])),
-    ("address", only(&[("postcode", KEEP)])),
-    ("council_tax", only(&[("band", KEEP)])),
-]);
-static ELEMENT: Filter = only(&[("b", KEEP)]);
-static ONE_OF_MANY: Filter = only(&[("member_77", KEEP)]);
-static TEXT: Filter = only(&[("kept", KEEP)]);
-
-fn kept(selectors: &[&'static str]) -> Vec<(&'static str, Action)> {
-    selectors
-        .iter()
-        .map(|selector| (*selector, Action::Keep))
-        .collect()
-}
-
-fn all_but(selectors: &[&'static str]) -> Vec<(&'static str, Action)> {
-    let drops = selectors.iter().map(|selector| (*selector, Action::Drop));
-    std::iter::once(("$", Action::KeepAll))
-        .chain(drops)
-        .collect()
-}
-
-fn root_key() -> RootKey {
-    RootKey::from_bytes([7; 32])
 }
 
 fn rows() -> Vec<Row> {
@@ -107,18 +70,20 @@ fn rows() -> Vec<Row> {
             name: "T1: all but four fields",
             input: records::document,
             rules: all_but(&T1_DROPS),
-            filter: Some(T1),
-            task: Task::Without(&T1_DROPS),
+            stream: Some(Stream::Through(T1)),
+            goal: Some(10.0),
+            task: Some(Task::Without(&T1_DROPS)),
         },
         Row {
             name: "T2: three fields",
             input: records::document,
             rules: kept(&T2_KEEPS),
-            filter: Some(T2),
-            task: Task::Only {
+            stream: Some(Stream::Through(T2)),
+            goal: Some(12.0),
+            task: Some(Task::Only {
                 keep: &T2_KEEPS,
                 token: None,
-            },
+            }),
         },
         Row {
             name: "T3: three fields, a token",
@@ -127,97 +92,92 @@ fn rows() -> Vec<Row> {
                 .into_iter()
                 .chain([(number, token)])
                 .collect(),
-            filter: None,
-            task: Task::Only {
+            stream: None,
+            goal: None,
+            task: Some(Task::Only {
                 keep: &T2_KEEPS,
                 token: Some((number, key)),
-            },
+            }),
         },
         Row {
             name: "all but every `name` (`$..name`)",
             input: records::document,
             rules: all_but(&["$..name"]),
-            filter: Some(Filter::Without("name")),
-            task: Task::Without(&["$..name"]),
+            stream: Some(Stream::Through(Filter::Without("name"))),
+            goal: Some(4.0),
+            task: Some(Task::Without(&["$..name"])),
+        },
+        Row {
+            name: "a filter on each record, one field",
+            input: records::document,
+            rules: kept(&["$.records[?@.council_tax.band=='A'].person.dob"]),
+            stream: Some(Stream::BirthsInBandA),
+            goal: Some(4.0),
+            task: None,
         },
         Row {
             name: "T2, pretty-printed",
             input: inputs::pretty,
             rules: kept(&T2_KEEPS),
-            filter: Some(T2),
-            task: Task::Only {
+            stream: Some(Stream::Through(T2)),
+            goal: Some(4.0),
+            task: Some(Task::Only {
                 keep: &T2_KEEPS,
                 token: None,
-            },
+            }),
         },
         Row {
             name: "tiny members, one of three",
             input: inputs::tiny,
             rules: kept(&["$[*].b"]),
-            filter: Some(Filter::Elements(&ELEMENT)),
-            task: Task::Only {
+            stream: Some(Stream::Through(Filter::Elements(&ELEMENT))),
+            goal: Some(4.0),
+            task: Some(Task::Only {
                 keep: &["$[*].b"],
                 token: None,
-            },
+            }),
         },
         Row {
             name: "nested 100 deep, all but every `b`",
             input: inputs::deep,
             rules: all_but(&["$..b"]),
-            filter: Some(Filter::Without("b")),
-            task: Task::Without(&["$..b"]),
+            stream: Some(Stream::Through(Filter::Without("b"))),
+            goal: Some(4.0),
+            task: Some(Task::Without(&["$..b"])),
         },
         Row {
             name: "strings of escapes, one of two",
             input: inputs::escapes,
             rules: kept(&["$[*].kept"]),
-            filter: Some(Filter::Elements(&TEXT)),
-            task: Task::Only {
+            stream: Some(Stream::Through(Filter::Elements(&TEXT))),
+            goal: Some(4.0),
+            task: Some(Task::Only {
                 keep: &["$[*].kept"],
                 token: None,
-            },
+            }),
         },
         Row {
             name: "objects of 10,000 members, one",
             input: inputs::wide,
             rules: kept(&["$[*].member_77"]),
-            filter: Some(Filter::Elements(&ONE_OF_MANY)),
-            task: Task::Only {
+            stream: Some(Stream::Through(Filter::Elements(&ONE_OF_MANY))),
+            goal: Some(4.0),
+            task: Some(Task::Only {
                 keep: &["$[*].member_77"],
                 token: None,
-            },
+            }),
         },
     ]
 }
 
-fn plan(rules: &[(&'static str, Action)]) -> Arc<Plan> {
-    let fields = rules.iter().map(|(selector, action)| Rule {
-        selector: Selector::parse(selector).expect("benches write JSONPath"),
-        action: action.clone(),
-        on_mismatch: OnMismatch::Drop,
-        line: 0,
-    });
-    let rules = BodyRules {
-        fields: fields.collect(),
-        ..BodyRules::default()
-    };
-    let keys = PlanKeys {
-        agreement: Some(root_key().agreement("bench", 1)),
-        subject: None,
-    };
-    Arc::new(
-        Plan::compile(&rules, &keys, &Limits::default()).expect("benches write plans that compile"),
-    )
-}
-
 /// Pushes the document through the machine; `taken` gets what leaves after each piece, as a socket would.
 fn fieldgate(
-    plan: &Arc<Plan>,
+    machine: Box<dyn Machine>,
     document: &[u8],
     out: &mut Vec<u8>,
     mut taken: impl FnMut(&mut Vec<u8>),
 ) {
-    let mut machine = json_machine(plan);
+    let mut machine = machine;
     for piece in document.chunks(PIECE_BYTES) {
         machine.push(piece, out).expect("benches make JSON");
         taken(out);
@@ -251,21 +211,20 @@ fn discard(out: &mut Vec<u8>) {
 fn check(row: &Row, plan: &Arc<Plan>, document: &[u8]) {
     let read = |json: &[u8]| serde_json::from_slice::<Value>(json).expect("what leaves is JSON");
     let (mut out, mut whole) = (Vec::new(), Vec::new());
-    fieldgate(plan, document, &mut out, |out| whole.append(out));
+    fieldgate(json_machine(plan), document, &mut out, |out| {
+        whole.append(out);
+    });
     let own = read(&whole);
-    assert!(
-        own == read(&tree::minimise(&row.task, document)),
-        "{}: fieldgate and the tree differ",
-        row.name
-    );
-    if let Some(filter) = row.filter {
-        whole.clear();
-        streaming::minimise(
-            filter,
-            std::io::BufReader::new(document),
-            &mut out,
-            &mut |out| whole.append(out),
+    if let Some(task) = &row.task {
+        assert!(
+            own == read(&tree::minimise(task, document)),
+            "{}: fieldgate and the tree differ",
+            row.name
         );
+    }
+    if let Some(stream) = row.stream {
+        whole.clear();
+        stream.minimise(document, &mut out, &mut |out| whole.append(out));
         assert!(
             own == read(&whole),
             "{}: fieldgate and the stream differ",
@@ -278,11 +237,14 @@ fn check(row: &Row, plan: &Arc<Plan>, document: &[u8]) {
 struct Size {
     stream_bytes: usize,
     tree_bytes: usize,
+    /// The lengths at which time per byte is looked at.
+    growth_mib: &'static [usize],
     rounds: usize,
 }
 
+/// A task's row: fieldgate beside the stream, the tree and the copy.
 fn measure(row: &Row, size: &Size) {
-    let plan = plan(&row.rules);
+    let plan = plan(Format::Json, &row.rules);
     // jsonpath-rust takes seconds for each MiB of deep documents.
     let tree_bytes = size.tree_bytes
         / if row.name.starts_with("nested") {
@@ -292,83 +254,343 @@ fn measure(row: &Row, size: &Size) {
         };
     let small = (row.input)(tree_bytes);
     check(row, &plan, &small);
-    let trees = Rounds::run(
-        &mut [
-            (
-                "fieldgate",
-                Box::new(|| fieldgate(&plan, &small, &mut Vec::new(), discard)),
-            ),
+    let own = |document: &[u8]| fieldgate(json_machine(&plan), document, &mut Vec::new(), discard);
+    let none = || "none".to_owned();
+    let of_tree = row.task.as_ref().map_or_else(none, |task| {
+        let mut contestants: [Contestant<'_>; 2] = [
+            ("fieldgate", Box::new(|| own(&small))),
             (
                 "tree",
-                Box::new(|| drop(black_box(tree::minimise(&row.task, &small)))),
+                Box::new(|| drop(black_box(tree::minimise(task, &small)))),
             ),
-        ],
-        size.rounds,
-    );
+        ];
+        number(Rounds::run(&mut contestants, size.rounds).ratio(0, 1))
+    });
 
     let large = (row.input)(size.stream_bytes);
     let mut left = 0;
-    fieldgate(&plan, &large, &mut Vec::new(), |out| {
-        left += std::mem::take(out).len()
+    fieldgate(json_machine(&plan), &large, &mut Vec::new(), |out| {
+        left += std::mem::take(out).len();
     });
     let mut contestants: Vec<Contestant<'_>> = vec![
-        (
-            "fieldgate",
-            Box::new(|| fieldgate(&plan, &large, &mut Vec::new(), discard)),
-        ),
+        ("fieldgate", Box::new(|| own(&large))),
         ("copy", Box::new(|| copy(&large, &mut Vec::new(), discard))),
     ];
-    if let Some(filter) = row.filter {
+    if let Some(stream) = row.stream {
         let large = large.as_slice();
-        let stream = move || {
-            let reader = std::io::BufReader::with_capacity(PIECE_BYTES, Pieces(large));
-            streaming::minimise(filter, reader, &mut Vec::new(), &mut discard);
-        };
-        contestants.push(("stream", Box::new(stream)));
+        contestants.push((
+            "stream",
+            Box::new(move || stream.minimise(large, &mut Vec::new(), &mut discard)),
+        ));
     }
     let streams = Rounds::run(&mut contestants, size.rounds);
+    let of_stream = row.stream.map(|_| streams.ratio(0, 2));
     table::row(&[
         row.name.to_owned(),
         number(large.len() as f64 / f64::from(1 << 20)),
         format!("{:.0} %", 100.0 * left as f64 / large.len() as f64),
         number(speed(large.len(), streams.median(0))),
-        row.filter
-            .map_or_else(|| "none".to_owned(), |_| number(streams.ratio(0, 2))),
-        number(trees.ratio(0, 1)),
+        of_stream.map_or_else(none, number),
+        row.goal.map_or_else(none, number),
+        match (of_stream, row.goal) {
+            (Some(times), Some(goal)) => reached(times >= goal),
+            (None, _) | (_, None) => String::new(),
+        },
+        of_tree,
         number(streams.ratio(0, 1)),
     ]);
 }
 
-fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
-    let size = if quick {
-        Size {
-            stream_bytes: 1 << 18,
-            tree_bytes: 1 << 16,
-            rounds: 1,
-        }
-    } else {
-        Size {
-            stream_bytes: 64 << 20,
-            tree_bytes: 4 << 20,
-            rounds: 5,
-        }
-    };
-    table::line(&format!(
-        "core: {}; median of {} rounds, one thread\n",
-        table::surroundings(),
-        size.rounds
-    ));
+fn reached(reached: bool) -> String {
+    if reached { "yes" } else { "**no**" }.to_owned()
+}
+
+fn tasks(size: &Size) {
     table::head(&[
         "task",
         "MiB",
         "leaves",
         "MB/s",
         "x of serde stream",
+        "goal",
+        "reached",
         "x of tree",
         "x of copy",
     ]);
     for row in rows() {
-        measure(&row, &size);
+        measure(&row, size);
+    }
+}
+
+/// A rule's selector for one record alone, or for each line of records.
+fn from_record(selector: &str, record: &str) -> String {
+    selector.replace("$.records[*]", record)
+}
+
+/// T1 and T2 with selectors that start at `record`.
+fn t1_and_t2(format: &Format, record: &str) -> [Arc<Plan>; 2] {
+    [all_but(&T1_DROPS), kept(&T2_KEEPS)].map(|rules| {
+        let selectors: Vec<String> = rules
+            .iter()
+            .map(|(selector, _)| from_record(selector, record))
+            .collect();
+        let rules: Vec<(&str, Action)> = selectors
+            .iter()
+            .zip(rules)
+            .map(|(selector, (_, action))| (selector.as_str(), action))
+            .collect();
+        plan(format.clone(), &rules)
+    })
+}
+
+/// A machine for a format other than JSON too. No rule here asks for the day.
+fn any_machine(plan: &Arc<Plan>) -> Box<dyn Machine> {
+    machine(plan, "", date(2026, 1, 1))
+}
+
+/// Records as lines beside records as one array.
+fn lines(size: &Size) {
+    let array = records::document(size.stream_bytes);
+    let lines = records::lines(size.stream_bytes);
+    let of_array = t1_and_t2(&Format::Json, "$.records[*]");
+    let of_lines = t1_and_t2(&Format::Ndjson, "$[*]");
+    table::head(&["task", "MiB", "MB/s", "array MB/s", "x of array"]);
+    for (task, name) in ["T1, lines", "T2, lines"].into_iter().enumerate() {
+        let through = |plan: &Arc<Plan>, body: &[u8]| {
+            fieldgate(any_machine(plan), body, &mut Vec::new(), discard);
+        };
+        let mut contestants: [Contestant<'_>; 2] = [
+            ("lines", Box::new(|| through(&of_lines[task], &lines))),
+            ("array", Box::new(|| through(&of_array[task], &array))),
+        ];
+        let rounds = Rounds::run(&mut contestants, size.rounds);
+        table::row(&[
+            name.to_owned(),
+            number(lines.len() as f64 / f64::from(1 << 20)),
+            number(speed(lines.len(), rounds.median(0))),
+            number(speed(array.len(), rounds.median(1))),
+            number(rounds.ratio(0, 1)),
+        ]);
+    }
+}
+
+/// How many records are told apart, so that no processor learns one by heart.
+const RECORDS: usize = 512;
+
+/// How often each record is taken in a round.
+const TIMES: usize = 100;
+
+/// One record of about 1.2 KB as a body of its own.
+fn record(size: &Size) {
+    let all = records::lines(16 << 20);
+    let lines: Vec<&[u8]> = all
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter(|line| (1_100..1_300).contains(&line.len()))
+        .take(RECORDS)
+        .collect();
+    let times = if size.rounds > 1 { TIMES } else { 1 };
+    let [alone, _] = t1_and_t2(&Format::Json, "$");
+    let [in_lines, _] = t1_and_t2(&Format::Ndjson, "$[*]");
+    table::head(&[
+        "T1 of one record",
+        "bytes",
+        "ns",
+        "goal",
+        "reached",
+        "serde slice ns",
+        "x of serde slice",
+        "goal",
+        "reached",
+    ]);
+    for (name, lines) in [
+        ("different records", lines.as_slice()),
+        ("the same record", &lines[..1]),
+    ] {
+        let turns = RECORDS * times / lines.len();
+        let each = |mut one: Box<dyn FnMut(&[u8])>| {
+            move || {
+                for _ in 0..turns {
+                    for line in lines {
+                        one(line);
+                    }
+                }
+            }
+        };
+        let (alone, mut out) = (Arc::clone(&alone), Vec::new());
+        let anew = each(Box::new(move |line| {
+            let mut machine = json_machine(&alone);
+            machine.push(line, &mut out).expect("benches make JSON");
+            machine
+                .finish(&mut out)
+                .expect("benches make whole records");
+            discard(&mut out);
+        }));
+        let (mut ready, mut out) = (any_machine(&in_lines), Vec::new());
+        let reused = each(Box::new(move |line| {
+            ready.push(line, &mut out).expect("benches make JSON");
+            discard(&mut out);
+        }));
+        let mut out = Vec::new();
+        let serde = each(Box::new(move |line| {
+            streaming::minimise_slice(T1_RECORD, line, &mut out);
+            discard(&mut out);
+        }));
+        let rounds = Rounds::run(
+            &mut [
+                ("anew", Box::new(anew)),
+                ("reused", Box::new(reused)),
+                ("serde", Box::new(serde)),
+            ],
+            size.rounds,
+        );
+        let taken = (turns * lines.len()) as f64;
+        let bytes = lines.iter().map(|line| line.len()).sum::<usize>() / lines.len();
+        for (place, how) in [(0, "a machine each"), (1, "one machine, a line each")] {
+            let ns = |place| rounds.median(place).as_secs_f64() * 1e9 / taken;
+            let of_serde = rounds.ratio(place, 2);
+            table::row(&[
+                format!("{name}, {how}"),
+                bytes.to_string(),
+                number(ns(place)),
+                "700".to_owned(),
+                reached(ns(place) < 700.0),
+                number(ns(2)),
+                number(of_serde),
+                "1.50".to_owned(),
+                reached(of_serde >= 1.5),
+            ]);
+        }
+    }
+}
+
+/// Time per byte as documents grow: the same MiB of elements again and again, so that only the document's length
+/// differs and not how much of the input a cache holds.
+fn growth(size: &Size) {
+    let element = |document: fn(usize) -> Vec<u8>, start: usize, end: usize| {
+        let document = document(1 << 20);
+        [&document[start..document.len() - end], b","].concat()
+    };
+    let head = br#"{"records":["#;
+    let rows: [(&str, Vec<(&str, Action)>, &[u8], Vec<u8>, &[u8]); 3] = [
+        (
+            "T1",
+            all_but(&T1_DROPS),
+            head,
+            element(records::document, head.len(), 2),
+            b"{}]}",
+        ),
+        (
+            "tiny members, one of three",
+            kept(&["$[*].b"]),
+            b"[",
+            element(inputs::tiny, 1, 1),
+            b"{}]",
+        ),
+        (
+            "nested 100 deep, all but every `b`",
+            all_but(&["$..b"]),
+            b"[",
+            element(inputs::deep, 1, 1),
+            b"{}]",
+        ),
+    ];
+    let titles: Vec<String> = size
+        .growth_mib
+        .iter()
+        .map(|mib| format!("{mib} MiB, ns/KiB"))
+        .collect();
+    let mut head: Vec<&str> = vec!["task"];
+    head.extend(titles.iter().map(String::as_str));
+    head.extend(["most of least", "goal", "reached"]);
+    table::head(&head);
+    for (name, rules, start, elements, end) in rows {
+        let plan = plan(Format::Json, &rules);
+        let through = |mib: usize| {
+            let (mut machine, mut out) = (json_machine(&plan), Vec::new());
+            let mut push = |piece: &[u8]| {
+                machine.push(piece, &mut out).expect("benches make JSON");
+                discard(&mut out);
+            };
+            push(start);
+            for _ in 0..mib {
+                elements.chunks(PIECE_BYTES).for_each(&mut push);
+            }
+            push(end);
+            machine
+                .finish(&mut out)
+                .expect("benches make whole documents");
+        };
+        // A short document's time is of many, so that a clock can tell it.
+        let again = |mib: usize| (16 / mib).max(1);
+        let mut contestants: Vec<Contestant<'_>> = size
+            .growth_mib
+            .iter()
+            .map(|mib| -> Contestant<'_> {
+                let run = || (0..again(*mib)).for_each(|_| through(*mib));
+                ("fieldgate", Box::new(run))
+            })
+            .collect();
+        // Three rounds, since the longest documents take seconds.
+        let rounds = Rounds::run(&mut contestants, size.rounds.min(3));
+        let times: Vec<f64> = size
+            .growth_mib
+            .iter()
+            .enumerate()
+            .map(|(place, mib)| {
+                let kib = (elements.len() * mib * again(*mib)) as f64 / 1_024.0;
+                rounds.median(place).as_secs_f64() * 1e9 / kib
+            })
+            .collect();
+        let most = times.iter().copied().fold(0.0, f64::max);
+        let least = times.iter().copied().fold(f64::INFINITY, f64::min);
+        let mut cells = vec![name.to_owned()];
+        cells.extend(times.iter().map(|time| number(*time)));
+        cells.extend([
+            number(most / least),
+            "2.00".to_owned(),
+            reached(most <= 2.0 * least),
+        ]);
+        table::row(&cells);
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let size = if quick {
+        Size {
+            stream_bytes: 1 << 18,
+            tree_bytes: 1 << 16,
+            growth_mib: &[1, 4],
+            rounds: 1,
+        }
+    } else {
+        Size {
+            stream_bytes: 64 << 20,
+            tree_bytes: 4 << 20,
+            growth_mib: &[1, 16, 256, 1_024],
+            rounds: 5,
+        }
+    };
+    table::line(&format!(
+        "core: {}; median of {} rounds, one thread",
+        table::surroundings(),
+        size.rounds
+    ));
+    let named: Vec<&String> = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let parts: [(&str, fn(&Size)); 4] = [
+        ("tasks", tasks),
+        ("lines", lines),
+        ("record", record),
+        ("growth", growth),
+    ];
+    for (name, part) in parts {
+        if named.is_empty() || named.iter().any(|wanted| *wanted == name) {
+            table::line("");
+            part(&size);
+        }
     }
 }

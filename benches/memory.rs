@@ -1,11 +1,12 @@
-//! A very long body through the gateway, as a process of its own: what memory it takes, when its first byte leaves,
-//! and what a partner that stops reading does to the service.
+//! A very long body through the gateway and through `fieldgate apply`, each a process of its own: what memory it
+//! takes, when its first byte leaves, and what a partner that stops reading does to the service.
 //!
-//! `cargo bench --bench memory` takes 4 GiB; `-- --gib 1` another size; `-- --quick` 64 MiB. `tests/memory.rs` holds
-//! the gateway to the same with a small body.
+//! `cargo bench --bench memory` takes 4 GiB; `-- --gib 10` another size; `-- --quick` 64 MiB; `-- apply` or
+//! `-- gateway` one of the two. `tests/memory.rs` holds the gateway to the same with a small body.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -21,6 +22,19 @@ use process::Process;
 
 /// How long a partner does not read, to see how far the service gets.
 const PAUSE: Duration = Duration::from_secs(3);
+
+/// How long `apply` has to come to rest before what it takes is read.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// The rules of `apply`: of each record three fields leave, each record is held until its end.
+const RULES: &str = "\
+record: \"$[*]\"
+fields:
+  - keep: [\"$[*].person.dob\", \"$[*].address.postcode\", \"$[*].council_tax.band\"]
+";
+
+/// The most that a body may add to what the process takes when it stands idle, MiB.
+const GOAL_MIB: f64 = 8.0;
 
 /// What the service has done of the body that is being sent.
 #[derive(Default)]
@@ -47,10 +61,93 @@ fn main() {
         "memory: {}; one worker, its ledger on, its log read\n",
         table::surroundings()
     ));
-    table::head(&["measure", "value"]);
-    table::row(&["body, MiB".to_owned(), (bytes >> 20).to_string()]);
-    whole(bytes);
-    paused(bytes);
+    let named = |name: &str| arguments.iter().any(|argument| argument == name);
+    if !named("apply") || named("gateway") {
+        table::head(&["through the gateway", "value"]);
+        table::row(&["body, MiB".to_owned(), (bytes >> 20).to_string()]);
+        whole(bytes);
+        paused(bytes);
+        table::line("");
+    }
+    if !named("gateway") || named("apply") {
+        table::head(&["through `apply`, a pipe in and a pipe out", "value"]);
+        table::row(&["body, MiB".to_owned(), (bytes >> 20).to_string()]);
+        applied(bytes);
+    }
+}
+
+/// A body through `fieldgate apply`, from a pipe and into one.
+fn applied(bytes: u64) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("the target folder can be written");
+    let rules = folder.path().join("rules.yaml");
+    std::fs::write(&rules, RULES).expect("the target folder can be written");
+    let mut child = process::command()
+        .args(["apply", "--fields"])
+        .arg(&rules)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary is built with the benches");
+    let mut input = child.stdin.take().expect("it was asked for");
+    let mut output = child.stdout.take().expect("it was asked for");
+    let reader = std::thread::spawn(move || {
+        let (mut got, mut buffer) = (0, vec![0; 256 << 10]);
+        while let Ok(count @ 1..) = output.read(&mut buffer) {
+            got += count as u64;
+        }
+        got
+    });
+    let records = block();
+    let mut send = |piece: &[u8]| input.write_all(piece).expect("apply reads to the end");
+    // Idle is ready to read more: it has taken the start and waits.
+    send(b"[");
+    std::thread::sleep(IDLE);
+    let (idle, _) = process::memory_of(child.id());
+    let start = Instant::now();
+    let mut sent = 0;
+    while sent < bytes {
+        for piece in records.chunks(64 << 10) {
+            send(piece);
+        }
+        sent += records.len() as u64;
+    }
+    // All but what the pipe holds has been through, and the process is there to be asked.
+    let (_, most) = process::memory_of(child.id());
+    send(b"{}]");
+    drop(input);
+    let status = child.wait().expect("it was started");
+    assert!(status.success(), "apply: {status}");
+    let took = start.elapsed();
+    let left = reader.join().expect("a reader only counts");
+    resident(idle, most);
+    let row = |measure: &str, value: String| table::row(&[measure.to_owned(), value]);
+    row("left of it, MiB", (left >> 20).to_string());
+    row(
+        "MB/s of body",
+        table::number(sent as f64 / took.as_secs_f64() / 1e6),
+    );
+}
+
+/// The rows of what is resident, from KiB, with the goal.
+fn resident(idle: u64, most: u64) {
+    let mib = |kib: u64| kib as f64 / 1_024.0;
+    let row = |measure: &str, value: String| table::row(&[measure.to_owned(), value]);
+    row("resident when idle, MiB", table::number(mib(idle)));
+    row("resident at most, MiB", table::number(mib(most)));
+    let above = mib(most.saturating_sub(idle));
+    let reached = if above < GOAL_MIB { "yes" } else { "**no**" };
+    row(
+        "above idle, MiB (goal: less than 8)",
+        format!("{}, {reached}", table::number(above)),
+    );
+}
+
+/// About a MiB of records that repeats: `{…},{…},`
+fn block() -> Vec<u8> {
+    let document = records::document(1 << 20);
+    let records = &document[br#"{"records":["#.len()..document.len() - b"]}".len()];
+    [records, b","].concat()
 }
 
 /// The body read as fast as it comes.
@@ -74,15 +171,13 @@ fn whole(bytes: u64) {
     assert!(tail.ends_with(b"\r\n0\r\n\r\n"), "the body was cut off");
     let last_sent = Duration::from_micros(progress.took_us.load(Ordering::Relaxed));
     let (_, most) = gateway.memory();
-    let mib = |kib: u64| table::number(kib as f64 / 1_024.0);
     let row = |measure: &str, value: String| table::row(&[measure.to_owned(), value]);
     row("left of it, MiB", (got >> 20).to_string());
     row(
         "MB/s of body",
         table::number(bytes as f64 / took.as_secs_f64() / 1e6),
     );
-    row("resident when idle, MiB", mib(idle));
-    row("resident at most, MiB", mib(most));
+    resident(idle, most);
     row(
         "first byte at the partner, ms after it asked",
         table::number(first.as_secs_f64() * 1e3),
@@ -151,10 +246,7 @@ fn serve(bytes: u64, progress: Arc<Progress>) -> SocketAddr {
     let address = listener
         .local_addr()
         .expect("a bound listener has an address");
-    // About a MiB of records that repeats: `{…},{…},`
-    let document = records::document(1 << 20);
-    let records = &document[br#"{"records":["#.len()..document.len() - b"]}".len()];
-    let records = [records, b","].concat();
+    let records = block();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let mut lines = BufReader::new(

@@ -161,3 +161,15 @@ pub(crate) fn document(bytes: usize) -> Vec<u8> {
     out.extend_from_slice(b"]}");
     out
 }
+
+/// A record a line (NDJSON), of at least `bytes` bytes.
+#[allow(dead_code, reason = "not every bench takes lines")]
+pub(crate) fn lines(bytes: usize) -> Vec<u8> {
+    let mut numbers = numbers();
+    let mut out = Vec::with_capacity(bytes + 2_048);
+    while out.len() < bytes {
+        record(&mut numbers, &mut out);
+        out.push(b'\n');
+    }
+    out
+}

@@ -98,7 +98,7 @@ fn knowledge_goes_one_way() {
 #[test]
 fn only_the_vector_module_is_unsafe() {
     for (path, text) in sources("src") {
-        if path.ends_with("minimise/vector.rs") {
+        if path.starts_with("src/minimise/vector") {
             continue;
         }
         for (line, text) in code(&text) {

@@ -314,10 +314,10 @@ falls-prevention version 3: Falls prevention
     kept whole    $.plan because: the partner writes it with us
     names         $.scores.* lets member names through that come from the data
   adults: GET /adults for falls-prevention
-    response      1 keep
+    response      json: 1 keep
     held elements response: its filters are decided on each element, positions from the end on each array; of one at most 1048576 bytes
   newest: GET /adults/newest for falls-prevention
-    response      1 keep
+    response      json: 1 keep
     held whole    response: only the whole document decides its selectors or condition; at most 1048576 bytes
   letter: POST /letters for falls-prevention
     response      opaque: passes without being looked into

@@ -246,15 +246,30 @@ impl Automaton {
 }
 
 impl Automaton {
-    /// Every state that an element of a node in `id` can have, whatever its index.
-    pub(crate) fn elements(&self, id: StateId) -> Vec<StateId> {
+    /// What elements of a node in `id` lead to, each of them once or more.
+    fn any_element(&self, id: StateId) -> impl Iterator<Item = Next> {
         let state = self.state(id);
-        let mut states: Vec<StateId> = state
-            .elements
-            .iter()
-            .map(|(_, next)| next.settled())
-            .collect();
-        states.push(state.other_element.settled());
+        let ranged = state.elements.iter().map(|(_, next)| *next);
+        ranged.chain([state.other_element])
+    }
+
+    /// Whether all elements of a node in `id` are in one state, whatever their index and what is in them.
+    pub(crate) fn elements_alike(&self, id: StateId) -> bool {
+        !self.state(id).ranged()
+            && self
+                .any_element(id)
+                .all(|next| matches!(next, Next::State(_)))
+    }
+
+    /// Every state that an element of a node in `id` can have, whatever its index and what its tests say.
+    pub(crate) fn elements(&self, id: StateId) -> Vec<StateId> {
+        let mut states = Vec::new();
+        for next in self.any_element(id) {
+            match next {
+                Next::State(state) => states.push(state),
+                Next::Asked(candidate) => states.extend_from_slice(&self.candidate(candidate).next),
+            }
+        }
         states.sort_unstable_by_key(|state| state.0);
         states.dedup();
         states

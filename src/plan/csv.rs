@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use jsonpath_rust::parser::model::Segment;
 
+use super::filter::Reads;
 use super::format::{Csv, Header};
-use super::tracks::{self, Filters, Pick};
+use super::tracks::{self, Filters, Pick, Test};
 use super::{BodyRules, PlanFault, Selector};
 
 /// The faults of `rules` for CSV bodies. `asks_document`: their condition looks at the whole document.
@@ -41,7 +42,7 @@ pub(super) fn faults(csv: &Csv, rules: &BodyRules, asks_document: bool) -> Vec<P
     if asks_document {
         fault(
             None,
-            "release_if looks at the whole document, which is not in CSV bodies yet; write it with @, the row",
+            "release_if looks at the whole body, which is not held for it; write it with @, the row, or write record: $",
         );
     }
     // `subject` is written from the record, so that its own text has all there is to find.
@@ -51,12 +52,8 @@ pub(super) fn faults(csv: &Csv, rules: &BodyRules, asks_document: bool) -> Vec<P
         .chain(rules.record.iter().map(|record| (None, record)))
         .chain(rules.subject.iter().map(|subject| (None, subject)));
     for (rule, selector) in selectors {
-        if !streams(selector) {
-            fault(
-                rule,
-                "filters and positions counted from the end are not in CSV bodies yet; use release_if for a \
-                 condition on rows, or name the rows from the first on",
-            );
+        for message in refused(selector) {
+            fault(rule, message);
         }
     }
     if rules.record.as_ref().is_some_and(|record| !is_rows(record)) {
@@ -68,12 +65,38 @@ pub(super) fn faults(csv: &Csv, rules: &BodyRules, asks_document: bool) -> Vec<P
     faults
 }
 
-/// Whether each part of `selector` can be decided as rows come. Compilation has found it to have steps.
-fn streams(selector: &Selector) -> bool {
-    let steps = tracks::steps(selector.query(), &mut Filters::default()).unwrap_or_default();
-    let mut picks = steps.iter().flat_map(|step| &step.picks);
-    picks.all(|pick| !matches!(pick, Pick::Tested(_)))
+/// Why parts of `selector` cannot be decided on single rows, each reason once. Compilation has found it to have steps.
+fn refused(selector: &Selector) -> BTreeSet<&'static str> {
+    let mut filters = Filters::default();
+    let steps = tracks::steps(selector.query(), &mut filters).unwrap_or_default();
+    let mut reasons = BTreeSet::new();
+    for (depth, step) in steps.iter().enumerate() {
+        for pick in &step.picks {
+            match pick {
+                Pick::Name(_) | Pick::Any | Pick::Range(_) => {}
+                Pick::Tested(Test::Position(_)) => {
+                    reasons.insert(FROM_THE_END);
+                }
+                Pick::Tested(Test::Filter(filter)) => {
+                    if depth > 0 || step.descendant {
+                        reasons.insert(BELOW_ROWS);
+                    }
+                    if filters.get(*filter).reads(Reads::Document) {
+                        reasons.insert(OF_THE_BODY);
+                    }
+                }
+            }
+        }
+    }
+    reasons
 }
+
+const FROM_THE_END: &str = "rows of a CSV body are not counted from the end, nor in steps of more than 4096: only the \
+    whole body would decide, which is not held for it; count them from the first on";
+const BELOW_ROWS: &str = "a filter in a CSV body selects rows, not values; write it right after $ and look at the row's \
+    values with @, such as $[?@.consent == 'yes'].name";
+const OF_THE_BODY: &str =
+    "a filter looks at the whole body, which is not held for it; write it with @, the row";
 
 /// Whether `selector` selects rows, or the body, and nothing in rows.
 fn is_rows(selector: &Selector) -> bool {

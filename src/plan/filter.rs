@@ -126,6 +126,25 @@ pub(crate) enum Reads {
     Today,
 }
 
+/// Which members of `@` an expression looks at, where its names alone say that.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Members {
+    named: Vec<Text>,
+    all: bool,
+}
+
+impl Members {
+    /// Adds those that `expression` looks at.
+    pub(crate) fn add(&mut self, expression: &Expression) {
+        expression.members(self);
+    }
+
+    /// Whether the member `name`, unescaped, may be looked at.
+    pub(crate) fn contain(&self, name: &str) -> bool {
+        self.all || self.named.contains(&Text::new(name))
+    }
+}
+
 /// What a text is matched against.
 #[derive(Debug, Clone)]
 pub(crate) enum Pattern {
@@ -189,6 +208,22 @@ impl Query {
                     Part::Filter(expression) => expression.reads(what),
                     Part::Name(_) | Part::Wildcard | Part::Index(_) | Part::Slice { .. } => false,
                 })
+    }
+
+    fn members(&self, members: &mut Members) {
+        match &*self.segments {
+            // What stands in a member is looked at with it.
+            [first, ..] if self.is_singular() && self.origin == Origin::Current => {
+                for part in &first.parts {
+                    match part {
+                        Part::Name(name) => members.named.push(name.clone()),
+                        // An object has no elements.
+                        Part::Wildcard | Part::Index(_) | Part::Slice { .. } | Part::Filter(_) => {}
+                    }
+                }
+            }
+            _ => members.all = true,
+        }
     }
 }
 
@@ -328,7 +363,40 @@ impl Expression {
     }
 }
 
+impl Expression {
+    fn members(&self, members: &mut Members) {
+        match self {
+            Self::Any(expressions) | Self::All(expressions) => {
+                for expression in expressions {
+                    expression.members(members);
+                }
+            }
+            Self::Not(expression) => expression.members(members),
+            Self::Exists(query) => query.members(members),
+            Self::Compare { left, right, .. } => {
+                left.members(members);
+                right.members(members);
+            }
+            Self::Matches { text, pattern } => {
+                text.members(members);
+                match pattern {
+                    Pattern::Fixed(_) => {}
+                    Pattern::Given { from, .. } => from.members(members),
+                }
+            }
+        }
+    }
+}
+
 impl Operand {
+    fn members(&self, members: &mut Members) {
+        match self {
+            Self::Text(_) | Self::Number(_) | Self::Bool(_) | Self::Null => {}
+            Self::Single(query) | Self::Count(query) => query.members(members),
+            Self::Length(operand) | Self::Date { of: operand, .. } => operand.members(members),
+        }
+    }
+
     fn comparable(comparable: &Comparable) -> Result<Self, SelectorError> {
         match comparable {
             Comparable::Literal(literal) => Self::literal(literal),

@@ -28,7 +28,7 @@ pub(crate) use automaton::{Automaton, Branch, CandidateId, Leaf, Next, StateId, 
 pub(crate) use rulebook::Rulebook;
 pub(crate) use tracks::{Role, Test};
 
-use filter::{Expression, Reads};
+use filter::{Expression, Members, Reads};
 use tracks::{Filters, Track};
 
 /// What an agreement says about one body: the checked form of `record`, `subject`, `release_if`, `fields`.
@@ -354,6 +354,18 @@ impl Plan {
 
     pub(crate) fn condition(&self) -> Option<&CompiledCondition> {
         self.condition.as_ref()
+    }
+
+    /// The members that filters and the condition look at in what they are asked of.
+    pub(crate) fn asked_members(&self) -> Members {
+        let mut members = Members::default();
+        for filter in self.rulebook.filters().all() {
+            members.add(filter);
+        }
+        if let Some(condition) = &self.condition {
+            members.add(condition.expression());
+        }
+        members
     }
 
     pub(crate) fn subjects(&self) -> Option<&SubjectTokens> {

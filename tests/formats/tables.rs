@@ -88,6 +88,7 @@ fn check(format: &Format, boundary: &str, heading: &str, rows: usize) {
 
 #[test]
 fn p4_bodies_are_refused_as_the_tables_say() {
+    check(&Format::Json, "", "JSON", 13);
     check(&Format::Ndjson, "", "NDJSON", 11);
     check(&Format::JsonSequence, "", "JSON text sequences", 10);
     check(&Format::EventStream, "", "Server-sent events", 9);

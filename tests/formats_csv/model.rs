@@ -2,8 +2,10 @@
 //!
 //! Shares nothing with the machine but the rules' types and the transforms, which have tests of their own.
 
+use std::collections::BTreeSet;
+
 use fieldgate::minimise::{BodyFault, Limits};
-use fieldgate::plan::{BodyRules, Csv, Header, Ragged};
+use fieldgate::plan::{BodyRules, Csv, Header, Ragged, Rule, Selector};
 use serde_json::{Map, Value};
 
 use super::harness::Ran;
@@ -246,8 +248,33 @@ impl Table {
         Value::Array(rows.iter().map(object).collect())
     }
 
-    /// The columns that can leave in some row: those that leave of a table of rows that every transform takes.
+    /// The columns that can leave in some row: those that leave of a table of rows that every transform takes, where
+    /// some filters hold of all rows and the others of none.
     fn showing(&self, rules: &BodyRules) -> Vec<usize> {
+        let filters: BTreeSet<&str> = rules.fields.iter().filter_map(filter_of).collect();
+        let mut showing = BTreeSet::new();
+        for set in 0..1_u32 << filters.len() {
+            let holds = |filter: &str| {
+                let place = filters.iter().position(|of| *of == filter);
+                place.is_some_and(|place| set >> place & 1 == 1)
+            };
+            let mut fields = rules.fields.clone();
+            fields.retain(|rule| filter_of(rule).is_none_or(holds));
+            for rule in &mut fields {
+                if let Some(filter) = filter_of(rule) {
+                    let all = rule.selector.text().replacen(filter, "*", 1);
+                    rule.selector = Selector::parse(&all).unwrap();
+                }
+            }
+            showing.extend(self.showing_unasked(&BodyRules {
+                fields,
+                ..rules.clone()
+            }));
+        }
+        showing.into_iter().collect()
+    }
+
+    fn showing_unasked(&self, rules: &BodyRules) -> Vec<usize> {
         let rules = BodyRules {
             record: None,
             subject: None,
@@ -318,6 +345,13 @@ impl Table {
         let found: Vec<_> = left.filter(full).collect();
         assert_eq!(found, expected, "{}\n{}", ran.text, context());
     }
+}
+
+/// The filter on rows that a selector starts with.
+fn filter_of(rule: &Rule) -> Option<&str> {
+    let filter = rule.selector.text().strip_prefix("$[")?;
+    let (filter, _) = filter.split_once(']')?;
+    filter.starts_with('?').then_some(filter)
 }
 
 /// Rows of a table that shows which columns can leave: more than the indexes of the tests' rules.

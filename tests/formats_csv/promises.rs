@@ -152,6 +152,9 @@ fn p8_tables_longer_than_a_window_leave_the_same_however_they_are_cut() {
         "keep_all $; record $[*]; release_if @.b",
         "keep_all $; record $",
         "keep $[*].a; record $; release_if @[3].b == ''",
+        "keep $[?@.c=='x'].b; keep $[::3].a",
+        "keep_all $; drop $[?@.b=='plain']; record $[?@.c]; release_if @.a != '5'",
+        "keep $[*].a; keep $[?search(@.b, 'long')].b; record $",
     ] {
         for words in ["", "guard"] {
             let plan = plan(words, fields, &Limits::default());

@@ -232,6 +232,10 @@ fn p4_bodies_that_end_in_a_value_in_quotes_or_hold_other_bytes_end() {
                 "$[0].b",
             ),
             ("", "keep $[*].b", b"a,b\n1,\xff\n", F::NotUtf8, 6, "$[0].b"),
+            ("named:a+b", "keep $[*].b", b"\xff", F::NotUtf8, 0, "$[0]"),
+            ("named:a+b", "keep $[*].b", b"\0", F::Malformed, 0, "$[0]"),
+            ("named:a+b", "mask! $[*]", b"\0", F::Malformed, 0, "$[0]"),
+            ("named:a+b", "mask! $[?@.a]", b"\0", F::Malformed, 0, "$[0]"),
             ("", "keep $[*].b", b"a,b\n\xe9,1\n", F::NotUtf8, 4, "$[0]"),
             (
                 "",
@@ -435,9 +439,25 @@ fn p5_limits_end_the_body_where_they_are_reached() {
 #[test]
 fn rules_that_csv_bodies_cannot_have_make_no_plan() {
     for (words, fields, said) in [
-        ("", "keep $[?@.age=='17'].name", "release_if"),
         ("", "keep $[-1].name", "counted from the end"),
-        ("", "keep $[*][?@=='x']", "release_if"),
+        ("", "keep $[:-1].name", "counted from the end"),
+        ("", "keep $[::5000].name", "steps of more than 4096"),
+        ("", "keep $..[-1]", "counted from the end"),
+        ("", "keep $[*][?@=='x']", "selects rows"),
+        ("", "keep $..[?@.a=='x'].b", "selects rows"),
+        ("", "keep $[?@.a=='x'][?@=='y']", "selects rows"),
+        (
+            "",
+            "keep $[*].a; record $[*]; subject $[*][?@=='x']",
+            "selects rows",
+        ),
+        ("", "keep $[?@.a==$[0].a].b", "write it with @"),
+        ("", "drop $[?count($[*]) > 3]", "write it with @"),
+        (
+            "",
+            "keep $[*].a; record $[?$[0].a]",
+            "a filter looks at the whole body",
+        ),
         (
             "",
             "keep $[*].a; record $[*]; release_if $[0].a == 'x'",

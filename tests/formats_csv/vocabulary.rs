@@ -91,6 +91,17 @@ pub(crate) const FIELDS: &[&str] = &[
     "token:person $[*].b",
     "replace:\"=0,\" $[*].a",
     "replace:null $[*].c",
+    "keep $[?@.a=='x'].b",
+    "keep $[?@.a=='x'].a",
+    "keep $[?@.b!='x'].*",
+    "keep_all $[?@.a]",
+    "keep_all $[?@.a!='17' && @.b!='y']",
+    "drop $[?@.a=='x']",
+    "drop $[?length(@.b) > 3].a",
+    "mask $[?@.b!='x'].b",
+    "mask $[?@.a=='x']",
+    "year! $[?match(@.a, '.*x.*')].c",
+    "token:person $[?@.a=='y'].b",
 ];
 
 /// The record's part of the rules. No condition tells an empty value from a missing one: there the model differs.
@@ -107,4 +118,7 @@ pub(crate) const RECORDS: &[&str] = &[
     "record $[*]; release_if @.b != 'x' && @.a; subject $.a",
     "record $; release_if @[*].a",
     "record $; release_if @[0].a == 'x'; subject $[*].a",
+    "record $[?@.b!='x']",
+    "record $[?@.a!='x']; release_if @.b != 'x'; subject $[?@.a!='x'].b",
+    "record $; subject $[?@.a=='x'].b",
 ];

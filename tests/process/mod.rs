@@ -88,14 +88,7 @@ impl Process {
 
     /// Its memory that is resident now, and the most that ever was, in KiB.
     pub(crate) fn memory(&self) -> (u64, u64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
-            .unwrap_or_default();
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
-                .unwrap_or(0)
-        };
-        (number("VmRSS:"), number("VmHWM:"))
+        memory_of(self.child.id())
     }
 
     fn end(&mut self) {
@@ -109,6 +102,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// What of a process's memory is resident now, and the most that ever was, in KiB.
+pub(crate) fn memory_of(process: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let number = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+            .unwrap_or(0)
+    };
+    (number("VmRSS:"), number("VmHWM:"))
 }
 
 /// The built command.

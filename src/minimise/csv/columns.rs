@@ -5,12 +5,13 @@
 //! ```
 //!
 //! Rows in one element state share the fates of their columns, so these are found out once; where a plan has index
-//! ranges there are several such states, of which a few are remembered.
+//! ranges or filters on rows there are several such states, of which a few are remembered.
 
 use std::collections::HashSet;
 
 use super::super::FieldOutcome;
-use crate::plan::{Automaton, Branch, Leaf, Plan, StateId, hash_name};
+use crate::plan::filter::Members;
+use crate::plan::{Automaton, Branch, CandidateId, Leaf, Next, Plan, StateId, hash_name};
 
 /// What becomes of the values of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +60,8 @@ pub(super) struct Fates {
     pub(super) record: bool,
 }
 
-/// How many states' fates are remembered. Index ranges that meet on one array make more than two states seldom.
-const REMEMBERED: usize = 4;
+/// How many states' fates are remembered. Index ranges and filters that meet on rows seldom make more.
+const REMEMBERED: usize = 8;
 
 /// The columns of one body.
 #[derive(Debug)]
@@ -82,6 +83,11 @@ pub(super) struct Columns {
     pub(super) steady: bool,
     fates: Vec<Fates>,
     current: usize,
+    /// The row that came last has no state yet.
+    undecided: bool,
+    /// What rows are asked looks at these columns; they are in the table's order.
+    members: Members,
+    asked: Vec<usize>,
 }
 
 impl Columns {
@@ -91,7 +97,7 @@ impl Columns {
             Body::Kept | Body::Crossed => Vec::new(),
         };
         let steady = match body {
-            Body::Walked(root) => !plan.automaton().state(root).ranged(),
+            Body::Walked(root) => plan.automaton().elements_alike(root),
             Body::Kept | Body::Crossed => true,
         };
         Self {
@@ -107,6 +113,9 @@ impl Columns {
             elements,
             fates: Vec::new(),
             current: 0,
+            undecided: false,
+            members: plan.asked_members(),
+            asked: Vec::new(),
         }
     }
 
@@ -141,6 +150,9 @@ impl Columns {
             self.first = self.first.min(self.shown.len());
             self.showing += 1;
         }
+        if self.members.contain(name) {
+            self.asked.push(self.shown.len());
+        }
         self.names.extend_from_slice(name.as_bytes());
         self.ends.push(self.names.len());
         self.shown.push(shown);
@@ -161,18 +173,30 @@ impl Columns {
         std::str::from_utf8(&self.names[from..self.ends[column]]).expect("names are added as text")
     }
 
-    /// The name of `column` if the plan knows it there; else `*`.
+    /// The name of `column` if the plan knows it there, or in a row that has no state yet, in some state; else `*`.
     pub(super) fn known_name<'a>(&self, plan: &'a Plan, column: usize) -> &'a str {
-        let element = self.fates.get(self.current).and_then(|fates| fates.element);
-        let (Some(element), true) = (element, column < self.count()) else {
+        if column >= self.count() {
             return "*";
+        }
+        let decided = self.fates.get(self.current).and_then(|fates| fates.element);
+        let elements = if self.undecided {
+            &self.elements[..]
+        } else {
+            decided.as_slice()
         };
         let automaton = plan.automaton();
         let name = self.name(column).as_bytes();
-        match automaton.member(element, name, hash_name(name, automaton.seed())) {
-            (_, Some(slot)) => automaton.name(element, slot),
-            (_, None) => "*",
-        }
+        let hash = hash_name(name, automaton.seed());
+        let known = elements.iter().find_map(|&element| {
+            let (_, slot) = automaton.member(element, name, hash);
+            slot.map(|slot| automaton.name(element, slot))
+        });
+        known.unwrap_or("*")
+    }
+
+    /// The columns that what is asked of a row looks at.
+    pub(super) fn asked(&self) -> &[usize] {
+        &self.asked
     }
 
     /// Whether values of `column` leave in some row.
@@ -180,10 +204,17 @@ impl Columns {
         self.shown[column]
     }
 
-    /// The fates of the row that [`Columns::enter`] was called for last.
+    /// The fates of the row that [`Columns::enter`] was called for last, once its state is known.
     #[inline]
     pub(super) fn fates(&self) -> &Fates {
         &self.fates[self.current]
+    }
+
+    /// Whether a transform that refuses selects that row itself. Where the body's first byte is at fault no row has
+    /// come.
+    pub(super) fn refused(&self) -> bool {
+        let fates = self.fates.get(self.current);
+        fates.is_some_and(|fates| fates.refused)
     }
 
     /// The state of the values of `column` in the row, if it has states of its own.
@@ -191,12 +222,30 @@ impl Columns {
         self.fates().states[column]
     }
 
-    /// Finds out what becomes of the row at `index`.
-    pub(super) fn enter(&mut self, plan: &Plan, index: u64) {
+    /// Finds out what becomes of the row at `index`; gives what must be asked of the row first, whose answer
+    /// [`Columns::settle`] takes.
+    pub(super) fn enter(&mut self, plan: &Plan, index: u64) -> Option<CandidateId> {
         let element = match self.body {
-            Body::Walked(root) => Some(plan.automaton().element(root, index).settled()),
+            Body::Walked(root) => match plan.automaton().element(root, index) {
+                Next::State(state) => Some(state),
+                Next::Asked(candidate) => {
+                    self.undecided = true;
+                    return Some(candidate);
+                }
+            },
             Body::Kept | Body::Crossed => None,
         };
+        self.in_state(plan, element);
+        None
+    }
+
+    /// The row that [`Columns::enter`] was called for last is in the state `element`.
+    pub(super) fn settle(&mut self, plan: &Plan, element: StateId) {
+        self.in_state(plan, Some(element));
+    }
+
+    fn in_state(&mut self, plan: &Plan, element: Option<StateId>) {
+        self.undecided = false;
         let same = |fates: &Fates| fates.element == element;
         if self.fates.get(self.current).is_some_and(same) {
             return;

@@ -68,7 +68,7 @@ impl Table {
             let start = self.row_place(io);
             return (seen > start.text).then(|| self.stop(BodyFault::Mismatch, start, Told::Row));
         }
-        if self.records.rows {
+        if self.records.holds_row() {
             return self.over(self.row_place(io).text, seen, Told::Row, io);
         }
         None

@@ -1,15 +1,21 @@
-//! Rows and bodies that are held as records: released or withheld as one.
+//! Rows and bodies that are held: records, released or withheld as one, and rows that a filter decides.
 //!
-//! Without a condition a record's output waits for its end. With one its text waits: it is shown to the condition as
-//! JSON, a row as an object of strings, a body as an array of such objects, and walked if it may leave.
+//! ```text
+//! a record without a condition   its output waits for its end
+//! a record with one, a row of    its text waits; at its end it is shown as JSON, a row as an object of
+//! which a filter is asked        strings, a body as an array of such objects; then it is walked or stays
+//! ```
+//!
+//! A filter leads a row to its state, which may be that of a record: the filter is asked first.
 
 use super::super::SubjectToken;
 use super::super::charset::Place;
-use super::limits::{Outcome, Told};
+use super::limits::{Outcome, Stop, Told};
 use super::out::Io;
 use super::table::{Cursor, LineEnd, Reading, Table};
 use super::value::{self, Behind};
 use crate::minimise::BodyFault;
+use crate::plan::CandidateId;
 use crate::transform::push_quoted;
 
 /// What is held of records.
@@ -21,10 +27,12 @@ pub(super) struct Records {
     conditional: bool,
     /// The row that comes or is open is one.
     pub(super) rows: bool,
+    /// What must be asked of that row before it has a state.
+    asked: Option<CandidateId>,
     /// Where the body started, if it is one and has started.
     pub(super) body: Option<Place>,
-    /// The text of a record whose condition is not decided yet, and where in the window that of it starts which
-    /// is not here.
+    /// The text of a record or row that is not decided yet, and where in the window that of it starts which is not
+    /// here.
     text: Vec<u8>,
     text_from: usize,
     text_start: Place,
@@ -52,9 +60,20 @@ impl Records {
         self.rows || self.body.is_some()
     }
 
-    /// Whether rows wait for a condition.
+    /// Whether the row that comes or is open is held until its end.
+    pub(super) fn holds_row(&self) -> bool {
+        self.rows || self.asked.is_some()
+    }
+
+    /// Whether the text of the row that comes or is open waits, by itself or with the body's.
     fn waiting(&self) -> bool {
-        self.conditional && self.open() && !self.replaying
+        let for_condition = self.conditional && self.open();
+        (for_condition || self.asked.is_some()) && !self.replaying
+    }
+
+    /// Whether the body's text waits, for its condition.
+    fn body_waits(&self) -> bool {
+        self.conditional && self.body.is_some() && !self.replaying
     }
 
     /// Starts a call with `out` as it is.
@@ -72,7 +91,7 @@ impl Records {
 
     /// After a fault: nothing that is held leaves.
     pub(super) fn roll_back(&mut self, out: &mut Vec<u8>) {
-        if self.open() {
+        if self.open() || self.replaying {
             out.truncate(self.mark);
         }
     }
@@ -97,7 +116,19 @@ impl Table {
     /// A row comes, if the body goes on.
     pub(super) fn row_starts(&mut self, io: &mut Io<'_>) {
         self.count_rows();
-        self.columns.enter(&self.plan, self.row);
+        let asked = self.columns.enter(&self.plan, self.row);
+        // The rows of a body that waits are asked once it is walked.
+        self.records.asked = asked.filter(|_| !self.records.body_waits());
+        if asked.is_some() {
+            self.records.rows = false;
+            self.reading = Reading::Crossed;
+        } else {
+            self.row_settles(io);
+        }
+    }
+
+    /// The state of the row that comes, or that has been asked, is known.
+    fn row_settles(&mut self, io: &mut Io<'_>) {
         let fates = self.columns.fates();
         self.records.rows = fates.record && !self.records.whole;
         self.reading = if fates.crossed || self.records.waiting() {
@@ -112,7 +143,7 @@ impl Table {
 
     /// Whether a transform that refuses selects the row itself.
     pub(super) fn row_refused(&self) -> bool {
-        self.reading != Reading::Header && !self.records.waiting() && self.columns.fates().refused
+        self.reading != Reading::Header && !self.records.waiting() && self.columns.refused()
     }
 
     /// Whether the row that ends before `to` has gone over a limit.
@@ -130,30 +161,34 @@ impl Table {
         io: &mut Io<'_>,
     ) -> Outcome {
         self.cursor = *cursor;
-        self.row_fits(to, io)?;
         if !self.records.waiting() {
+            self.row_fits(to, io)?;
             self.row_leaves(to, line, io);
             if self.records.rows {
                 self.record_ends(io);
             }
             return Ok(());
         }
-        if self.records.rows {
-            let start = self.row_place(io);
-            let mut text = std::mem::take(&mut self.records.text);
-            let window = io.window;
-            let row = if self.row_carried {
-                text.extend_from_slice(&window[..to]);
-                &text[..]
-            } else {
-                &window[cursor.row_from..to]
-            };
-            let decided = self.waited(row, start, io);
-            text.clear();
-            self.records.text = text;
-            return decided;
+        if !self.records.holds_row() {
+            return Ok(());
         }
-        Ok(())
+        // Once it is walked no limit is looked at: one of the body that it is in counts as well.
+        if let Some(limit) = self.reached(io.text_at(to), io) {
+            return Err(limit);
+        }
+        let start = self.row_place(io);
+        let mut text = std::mem::take(&mut self.records.text);
+        let window = io.window;
+        let row = if self.row_carried {
+            text.extend_from_slice(&window[..to]);
+            &text[..]
+        } else {
+            &window[cursor.row_from..to]
+        };
+        let decided = self.row_waited(row, start, io);
+        text.clear();
+        self.records.text = text;
+        decided
     }
 
     /// A window ends: what waits of it is kept.
@@ -161,7 +196,7 @@ impl Table {
         if self.reading == Reading::Header || !self.records.waiting() {
             return;
         }
-        let from = if self.records.whole {
+        let from = if self.records.body_waits() {
             self.records.text_from
         } else {
             self.cursor.row_from
@@ -182,72 +217,118 @@ impl Table {
         let text = std::mem::take(&mut self.records.text);
         let start = self.records.text_start;
         self.row = 0;
-        let decided = self.waited(&text, start, io);
+        let decided = self.body_waited(&text, start, io);
         self.records.body = None;
         decided
     }
 
-    /// A record that stands at `start` has waited as `text`: its condition decides.
-    fn waited(&mut self, text: &[u8], start: Place, io: &mut Io<'_>) -> Outcome {
+    /// The body has waited as `text`, which stands at `start`: its condition decides.
+    fn body_waited(&mut self, text: &[u8], start: Place, io: &mut Io<'_>) -> Outcome {
         let mut json = std::mem::take(&mut self.records.json);
         json.clear();
-        if self.records.whole {
-            self.show_body(text, &mut json);
-        } else {
-            self.show_row(text, 0, &mut json);
-        }
+        self.show_body(text, &mut json);
         let released = self.texts.released(&json);
         self.records.json = json;
         if !released {
-            self.tally.records_withheld += 1;
-            self.records.held.clear();
-            let mark = self.records.mark;
-            io.pushed().truncate(mark);
+            self.withhold(io);
             return Ok(());
         }
         self.records.replaying = true;
         io.flush();
-        self.replay(text, &mut Io::new(text, start, io.charset, io.out))?;
+        let mut inner = Io::new(text, start, io.charset, io.out);
+        let mut from = 0;
+        while from < text.len() {
+            self.row_starts(&mut inner);
+            if let Some(candidate) = self.records.asked {
+                self.show(text, from);
+                self.ask(candidate, from, &mut inner)?;
+            }
+            from = self.replay(text, from, &mut inner)?;
+            self.row += 1;
+        }
+        inner.flush();
         self.records.replaying = false;
         self.record_ends(io);
         Ok(())
     }
 
-    /// Walks rows that have been checked.
-    fn replay(&mut self, text: &[u8], io: &mut Io<'_>) -> Outcome {
-        let mut from = 0;
-        while from < text.len() {
-            self.row_starts(io);
-            if self.row_refused() {
-                return Err(self.stop(BodyFault::Mismatch, io.place(from), Told::Row));
-            }
-            let mut cursor = Cursor::at_row(from);
-            loop {
-                let (to, behind) = value::end(text, cursor.from, self.separator);
-                match behind {
-                    Behind::Separator => {
-                        self.value_ends(&cursor, to, io)?;
-                        cursor.column += 1;
-                        cursor.from = to + 1;
-                    }
-                    Behind::Line(_) | Behind::Nothing => {
-                        self.values_end(&mut cursor, to, io)?;
-                        let line = match behind {
-                            Behind::Line(bytes) => LineEnd::Of(bytes),
-                            Behind::Separator | Behind::Nothing => LineEnd::Missing,
-                        };
-                        from = to + line.bytes();
-                        self.row_leaves(from, line, io);
-                        break;
-                    }
-                }
-            }
-            if self.records.whole {
-                self.row += 1;
-            }
-        }
+    /// A row has waited as `text`, which stands at `start`: what is asked of it decides, then its condition.
+    fn row_waited(&mut self, text: &[u8], start: Place, io: &mut Io<'_>) -> Outcome {
+        self.show(text, 0);
         io.flush();
+        let mut inner = Io::new(text, start, io.charset, io.out);
+        if let Some(candidate) = self.records.asked {
+            self.ask(candidate, 0, &mut inner)?;
+        }
+        if self.records.rows && !self.texts.released(&self.records.json) {
+            self.withhold(&mut inner);
+            return Ok(());
+        }
+        if self.records.body.is_none() {
+            self.records.mark = inner.out.len();
+        }
+        self.records.replaying = true;
+        self.row_settles(&mut inner);
+        self.replay(text, 0, &mut inner)?;
+        inner.flush();
+        self.records.replaying = false;
+        if self.records.rows {
+            self.record_ends(io);
+        }
         Ok(())
+    }
+
+    /// Leads the row at `from` of the window, which is shown, to its state.
+    fn ask(&mut self, candidate: CandidateId, from: usize, io: &mut Io<'_>) -> Outcome {
+        // Positions that the number of rows decides make no plan for these bodies.
+        let place = (self.row, 0);
+        let asked = self.texts.state(candidate, &self.records.json, place);
+        let state = asked.map_err(|fault| self.stop(fault, io.place(from), Told::Row))?;
+        self.columns.settle(&self.plan, state);
+        self.records.asked = None;
+        self.row_settles(io);
+        Ok(())
+    }
+
+    /// The open record stays.
+    fn withhold(&mut self, io: &mut Io<'_>) {
+        self.tally.records_withheld += 1;
+        self.records.held.clear();
+        let mark = self.records.mark;
+        io.pushed().truncate(mark);
+    }
+
+    /// Walks the row at `from` of `text`, which has been checked and is in its state; gives where the next one starts.
+    fn replay(&mut self, text: &[u8], from: usize, io: &mut Io<'_>) -> Result<usize, Box<Stop>> {
+        if self.row_refused() {
+            return Err(self.stop(BodyFault::Mismatch, io.place(from), Told::Row));
+        }
+        let mut cursor = Cursor::at_row(from);
+        loop {
+            let (to, behind) = value::end(text, cursor.from, self.separator);
+            let line = match behind {
+                Behind::Separator => {
+                    self.value_ends(&cursor, to, io)?;
+                    cursor.column += 1;
+                    cursor.from = to + 1;
+                    continue;
+                }
+                Behind::Line(bytes) => LineEnd::Of(bytes),
+                Behind::Nothing => LineEnd::Missing,
+            };
+            self.values_end(&mut cursor, to, io)?;
+            let next = to + line.bytes();
+            self.row_leaves(next, line, io);
+            return Ok(next);
+        }
+    }
+
+    /// Shows the row at `from` of `text` to what is asked of it: the columns that it looks at.
+    fn show(&mut self, text: &[u8], from: usize) {
+        let mut json = std::mem::take(&mut self.records.json);
+        json.clear();
+        let _last = self.show_row(text, from, self.columns.asked().iter().copied(), &mut json);
+        self.records.json = json;
     }
 
     /// Shows all rows of `text` as JSON.
@@ -258,34 +339,45 @@ impl Table {
             if from > 0 {
                 json.push(b',');
             }
-            from = self.show_row(text, from, json);
+            from = self.show_row(text, from, 0..self.columns.count(), json);
         }
         json.push(b']');
     }
 
-    /// Shows the row that starts at `from` as JSON; gives where the next one starts.
-    fn show_row(&self, text: &[u8], mut from: usize, json: &mut Vec<u8>) -> usize {
+    /// Shows `columns`, in the table's order, of the row that starts at `from` as JSON; gives where the next row starts
+    /// if the last column is one of them.
+    fn show_row(
+        &self,
+        text: &[u8],
+        mut from: usize,
+        columns: impl Iterator<Item = usize>,
+        json: &mut Vec<u8>,
+    ) -> usize {
         let mut plain = Vec::new();
         let mut next = None;
+        // The column of the value that starts at `from`.
+        let mut at = 0;
         json.push(b'{');
-        for column in 0..self.columns.count() {
-            if column > 0 {
+        for (place, column) in columns.enumerate() {
+            if place > 0 {
                 json.push(b',');
             }
             push_quoted(self.columns.name(column), json);
             json.push(b':');
-            if next.is_some() {
-                // The row is short.
-                json.extend_from_slice(b"\"\"");
-                continue;
+            let mut value = 0..0;
+            while at <= column && next.is_none() {
+                let (to, behind) = value::end(text, from, self.separator);
+                value = from..to;
+                match behind {
+                    Behind::Separator => from = to + 1,
+                    Behind::Line(bytes) => next = Some(to + bytes),
+                    Behind::Nothing => next = Some(to),
+                }
+                at += 1;
             }
-            let (to, behind) = value::end(text, from, self.separator);
-            push_quoted(value::text(&text[from..to], &mut plain), json);
-            match behind {
-                Behind::Separator => from = to + 1,
-                Behind::Line(bytes) => next = Some(to + bytes),
-                Behind::Nothing => next = Some(to),
-            }
+            // What a short row lacks is empty.
+            let raw = if at > column { &text[value] } else { b"" };
+            push_quoted(value::text(raw, &mut plain), json);
         }
         json.push(b'}');
         next.unwrap_or(text.len())

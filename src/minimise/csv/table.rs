@@ -334,6 +334,9 @@ impl Table {
     /// The open value ends before `to`.
     #[inline(always)]
     pub(super) fn value_ends(&mut self, cursor: &Cursor, to: usize, io: &mut Io<'_>) -> Outcome {
+        if self.reading == Reading::Crossed && !self.carried {
+            return Ok(());
+        }
         if self.reading == Reading::Walked && !self.carried {
             let (column, from) = (cursor.column, cursor.from);
             match self.columns.fates().of[column] {
