@@ -210,7 +210,7 @@ fn write_inputs(folder: &Path, bytes: usize) -> Inputs {
     };
     let t1 = |from: &str| {
         format!(
-            "fields:\n  - keep_all: $\n  - drop: {}\n",
+            "fields:\n  - keep_all: [$]\n    because: a bench\n  - drop: {}\n",
             list(&T1_DROPS, from)
         )
     };
@@ -224,7 +224,10 @@ fn write_inputs(folder: &Path, bytes: usize) -> Inputs {
             t2("$.records[*]")
         ),
     );
-    rules("keep_all.yaml", "fields:\n  - keep_all: $\n".to_owned());
+    rules(
+        "keep_all.yaml",
+        "fields:\n  - keep_all: [$]\n    because: a bench\n".to_owned(),
+    );
     rules("T1-lines.yaml", format!("format: ndjson\n{}", t1("$[*]")));
     rules("T2-lines.yaml", format!("format: ndjson\n{}", t2("$[*]")));
     let key = write("root.key", "5a".repeat(32).as_bytes());
@@ -359,7 +362,10 @@ fn run(mut command: Command) {
 /// That the programs do the same: their outputs are one document.
 fn check(inputs: &Inputs) {
     let read = |words: &[String]| {
-        let output = command(words, false).output().expect("it is installed");
+        let output = command(words, false)
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("it is installed");
         assert!(output.status.success(), "{words:?}: {}", output.status);
         serde_json::from_slice::<Value>(&output.stdout).expect("what leaves is JSON")
     };
