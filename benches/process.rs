@@ -375,7 +375,20 @@ fn check(inputs: &Inputs) {
     assert!(t1 == read(&own(&["--serde-filter", "T1"], input)), "T1");
     assert!(t2 == read(&own(&["--serde-filter", "T2"], input)), "T2");
     if answers("jq", "--version") {
-        assert!(t1 == read(&jq(input)), "T1 by jq");
+        assert!(floats(t1) == floats(read(&jq(input))), "T1 by jq");
+    }
+}
+
+/// All numbers as one kind, since jq writes `12.00` as `12`.
+fn floats(value: Value) -> Value {
+    match value {
+        Value::Number(number) => number.as_f64().map_or(Value::Null, Value::from),
+        Value::Array(elements) => elements.into_iter().map(floats).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, floats(value)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::String(_) => value,
     }
 }
 
