@@ -31,6 +31,21 @@ use tasks::{
 /// What a body comes in: the size of a read from a socket.
 const PIECE_BYTES: usize = 64 << 10;
 
+/// What one contestant does with a record.
+type ForEach = Box<dyn FnMut(&[u8])>;
+
+/// A growing document: its name, rules, head, one element and a comma, its tail.
+type Grown<'a> = (
+    &'static str,
+    Vec<(&'static str, Action)>,
+    &'a [u8],
+    Vec<u8>,
+    &'a [u8],
+);
+
+/// A part of this bench that can be asked for by its name.
+type Part = (&'static str, fn(&Size));
+
 /// A task in the words of each contestant.
 struct Row {
     name: &'static str,
@@ -407,7 +422,7 @@ fn record(size: &Size) {
         ("the same record", &lines[..1]),
     ] {
         let turns = RECORDS * times / lines.len();
-        let each = |mut one: Box<dyn FnMut(&[u8])>| {
+        let each = |mut one: ForEach| {
             move || {
                 for _ in 0..turns {
                     for line in lines {
@@ -471,7 +486,7 @@ fn growth(size: &Size) {
         [&document[start..document.len() - end], b","].concat()
     };
     let head = br#"{"records":["#;
-    let rows: [(&str, Vec<(&str, Action)>, &[u8], Vec<u8>, &[u8]); 3] = [
+    let rows: [Grown<'_>; 3] = [
         (
             "T1",
             all_but(&T1_DROPS),
@@ -581,7 +596,7 @@ fn main() {
         .iter()
         .filter(|argument| !argument.starts_with('-'))
         .collect();
-    let parts: [(&str, fn(&Size)); 4] = [
+    let parts: [Part; 4] = [
         ("tasks", tasks),
         ("lines", lines),
         ("record", record),
