@@ -500,6 +500,18 @@ mod tests {
             }
         }
         let plan = plan(&all);
+        // An escape that a block's end cuts, and what is no UTF-8 behind it.
+        for before in 0..130 {
+            let mut body = b"[\"".to_vec();
+            body.resize(before + 2, b'x');
+            body.extend_from_slice(b"\\ud834\\udd1\xE9\"]");
+            for cut in [0, 1, before] {
+                let (head, tail) = body.split_at(cut);
+                let error = run(&plan, Level::best(), &[head, tail]).unwrap_err();
+                let expected = (F::NotUtf8, before as u64 + 13);
+                assert_eq!((error.fault, error.offset), expected);
+            }
+        }
         for body in [
             &b"[\"\xE9\"]"[..],
             b"[\"\xE9\xE9\xE9",

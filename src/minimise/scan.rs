@@ -261,11 +261,12 @@ impl Pass<'_> {
             } else if stretch != NOWHERE {
                 self.utf8(window, std::mem::replace(&mut stretch, NOWHERE), base);
             }
-            if self.fault.is_some() {
+            base += 64;
+            // An escape that goes over into the next block may be at fault there, at a byte that is no UTF-8 either.
+            if self.fault.is_some_and(|(at, _)| at < base) {
                 rest = &[];
                 break;
             }
-            base += 64;
         }
         if !rest.is_empty() {
             let mut block = [b' '; 64];
