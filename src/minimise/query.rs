@@ -1,5 +1,5 @@
 //! Selectors and conditions asked of a JSON value by itself: what `explain` and tests use. The machine asks in its
-//! windows, by the same [`super::asking`].
+//! windows, by the same `asking.rs`.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
