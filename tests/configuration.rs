@@ -156,7 +156,7 @@ fn what_is_written_is_what_is_meant_and_the_rest_has_its_default() {
         1,
         "files that are hidden or not YAML are no agreements"
     );
-    assert!(loaded.root_key.is_some());
+    assert!(loaded.keys.is_some());
     assert_eq!(
         loaded.sources,
         ["fieldgate.yaml", "agreements", "agreements/falls.yaml"]
@@ -304,7 +304,7 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             "keys: { root_key_file: root.key }\n",
             "",
             &[
-                "agreements/falls.yaml:15:26: pseudonymise needs a key; write keys: { root_key_file: FILE } in the gateway's configuration",
+                "agreements/falls.yaml:15:26: the rule needs a key; write keys: { root_key_file: FILE } in the gateway's configuration",
             ],
         ),
         (

@@ -11,7 +11,7 @@ use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, Transform};
+use crate::transform::{Generalise, NoKeys, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -174,27 +174,29 @@ impl Body {
         }
     }
 
-    /// Adds a fault at each rule that needs a key.
+    /// Adds a fault at each rule that needs keys. `why`: the ring has none for this agreement; else nobody has.
     pub(super) fn refuse_keyed<T>(
         &self,
         written: &Written<T>,
         pointer: &str,
+        why: Option<&NoKeys>,
         faults: &mut Vec<Fault>,
     ) {
         const WRITE: &str = "write keys: { root_key_file: FILE } in the gateway's configuration";
         for (rule, pointer) in self.rules.fields.iter().zip(&self.pointers) {
-            if matches!(
-                rule.action,
-                Action::Transform(Transform::Pseudonymise { .. })
-            ) {
-                written.fault(
-                    faults,
-                    pointer,
-                    format!("pseudonymise needs a key; {WRITE}"),
-                );
+            let Action::Transform(transform) = &rule.action else {
+                continue;
+            };
+            if transform.is_keyed() {
+                let message = match why {
+                    Some(why) => why.to_string(),
+                    None => format!("the rule needs a key; {WRITE}"),
+                };
+                written.fault(faults, pointer, message);
             }
         }
-        if self.rules.subject.is_some() {
+        // Its token hangs on the root alone.
+        if self.rules.subject.is_some() && why.is_none() {
             written.fault(
                 faults,
                 &format!("{pointer}/subject"),

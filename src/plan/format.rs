@@ -110,6 +110,7 @@ impl Format {
         record: Option<&Selector>,
         holds: bool,
         asks: bool,
+        knows: bool,
     ) -> Vec<PlanFault> {
         let record_is_body = record.map(|record| record.query().segments.is_empty());
         let mut messages = Vec::new();
@@ -131,6 +132,9 @@ impl Format {
                     messages.push("filters and positions from an array's end are not for forms; select by names and positions from the start");
                 }
             }
+        }
+        if knows && matches!(self, Self::Xml(_) | Self::Form | Self::Multipart) {
+            messages.push("transforms that go by the record's subject or by names in it are not for this format yet; use them on JSON or CSV");
         }
         messages
             .into_iter()

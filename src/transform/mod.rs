@@ -4,6 +4,7 @@ mod canonical;
 mod keys;
 mod mask;
 mod prepared;
+mod setting;
 mod text;
 mod token;
 mod year;
@@ -13,9 +14,11 @@ pub use keys::{
     SubjectKey,
 };
 pub use prepared::{Mismatch, Prepared, TransformError};
+pub use setting::{Known, Occasion, Setting};
 pub use text::unescape;
 pub use token::SubjectTokens;
 
+pub(crate) use setting::Knowing;
 pub(crate) use text::{Characters, push_quoted};
 pub(crate) use year::date;
 
@@ -46,6 +49,17 @@ pub enum Transform {
         /// What the value identifies (`person`, `property`); the same in all rules that should link.
         namespace: String,
     },
+}
+
+impl Transform {
+    /// Whether it needs the keys of its agreement.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        match self {
+            Self::Replace { .. } | Self::Mask { .. } | Self::Generalise(_) => false,
+            Self::Pseudonymise { .. } => true,
+        }
+    }
 }
 
 /// To what a value is made coarser.

@@ -28,8 +28,6 @@ pub(super) use single::Single;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
 use held::{Hold, Span};
 use names::NameSpan;
 use single::Use;
@@ -44,6 +42,7 @@ use super::vector::Level;
 use super::whole::Whole;
 use super::{BodyFault, FieldOutcome, Limits, SubjectToken, Tally};
 use crate::plan::{Branch, CandidateId, Next, Plan, StateId};
+use crate::transform::{Occasion, Setting};
 
 /// What ends a walk.
 #[derive(Debug, Clone)]
@@ -198,7 +197,8 @@ pub(super) struct Walk {
     held: Vec<u8>,
     mark: usize,
     level: Level,
-    today: Option<Date>,
+    /// What transforms may know.
+    setting: Setting,
     scratch: Vec<u8>,
     /// Subjects of the open record, and of records that left.
     record_subjects: Vec<SubjectToken>,
@@ -213,7 +213,7 @@ const UNWATCHED: usize = usize::MAX;
 pub(super) type Outcome<T = ()> = Result<T, Box<Fault>>;
 
 impl Walk {
-    pub(super) fn new(plan: Arc<Plan>, level: Level, today: Option<Date>) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, level: Level, occasion: Option<Occasion>) -> Self {
         Self {
             limits: plan.limits().clone(),
             looked: RefCell::new(Looked::new(plan.limits(), plan.automaton().seed())),
@@ -245,7 +245,7 @@ impl Walk {
             held: Vec::new(),
             mark: 0,
             level,
-            today,
+            setting: Setting::new(occasion),
             scratch: Vec::new(),
             record_subjects: Vec::new(),
             subjects: Vec::new(),
