@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::file::{GatewayAsWritten, HINTS};
 use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, check};
 use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source};
-use crate::keyring::{self, KeyFile, Owner, Ring, RootSource};
+use crate::keyring::{self, Evidence, KeyFile, Ring, RootSource};
 use crate::minimise;
 use crate::transform::{Keys, RootKey};
 use crate::written::{Fault, Faults, Reader, Written};
@@ -59,11 +59,11 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
     let texts = agreement_texts(&file, base, &mut sources, &mut faults)?;
     // Its faults were told by the check of the whole.
     let places = check::key_places(&file, base, &mut Vec::new());
-    let (keys, unentered) = match keys(places.as_ref(), key_files) {
+    let (keys, evidence) = match keys(places.as_ref(), key_files) {
         Ok(keys) => keys,
         // Faults of content come first: they are all told, and a key that cannot be read may be one of them.
         Err(fault) if faults.is_empty() => return Err(fault),
-        Err(_) => (Some(Keys::stand_in()), Vec::new()),
+        Err(_) => (Some(Keys::stand_in()), Evidence::default()),
     };
     // A ring's files are looked at for changes: a running gateway takes a new epoch by itself.
     sources.extend(places.and_then(|places| places.ring));
@@ -84,7 +84,7 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
                 config,
                 agreements,
                 keys,
-                unentered,
+                evidence,
                 sources,
             })
         }
@@ -291,25 +291,25 @@ fn context(
     }
 }
 
-/// The controller's keys, and the ring's owners of whose changes no ledger knows.
+/// The controller's keys, and what of the ring's changes no ledger has entered yet.
 fn keys(
     places: Option<&KeyPlaces>,
     key_files: KeyFiles,
-) -> Result<(Option<Keys>, Vec<Owner>), ConfigFault> {
+) -> Result<(Option<Keys>, Evidence), ConfigFault> {
     let Some(places) = places else {
-        return Ok((None, Vec::new()));
+        return Ok((None, Evidence::default()));
     };
     if key_files == KeyFiles::StandIn {
-        return Ok((Some(Keys::stand_in()), Vec::new()));
+        return Ok((Some(Keys::stand_in()), Evidence::default()));
     }
     let root = places.root.root()?;
-    let Some(ring) = &places.ring else {
-        return Ok((Some(Keys::from_root(root)), Vec::new()));
+    let Some(directory) = &places.ring else {
+        return Ok((Some(Keys::from_root(root)), Evidence::default()));
     };
-    let mut owners = Ring::at(ring).owners(&root)?;
-    let keys = keyring::keys(&owners, root);
-    owners.retain(|owner| !owner.unentered().is_empty());
-    Ok((Some(keys), owners))
+    let ring = Ring::at(directory);
+    let owners = ring.owners(&root)?;
+    let keys = keyring::keys(&owners, root.clone());
+    Ok((Some(keys), Evidence::of(ring, root, &owners)))
 }
 
 /// Reads a root key: 64 hexadecimal digits in a file that only its owner's users may read.

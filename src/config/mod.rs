@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::agreement::{AgreementSet, Context, Faults, PartnerName, ServiceName};
-use crate::keyring::{Owner, RootPlace, Unusable};
+use crate::keyring::{Evidence, RootPlace, Unusable};
 use crate::minimise;
 use crate::transform::Keys;
 
@@ -296,8 +296,8 @@ pub struct Loaded {
     pub agreements: AgreementSet,
     /// The controller's keys, if any are configured.
     pub keys: Option<Keys>,
-    /// Changes of the ring that no ledger has entered yet, by owner.
-    pub unentered: Vec<Owner>,
+    /// Changes of the ring that no ledger has entered yet.
+    pub evidence: Evidence,
     /// Every file and directory that was read: what to watch for changes.
     pub sources: Vec<PathBuf>,
 }

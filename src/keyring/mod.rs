@@ -5,10 +5,12 @@
 //! owner.rs    the epochs of one agreement, and what may be done to them: values, no files
 //! sealed.rs   those as a file's bytes and back: secrets wrapped, the whole sealed
 //! ring.rs     the directory: its lock, and writes that a kill at any point leaves whole
+//! evidence.rs what was done, on its way into the ledger
 //! ```
 //!
 //! Keys themselves are derived in [`crate::transform`]; this is the shell around them.
 
+mod evidence;
 mod memory;
 mod owner;
 mod pkcs11;
@@ -18,6 +20,7 @@ mod sealed;
 
 use std::path::PathBuf;
 
+pub use evidence::Evidence;
 pub use memory::keep_out_of_core_dumps;
 pub use owner::{Change, Epoch, Owner, OwnerName, Refused, State};
 pub use pkcs11::Pkcs11Key;

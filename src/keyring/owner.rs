@@ -422,3 +422,255 @@ impl Owner {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transform::Algorithm;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn secret(byte: u8) -> EpochSecret {
+        EpochSecret::from_bytes([byte; 32])
+    }
+
+    fn name() -> OwnerName {
+        OwnerName::new("falls-prevention").unwrap()
+    }
+
+    fn created() -> Owner {
+        Owner::create(None, name(), secret(1), at(1)).unwrap()
+    }
+
+    /// Three epochs, the last current.
+    fn rotated_twice() -> Owner {
+        let mut owner = created();
+        owner.rotate(secret(2), at(2)).unwrap();
+        owner.rotate(secret(3), at(3)).unwrap();
+        owner
+    }
+
+    fn states(owner: &Owner) -> Vec<&'static str> {
+        owner
+            .epochs()
+            .iter()
+            .map(|epoch| epoch.state.word())
+            .collect()
+    }
+
+    #[test]
+    fn a_name_is_one_that_a_file_can_have() {
+        let long = "a".repeat(129);
+        for (text, good) in [
+            ("falls-prevention", true),
+            ("7", true),
+            ("group.housing-and-health", true),
+            (&long[..128], true),
+            ("", false),
+            (&long, false),
+            (".hidden", false),
+            ("-a", false),
+            ("../root", false),
+            ("a/b", false),
+            ("a b", false),
+            ("Falls", false),
+            ("é", false),
+            ("a\0", false),
+        ] {
+            assert_eq!(OwnerName::new(text).is_ok(), good, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_rotation_starts_an_epoch_and_keeps_the_older_ones() {
+        let root = RootKey::from_bytes([9; 32]);
+        let first = created();
+        let keys = |owner: &Owner| owner.keys(&root).unwrap();
+        let token_key = |owner: &Owner, epoch: u32| {
+            keys(owner)
+                .epoch(epoch)
+                .map(|epoch| *epoch.key(Algorithm::AesSiv, "person"))
+        };
+        let owner = rotated_twice();
+        assert_eq!(states(&owner), ["active", "active", "current"]);
+        assert_eq!(keys(&first).current().number(), 1);
+        assert_eq!(keys(&owner).current().number(), 3);
+        assert_eq!(token_key(&owner, 1), token_key(&first, 1));
+        assert_ne!(token_key(&owner, 2), token_key(&owner, 3));
+    }
+
+    #[test]
+    fn only_what_is_current_or_active_resolves() {
+        let root = RootKey::from_bytes([9; 32]);
+        let mut owner = rotated_twice();
+        let resolving = |owner: &Owner| -> Vec<u32> {
+            let keys = owner.keys(&root).unwrap();
+            keys.epochs()
+                .iter()
+                .map(crate::transform::EpochKeys::number)
+                .collect()
+        };
+        assert_eq!(resolving(&owner), [1, 2, 3]);
+        owner.retire(1, at(4)).unwrap();
+        assert_eq!(resolving(&owner), [2, 3]);
+        owner.destroy(Some(2), at(5)).unwrap();
+        assert_eq!(resolving(&owner), [3]);
+        assert_eq!(states(&owner), ["retired", "destroyed", "current"]);
+        assert_eq!(owner.epochs()[1].since, at(5));
+        owner.destroy(None, at(6)).unwrap();
+        assert_eq!(states(&owner), ["destroyed"; 3]);
+        assert!(owner.keys(&root).is_none());
+        assert!(
+            owner
+                .epochs()
+                .iter()
+                .all(|epoch| epoch.state.secret().is_none())
+        );
+    }
+
+    #[test]
+    fn keys_that_are_made_after_a_destruction_have_a_number_that_was_never_used() {
+        let mut owner = rotated_twice();
+        owner.destroy(None, at(4)).unwrap();
+        let owner = Owner::create(Some(owner), name(), secret(4), at(5)).unwrap();
+        assert_eq!(owner.current(), Some(4));
+        assert_eq!(
+            states(&owner),
+            ["destroyed", "destroyed", "destroyed", "current"]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_and_says_what_can() {
+        type Change = fn(&mut Owner) -> Result<(), Refused>;
+        let destroyed = |mut owner: Owner| {
+            owner.destroy(None, at(4)).unwrap();
+            owner
+        };
+        let again = "falls-prevention has keys, epoch 3 is current; a new epoch is made by `fieldgate keys rotate falls-prevention`";
+        let current = "epoch 3 of falls-prevention is current, it makes the tokens; begin another first, with `fieldgate keys rotate falls-prevention`";
+        let missing = "falls-prevention has no epoch 4; `fieldgate keys list falls-prevention` shows those it has";
+        let none =
+            "falls-prevention has no keys; make them with `fieldgate keys create falls-prevention`";
+        let rows: [(Owner, Change, &str); 9] = [
+            (
+                rotated_twice(),
+                |owner| Owner::create(Some(owner.clone()), name(), secret(4), at(4)).map(drop),
+                again,
+            ),
+            (rotated_twice(), |owner| owner.retire(3, at(4)), current),
+            (
+                rotated_twice(),
+                |owner| owner.destroy(Some(3), at(4)),
+                current,
+            ),
+            (rotated_twice(), |owner| owner.retire(4, at(4)), missing),
+            (
+                rotated_twice(),
+                |owner| owner.destroy(Some(4), at(4)),
+                missing,
+            ),
+            (
+                destroyed(rotated_twice()),
+                |owner| owner.retire(1, at(5)),
+                "epoch 1 of falls-prevention is destroyed already",
+            ),
+            (
+                destroyed(rotated_twice()),
+                |owner| owner.destroy(Some(1), at(5)),
+                "epoch 1 of falls-prevention is destroyed already",
+            ),
+            (
+                destroyed(rotated_twice()),
+                |owner| owner.destroy(None, at(5)),
+                none,
+            ),
+            (
+                destroyed(rotated_twice()),
+                |owner| owner.rotate(secret(5), at(5)),
+                none,
+            ),
+        ];
+        for (mut owner, change, message) in rows {
+            let before = states(&owner);
+            let waiting = owner.unentered().len();
+            assert_eq!(change(&mut owner).unwrap_err().to_string(), message);
+            assert_eq!(states(&owner), before, "{message}");
+            assert_eq!(owner.unentered().len(), waiting, "{message}");
+        }
+    }
+
+    #[test]
+    fn each_change_waits_for_a_ledger_until_one_has_entered_it() {
+        let mut owner = rotated_twice();
+        owner.retire(1, at(4)).unwrap();
+        owner.destroy(None, at(5)).unwrap();
+        let waiting: Vec<(KeyChange, Vec<u32>, Timestamp)> = owner
+            .unentered()
+            .iter()
+            .map(|change| (change.change, change.epochs.clone(), change.done))
+            .collect();
+        let expected = [
+            (KeyChange::Created, vec![1], at(1)),
+            (KeyChange::Rotated, vec![2], at(2)),
+            (KeyChange::Rotated, vec![3], at(3)),
+            (KeyChange::Retired, vec![1], at(4)),
+            (KeyChange::Destroyed, vec![1, 2, 3], at(5)),
+        ];
+        assert_eq!(waiting, expected);
+        let entered = owner.unentered()[..3].to_vec();
+        owner.enter(&entered);
+        owner.enter(&entered);
+        assert_eq!(owner.unentered().len(), 2);
+    }
+
+    #[test]
+    fn epochs_and_waiting_changes_are_bounded() {
+        let mut owner = created();
+        let refused = (0..)
+            .find_map(|_| {
+                let entered = owner.unentered().to_vec();
+                owner.enter(&entered);
+                owner.rotate(secret(1), at(1)).err()
+            })
+            .unwrap();
+        assert_eq!(refused, Refused::TooManyEpochs { owner: name() });
+        let mut owner = created();
+        let refused = (0..)
+            .find_map(|_| owner.rotate(secret(1), at(1)).err())
+            .unwrap();
+        let bounds = [
+            Refused::TooManyEpochs { owner: name() },
+            Refused::TooManyUnentered { owner: name() },
+        ];
+        assert!(bounds.contains(&refused));
+    }
+
+    #[test]
+    fn parts_that_make_no_owner_are_refused() {
+        let epoch = |number, state| Epoch {
+            number,
+            created: at(1),
+            since: at(1),
+            state,
+        };
+        let current = |number| epoch(number, State::Current(secret(1)));
+        let destroyed = |number| epoch(number, State::Destroyed);
+        let rows = [
+            (vec![], false),
+            (vec![current(1)], true),
+            (vec![destroyed(1)], true),
+            (vec![destroyed(1), current(2)], true),
+            (vec![current(1), current(2)], false),
+            (vec![current(2)], false),
+            (vec![destroyed(1), current(1)], false),
+            (vec![current(1), destroyed(3)], false),
+        ];
+        for (index, (epochs, good)) in rows.into_iter().enumerate() {
+            let owner = Owner::from_parts(name(), epochs, Vec::new());
+            assert_eq!(owner.is_some(), good, "row {index}");
+        }
+    }
+}

@@ -360,3 +360,291 @@ fn overwrite(file: &mut File) -> io::Result<()> {
     io::copy(&mut io::repeat(0).take(length), file)?;
     file.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::transform::Algorithm;
+
+    const STEPS: [Step; 6] = [
+        Step::Cleared,
+        Step::Written,
+        Step::Synced,
+        Step::Renamed,
+        Step::Named,
+        Step::Overwritten,
+    ];
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn root() -> RootKey {
+        RootKey::from_bytes([9; 32])
+    }
+
+    fn name() -> OwnerName {
+        OwnerName::new("falls").unwrap()
+    }
+
+    /// A ring in a directory of its own, with one owner.
+    fn ring() -> (tempfile::TempDir, Ring) {
+        let directory = tempfile::tempdir().unwrap();
+        let ring = Ring::at(directory.path().join("keys/ring"));
+        ring.create(&name(), &root(), at(1)).unwrap();
+        (directory, ring)
+    }
+
+    fn token_keys(owner: &Owner) -> Vec<(u32, [u8; 32])> {
+        let keys = owner.keys(&root());
+        let epochs = keys.iter().flat_map(|keys| keys.epochs());
+        epochs
+            .map(|epoch| (epoch.number(), *epoch.key(Algorithm::HmacSha256, "person")))
+            .collect()
+    }
+
+    fn read(ring: &Ring) -> Owner {
+        ring.owner(&name(), &root()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn what_is_made_is_there_for_whoever_has_the_root_key() {
+        let (_directory, ring) = ring();
+        let second = ring.rotate(&name(), &root(), at(2)).unwrap();
+        assert_eq!(token_keys(&read(&ring)), token_keys(&second));
+        let owners = ring.owners(&root()).unwrap();
+        let loaded = keys(&owners, root()).of("falls").unwrap();
+        assert_eq!(loaded.current().number(), 2);
+        assert_eq!(loaded.epochs().len(), 2);
+        let error = ring.owners(&RootKey::from_bytes([8; 32])).unwrap_err();
+        assert_eq!(error.place, ring.path(&name()));
+        assert!(error.message.contains("another root key"), "{error}");
+    }
+
+    #[test]
+    fn no_two_secrets_are_the_same() {
+        let (_directory, ring) = ring();
+        let other = OwnerName::new("other").unwrap();
+        ring.create(&other, &root(), at(1)).unwrap();
+        ring.rotate(&name(), &root(), at(2)).unwrap();
+        let owners = ring.owners(&root()).unwrap();
+        let secrets: std::collections::BTreeSet<[u8; 32]> = owners
+            .iter()
+            .flat_map(|owner| owner.epochs())
+            .filter_map(|epoch| epoch.state.secret().map(|secret| *secret.bytes()))
+            .collect();
+        assert_eq!(secrets.len(), 3);
+    }
+
+    #[test]
+    fn only_this_user_may_read_what_is_made() {
+        let (_directory, ring) = ring();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&ring.directory), 0o700);
+        assert_eq!(mode(&ring.path(&name())), 0o600);
+        ring.rotate(&name(), &root(), at(2)).unwrap();
+        assert_eq!(mode(&ring.path(&name())), 0o600);
+        assert_eq!(mode(&ring.directory.join(LOCK_NAME)), 0o600);
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_refused_by_its_name() {
+        let (_directory, ring) = ring();
+        let path = ring.path(&name());
+        for mode in [0o604, 0o602, 0o601, 0o666] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = ring.owners(&root()).unwrap_err();
+            assert_eq!(error.place, path);
+            assert!(error.message.contains("other users may read it"), "{error}");
+            let error = ring.rotate(&name(), &root(), at(2)).unwrap_err();
+            assert!(matches!(error, ChangeError::Unusable(_)));
+        }
+    }
+
+    #[test]
+    fn files_that_are_none_of_the_rings_are_passed_over_or_refused() {
+        let (_directory, ring) = ring();
+        for passed in [".falls.json.new", ".swp.json", "README", "falls.json.bak"] {
+            fs::write(ring.directory.join(passed), "x").unwrap();
+        }
+        assert_eq!(ring.owners(&root()).unwrap().len(), 1);
+        for refused in ["Falls.json", "falls prevention.json", "other.json"] {
+            let path = ring.directory.join(refused);
+            fs::write(&path, "{}\n").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            assert_eq!(ring.owners(&root()).unwrap_err().place, path);
+            fs::remove_file(path).unwrap();
+        }
+        assert!(
+            Ring::at("/nowhere/at/all")
+                .owners(&root())
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn keys_that_are_not_there_are_not_changed_into_being() {
+        let (_directory, ring) = ring();
+        let other = OwnerName::new("other").unwrap();
+        let missing = ChangeError::Refused(Refused::NoKeys {
+            owner: other.clone(),
+        });
+        for ring in [&ring, &Ring::at("/nowhere/at/all")] {
+            let rotated = ring.rotate(&other, &root(), at(2)).unwrap_err();
+            let retired = ring.retire(&other, 1, &root(), at(2)).unwrap_err();
+            let destroyed = ring.destroy(&other, None, &root(), at(2)).unwrap_err();
+            assert_eq!(
+                [rotated, retired, destroyed],
+                [(); 3].map(|()| missing.clone())
+            );
+        }
+        assert!(!ring.path(&other).exists());
+    }
+
+    /// Rotates, but ends after `last` as a kill would.
+    fn killed_rotation(ring: &Ring, last: Step) -> Result<Owner, ChangeError> {
+        let secret = ring.secret().unwrap();
+        let mut after = |step| {
+            if step == last {
+                Err(io::Error::other("killed"))
+            } else {
+                Ok(())
+            }
+        };
+        ring.change(&name(), &root(), &mut after, |before| {
+            let mut owner = before.unwrap();
+            owner.rotate(secret, at(2))?;
+            Ok(owner)
+        })
+    }
+
+    #[test]
+    fn a_kill_at_any_step_of_a_rotation_loses_no_key() {
+        for last in STEPS {
+            let (_directory, ring) = ring();
+            let before = token_keys(&read(&ring));
+            killed_rotation(&ring, last).unwrap_err();
+            // What is there is whole: the old or the new.
+            let found = token_keys(&read(&ring));
+            let renamed = matches!(last, Step::Renamed | Step::Named | Step::Overwritten);
+            assert_eq!(found.len(), before.len() + usize::from(renamed), "{last:?}");
+            assert!(found.starts_with(&before), "{last:?}");
+            // And the next change goes on from there, whatever was left beside.
+            ring.rotate(&name(), &root(), at(3)).unwrap();
+            let then = token_keys(&read(&ring));
+            assert!(then.starts_with(&found), "{last:?}");
+            assert_eq!(then.len(), found.len() + 1, "{last:?}");
+        }
+    }
+
+    #[test]
+    fn a_kill_at_any_step_of_the_first_write_leaves_nothing_or_all() {
+        for last in STEPS {
+            let directory = tempfile::tempdir().unwrap();
+            let ring = Ring::at(directory.path());
+            let secret = ring.secret().unwrap();
+            let mut after = |step| match step == last {
+                true => Err(io::Error::other("killed")),
+                false => Ok(()),
+            };
+            ring.change(&name(), &root(), &mut after, |before| {
+                Owner::create(before, name(), secret, at(1))
+            })
+            .unwrap_err();
+            let renamed = matches!(last, Step::Renamed | Step::Named | Step::Overwritten);
+            assert_eq!(
+                ring.owners(&root()).unwrap().len(),
+                usize::from(renamed),
+                "{last:?}"
+            );
+            let again = ring.create(&name(), &root(), at(2));
+            assert_eq!(again.is_err(), renamed, "{last:?}");
+            assert_eq!(read(&ring).current(), Some(1));
+        }
+    }
+
+    /// All bytes of all files in the ring.
+    fn all_bytes(ring: &Ring) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for entry in fs::read_dir(&ring.directory).unwrap() {
+            bytes.extend(fs::read(entry.unwrap().path()).unwrap());
+        }
+        bytes
+    }
+
+    fn wrapped_secrets(ring: &Ring) -> Vec<String> {
+        let text = fs::read_to_string(ring.path(&name())).unwrap();
+        let mut pieces = text.split("\"secret\":\"");
+        pieces.next();
+        pieces.map(|piece| piece[..96].to_owned()).collect()
+    }
+
+    #[test]
+    fn a_destroyed_secret_is_nowhere_in_the_ring_and_no_root_key_brings_it_back() {
+        for last in STEPS {
+            let (_directory, ring) = ring();
+            // A rotation was killed before, so that a copy lies beside.
+            drop(killed_rotation(&ring, last));
+            ring.owner(&name(), &root()).unwrap();
+            let secrets = wrapped_secrets(&ring);
+            // What is replaced is overwritten, also for one who has it open.
+            let replaced = File::open(ring.path(&name())).unwrap();
+            let owner = ring.destroy(&name(), None, &root(), at(4)).unwrap();
+            assert!(owner.keys(&root()).is_none());
+            assert!(read(&ring).keys(&root()).is_none());
+            let left = String::from_utf8(all_bytes(&ring)).unwrap();
+            for secret in &secrets {
+                assert!(!left.contains(secret), "{last:?}");
+            }
+            assert!(!left.contains("\"secret\""), "{last:?}");
+            let mut bytes = Vec::new();
+            (&replaced).read_to_end(&mut bytes).unwrap();
+            assert!(bytes.iter().all(|byte| *byte == 0), "{last:?}");
+            let loaded = keys(&ring.owners(&root()).unwrap(), root());
+            assert!(loaded.of("falls").is_err());
+        }
+    }
+
+    #[test]
+    fn many_that_change_at_once_all_have_their_change() {
+        let (_directory, ring) = ring();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..5 {
+                        ring.rotate(&name(), &root(), at(2)).unwrap();
+                    }
+                });
+            }
+            // Reading meanwhile finds a whole file, always.
+            for _ in 0..50 {
+                assert!(!token_keys(&read(&ring)).is_empty());
+            }
+        });
+        let owner = read(&ring);
+        assert_eq!(owner.current(), Some(21));
+        assert_eq!(token_keys(&owner).len(), 21);
+    }
+
+    #[test]
+    fn what_a_ledger_has_entered_is_taken_out() {
+        use super::super::Evidence;
+        let (_directory, ring) = ring();
+        ring.rotate(&name(), &root(), at(2)).unwrap();
+        let evidence = Evidence::of(ring.clone(), root(), &ring.owners(&root()).unwrap());
+        assert_eq!(evidence.events().count(), 2);
+        // A change that comes meanwhile stays.
+        ring.retire(&name(), 1, &root(), at(3)).unwrap();
+        evidence.entered().unwrap();
+        let rest = Evidence::of(ring.clone(), root(), &ring.owners(&root()).unwrap());
+        assert_eq!(rest.events().count(), 1);
+        assert!(rest.beyond(&rest).is_empty());
+        assert!(!rest.beyond(&evidence).is_empty());
+        evidence.entered().unwrap();
+        rest.entered().unwrap();
+        assert!(read(&ring).unentered().is_empty());
+    }
+}

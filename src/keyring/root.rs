@@ -156,3 +156,128 @@ pub(crate) fn private(path: &Path, file: &File) -> Result<(), Unusable> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const DIGITS: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
+
+    /// A key file with this text and mode; and what it gives.
+    fn from_file(text: &[u8], mode: u32) -> Result<RootKey, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("root.key");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        KeyFile(path.clone()).root().map_err(|error| {
+            assert_eq!(error.place, path, "the fault names the file");
+            error.message
+        })
+    }
+
+    #[test]
+    fn a_key_file_that_is_no_key_or_no_secret_is_refused_and_says_what_to_do() {
+        let line = format!("{DIGITS}\n");
+        let not_hex =
+            "a root key is 64 hexadecimal digits (32 bytes); make one with `openssl rand -hex 32`";
+        let open = "holds a key and other users may read it; make a new key, and the file readable by this user alone (chmod 600)";
+        let long = format!("{DIGITS}00");
+        let rows: [(&str, &[u8], u32, Option<&str>); 14] = [
+            ("good", line.as_bytes(), 0o600, None),
+            ("read-only", line.as_bytes(), 0o400, None),
+            ("the group's", line.as_bytes(), 0o440, None),
+            ("capitals", &DIGITS.to_uppercase().into_bytes(), 0o600, None),
+            ("world-readable", line.as_bytes(), 0o644, Some(open)),
+            ("world-writable", line.as_bytes(), 0o602, Some(open)),
+            ("empty", b"", 0o600, Some(not_hex)),
+            ("short", &DIGITS.as_bytes()[1..], 0o600, Some(not_hex)),
+            (
+                "one byte short",
+                &DIGITS.as_bytes()[2..],
+                0o600,
+                Some(not_hex),
+            ),
+            ("long", long.as_bytes(), 0o600, Some(not_hex)),
+            ("raw bytes", &[0x5a; 32], 0o600, Some(not_hex)),
+            ("not UTF-8", &[0xff; 64], 0o600, Some(not_hex)),
+            ("no digits", &[b'z'; 64], 0o600, Some(not_hex)),
+            ("huge", &[b'5'; 1 << 20], 0o600, Some(not_hex)),
+        ];
+        for (name, text, mode, fault) in rows {
+            assert_eq!(from_file(text, mode).err().as_deref(), fault, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_file_that_is_not_there_is_refused_by_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("root.key");
+        let error = KeyFile(path.clone()).root().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{}: is not there; make the key file, readable by this user alone",
+                path.display()
+            )
+        );
+        let error = KeyFile(directory.path().to_owned()).root().unwrap_err();
+        assert!(error.message.starts_with("is not a file"), "{error}");
+    }
+
+    #[test]
+    fn a_variable_holds_the_digits() {
+        let value = |text: &str| Variable::from_value("COUNCIL_ROOT", Some(text.into()));
+        assert!(value(DIGITS).is_ok());
+        assert!(value(&format!("{DIGITS}\n")).is_ok());
+        assert_eq!(
+            value("5a5a").unwrap_err().to_string(),
+            "$COUNCIL_ROOT: a root key is 64 hexadecimal digits (32 bytes); make one with `openssl rand -hex 32`"
+        );
+        for unset in [None, Some(OsString::new())] {
+            assert_eq!(
+                Variable::from_value("COUNCIL_ROOT", unset)
+                    .unwrap_err()
+                    .to_string(),
+                "$COUNCIL_ROOT: is not set; it holds the root key, 64 hexadecimal digits"
+            );
+        }
+    }
+
+    #[test]
+    fn a_credential_is_a_key_file_where_the_service_manager_puts_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fieldgate-root");
+        fs::write(&path, DIGITS).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        let credential = Credential("fieldgate-root".to_owned());
+        let here = || Some(directory.path().as_os_str().to_owned());
+        assert!(credential.root_in(here()).is_ok());
+        let missing = Credential("other".to_owned()).root_in(here()).unwrap_err();
+        assert_eq!(missing.place, directory.path().join("other"));
+        for unset in [None, Some(OsString::new())] {
+            let error = credential.root_in(unset).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "$CREDENTIALS_DIRECTORY: is not set; systemd sets it for a unit with LoadCredential=fieldgate-root:FILE, for a container set it to where the secret is mounted"
+            );
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+        assert!(credential.root_in(here()).is_err());
+    }
+
+    #[test]
+    fn p7_no_fault_of_a_key_repeats_what_was_read() {
+        for text in ["5a5a5a5a-canary", "canary canary", &"canary".repeat(20)] {
+            let message = from_file(text.as_bytes(), 0o600).unwrap_err();
+            assert!(
+                !message.contains("canary") && !message.contains("5a5a"),
+                "{message}"
+            );
+            let error = Variable::from_value("ROOT", Some(text.into())).unwrap_err();
+            assert!(!error.to_string().contains("canary"));
+        }
+    }
+}

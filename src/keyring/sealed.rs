@@ -225,3 +225,190 @@ fn siv(root: &RootKey) -> Aes256Siv {
 fn line<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("numbers, times and words are JSON")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn name() -> OwnerName {
+        OwnerName::new("falls").unwrap()
+    }
+
+    fn root() -> RootKey {
+        RootKey::from_bytes([9; 32])
+    }
+
+    /// An epoch in each state, and changes that wait.
+    fn owner() -> Owner {
+        let secret = |byte| EpochSecret::from_bytes([byte; 32]);
+        let mut owner = Owner::create(None, name(), secret(1), at(1)).unwrap();
+        for epoch in 2..=4 {
+            owner.rotate(secret(epoch), at(epoch.into())).unwrap();
+        }
+        owner.destroy(Some(1), at(5)).unwrap();
+        owner.retire(2, at(6)).unwrap();
+        owner
+    }
+
+    fn same(a: &Owner, b: &Owner) -> bool {
+        let parts = |owner: &Owner| {
+            let epochs: Vec<_> = owner
+                .epochs()
+                .iter()
+                .map(|epoch| {
+                    let secret = epoch.state.secret().map(|secret| *secret.bytes());
+                    (
+                        epoch.number,
+                        epoch.created,
+                        epoch.since,
+                        epoch.state.word(),
+                        secret,
+                    )
+                })
+                .collect();
+            (owner.name.clone(), epochs, owner.unentered().to_vec())
+        };
+        parts(a) == parts(b)
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let bytes = write(&owner(), &root());
+        assert!(same(&read(&name(), &bytes, &root()).unwrap(), &owner()));
+        assert_eq!(write(&owner(), &root()), bytes);
+        let mut entered = owner();
+        let changes = entered.unentered().to_vec();
+        entered.enter(&changes);
+        let bytes = write(&entered, &root());
+        assert!(same(&read(&name(), &bytes, &root()).unwrap(), &entered));
+    }
+
+    #[test]
+    fn p7_no_secret_stands_in_the_file() {
+        let bytes = write(&owner(), &root());
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        for epoch in 1..=4_u8 {
+            assert!(!text.contains(&data_encoding::HEXLOWER.encode(&[epoch; 32])));
+            assert!(!bytes.windows(32).any(|window| window == [epoch; 32]));
+        }
+        assert_eq!(
+            text.matches("\"secret\"").count(),
+            3,
+            "the destroyed one has none"
+        );
+    }
+
+    #[test]
+    fn a_file_with_any_byte_changed_added_or_cut_off_is_refused() {
+        let good = write(&owner(), &root());
+        for at in 0..good.len() {
+            for flip in [0x01, 0x20, 0x80] {
+                let mut bytes = good.clone();
+                bytes[at] ^= flip;
+                assert!(
+                    read(&name(), &bytes, &root()).is_err(),
+                    "byte {at} flipped by {flip}"
+                );
+            }
+            assert!(read(&name(), &good[..at], &root()).is_err(), "cut at {at}");
+            let mut bytes = good.clone();
+            bytes.insert(at, b' ');
+            assert!(
+                read(&name(), &bytes, &root()).is_err(),
+                "a byte put in at {at}"
+            );
+            bytes.remove(at);
+            bytes.remove(at);
+            assert!(
+                read(&name(), &bytes, &root()).is_err(),
+                "byte {at} left out"
+            );
+        }
+        assert!(read(&name(), &[&good[..], b"\n"].concat(), &root()).is_err());
+    }
+
+    #[test]
+    fn a_file_of_another_root_key_or_another_owner_is_refused() {
+        let good = write(&owner(), &root());
+        let other_root = RootKey::from_bytes([8; 32]);
+        assert_eq!(
+            read(&name(), &good, &other_root).unwrap_err(),
+            Unsealed::Seal
+        );
+        let other = OwnerName::new("fall").unwrap();
+        assert_eq!(
+            read(&other, &good, &root()).unwrap_err(),
+            Unsealed::OtherOwner
+        );
+        for bytes in [&b""[..], b"{}", b"\0\0\0\0", &[0; 400]] {
+            assert_eq!(read(&name(), bytes, &root()).unwrap_err(), Unsealed::NoFile);
+        }
+    }
+
+    /// `body` sealed as it is: what only the holder of the root key can write.
+    fn sealed(body: &str) -> Vec<u8> {
+        let seal = seal(body.as_bytes(), &root()).finalize().into_bytes();
+        let seal = data_encoding::HEXLOWER.encode(&seal);
+        format!("{body}{BEFORE_SEAL}{seal}{AFTER_SEAL}").into_bytes()
+    }
+
+    #[test]
+    fn a_sealed_file_that_makes_no_sense_is_refused_all_the_same() {
+        let good = String::from_utf8(write(&owner(), &root())).unwrap();
+        let body = good.split(BEFORE_SEAL).next().unwrap();
+        assert!(read(&name(), &sealed(body), &root()).is_ok());
+        let wrapped = wrap(&name(), 3, &EpochSecret::from_bytes([3; 32]), &root());
+        let moved = wrap(&name(), 9, &EpochSecret::from_bytes([3; 32]), &root());
+        for (from, to, error) in [
+            ("\"version\":1", "\"version\":2", Unsealed::Version(2)),
+            (
+                "\"state\":\"current\"",
+                "\"state\":\"frozen\"",
+                Unsealed::NoFile,
+            ),
+            (
+                "\"state\":\"destroyed\"",
+                "\"state\":\"active\"",
+                Unsealed::NoFile,
+            ),
+            (
+                "\"state\":\"active\"",
+                "\"state\":\"current\"",
+                Unsealed::NoFile,
+            ),
+            ("keys-created", "keys-lost", Unsealed::NoFile),
+            ("\"number\":4", "\"number\":5", Unsealed::NoFile),
+            (wrapped.as_str(), moved.as_str(), Unsealed::NoFile),
+        ] {
+            assert!(body.contains(from), "{from}");
+            let bytes = sealed(&body.replacen(from, to, 1));
+            assert_eq!(
+                read(&name(), &bytes, &root()).unwrap_err(),
+                error,
+                "{from} → {to}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_is_wrapped_for_its_owner_and_epoch_alone() {
+        let secret = EpochSecret::from_bytes([3; 32]);
+        let wrapped = wrap(&name(), 3, &secret, &root());
+        assert_eq!(
+            *unwrap(&name(), 3, &wrapped, &root()).unwrap().bytes(),
+            [3; 32]
+        );
+        let other = OwnerName::new("fallss").unwrap();
+        assert!(unwrap(&name(), 4, &wrapped, &root()).is_none());
+        assert!(unwrap(&other, 3, &wrapped, &root()).is_none());
+        assert!(unwrap(&name(), 3, &wrapped, &RootKey::from_bytes([8; 32])).is_none());
+        assert_eq!(
+            *wrap(&name(), 3, &EpochSecret::from_bytes([3; 32]), &root()),
+            *wrapped
+        );
+    }
+}

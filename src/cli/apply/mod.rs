@@ -21,6 +21,7 @@ use super::out::{self, Stop};
 use crate::agreement;
 use crate::clock::Clock;
 use crate::config;
+use crate::keyring::keep_out_of_core_dumps;
 use crate::ledger::entry::tally_json;
 use crate::minimise::{self, BodyError, Limits, Machine, Tally};
 use crate::plan::{self, Action, BodyRules, Csv, Plan, PlanKeys, Xml};
@@ -150,6 +151,8 @@ impl Format {
 /// # Errors
 /// As its help says.
 pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
+    // Before a key is read.
+    keep_out_of_core_dumps();
     let (plan, zone) = plan(args)?;
     let occasion = Occasion {
         today: Clock::system().today(&zone),
