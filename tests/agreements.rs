@@ -782,7 +782,7 @@ fn rules_that_need_a_key_are_faults_where_none_is_configured() {
         ),
         [
             "a.yaml:24:16: `subject` needs a key, for its token in the ledger; write keys: { root_key_file: FILE } in the gateway's configuration",
-            "a.yaml:28:26: the rule needs a key; write keys: { root_key_file: FILE } in the gateway's configuration",
+            "a.yaml:28:26: pseudonymise needs a key; write keys: { root_key_file: FILE } in the gateway's configuration",
         ]
     );
 }

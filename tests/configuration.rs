@@ -304,7 +304,7 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             "keys: { root_key_file: root.key }\n",
             "",
             &[
-                "agreements/falls.yaml:15:26: the rule needs a key; write keys: { root_key_file: FILE } in the gateway's configuration",
+                "agreements/falls.yaml:15:26: pseudonymise needs a key; write keys: { root_key_file: FILE } in the gateway's configuration",
             ],
         ),
         (

@@ -75,6 +75,12 @@ pub(super) fn check(
         (Some(_), None) => Keys::stand_in().of("").map_err(Some),
         (None, Some(_) | None) => Err(None),
     };
+    // No fault of the set: the other agreements go on, and every request under this one is refused.
+    let keys_destroyed = matches!(own_keys, Err(Some(NoKeys::Destroyed { .. })));
+    let own_keys = match own_keys {
+        Err(_) if keys_destroyed => Keys::stand_in().of("").map_err(Some),
+        own_keys => own_keys,
+    };
     let keys = PlanKeys {
         agreement: own_keys.as_ref().ok().cloned(),
         subject: context.keys.as_ref().map(Keys::subject),
@@ -117,6 +123,7 @@ pub(super) fn check(
         purposes,
         hash: data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
         disclosures: complete.then_some(disclosures)?,
+        keys_destroyed,
     })
 }
 

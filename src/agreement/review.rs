@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::{Agreement, Disclosure};
 use crate::plan::{Action, BodyRules, Plan};
-use crate::transform::Transform;
 
 /// Days before the end of a term, or before its review, from which [`Review::warnings`] says so.
 const SOON_DAYS: i64 = 60;
@@ -108,6 +107,9 @@ impl Agreement {
                 1 => "ends today".to_owned(),
                 _ => format!("ends in {days_left} days, today included"),
             });
+        }
+        if self.keys_destroyed {
+            warnings.push("its keys are destroyed; its requests are refused".to_owned());
         }
         if let Some(review) = self.term.review.filter(|_| days_left >= 1) {
             match days(today, review) {
@@ -230,10 +232,7 @@ fn count(rules: &BodyRules) -> Vec<(&'static str, usize)> {
             Action::Keep => "keep",
             Action::KeepAll => "keep_all",
             Action::Drop => "drop",
-            Action::Transform(Transform::Replace { .. }) => "replace",
-            Action::Transform(Transform::Mask { .. }) => "mask",
-            Action::Transform(Transform::Generalise(_)) => "generalise",
-            Action::Transform(Transform::Pseudonymise { .. }) => "pseudonymise",
+            Action::Transform(transform) => transform.word(),
         };
         match counts.iter_mut().find(|(known, _)| *known == word) {
             Some((_, count)) => *count += 1,

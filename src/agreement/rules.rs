@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, OnMismatchAsWritten,
-    RuleAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, LinkAsWritten,
+    OnMismatchAsWritten, OtherLink, RuleAsWritten,
 };
 use super::format;
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, NoKeys, Transform};
+use crate::transform::{Generalise, Link, LinkTemplate, NoKeys, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -56,7 +56,7 @@ pub fn fields_schema() -> String {
 /// A body's rules, and where each stands.
 pub(super) struct Body {
     pub(super) rules: BodyRules,
-    /// The pointer of each of `rules.fields`.
+    /// The pointer of each of `rules.fields`, then of each of `rules.names`.
     pointers: Vec<String>,
     pub(super) kept_whole: Vec<KeptWhole>,
 }
@@ -124,8 +124,14 @@ impl Body {
                 }
             }
         }
-        for (index, rule) in body.fields.unwrap_or_default().iter().enumerate() {
-            checked.rule(written, &format!("{pointer}/fields/{index}"), rule, faults);
+        for (of, rules) in [
+            (RulesOf::Fields, body.fields.unwrap_or_default()),
+            (RulesOf::Names, body.names.unwrap_or_default()),
+        ] {
+            for (index, rule) in rules.iter().enumerate() {
+                let pointer = format!("{pointer}/{}/{index}", of.key());
+                checked.rule(written, &pointer, of, rule, faults);
+            }
         }
         checked
     }
@@ -183,14 +189,14 @@ impl Body {
         faults: &mut Vec<Fault>,
     ) {
         const WRITE: &str = "write keys: { root_key_file: FILE } in the gateway's configuration";
-        for (rule, pointer) in self.rules.fields.iter().zip(&self.pointers) {
-            let Action::Transform(transform) = &rule.action else {
-                continue;
-            };
-            if transform.is_keyed() {
+        let rules = self.rules.fields.iter().chain(&self.rules.names);
+        for (rule, pointer) in rules.zip(&self.pointers) {
+            if let Action::Transform(transform) = &rule.action
+                && transform.is_keyed()
+            {
                 let message = match why {
                     Some(why) => why.to_string(),
-                    None => format!("the rule needs a key; {WRITE}"),
+                    None => format!("{} needs a key; {WRITE}", transform.word()),
                 };
                 written.fault(faults, pointer, message);
             }
@@ -209,6 +215,7 @@ impl Body {
         &mut self,
         written: &Written<T>,
         pointer: &str,
+        of: RulesOf,
         rule: &RuleAsWritten,
         faults: &mut Vec<Fault>,
     ) {
@@ -280,19 +287,39 @@ impl Body {
             let Some(action) = action.clone() else {
                 continue;
             };
+            let rules = match of {
+                RulesOf::Fields => &mut self.rules.fields,
+                RulesOf::Names => &mut self.rules.names,
+            };
             if let (Action::KeepAll, Some(because)) = (&action, &rule.because) {
                 self.kept_whole.push(KeptWhole {
                     selector: text.0.clone(),
                     because: because.0.clone(),
                 });
             }
-            self.rules.fields.push(Rule {
+            rules.push(Rule {
                 selector,
                 action,
                 on_mismatch,
                 line: written.line(&place),
             });
             self.pointers.push(place);
+        }
+    }
+}
+
+/// What rules are of.
+#[derive(Clone, Copy)]
+enum RulesOf {
+    Fields,
+    Names,
+}
+
+impl RulesOf {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Fields => "fields",
+            Self::Names => "names",
         }
     }
 }
@@ -342,10 +369,11 @@ enum Word {
     Mask,
     Generalise,
     Pseudonymise,
+    Link,
 }
 
 impl Word {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -353,6 +381,7 @@ impl Word {
         Self::Mask,
         Self::Generalise,
         Self::Pseudonymise,
+        Self::Link,
     ];
 
     fn text(self) -> &'static str {
@@ -364,6 +393,7 @@ impl Word {
             Self::Mask => "mask",
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
+            Self::Link => "link",
         }
     }
 
@@ -374,6 +404,7 @@ impl Word {
             Self::Mask => &["because", "with", "keep_first", "keep_last", "on_mismatch"],
             Self::Generalise => &["because", "to", "on_mismatch"],
             Self::Pseudonymise => &["because", "as", "on_mismatch"],
+            Self::Link => &["because", "templates", "variables", "on_mismatch"],
         }
     }
 
@@ -396,6 +427,7 @@ impl RuleAsWritten {
                     Word::Mask => &self.mask,
                     Word::Generalise => &self.generalise,
                     Word::Pseudonymise => &self.pseudonymise,
+                    Word::Link => &self.link,
                 };
                 selectors.as_deref().map(|selectors| (word, selectors))
             })
@@ -403,12 +435,14 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    fn options(&self) -> [(&'static str, bool); 7] {
+    fn options(&self) -> [(&'static str, bool); 9] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
             ("to", self.to.is_some()),
             ("as", self.r#as.is_some()),
+            ("templates", self.templates.is_some()),
+            ("variables", self.variables.is_some()),
             ("keep_first", self.keep_first.is_some()),
             ("keep_last", self.keep_last.is_some()),
             ("on_mismatch", self.on_mismatch.is_some()),
@@ -458,6 +492,13 @@ impl RuleAsWritten {
                 })),
                 None => missing("as", "as: person"),
             },
+            Word::Link => match &self.templates {
+                Some(templates) => {
+                    let link = self.link(written, pointer, templates, faults)?;
+                    Some(Action::Transform(Transform::Link(link)))
+                }
+                None => missing("templates", "templates: [ \"/adults/{person}\" ]"),
+            },
             Word::Replace => match &self.with {
                 Some(
                     value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)),
@@ -499,6 +540,47 @@ impl RuleAsWritten {
                 }))
             }
         }
+    }
+}
+
+impl RuleAsWritten {
+    /// The links that `templates` and `variables` say.
+    fn link<T>(
+        &self,
+        written: &Written<T>,
+        pointer: &str,
+        templates: &[LinkAsWritten],
+        faults: &mut Vec<Fault>,
+    ) -> Option<Link> {
+        let variables = self.variables.as_ref();
+        let rule = |name: &str| match variables?.get(name)? {
+            Value::Object(rule) => rule.iter().next().and_then(|(_, namespace)| {
+                Some(Some(Transform::Pseudonymise {
+                    namespace: namespace.as_str()?.to_owned(),
+                }))
+            }),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Some(None),
+        };
+        let mut parsed = Vec::new();
+        for (index, template) in templates.iter().enumerate() {
+            let (from, to) = match template {
+                LinkAsWritten::Same(text) => (text, None),
+                LinkAsWritten::Other(OtherLink { from, to }) => (from, Some(to.0.as_str())),
+            };
+            match LinkTemplate::parse(&from.0, to, rule) {
+                Ok(template) => parsed.push(template),
+                Err(error) => written.fault(
+                    faults,
+                    &format!("{pointer}/templates/{index}"),
+                    error.to_string(),
+                ),
+            }
+        }
+        (parsed.len() == templates.len()).then_some(Link { templates: parsed })
     }
 }
 

@@ -337,21 +337,20 @@ pub fn load_alone(path: &Path) -> Result<Config, ConfigFault> {
 
 /// Finds what the listeners' and services' TLS could not read, before anything is started.
 fn certificates_readable(config: &Config) -> Result<(), ConfigFault> {
-    let open = |path: &Path| {
-        fs::File::open(path).map_err(|error| {
+    let readable = |path: &Path| {
+        fs::File::open(path).map(drop).map_err(|error| {
             environment(
                 path,
                 format!("cannot be read ({}); name a PEM file", reason(&error)),
             )
         })
     };
-    let readable = |path: &Path| open(path).map(drop);
     for listener in &config.listen {
         match &listener.transport {
             Transport::PlainHttp => {}
             Transport::Tls(tls) => {
                 readable(&tls.certificate)?;
-                keyring::private(&tls.key, &open(&tls.key)?)?;
+                keyring::open_private(&tls.key)?;
                 tls.client_ca.as_deref().map_or(Ok(()), readable)?;
             }
         }

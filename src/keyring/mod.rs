@@ -26,7 +26,7 @@ pub use owner::{Change, Epoch, Owner, OwnerName, Refused, State};
 pub use pkcs11::Pkcs11Key;
 pub(crate) use ring::keys;
 pub use ring::{ChangeError, Ring};
-pub(crate) use root::private;
+pub(crate) use root::open_private;
 pub use root::{Credential, KeyFile, RootPlace, RootSource, Variable};
 
 /// The root key or the ring cannot be used as it is. Says nothing of what a key holds (P7).

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -114,21 +114,9 @@ impl Credential {
     }
 }
 
-/// The text of a file that holds a secret, without what is not UTF-8.
+/// The text of a file that holds a secret; empty where it is not UTF-8.
 pub(super) fn private_text(path: &Path) -> Result<Zeroizing<String>, Unusable> {
-    let file = File::open(path).map_err(|error| {
-        let message = match error.kind() {
-            ErrorKind::NotFound => {
-                "is not there; make the key file, readable by this user alone".to_owned()
-            }
-            _ => format!(
-                "cannot be read ({}); make the key file readable by this user alone",
-                error.kind()
-            ),
-        };
-        Unusable::new(path, message)
-    })?;
-    private(path, &file)?;
+    let file = open_private(path)?;
     // Room for all of it at once, so that no half-read copy stays behind in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_FILE_BYTES as usize + 1));
     file.take(KEY_FILE_BYTES)
@@ -139,9 +127,27 @@ pub(super) fn private_text(path: &Path) -> Result<Zeroizing<String>, Unusable> {
     ))
 }
 
-/// Refuses a file that other users may read or write: a key in it is no secret any more. Its group may, since
-/// mounted secrets are often readable by the group of the process alone.
-pub(crate) fn private(path: &Path, file: &File) -> Result<(), Unusable> {
+/// Opens a key's file that other users may neither read nor write: else what is in it is no secret any more. Its
+/// group may, since mounted secrets are often readable by the group of the process alone.
+///
+/// # Errors
+/// If it cannot be opened, is no file, or others may do anything with it.
+pub(crate) fn open_private(path: &Path) -> Result<File, Unusable> {
+    let file = File::open(path).map_err(|error| {
+        Unusable::new(
+            path,
+            format!(
+                "cannot be read ({}); make the key file, readable by this user alone",
+                error.kind()
+            ),
+        )
+    })?;
+    private(path, &file)?;
+    Ok(file)
+}
+
+/// Refuses an open file as [`open_private`] does.
+pub(super) fn private(path: &Path, file: &File) -> Result<(), Unusable> {
     let metadata = file
         .metadata()
         .map_err(|error| Unusable::system(path, "looked at", &error))?;
@@ -219,7 +225,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "{}: is not there; make the key file, readable by this user alone",
+                "{}: cannot be read (entity not found); make the key file, readable by this user alone",
                 path.display()
             )
         );

@@ -103,8 +103,17 @@ impl Format {
 }
 
 impl Format {
+    /// Whether its bodies are JSON documents, one or several.
+    pub(super) fn is_json(&self) -> bool {
+        match self {
+            Self::Json | Self::Ndjson | Self::JsonSequence | Self::EventStream => true,
+            Self::Csv(_) | Self::Xml(_) | Self::Form | Self::Multipart | Self::Opaque(_) => false,
+        }
+    }
+
     /// Why rules whose records are at `record` do not suit bodies of this format. `holds` says that only the whole
-    /// document decides them, `asks` that a part of it must be held to be decided.
+    /// document decides them, `asks` that a part of it must be held to be decided., `knows` that
+    /// transforms must know something of each record.
     pub(super) fn misfits(
         &self,
         record: Option<&Selector>,

@@ -24,7 +24,9 @@ pub use explain::FieldDecision;
 pub use format::{Charset, Csv, Format, Header, Opaque, Ragged, Xml};
 pub use selector::{Condition, Selector, SelectorError};
 
-pub(crate) use automaton::{Automaton, Branch, CandidateId, Leaf, Next, StateId, hash_name};
+pub(crate) use automaton::{
+    Automaton, Branch, CandidateId, Leaf, Next, Renames, StateId, hash_name,
+};
 pub(crate) use rulebook::Rulebook;
 pub(crate) use tracks::{Role, Test};
 
@@ -48,6 +50,9 @@ pub struct BodyRules {
     pub people: Vec<Selector>,
     /// The rules, in the order they are written. Their order changes nothing.
     pub fields: Vec<Rule>,
+    /// Rules for objects whose member names are data: what the names of the members of what is selected become, by a
+    /// transform or, left out by `drop`, an array of what the members are.
+    pub names: Vec<Rule>,
     /// Leave out containers in which nothing passed, named ones too.
     pub prune: bool,
 }
@@ -101,7 +106,7 @@ pub struct PlanKeys {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct PlanFault {
-    /// Index in [`BodyRules::fields`], or `None` where `record`, `subject` or `release_if` is at fault.
+    /// Index in [`BodyRules::fields`] and, after these, in [`BodyRules::names`], or `None` where `record`, `subject` or `release_if` is at fault.
     pub rule: Option<usize>,
     /// What is wrong and what to write instead, one sentence.
     pub message: String,
@@ -121,7 +126,7 @@ pub struct Plan {
     holds_document: bool,
     /// A filter or condition asks how long ago something was.
     reads_today: bool,
-    /// Per rule: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
+    /// Per rule, those for names after those for fields: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
     transforms: Vec<Option<(Prepared, bool)>>,
     condition: Option<CompiledCondition>,
     subjects: Option<SubjectTokens>,
@@ -150,6 +155,10 @@ impl Plan {
         for (index, rule) in rules.fields.iter().enumerate() {
             track(&rule.selector, Role::Field(index), Some(index));
         }
+        for (index, rule) in rules.names.iter().enumerate() {
+            let place = rules.fields.len() + index;
+            track(&rule.selector, Role::Names(index), Some(place));
+        }
         if let Some(record) = &rules.record {
             track(record, Role::Record, None);
         }
@@ -171,7 +180,20 @@ impl Plan {
             });
         }
         let mut transforms = Vec::new();
-        for (index, rule) in rules.fields.iter().enumerate() {
+        for (index, rule) in rules.fields.iter().chain(&rules.names).enumerate() {
+            if index >= rules.fields.len() {
+                let fits = match &rule.action {
+                    Action::Drop => true,
+                    Action::Keep | Action::KeepAll => false,
+                    Action::Transform(transform) => !matches!(transform, Transform::Replace { .. }),
+                };
+                if !fits {
+                    faults.push(PlanFault {
+                        rule: Some(index),
+                        message: "names are told apart once they have left, so what they become hangs on what they are; write drop, pseudonymise or generalise".to_owned(),
+                    });
+                }
+            }
             transforms.push(match &rule.action {
                 Action::Keep | Action::KeepAll | Action::Drop => None,
                 Action::Transform(transform) => {
@@ -233,6 +255,7 @@ impl Plan {
             tracks,
             filters,
             rules: rules.fields.clone(),
+            names: rules.names.clone(),
             prune: rules.prune,
         };
         let automaton = automaton::build(&rulebook).map_err(|message| {
@@ -267,6 +290,12 @@ impl Plan {
             !automaton.candidates().is_empty(),
             !known.is_empty(),
         );
+        if !rules.names.is_empty() && !rules.format.is_json() {
+            return Err(vec![PlanFault {
+                rule: Some(rules.fields.len()),
+                message: "rules for member names are for JSON in its formats alone; the names of columns, elements and form fields are written in the agreement".to_owned(),
+            }]);
+        }
         if !misfits.is_empty() {
             return Err(misfits);
         }
@@ -405,6 +434,11 @@ impl Plan {
 
     pub(crate) fn subjects(&self) -> Option<&SubjectTokens> {
         self.subjects.as_ref()
+    }
+
+    /// The transform of the name rule `rule`, and whether a mismatch ends the exchange.
+    pub(crate) fn renaming(&self, rule: u32) -> (&Prepared, bool) {
+        self.transform(self.rulebook.rules.len() as u32 + rule)
     }
 
     /// The transform of `rule`, and whether a mismatch ends the exchange.

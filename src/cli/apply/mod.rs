@@ -24,7 +24,7 @@ use crate::config;
 use crate::keyring::keep_out_of_core_dumps;
 use crate::ledger::entry::tally_json;
 use crate::minimise::{self, BodyError, Limits, Machine, Tally};
-use crate::plan::{self, Action, BodyRules, Csv, Plan, PlanKeys, Xml};
+use crate::plan::{self, Action, BodyRules, Csv, Plan, PlanKeys, Rule, Xml};
 use crate::transform::{Occasion, RootKey};
 
 /// Bytes that are read at once.
@@ -343,11 +343,12 @@ fn fields_plan(
 
 /// The line of the first rule that makes tokens.
 fn first_token_rule(rules: &BodyRules) -> Option<usize> {
-    rules
-        .fields
-        .iter()
-        .find(|rule| matches!(&rule.action, Action::Transform(transform) if transform.is_keyed()))
-        .map(|rule| rule.line)
+    let is_keyed = |rule: &&Rule| match &rule.action {
+        Action::Transform(transform) => transform.is_keyed(),
+        Action::Keep | Action::KeepAll | Action::Drop => false,
+    };
+    let mut rules = rules.fields.iter().chain(&rules.names);
+    rules.find(is_keyed).map(|rule| rule.line)
 }
 
 /// The plan of a disclosure's response, or of its request's body, and the controller's time zone.
@@ -366,6 +367,11 @@ fn agreed_plan(
             list(names.map(|agreement| agreement.name.as_str())),
         )));
     };
+    if found.keys_destroyed {
+        return Err(Stop::environment(format_args!(
+            "the keys of agreement {agreement} are destroyed; nothing is released under it"
+        )));
+    }
     let mut disclosures = found.disclosures.iter();
     match disclosures.find(|one| one.name.as_str() == disclosure) {
         Some(one) => {
