@@ -289,6 +289,39 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             ],
         ),
         (
+            "keys: { root_key_file: root.key }",
+            "keys: { ring: ring }",
+            &[
+                "fieldgate.yaml:22:7: the root key has no source; write root_key_file, root_key_env, root_key_credential or root_key_pkcs11",
+            ],
+        ),
+        (
+            "keys: { root_key_file: root.key }",
+            "keys: { root_key_file: root.key, root_key_env: ROOT_KEY }",
+            &[
+                "fieldgate.yaml:22:34: the root key has one source, and `root_key_file` is there already; leave one of the two out",
+            ],
+        ),
+        (
+            "keys: { root_key_file: root.key }",
+            "keys: { root_key_env: $ROOT_KEY }",
+            &[
+                "fieldgate.yaml:22:23: `root_key_env` is not an environment variable's name; write for example FIELDGATE_ROOT_KEY",
+            ],
+        ),
+        (
+            "keys: { root_key_file: root.key }",
+            "keys: { root_key_credential: ../root }",
+            &[
+                "fieldgate.yaml:22:30: `root_key_credential` is not a file's name, without a directory; write for example fieldgate-root-key",
+            ],
+        ),
+        (
+            "keys: { root_key_file: root.key }",
+            "keys: { root_key_pkcs11: { module: m.so, token: t, key: k } }",
+            &["fieldgate.yaml:22:26: `root_key_pkcs11` is missing `pin_file`"],
+        ),
+        (
             "agreements: [agreements]",
             "agreements: [elsewhere]",
             &[
