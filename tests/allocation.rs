@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fieldgate::minimise::{Limits, json_machine};
 use fieldgate::plan::{Action, BodyRules, Condition, OnMismatch, Plan, PlanKeys, Rule, Selector};
-use fieldgate::transform::{Generalise, Prepared, RootKey, Transform};
+use fieldgate::transform::{Generalise, Prepared, RootKey, Setting, Transform};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -176,6 +176,7 @@ fn p5_a_filter_on_fifty_megabytes_holds_one_element() {
     let most = peak(|| {
         let mut machine = json_machine(&plan);
         let mut out = Vec::with_capacity(16 << 10);
+        let mut setting = Setting::default();
         machine.push(b"[", &mut out).unwrap();
         for _ in 0..pieces {
             for part in piece.chunks(4_999) {
@@ -253,12 +254,13 @@ fn no_transform_allocates_for_a_value() {
     for transform in &transforms {
         let prepared = Prepared::new(transform, Some(&keys)).unwrap();
         let mut out = Vec::with_capacity(16 << 10);
+        let mut setting = Setting::default();
         let count = allocations(|| {
             for _ in 0..10 {
                 for value in values {
                     out.clear();
                     // A mismatch must not allocate either.
-                    let _mismatch = prepared.apply(value.as_bytes(), &mut out);
+                    let _mismatch = prepared.apply(value.as_bytes(), &mut setting, &mut out);
                 }
             }
         });

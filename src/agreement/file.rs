@@ -402,6 +402,9 @@ macro_rules! bodies {
             pub(super) release_if: Option<ConditionText>,
             /// Leave out objects and arrays in which nothing passed.
             pub(super) prune: Option<bool>,
+            /// Rules for objects whose member names are data, such as an object by NHS number: what the names of the
+            /// members of what is selected become. `drop` leaves the names out: the object becomes an array.
+            pub(super) names: Option<Vec<RuleAsWritten>>,
         }
 
         impl $name {
@@ -418,6 +421,7 @@ macro_rules! bodies {
                     release_if: self.release_if.as_ref(),
                     prune: self.prune,
                     fields: self.fields.as_deref(),
+                    names: self.names.as_deref(),
                 }
             }
         }
@@ -518,6 +522,7 @@ pub(super) struct BodyAsWritten<'a> {
     pub(super) release_if: Option<&'a ConditionText>,
     pub(super) prune: Option<bool>,
     pub(super) fields: Option<&'a [RuleAsWritten]>,
+    pub(super) names: Option<&'a [RuleAsWritten]>,
 }
 
 /// One rule: exactly one action with its selectors, and the action's options.

@@ -56,7 +56,7 @@ pub fn fields_schema() -> String {
 /// A body's rules, and where each stands.
 pub(super) struct Body {
     pub(super) rules: BodyRules,
-    /// The pointer of each of `rules.fields`.
+    /// The pointer of each of `rules.fields`, then of each of `rules.names`.
     pointers: Vec<String>,
     pub(super) kept_whole: Vec<KeptWhole>,
 }
@@ -124,8 +124,14 @@ impl Body {
                 }
             }
         }
-        for (index, rule) in body.fields.unwrap_or_default().iter().enumerate() {
-            checked.rule(written, &format!("{pointer}/fields/{index}"), rule, faults);
+        for (of, rules) in [
+            (RulesOf::Fields, body.fields.unwrap_or_default()),
+            (RulesOf::Names, body.names.unwrap_or_default()),
+        ] {
+            for (index, rule) in rules.iter().enumerate() {
+                let pointer = format!("{pointer}/{}/{index}", of.key());
+                checked.rule(written, &pointer, of, rule, faults);
+            }
         }
         checked
     }
@@ -182,7 +188,8 @@ impl Body {
         faults: &mut Vec<Fault>,
     ) {
         const WRITE: &str = "write keys: { root_key_file: FILE } in the gateway's configuration";
-        for (rule, pointer) in self.rules.fields.iter().zip(&self.pointers) {
+        let rules = self.rules.fields.iter().chain(&self.rules.names);
+        for (rule, pointer) in rules.zip(&self.pointers) {
             if matches!(
                 rule.action,
                 Action::Transform(Transform::Pseudonymise { .. })
@@ -207,6 +214,7 @@ impl Body {
         &mut self,
         written: &Written<T>,
         pointer: &str,
+        of: RulesOf,
         rule: &RuleAsWritten,
         faults: &mut Vec<Fault>,
     ) {
@@ -278,19 +286,39 @@ impl Body {
             let Some(action) = action.clone() else {
                 continue;
             };
+            let rules = match of {
+                RulesOf::Fields => &mut self.rules.fields,
+                RulesOf::Names => &mut self.rules.names,
+            };
             if let (Action::KeepAll, Some(because)) = (&action, &rule.because) {
                 self.kept_whole.push(KeptWhole {
                     selector: text.0.clone(),
                     because: because.0.clone(),
                 });
             }
-            self.rules.fields.push(Rule {
+            rules.push(Rule {
                 selector,
                 action,
                 on_mismatch,
                 line: written.line(&place),
             });
             self.pointers.push(place);
+        }
+    }
+}
+
+/// What rules are of.
+#[derive(Clone, Copy)]
+enum RulesOf {
+    Fields,
+    Names,
+}
+
+impl RulesOf {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Fields => "fields",
+            Self::Names => "names",
         }
     }
 }

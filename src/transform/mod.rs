@@ -4,15 +4,18 @@ mod canonical;
 mod keys;
 mod mask;
 mod prepared;
+mod setting;
 mod text;
 mod token;
 mod year;
 
 pub use keys::{AgreementKeys, KeyError, RootKey, SubjectKey};
 pub use prepared::{Mismatch, Prepared, TransformError};
+pub use setting::{Known, Occasion, Setting};
 pub use text::unescape;
 pub use token::SubjectTokens;
 
+pub(crate) use setting::Knowing;
 pub(crate) use text::{Characters, push_quoted};
 pub(crate) use year::date;
 

@@ -3,7 +3,7 @@
 use super::mask::Mask;
 use super::token::{TOKEN_PREFIX, Tokens};
 use super::year::year;
-use super::{AgreementKeys, Generalise, Transform};
+use super::{AgreementKeys, Generalise, Setting, Transform};
 use crate::minimise::FieldOutcome;
 
 /// A transform with its keys ready: nothing is derived or allocated per value.
@@ -75,11 +75,16 @@ impl Prepared {
     /// Appends what `json` becomes, as JSON text, to `out`.
     ///
     /// `json` is one single value as strict JSON text: a string with its quotes, a number, `true` or `false`;
-    /// never `null`, which the caller keeps. The same value gives the same text (P8).
+    /// never `null`, which the caller keeps. The same value in the same setting gives the same text (P8).
     ///
     /// # Errors
     /// If the value is not of a kind that this transform is for; `out` is then as before.
-    pub fn apply(&self, json: &[u8], out: &mut Vec<u8>) -> Result<(), Mismatch> {
+    pub fn apply(
+        &self,
+        json: &[u8],
+        _setting: &mut Setting,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Mismatch> {
         match &self.0 {
             Kind::Replace(text) => out.extend_from_slice(text),
             Kind::Mask(mask) => match json {
@@ -100,6 +105,23 @@ impl Prepared {
             }
         }
         Ok(())
+    }
+
+    /// Whether it asks for the record's subject ([`super::Known::subject`]).
+    #[must_use]
+    pub fn reads_subject(&self) -> bool {
+        match self.0 {
+            Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Pseudonymise(_) => false,
+        }
+    }
+
+    /// Whether what it gives hangs on [`super::Occasion::document`] or on what stood before in the document, so that
+    /// the document's parts cannot be decided each by itself.
+    #[must_use]
+    pub fn reads_document(&self) -> bool {
+        match self.0 {
+            Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Pseudonymise(_) => false,
+        }
     }
 
     /// What a value is counted as that this transform has changed.
@@ -159,7 +181,7 @@ mod tests {
 
     fn apply(prepared: &Prepared, json: &str) -> Option<String> {
         let mut out = b"as before".to_vec();
-        let result = prepared.apply(json.as_bytes(), &mut out);
+        let result = prepared.apply(json.as_bytes(), &mut Setting::default(), &mut out);
         let text = String::from_utf8(out).unwrap();
         let appended = text.strip_prefix("as before").unwrap();
         match result {
