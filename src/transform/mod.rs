@@ -9,7 +9,10 @@ mod text;
 mod token;
 mod year;
 
-pub use keys::{AgreementKeys, KeyError, RootKey, SubjectKey};
+pub use keys::{
+    AgreementKeys, Algorithm, EpochKeys, EpochSecret, FIRST_EPOCH, KeyError, Keys, NoKeys, RootKey,
+    SubjectKey,
+};
 pub use prepared::{Mismatch, Prepared, TransformError};
 pub use setting::{Known, Occasion, Setting};
 pub use text::unescape;

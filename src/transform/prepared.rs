@@ -3,7 +3,7 @@
 use super::mask::Mask;
 use super::token::{TOKEN_PREFIX, Tokens};
 use super::year::year;
-use super::{AgreementKeys, Generalise, Setting, Transform};
+use super::{AgreementKeys, Algorithm, Generalise, Setting, Transform};
 use crate::minimise::FieldOutcome;
 
 /// A transform with its keys ready: nothing is derived or allocated per value.
@@ -67,7 +67,9 @@ impl Prepared {
                     return Err(TransformError::NoNamespace);
                 }
                 let keys = keys.ok_or(TransformError::NoKeys)?;
-                Kind::Pseudonymise(Tokens::new(&keys.pseudonym(namespace)))
+                Kind::Pseudonymise(Tokens::new(
+                    &keys.current().key(Algorithm::HmacSha256, namespace),
+                ))
             }
         }))
     }
