@@ -233,7 +233,8 @@ fn count(rules: &BodyRules) -> Vec<(&'static str, usize)> {
             Action::Transform(Transform::Replace { .. }) => "replace",
             Action::Transform(Transform::Mask { .. }) => "mask",
             Action::Transform(Transform::Generalise(_)) => "generalise",
-            Action::Transform(Transform::Pseudonymise { .. }) => "pseudonymise",
+            Action::Transform(Transform::Pseudonymise(_)) => "pseudonymise",
+            Action::Transform(Transform::Tokenise { .. }) => "tokenise",
         };
         match counts.iter_mut().find(|(known, _)| *known == word) {
             Some((_, count)) => *count += 1,

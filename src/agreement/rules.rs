@@ -11,7 +11,7 @@ use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, Transform};
+use crate::transform::{Generalise, Identified, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -192,13 +192,9 @@ impl Body {
         for (rule, pointer) in rules.zip(&self.pointers) {
             if matches!(
                 rule.action,
-                Action::Transform(Transform::Pseudonymise { .. })
+                Action::Transform(Transform::Pseudonymise(_) | Transform::Tokenise { .. })
             ) {
-                written.fault(
-                    faults,
-                    pointer,
-                    format!("pseudonymise needs a key; {WRITE}"),
-                );
+                written.fault(faults, pointer, format!("tokens need a key; {WRITE}"));
             }
         }
         if self.rules.subject.is_some() {
@@ -479,9 +475,9 @@ impl RuleAsWritten {
                 None => missing("to", "to: year"),
             },
             Word::Pseudonymise => match &self.r#as {
-                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise {
-                    namespace: namespace.0.clone(),
-                })),
+                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise(
+                    Identified::text(&namespace.0),
+                ))),
                 None => missing("as", "as: person"),
             },
             Word::Replace => match &self.with {

@@ -31,6 +31,7 @@ impl From<Date> for Occasion {
 pub struct Setting {
     occasion: Option<Occasion>,
     known: Known,
+    counted: u64,
 }
 
 impl Setting {
@@ -40,7 +41,14 @@ impl Setting {
         Self {
             occasion,
             known: Known::default(),
+            counted: 0,
         }
+    }
+
+    /// A number that no value of this body had before, for tokens that link nothing.
+    pub(crate) fn count(&mut self) -> u64 {
+        self.counted += 1;
+        self.counted
     }
 
     /// The occasion as it was given.

@@ -346,7 +346,7 @@ fn first_token_rule(rules: &BodyRules) -> Option<usize> {
         .find(|rule| {
             matches!(
                 rule.action,
-                Action::Transform(Transform::Pseudonymise { .. })
+                Action::Transform(Transform::Pseudonymise(_) | Transform::Tokenise { .. })
             )
         })
         .map(|rule| rule.line)
