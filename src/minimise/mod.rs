@@ -280,6 +280,8 @@ pub enum FieldOutcome {
     Pseudonymise,
     /// Transformed by `tokenise`.
     Tokenise,
+    /// Rewritten by `link`.
+    Link,
     /// A value of a kind that its rule is not for; it did not pass.
     Mismatch,
     /// A value on which two transforms met; it did not pass.
@@ -298,6 +300,7 @@ impl FieldOutcome {
         Self::Generalise,
         Self::Pseudonymise,
         Self::Tokenise,
+        Self::Link,
         Self::Mismatch,
         Self::Conflict,
     ];
@@ -315,6 +318,7 @@ impl FieldOutcome {
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
             Self::Tokenise => "tokenise",
+            Self::Link => "link",
             Self::Mismatch => "mismatch",
             Self::Conflict => "conflict",
         }

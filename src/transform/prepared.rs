@@ -1,5 +1,6 @@
 //! A transform with everything derived that can be: what the machine holds and calls for each value.
 
+use super::link::Links;
 use super::mask::Mask;
 use super::token::{Identified, Pseudonyms, Scope, Shape, Tokens};
 use super::year::year;
@@ -17,6 +18,7 @@ enum Kind {
     Year,
     Pseudonymise(Box<Pseudonyms>),
     Tokenise(Box<Tokens>),
+    Link(Links),
 }
 
 /// Why a transform cannot be made ready.
@@ -73,6 +75,7 @@ impl Prepared {
                 with: *with,
             }),
             Transform::Generalise(Generalise::Year) => Kind::Year,
+            Transform::Link(link) => Kind::Link(Links::new(link, keys)?),
             Transform::Pseudonymise(identified) => {
                 let keys = named(identified, keys)?;
                 Kind::Pseudonymise(Box::new(Pseudonyms::new(identified, keys)))
@@ -117,6 +120,10 @@ impl Prepared {
                 let year = year(inside).ok_or(Mismatch)?;
                 quoted(&[&year], out);
             }
+            Kind::Link(links) => match json {
+                [b'"', inside @ .., b'"'] => links.apply(inside, setting, out)?,
+                _ => return Err(Mismatch),
+            },
             Kind::Pseudonymise(tokens) => return tokens.apply(json, setting, out),
             Kind::Tokenise(tokens) => return tokens.apply(json, setting, out),
         }
@@ -127,6 +134,7 @@ impl Prepared {
     #[must_use]
     pub fn reads_subject(&self) -> bool {
         match &self.0 {
+            Kind::Link(links) => links.any(Self::reads_subject),
             Kind::Replace(_)
             | Kind::Mask(_)
             | Kind::Year
@@ -140,6 +148,7 @@ impl Prepared {
     #[must_use]
     pub fn reads_document(&self) -> bool {
         match &self.0 {
+            Kind::Link(links) => links.any(Self::reads_document),
             Kind::Replace(_) | Kind::Mask(_) | Kind::Year => false,
             Kind::Pseudonymise(tokens) => tokens.reads_document(),
             Kind::Tokenise(tokens) => tokens.reads_document(),
@@ -155,6 +164,7 @@ impl Prepared {
             Kind::Year => FieldOutcome::Generalise,
             Kind::Pseudonymise(_) => FieldOutcome::Pseudonymise,
             Kind::Tokenise(_) => FieldOutcome::Tokenise,
+            Kind::Link(_) => FieldOutcome::Link,
         }
     }
 }

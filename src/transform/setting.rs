@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use zeroize::Zeroizing;
 
 use super::canonical::canonical;
+use super::link::Room;
 use super::text::unescape;
 
 /// The circumstances of one body, given by the caller: the core reads no clock and draws no random numbers.
@@ -32,6 +33,7 @@ pub struct Setting {
     occasion: Option<Occasion>,
     known: Known,
     counted: u64,
+    room: Room,
 }
 
 impl Setting {
@@ -42,6 +44,7 @@ impl Setting {
             occasion,
             known: Known::default(),
             counted: 0,
+            room: Room::default(),
         }
     }
 
@@ -67,6 +70,15 @@ impl Setting {
     #[must_use]
     pub fn known(&self) -> &Known {
         &self.known
+    }
+
+    /// The room in which links are rewritten, for as long as it is given back.
+    pub(super) fn take_room(&mut self) -> Room {
+        std::mem::take(&mut self.room)
+    }
+
+    pub(super) fn give_room(&mut self, room: Room) {
+        self.room = room;
     }
 
     pub(crate) fn known_mut(&mut self) -> &mut Known {
