@@ -11,7 +11,7 @@ use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, Link, LinkTemplate, NoKeys, Transform};
+use crate::transform::{Generalise, Identified, Link, LinkTemplate, NoKeys, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -487,9 +487,9 @@ impl RuleAsWritten {
                 None => missing("to", "to: year"),
             },
             Word::Pseudonymise => match &self.r#as {
-                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise {
-                    namespace: namespace.0.clone(),
-                })),
+                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise(
+                    Identified::text(&namespace.0),
+                ))),
                 None => missing("as", "as: person"),
             },
             Word::Link => match &self.templates {
@@ -555,9 +555,9 @@ impl RuleAsWritten {
         let variables = self.variables.as_ref();
         let rule = |name: &str| match variables?.get(name)? {
             Value::Object(rule) => rule.iter().next().and_then(|(_, namespace)| {
-                Some(Some(Transform::Pseudonymise {
-                    namespace: namespace.as_str()?.to_owned(),
-                }))
+                Some(Some(Transform::Pseudonymise(Identified::text(
+                    namespace.as_str()?,
+                ))))
             }),
             Value::Null
             | Value::Bool(_)

@@ -278,6 +278,8 @@ pub enum FieldOutcome {
     Generalise,
     /// Transformed by `pseudonymise`.
     Pseudonymise,
+    /// Transformed by `tokenise`.
+    Tokenise,
     /// Rewritten by `link`.
     Link,
     /// A value of a kind that its rule is not for; it did not pass.
@@ -288,7 +290,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -297,6 +299,7 @@ impl FieldOutcome {
         Self::Mask,
         Self::Generalise,
         Self::Pseudonymise,
+        Self::Tokenise,
         Self::Link,
         Self::Mismatch,
         Self::Conflict,
@@ -314,6 +317,7 @@ impl FieldOutcome {
             Self::Mask => "mask",
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
+            Self::Tokenise => "tokenise",
             Self::Link => "link",
             Self::Mismatch => "mismatch",
             Self::Conflict => "conflict",
