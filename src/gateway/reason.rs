@@ -34,6 +34,8 @@ pub enum Reason {
     NotStarted,
     /// The agreement has ended.
     Ended,
+    /// Where a token is agreed, something stands that is none which the agreement still resolves.
+    TokenRefused,
     /// The query holds a parameter that is not agreed.
     QueryNotAgreed,
     /// The request has a body and the disclosure has no rules for one.
@@ -106,6 +108,7 @@ impl Reason {
             Self::NotStarted,
             Self::Ended,
             Self::QueryNotAgreed,
+            Self::TokenRefused,
             Self::BodyNotAgreed,
             Self::RequestContentType,
             Self::RequestEncoding,
@@ -150,6 +153,7 @@ impl Reason {
             Self::NotStarted => "not_started",
             Self::Ended => "ended",
             Self::QueryNotAgreed => "query_not_agreed",
+            Self::TokenRefused => "token_refused",
             Self::BodyNotAgreed => "body_not_agreed",
             Self::RequestContentType => "request_content_type",
             Self::RequestEncoding => "request_encoding",
@@ -236,6 +240,11 @@ impl Reason {
                 StatusCode::BAD_REQUEST,
                 "The query holds a parameter that is not agreed",
                 "Send only the query parameters that the disclosure names, joined by '&'.",
+            ),
+            Self::TokenRefused => (
+                StatusCode::FORBIDDEN,
+                "The request names somebody by something that is no token of this agreement",
+                "Send tokens as this agreement's answers gave them; ask again for those that you hold from before its keys were changed.",
             ),
             Self::BodyNotAgreed => (
                 StatusCode::BAD_REQUEST,
@@ -366,6 +375,7 @@ impl Reason {
             | Self::NotStarted
             | Self::Ended
             | Self::QueryNotAgreed
+            | Self::TokenRefused
             | Self::BodyNotAgreed
             | Self::RequestContentType
             | Self::RequestEncoding

@@ -280,6 +280,8 @@ pub enum FieldOutcome {
     Pseudonymise,
     /// Rewritten by `link`.
     Link,
+    /// A token that `reidentify` turned back, on the way to a service.
+    Reidentify,
     /// A value of a kind that its rule is not for; it did not pass.
     Mismatch,
     /// A value on which two transforms met; it did not pass.
@@ -288,7 +290,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -298,6 +300,7 @@ impl FieldOutcome {
         Self::Generalise,
         Self::Pseudonymise,
         Self::Link,
+        Self::Reidentify,
         Self::Mismatch,
         Self::Conflict,
     ];
@@ -315,6 +318,7 @@ impl FieldOutcome {
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
             Self::Link => "link",
+            Self::Reidentify => "reidentify",
             Self::Mismatch => "mismatch",
             Self::Conflict => "conflict",
         }

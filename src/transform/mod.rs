@@ -5,6 +5,7 @@ mod keys;
 mod link;
 mod mask;
 mod prepared;
+mod resolver;
 mod setting;
 mod text;
 mod token;
@@ -13,6 +14,7 @@ mod year;
 pub use keys::{AgreementKeys, KeyError, RootKey, SubjectKey};
 pub use link::{Link, LinkError, LinkTemplate};
 pub use prepared::{Mismatch, Prepared, TransformError};
+pub use resolver::Resolver;
 pub use setting::{Known, Occasion, Setting};
 pub use text::unescape;
 pub use token::SubjectTokens;
@@ -41,6 +43,12 @@ pub enum Transform {
     },
     /// A coarser value.
     Generalise(Generalise),
+    /// A token turned back into the identifier that it stands for, in canonical form: what a request's body carries to
+    /// a service. A value that is no token which still resolves ends the body.
+    Reidentify {
+        /// What the tokens identify, as where they were made.
+        namespace: String,
+    },
     /// A link by its templates: what they name of it, with tokens in the place of identifiers.
     Link(Link),
     /// A one-way keyed token of the value's canonical form: `fg1-` and 26 characters, HMAC-SHA-256 cut to 128
@@ -61,6 +69,7 @@ impl Transform {
             Self::Mask { .. } => "mask",
             Self::Generalise(_) => "generalise",
             Self::Link(_) => "link",
+            Self::Reidentify { .. } => "reidentify",
             Self::Pseudonymise { .. } => "pseudonymise",
         }
     }
@@ -74,7 +83,7 @@ impl Transform {
                 let mut variables = link.templates.iter().flat_map(LinkTemplate::variables);
                 variables.any(|(_, transform)| transform.is_some_and(Self::is_keyed))
             }
-            Self::Pseudonymise { .. } => true,
+            Self::Pseudonymise { .. } | Self::Reidentify { .. } => true,
         }
     }
 }

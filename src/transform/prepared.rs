@@ -2,9 +2,10 @@
 
 use super::link::Links;
 use super::mask::Mask;
+use super::text::push_quoted;
 use super::token::{TOKEN_PREFIX, Tokens};
 use super::year::year;
-use super::{AgreementKeys, Generalise, Setting, Transform};
+use super::{AgreementKeys, Generalise, Resolver, Setting, Transform};
 use crate::minimise::FieldOutcome;
 
 /// A transform with its keys ready: nothing is derived or allocated per value.
@@ -18,6 +19,7 @@ enum Kind {
     Year,
     Pseudonymise(Tokens),
     Link(Links),
+    Reidentify(Resolver),
 }
 
 /// Why a transform cannot be made ready.
@@ -64,6 +66,10 @@ impl Prepared {
                 with: *with,
             }),
             Transform::Generalise(Generalise::Year) => Kind::Year,
+            Transform::Reidentify { namespace } => {
+                let keys = keys.ok_or(TransformError::NoKeys)?;
+                Kind::Reidentify(Resolver::new(keys, namespace))
+            }
             Transform::Link(link) => Kind::Link(Links::new(link, keys)?),
             Transform::Pseudonymise { namespace } => {
                 if namespace.trim().is_empty() {
@@ -102,6 +108,14 @@ impl Prepared {
                 let year = year(inside).ok_or(Mismatch)?;
                 quoted(&[&year], out);
             }
+            Kind::Reidentify(resolver) => match json {
+                [b'"', inside @ .., b'"'] => {
+                    // A token needs no escape, so what has one is none.
+                    let identifier = resolver.resolve(inside).ok_or(Mismatch)?;
+                    push_quoted(&identifier, out);
+                }
+                _ => return Err(Mismatch),
+            },
             Kind::Link(links) => match json {
                 [b'"', inside @ .., b'"'] => links.apply(inside, setting, out)?,
                 _ => return Err(Mismatch),
@@ -119,7 +133,11 @@ impl Prepared {
     pub fn reads_subject(&self) -> bool {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_subject),
-            Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Pseudonymise(_) => false,
+            Kind::Replace(_)
+            | Kind::Mask(_)
+            | Kind::Year
+            | Kind::Pseudonymise(_)
+            | Kind::Reidentify(_) => false,
         }
     }
 
@@ -129,7 +147,11 @@ impl Prepared {
     pub fn reads_document(&self) -> bool {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_document),
-            Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Pseudonymise(_) => false,
+            Kind::Replace(_)
+            | Kind::Mask(_)
+            | Kind::Year
+            | Kind::Pseudonymise(_)
+            | Kind::Reidentify(_) => false,
         }
     }
 
@@ -142,6 +164,7 @@ impl Prepared {
             Kind::Year => FieldOutcome::Generalise,
             Kind::Pseudonymise(_) => FieldOutcome::Pseudonymise,
             Kind::Link(_) => FieldOutcome::Link,
+            Kind::Reidentify(_) => FieldOutcome::Reidentify,
         }
     }
 }
