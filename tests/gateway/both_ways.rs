@@ -1,38 +1,42 @@
 //! Identifiers go both ways as tokens: a partner walks an API without holding one.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
 use crate::harness::*;
 
-/// A FHIR API in pages: encounters refer to patients, a patient is read by what an encounter refers to.
+/// A FHIR API in pages: conditions refer to patients, a patient is read by what a condition refers to.
 const WALK: &str = r#"
 agreement: walk
 version: 1
-title: Encounters for Island Health
+title: Conditions for Island Health
 parties: { controller: isle-council, partner: island-health }
 term: { starts: 2026-01-01, ends: 2026-12-31 }
 basis: { lawful: [uk-gdpr:6-1-e], power: Care Act 2014 s.6, assessment: DPIA-1, territory: [GB] }
 retention: P6M
 purposes: { care: Offer care }
 disclosures:
-  - name: encounters
+  - name: conditions
     purposes: [care]
-    request: GET /fhir/Encounter
-    service: { name: social-care, path: /r4/Encounter }
+    request: GET /fhir/Condition
+    service: { name: social-care, path: /r4/Condition }
     parameters: { query: { keep: [page], tokens: { patient: { reidentify: person } } } }
     response:
       format: json
       fields:
-        - keep: [ $.resourceType, "$.entry[*].resource.status", "$.link[*].relation" ]
+        - keep: [ $.resourceType, "$.entry[*].resource.code.text", "$.link[*].relation" ]
         - link: [ "$.entry[*].resource.subject.reference" ]
           templates: [ "Patient/{person}" ]
           variables: { person: { tokenise: person } }
         - link: [ "$.link[*].url" ]
           templates:
-            - { from: "/r4/Encounter?page={page}", to: "/fhir/Encounter?page={page}" }
-            - { from: "/r4/Encounter?patient={person}&page={page}", to: "/fhir/Encounter?patient={person}&page={page}" }
+            - { from: "/r4/Condition?page={page}", to: "/fhir/Condition?page={page}" }
+            - { from: "/r4/Condition?patient={person}&page={page}", to: "/fhir/Condition?patient={person}&page={page}" }
           variables: { person: { tokenise: person }, page: keep }
   - name: patient
     purposes: [care]
@@ -69,69 +73,175 @@ disclosures:
 const PATIENTS: usize = 7;
 const PAGE: usize = 3;
 
-fn patient(number: usize) -> String {
-    format!("7f3a{number:04}-0b1c-4d2e-8f3a-{:012}", number * 7919)
+/// What the service holds: patients by their id, and conditions with the id of whose they are.
+struct Records {
+    patients: BTreeMap<String, String>,
+    conditions: Vec<(String, String)>,
 }
 
-/// Bundles of encounters in pages, of all patients or of one; patients by their id.
-async fn fhir() -> Service {
-    Service::scripted(|head, mut stream| async move {
-        skip_body(&head, &mut stream).await?;
-        let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
-        let answer = match target.strip_prefix("/r4/Patient/") {
-            Some(id) => json_with(
-                &format!("Content-Location: http://fhir.internal/r4/Patient/{id}\r\nLink: </r4/Patient/{id}>; rel=\"self\", </people/{id}>; rel=\"up\"\r\n"),
-                &format!(r#"{{"resourceType":"Patient","id":"{id}","name":"{id}","gender":"other","birthDate":"1941-03-07"}}"#),
-            ),
-            None if target == "/r4/Flag" => json(r#"{"status":"active"}"#),
-            None => json(&bundle(&target)),
+impl Records {
+    fn invented() -> Self {
+        let ids = (0..PATIENTS).map(|n| format!("7f3a{n:04}-0b1c-4d2e-8f3a-{:012}", n * 7919));
+        let patient = |id: String| {
+            let patient = format!(
+                r#"{{"resourceType":"Patient","id":"{id}","identifier":[{{"value":"MR{id}"}}],"name":[{{"family":"Of {id}"}}],"gender":"other","birthDate":"1941-03-07"}}"#
+            );
+            (id, patient)
         };
-        stream.write_all(answer.as_bytes()).await?;
-        Ok(Some(stream))
+        let patients: BTreeMap<String, String> = ids.map(patient).collect();
+        let condition = |id: &String| {
+            let condition = format!(
+                r#"{{"id":"c-{id}","code":{{"text":"Fall"}},"subject":{{"reference":"Patient/{id}"}},"note":"{id}"}}"#
+            );
+            (id.clone(), condition)
+        };
+        let conditions = patients
+            .keys()
+            .cycle()
+            .take(4 * PATIENTS)
+            .map(condition)
+            .collect();
+        Self {
+            patients,
+            conditions,
+        }
+    }
+
+    /// Those that Pathling publishes; `None` where the corpora are not there.
+    fn published() -> Option<Self> {
+        let corpora = std::env::var_os("FIELDGATE_CORPORA").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"),
+            PathBuf::from,
+        );
+        let lines = |name: &str| {
+            let path = corpora
+                .join("fhir-synthea/pathling/import-data/ndjson")
+                .join(name);
+            let text = std::fs::read_to_string(path).ok()?;
+            Some(text.lines().map(str::to_owned).collect::<Vec<_>>())
+        };
+        let read = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+        let patients = lines("Patient.ndjson")?.into_iter().map(|line| {
+            let id = read(&line)["id"].as_str().unwrap().to_owned();
+            (id, line)
+        });
+        let conditions = lines("Condition.ndjson")?.into_iter().map(|line| {
+            let reference = read(&line)["subject"]["reference"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            (reference["Patient/".len()..].to_owned(), line)
+        });
+        Some(Self {
+            patients: patients.collect(),
+            conditions: conditions.collect(),
+        })
+    }
+
+    /// What no partner may see of a patient: its id, and all that its identifiers, names and telephones say.
+    fn secrets(&self) -> BTreeSet<String> {
+        let mut secrets: BTreeSet<String> = self.patients.keys().cloned().collect();
+        for patient in self.patients.values() {
+            let patient: Value = serde_json::from_str(patient).unwrap();
+            let of = |list: &str, member: &str| -> Vec<String> {
+                let values = patient[list].as_array().into_iter().flatten();
+                let texts = values.filter_map(|value| value[member].as_str());
+                texts
+                    .filter(|text| text.len() > 6)
+                    .map(str::to_owned)
+                    .collect()
+            };
+            secrets.extend(of("identifier", "value"));
+            secrets.extend(of("name", "family"));
+            secrets.extend(of("telecom", "value"));
+        }
+        secrets
+    }
+
+    /// A bundle of the conditions that `query` asks for.
+    fn bundle(&self, query: &str) -> String {
+        let of = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find_map(|(found, value)| (found == name).then(|| value.to_owned()))
+        };
+        let page: usize = of("page").map_or(1, |page| page.parse().unwrap());
+        let (size, patient) = (
+            self.conditions
+                .len()
+                .min(PAGE)
+                .max(self.conditions.len() / 10),
+            of("patient"),
+        );
+        let chosen: Vec<&String> = self
+            .conditions
+            .iter()
+            .filter(|(id, _)| patient.as_ref().is_none_or(|patient| patient == id))
+            .map(|(_, condition)| condition)
+            .collect();
+        let entries: Vec<String> = chosen
+            .iter()
+            .skip((page - 1) * size)
+            .take(size)
+            .map(|condition| format!(r#"{{"fullUrl":"urn:uuid:{page}","resource":{condition}}}"#))
+            .collect();
+        let of_patient = patient.map_or(String::new(), |id| format!("patient={id}&"));
+        let link = |relation: &str, page: usize| {
+            format!(
+                r#"{{"relation":"{relation}","url":"http://fhir.internal:8080/r4/Condition?{of_patient}page={page}"}}"#
+            )
+        };
+        let mut links = vec![link("self", page)];
+        if page * size < chosen.len() {
+            links.push(link("next", page + 1));
+        }
+        format!(
+            r#"{{"resourceType":"Bundle","link":[{}],"entry":[{}]}}"#,
+            links.join(","),
+            entries.join(",")
+        )
+    }
+
+    fn answer(&self, target: &str) -> String {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let patient = path
+            .strip_prefix("/r4/Patient/")
+            .and_then(|id| Some((id, self.patients.get(id)?)));
+        match patient {
+            Some((id, patient)) => json_with(
+                &format!(
+                    "Content-Location: http://fhir.internal/r4/Patient/{id}\r\nLink: </r4/Patient/{id}>; rel=\"self\", </people/{id}>; rel=\"up\"\r\n"
+                ),
+                patient,
+            ),
+            None if path == "/r4/Condition" => json(&self.bundle(query)),
+            None => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        }
+    }
+}
+
+async fn fhir(records: Records) -> Service {
+    let records = Rc::new(records);
+    Service::scripted(move |head, mut stream| {
+        let records = Rc::clone(&records);
+        async move {
+            skip_body(&head, &mut stream).await?;
+            let target = head.split(' ').nth(1).unwrap_or_default();
+            stream.write_all(records.answer(target).as_bytes()).await?;
+            Ok(Some(stream))
+        }
     })
     .await
 }
 
-fn bundle(target: &str) -> String {
-    let query = target.split_once('?').map_or("", |(_, query)| query);
-    let of = |name: &str| {
-        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find_map(|(found, value)| (found == name).then(|| value.to_owned()))
-    };
-    let page: usize = of("page").map_or(1, |page| page.parse().unwrap());
-    let (patients, of_patient): (Vec<String>, String) = match of("patient") {
-        Some(id) => (vec![id.clone(); 4], format!("patient={id}&")),
-        None => ((0..PATIENTS).map(patient).collect(), String::new()),
-    };
-    let entries: Vec<String> = patients
-        .iter()
-        .skip((page - 1) * PAGE)
-        .take(PAGE)
-        .map(|id| {
-            format!(r#"{{"fullUrl":"urn:uuid:{id}","resource":{{"status":"finished","subject":{{"reference":"Patient/{id}"}},"note":"{id}"}}}}"#)
-        })
-        .collect();
-    let link = |relation: &str, page: usize| {
-        format!(r#"{{"relation":"{relation}","url":"http://fhir.internal:8080/r4/Encounter?{of_patient}page={page}"}}"#)
-    };
-    let mut links = vec![link("self", page)];
-    if page * PAGE < patients.len() {
-        links.push(link("next", page + 1));
-    }
-    format!(
-        r#"{{"resourceType":"Bundle","link":[{}],"entry":[{}]}}"#,
-        links.join(","),
-        entries.join(",")
-    )
-}
-
 fn setup(service: &Service) -> Setup {
     let mut setup = Setup::with(service.address);
-    setup.agreements.push(("walk.yaml".to_owned(), WALK.to_owned()));
+    setup
+        .agreements
+        .push(("walk.yaml".to_owned(), WALK.to_owned()));
     setup
 }
 
-/// All encounters from `path` on, page after page as the links say; gives what they refer to.
+/// All conditions from `path` on, page after page as the links say; gives what they refer to.
 async fn walk(council: &Council, path: &str, seen: &mut String) -> Vec<String> {
     let mut references = Vec::new();
     let mut next = Some(path.to_owned());
@@ -154,84 +264,197 @@ async fn walk(council: &Council, path: &str, seen: &mut String) -> Vec<String> {
     references
 }
 
-#[test]
-fn p1_p2_p7_a_partner_walks_a_fhir_api_without_a_real_identifier() {
+/// Walks from the list of conditions to each patient and on to that patient's own, and looks for what may not be seen.
+fn walk_all(records: Records) {
     run(async {
-        let service = fhir().await;
+        let secrets = records.secrets();
+        let (patients, all) = (records.patients.len(), records.conditions.len());
+        let service = fhir(records).await;
         let mut council = setup(&service).start();
         let mut seen = String::new();
-        let references = walk(&council, "/fhir/Encounter", &mut seen).await;
-        assert_eq!(references.len(), PATIENTS);
-        assert_eq!(references.iter().collect::<BTreeSet<_>>().len(), PATIENTS);
-        for reference in &references {
+        let references = walk(&council, "/fhir/Condition", &mut seen).await;
+        assert_eq!(references.len(), all);
+        let people: BTreeSet<&String> = references.iter().collect();
+        assert!(people.len() <= patients && people.len() > 1);
+        for reference in people {
             let token = reference.strip_prefix("Patient/").unwrap();
             let answer = council.get(&format!("/fhir/{reference}")).await;
             assert_eq!(answer.status(), 200, "{}", answer.text());
             seen.push_str(&answer.text());
             // One person is one token: in a link, as a value, in a header.
             assert_eq!(answer.json()["id"], *token);
-            assert_eq!(answer.json()["birthDate"], "1941");
+            assert_eq!(answer.json()["birthDate"].as_str().map(str::len), Some(4));
             let head = answer.head();
-            assert!(head.contains(&format!("content-location: /fhir/patient/{token}\r\n")), "{head}");
-            assert!(head.contains(&format!("link: </fhir/patient/{token}>; rel=\"self\"\r\n")), "{head}");
-            let own = walk(&council, &format!("/fhir/Encounter?patient={token}"), &mut seen).await;
-            assert_eq!(own, vec![reference.clone(); 4]);
+            assert!(
+                head.contains(&format!("content-location: /fhir/patient/{token}\r\n")),
+                "{head}"
+            );
+            assert!(
+                head.contains(&format!("link: </fhir/patient/{token}>; rel=\"self\"")),
+                "{head}"
+            );
+            let own = walk(
+                &council,
+                &format!("/fhir/Condition?patient={token}"),
+                &mut seen,
+            )
+            .await;
+            let expected = references.iter().filter(|other| *other == reference);
+            assert_eq!(own.len(), expected.count());
+            assert!(own.iter().all(|other| other == reference));
         }
+        assert!(!seen.contains("fhir.internal"));
         let asked = service.requests().concat();
-        for number in 0..PATIENTS {
-            assert!(!seen.contains(&patient(number)));
-            assert!(asked.contains(&format!("GET /r4/Patient/{} ", patient(number))));
-        }
-        assert!(!seen.contains("fhir.internal"), "{seen}");
-        assert!(!asked.contains("fg1"), "{asked}");
+        assert!(!asked.contains("fg1"), "the service gets identifiers");
         let metrics = council.metrics().await;
         council.stop().await;
-        for text in [&logs(), &metrics, &council.ledger_text()] {
-            assert!(!text.contains("7f3a0"));
+        for text in [&seen, &logs(), &metrics, &council.ledger_text()] {
+            for secret in &secrets {
+                assert!(!text.contains(secret.as_str()), "somebody shows");
+            }
         }
     });
 }
 
 #[test]
-fn p2_tokens_in_headers_and_bodies_reach_the_service_as_what_they_stand_for() {
+fn p1_p2_p7_a_partner_walks_a_fhir_api_without_a_real_identifier() {
+    walk_all(Records::invented());
+}
+
+#[test]
+fn p1_p2_p7_a_partner_walks_published_records_without_a_real_identifier() {
+    match Records::published() {
+        Some(records) => walk_all(records),
+        None => println!("skipped: no corpora with fhir-synthea here"),
+    }
+}
+
+/// The token of the patient whose id is `id`, as a partner gets it.
+async fn token_of(id: &str) -> String {
+    let condition = format!(r#"{{"subject":{{"reference":"Patient/{id}"}}}}"#);
+    let service = fhir(Records {
+        patients: BTreeMap::new(),
+        conditions: vec![(id.to_owned(), condition)],
+    })
+    .await;
+    let council = setup(&service).start();
+    let references = walk(&council, "/fhir/Condition", &mut String::new()).await;
+    references[0]["Patient/".len()..].to_owned()
+}
+
+#[test]
+fn p2_tokens_in_paths_headers_and_bodies_reach_the_service_as_what_they_stand_for() {
     run(async {
-        let service = Service::scripted(|head, mut stream| async move {
-            let body = skip_body(&head, &mut stream).await?;
-            let told = format!(r#"{{"status":"active","id":"x","echo":{body:?}}}"#);
-            let good = body.is_empty() || body == br#"{"code":"fall","patient":"943 476 5919"}"#;
-            let answer = if good { json(&told) } else { "HTTP/1.1 400 Bad Request\r\n\r\n".to_owned() };
-            stream.write_all(answer.as_bytes()).await?;
-            Ok(Some(stream))
+        // Another gateway of the same controller has the same keys, so it resolves the same tokens (P8). What they
+        // stand for is in canonical form, however it was spelt.
+        let token = token_of("943%20476%205919").await;
+        let bodies = Rc::new(RefCell::new(Vec::new()));
+        let noted = Rc::clone(&bodies);
+        let service = Service::scripted(move |head, mut stream| {
+            let noted = Rc::clone(&noted);
+            async move {
+                noted
+                    .borrow_mut()
+                    .push(skip_body(&head, &mut stream).await?);
+                stream
+                    .write_all(json(r#"{"status":"active"}"#).as_bytes())
+                    .await?;
+                Ok(Some(stream))
+            }
         })
         .await;
-        let encounters = Service::answering(json(
-            r#"{"entry":[{"resource":{"subject":{"reference":"Patient/943%20476%205919"}}}]}"#,
-        ))
-        .await;
-        let council = setup(&encounters).start();
-        let mut seen = String::new();
-        let references = walk_once(&council, &mut seen).await;
-        let token = references.strip_prefix("Patient/").unwrap();
-
-        // Another gateway of the same controller has the same keys, so it resolves the same tokens (P8).
         let council = setup(&service).start();
         let body = format!(r#"{{"code":"fall","patient":"{token}","more":1}}"#);
-        let head = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-        let answer = council.send(&(care("POST", "/fhir/Flag", &head) + &body)).await;
-        // Canonical: however it was spelt.
-        assert_eq!(answer.status(), 502, "{}", answer.text());
-        let request = care("GET", &format!("/fhir/Patient/{token}"), &format!("X-Carer: {token}\r\n"));
-        let answer = council.send(&request).await;
+        let head = format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let answer = council
+            .send(&(care("POST", "/fhir/Flag", &head) + &body))
+            .await;
         assert_eq!(answer.status(), 200, "{}", answer.text());
-        let asked = service.requests().concat();
+        assert_eq!(
+            bodies.borrow()[0],
+            br#"{"code":"fall","patient":"9434765919"}"#
+        );
+        let more = format!("X-Carer: {token}\r\n");
+        let answer = council
+            .send(&care("GET", &format!("/fhir/Patient/{token}"), &more))
+            .await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let asked = service.requests()[1].clone();
         assert!(asked.contains("x-carer: 9434765919\r\n"), "{asked}");
         assert!(asked.contains("GET /r4/Patient/9434765919 "), "{asked}");
     });
 }
 
-async fn walk_once(council: &Council, seen: &mut String) -> String {
-    let answer = council.get("/fhir/Encounter").await;
-    seen.push_str(&answer.text());
-    let bundle = answer.json();
-    bundle["entry"][0]["resource"]["subject"]["reference"].as_str().unwrap().to_owned()
+#[test]
+fn p6_whatever_is_no_token_of_the_agreement_is_refused_alike() {
+    run(async {
+        let id = "7f3a0001-0b1c-4d2e-8f3a-000000007919";
+        let token = token_of(id).await;
+        let service = fhir(Records::invented()).await;
+        let mut council = setup(&service).start();
+        let mut bad = vec![
+            id.to_owned(),
+            "9434765919".to_owned(),
+            "fg1t-1-".to_owned(),
+            "fg1t-2-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".to_owned(),
+            token.to_ascii_uppercase(),
+            format!("{token}a"),
+            token[..token.len() - 1].to_owned(),
+            token.replacen("fg1t-1-", "fg1t-2-", 1),
+            token.replacen("fg1t-", "fg1p-", 1),
+        ];
+        // Each of its characters altered.
+        for (at, letter) in token.char_indices().skip("fg1t-1-".len()) {
+            let other = if letter == 'a' { 'b' } else { 'a' };
+            let mut altered = token.clone();
+            altered.replace_range(at..=at, &other.to_string());
+            bad.push(altered);
+        }
+        let mut told = BTreeSet::new();
+        for token in &bad {
+            for request in [
+                care("GET", &format!("/fhir/Patient/{token}"), ""),
+                care("GET", &format!("/fhir/Condition?patient={token}"), ""),
+            ] {
+                let answer = council.send(&request).await;
+                let mut problem = answer.is_problem(403, "token_refused");
+                assert!(!answer.text().contains(token.as_str()));
+                problem["request_id"].take();
+                problem["disclosure"].take();
+                told.insert(problem.to_string());
+            }
+        }
+        assert_eq!(told.len(), 1, "{told:?}");
+        let more = format!("X-Carer: {}\r\n", bad[1]);
+        let answer = council
+            .send(&care("GET", &format!("/fhir/Patient/{token}"), &more))
+            .await;
+        answer.is_problem(403, "token_refused");
+        let body = format!(r#"{{"patient":"{}"}}"#, bad[1]);
+        let head = format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let answer = council
+            .send(&(care("POST", "/fhir/Flag", &head) + &body))
+            .await;
+        answer.is_problem(400, "request_mismatch");
+        assert!(
+            service
+                .requests()
+                .iter()
+                .all(|head| !head.contains("/Patient/"))
+        );
+        council.stop().await;
+        let refused = council.entries("refusal");
+        assert_eq!(refused.len(), 2 * bad.len() + 1);
+        assert!(
+            refused
+                .iter()
+                .all(|entry| entry["reason"] == "token_refused")
+        );
+    });
 }
