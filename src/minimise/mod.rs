@@ -282,6 +282,8 @@ pub enum FieldOutcome {
     Tokenise,
     /// Rewritten by `link`.
     Link,
+    /// A token that `reidentify` turned back, on the way to a service.
+    Reidentify,
     /// A value of a kind that its rule is not for; it did not pass.
     Mismatch,
     /// A value on which two transforms met; it did not pass.
@@ -290,7 +292,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -301,6 +303,7 @@ impl FieldOutcome {
         Self::Pseudonymise,
         Self::Tokenise,
         Self::Link,
+        Self::Reidentify,
         Self::Mismatch,
         Self::Conflict,
     ];
@@ -319,6 +322,7 @@ impl FieldOutcome {
             Self::Pseudonymise => "pseudonymise",
             Self::Tokenise => "tokenise",
             Self::Link => "link",
+            Self::Reidentify => "reidentify",
             Self::Mismatch => "mismatch",
             Self::Conflict => "conflict",
         }

@@ -20,6 +20,8 @@ pub use setting::{Known, Occasion, Setting};
 pub use text::unescape;
 pub use token::{Identified, Invalid, Refused, Resolver, Scope, Shape, SubjectTokens};
 
+use crate::identifier::Kind;
+
 pub(crate) use setting::Knowing;
 pub(crate) use text::{Characters, push_quoted};
 pub(crate) use year::date;
@@ -44,6 +46,16 @@ pub enum Transform {
     },
     /// A coarser value.
     Generalise(Generalise),
+    /// A token turned back into the identifier that it stands for, in canonical form: what a request's body carries to
+    /// a service. A value that is no token which still resolves ends the body.
+    Reidentify {
+        /// What the tokens identify, as where they were made.
+        namespace: String,
+        /// How the identifiers are written, as there.
+        kind: Kind,
+        /// The shape that the tokens keep, as there.
+        format: Option<Shape>,
+    },
     /// A link by its templates: what they name of it, with tokens in the place of identifiers.
     Link(Link),
     /// A one-way keyed token of the value's canonical form: `fg1p-`, the epoch, and HMAC-SHA-256 cut to 128 bits in
@@ -69,6 +81,7 @@ impl Transform {
             Self::Mask { .. } => "mask",
             Self::Generalise(_) => "generalise",
             Self::Link(_) => "link",
+            Self::Reidentify { .. } => "reidentify",
             Self::Pseudonymise(_) => "pseudonymise",
             Self::Tokenise { .. } => "tokenise",
         }
@@ -83,7 +96,7 @@ impl Transform {
                 let mut variables = link.templates.iter().flat_map(LinkTemplate::variables);
                 variables.any(|(_, transform)| transform.is_some_and(Self::is_keyed))
             }
-            Self::Pseudonymise(_) | Self::Tokenise { .. } => true,
+            Self::Pseudonymise(_) | Self::Tokenise { .. } | Self::Reidentify { .. } => true,
         }
     }
 }

@@ -145,6 +145,7 @@ fn writes_xml(transform: &Transform) -> bool {
         Transform::Generalise(_)
         | Transform::Link(_)
         | Transform::Pseudonymise(_)
-        | Transform::Tokenise { .. } => true,
+        | Transform::Tokenise { .. }
+        | Transform::Reidentify { .. } => true,
     }
 }
