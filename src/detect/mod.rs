@@ -27,12 +27,14 @@ mod context;
 mod dates;
 mod fold;
 mod kind;
+mod names;
 mod numbers;
 mod patterns;
 mod pieces;
 mod search;
 
 pub use kind::{Kind, Kinds};
+pub use names::Names;
 pub use patterns::{Pattern, PatternError};
 
 use fold::Fold;
@@ -53,6 +55,8 @@ pub enum What {
     Kind(Kind),
     /// The agreement's pattern at this place among them.
     Pattern(u8),
+    /// The person at this place among those whose names are known.
+    Person(u8),
 }
 
 /// A place in a text where something was found.
@@ -104,8 +108,14 @@ impl Detectors {
     }
 
     /// What is in `inside`, the inside of a checked JSON string: in order, without overlaps. `about` are the kinds that
-    /// the text is known to be about, as from its field's name.
-    pub fn find<'a>(&self, inside: &[u8], about: Kinds, scratch: &'a mut Scratch) -> &'a [Found] {
+    /// the text is known to be about, as from its field's name; `names` those of people to be found.
+    pub fn find<'a>(
+        &self,
+        inside: &[u8],
+        about: Kinds,
+        names: Option<&Names>,
+        scratch: &'a mut Scratch,
+    ) -> &'a [Found] {
         let Scratch {
             fold,
             cluster,
@@ -128,6 +138,9 @@ impl Detectors {
         *steps = search.steps;
         for (pattern, index) in self.patterns.iter().zip(0..) {
             pattern.find(text, index, self.threshold, candidates);
+        }
+        if let Some(names) = names.filter(|names| !names.is_empty()) {
+            *steps += names.find_in(text, candidates);
         }
         resolve(candidates);
         found.extend(candidates.iter().map(|candidate| Found {
@@ -169,7 +182,8 @@ fn resolve(candidates: &mut Vec<Candidate>) {
 fn order(what: What) -> u8 {
     match what {
         What::Kind(kind) => kind as u8,
-        What::Pattern(index) => u8::MAX - index,
+        What::Pattern(index) => 64_u8.saturating_add(index),
+        What::Person(_) => u8::MAX,
     }
 }
 

@@ -5,10 +5,11 @@ fn find(text: &str) -> Vec<(&str, &str)> {
     let mut scratch = Scratch::default();
     let detectors = Detectors::new(Kinds::ALL, THRESHOLD, Vec::new());
     let inside = text.as_bytes();
-    let found = detectors.find(inside, Kinds::NONE, &mut scratch);
+    let found = detectors.find(inside, Kinds::NONE, None, &mut scratch);
     let word = |what| match what {
         What::Kind(kind) => kind.word(),
         What::Pattern(_) => "pattern",
+        What::Person(_) => "person",
     };
     found
         .iter()
