@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::{Agreement, Disclosure};
 use crate::plan::{Action, BodyRules, Plan};
-use crate::transform::Transform;
 
 /// Days before the end of a term, or before its review, from which [`Review::warnings`] says so.
 const SOON_DAYS: i64 = 60;
@@ -230,10 +229,7 @@ fn count(rules: &BodyRules) -> Vec<(&'static str, usize)> {
             Action::Keep => "keep",
             Action::KeepAll => "keep_all",
             Action::Drop => "drop",
-            Action::Transform(Transform::Replace { .. }) => "replace",
-            Action::Transform(Transform::Mask { .. }) => "mask",
-            Action::Transform(Transform::Generalise(_)) => "generalise",
-            Action::Transform(Transform::Pseudonymise { .. }) => "pseudonymise",
+            Action::Transform(transform) => transform.word(),
         };
         match counts.iter_mut().find(|(known, _)| *known == word) {
             Some((_, count)) => *count += 1,

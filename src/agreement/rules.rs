@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, OnMismatchAsWritten,
-    RuleAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, LinkAsWritten,
+    OnMismatchAsWritten, OtherLink, RuleAsWritten,
 };
 use super::format;
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, Transform};
+use crate::transform::{Generalise, Link, LinkTemplate, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -190,14 +190,13 @@ impl Body {
         const WRITE: &str = "write keys: { root_key_file: FILE } in the gateway's configuration";
         let rules = self.rules.fields.iter().chain(&self.rules.names);
         for (rule, pointer) in rules.zip(&self.pointers) {
-            if matches!(
-                rule.action,
-                Action::Transform(Transform::Pseudonymise { .. })
-            ) {
+            if let Action::Transform(transform) = &rule.action
+                && transform.is_keyed()
+            {
                 written.fault(
                     faults,
                     pointer,
-                    format!("pseudonymise needs a key; {WRITE}"),
+                    format!("{} needs a key; {WRITE}", transform.word()),
                 );
             }
         }
@@ -368,10 +367,11 @@ enum Word {
     Mask,
     Generalise,
     Pseudonymise,
+    Link,
 }
 
 impl Word {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -379,6 +379,7 @@ impl Word {
         Self::Mask,
         Self::Generalise,
         Self::Pseudonymise,
+        Self::Link,
     ];
 
     fn text(self) -> &'static str {
@@ -390,6 +391,7 @@ impl Word {
             Self::Mask => "mask",
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
+            Self::Link => "link",
         }
     }
 
@@ -400,6 +402,7 @@ impl Word {
             Self::Mask => &["because", "with", "keep_first", "keep_last", "on_mismatch"],
             Self::Generalise => &["because", "to", "on_mismatch"],
             Self::Pseudonymise => &["because", "as", "on_mismatch"],
+            Self::Link => &["because", "templates", "variables", "on_mismatch"],
         }
     }
 
@@ -422,6 +425,7 @@ impl RuleAsWritten {
                     Word::Mask => &self.mask,
                     Word::Generalise => &self.generalise,
                     Word::Pseudonymise => &self.pseudonymise,
+                    Word::Link => &self.link,
                 };
                 selectors.as_deref().map(|selectors| (word, selectors))
             })
@@ -429,12 +433,14 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    fn options(&self) -> [(&'static str, bool); 7] {
+    fn options(&self) -> [(&'static str, bool); 9] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
             ("to", self.to.is_some()),
             ("as", self.r#as.is_some()),
+            ("templates", self.templates.is_some()),
+            ("variables", self.variables.is_some()),
             ("keep_first", self.keep_first.is_some()),
             ("keep_last", self.keep_last.is_some()),
             ("on_mismatch", self.on_mismatch.is_some()),
@@ -484,6 +490,13 @@ impl RuleAsWritten {
                 })),
                 None => missing("as", "as: person"),
             },
+            Word::Link => match &self.templates {
+                Some(templates) => {
+                    let link = self.link(written, pointer, templates, faults)?;
+                    Some(Action::Transform(Transform::Link(link)))
+                }
+                None => missing("templates", "templates: [ \"/adults/{person}\" ]"),
+            },
             Word::Replace => match &self.with {
                 Some(
                     value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)),
@@ -525,6 +538,47 @@ impl RuleAsWritten {
                 }))
             }
         }
+    }
+}
+
+impl RuleAsWritten {
+    /// The links that `templates` and `variables` say.
+    fn link<T>(
+        &self,
+        written: &Written<T>,
+        pointer: &str,
+        templates: &[LinkAsWritten],
+        faults: &mut Vec<Fault>,
+    ) -> Option<Link> {
+        let variables = self.variables.as_ref();
+        let rule = |name: &str| match variables?.get(name)? {
+            Value::Object(rule) => rule.iter().next().and_then(|(_, namespace)| {
+                Some(Some(Transform::Pseudonymise {
+                    namespace: namespace.as_str()?.to_owned(),
+                }))
+            }),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Some(None),
+        };
+        let mut parsed = Vec::new();
+        for (index, template) in templates.iter().enumerate() {
+            let (from, to) = match template {
+                LinkAsWritten::Same(text) => (text, None),
+                LinkAsWritten::Other(OtherLink { from, to }) => (from, Some(to.0.as_str())),
+            };
+            match LinkTemplate::parse(&from.0, to, rule) {
+                Ok(template) => parsed.push(template),
+                Err(error) => written.fault(
+                    faults,
+                    &format!("{pointer}/templates/{index}"),
+                    error.to_string(),
+                ),
+            }
+        }
+        (parsed.len() == templates.len()).then_some(Link { templates: parsed })
     }
 }
 

@@ -278,6 +278,8 @@ pub enum FieldOutcome {
     Generalise,
     /// Transformed by `pseudonymise`.
     Pseudonymise,
+    /// Rewritten by `link`.
+    Link,
     /// A value of a kind that its rule is not for; it did not pass.
     Mismatch,
     /// A value on which two transforms met; it did not pass.
@@ -286,7 +288,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -295,6 +297,7 @@ impl FieldOutcome {
         Self::Mask,
         Self::Generalise,
         Self::Pseudonymise,
+        Self::Link,
         Self::Mismatch,
         Self::Conflict,
     ];
@@ -311,6 +314,7 @@ impl FieldOutcome {
             Self::Mask => "mask",
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
+            Self::Link => "link",
             Self::Mismatch => "mismatch",
             Self::Conflict => "conflict",
         }

@@ -2,6 +2,7 @@
 
 mod canonical;
 mod keys;
+mod link;
 mod mask;
 mod prepared;
 mod setting;
@@ -10,6 +11,7 @@ mod token;
 mod year;
 
 pub use keys::{AgreementKeys, KeyError, RootKey, SubjectKey};
+pub use link::{Link, LinkError, LinkTemplate};
 pub use prepared::{Mismatch, Prepared, TransformError};
 pub use setting::{Known, Occasion, Setting};
 pub use text::unescape;
@@ -39,6 +41,8 @@ pub enum Transform {
     },
     /// A coarser value.
     Generalise(Generalise),
+    /// A link by its templates: what they name of it, with tokens in the place of identifiers.
+    Link(Link),
     /// A one-way keyed token of the value's canonical form: `fg1-` and 26 characters, HMAC-SHA-256 cut to 128
     /// bits in lower-case base32 (RFC 4648 §6) without padding. The prefix names the scheme and its version, and
     /// keeps a token from ever looking like a valid identifier.
@@ -46,6 +50,33 @@ pub enum Transform {
         /// What the value identifies (`person`, `property`); the same in all rules that should link.
         namespace: String,
     },
+}
+
+impl Transform {
+    /// The action's word, as agreements write it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Replace { .. } => "replace",
+            Self::Mask { .. } => "mask",
+            Self::Generalise(_) => "generalise",
+            Self::Link(_) => "link",
+            Self::Pseudonymise { .. } => "pseudonymise",
+        }
+    }
+
+    /// Whether it needs the agreement's keys.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        match self {
+            Self::Replace { .. } | Self::Mask { .. } | Self::Generalise(_) => false,
+            Self::Link(link) => {
+                let mut variables = link.templates.iter().flat_map(LinkTemplate::variables);
+                variables.any(|(_, transform)| transform.is_some_and(Self::is_keyed))
+            }
+            Self::Pseudonymise { .. } => true,
+        }
+    }
 }
 
 /// To what a value is made coarser.

@@ -1,5 +1,6 @@
 //! A transform with everything derived that can be: what the machine holds and calls for each value.
 
+use super::link::Links;
 use super::mask::Mask;
 use super::token::{TOKEN_PREFIX, Tokens};
 use super::year::year;
@@ -16,6 +17,7 @@ enum Kind {
     Mask(Mask),
     Year,
     Pseudonymise(Tokens),
+    Link(Links),
 }
 
 /// Why a transform cannot be made ready.
@@ -62,6 +64,7 @@ impl Prepared {
                 with: *with,
             }),
             Transform::Generalise(Generalise::Year) => Kind::Year,
+            Transform::Link(link) => Kind::Link(Links::new(link, keys)?),
             Transform::Pseudonymise { namespace } => {
                 if namespace.trim().is_empty() {
                     return Err(TransformError::NoNamespace);
@@ -82,7 +85,7 @@ impl Prepared {
     pub fn apply(
         &self,
         json: &[u8],
-        _setting: &mut Setting,
+        setting: &mut Setting,
         out: &mut Vec<u8>,
     ) -> Result<(), Mismatch> {
         match &self.0 {
@@ -99,6 +102,10 @@ impl Prepared {
                 let year = year(inside).ok_or(Mismatch)?;
                 quoted(&[&year], out);
             }
+            Kind::Link(links) => match json {
+                [b'"', inside @ .., b'"'] => links.apply(inside, setting, out)?,
+                _ => return Err(Mismatch),
+            },
             Kind::Pseudonymise(tokens) => {
                 let token = tokens.token(json).ok_or(Mismatch)?;
                 quoted(&[TOKEN_PREFIX, &token], out);
@@ -110,7 +117,8 @@ impl Prepared {
     /// Whether it asks for the record's subject ([`super::Known::subject`]).
     #[must_use]
     pub fn reads_subject(&self) -> bool {
-        match self.0 {
+        match &self.0 {
+            Kind::Link(links) => links.any(Self::reads_subject),
             Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Pseudonymise(_) => false,
         }
     }
@@ -119,7 +127,8 @@ impl Prepared {
     /// the document's parts cannot be decided each by itself.
     #[must_use]
     pub fn reads_document(&self) -> bool {
-        match self.0 {
+        match &self.0 {
+            Kind::Link(links) => links.any(Self::reads_document),
             Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Pseudonymise(_) => false,
         }
     }
@@ -132,6 +141,7 @@ impl Prepared {
             Kind::Mask(_) => FieldOutcome::Mask,
             Kind::Year => FieldOutcome::Generalise,
             Kind::Pseudonymise(_) => FieldOutcome::Pseudonymise,
+            Kind::Link(_) => FieldOutcome::Link,
         }
     }
 }
