@@ -15,6 +15,7 @@ mod decide;
 mod file;
 mod format;
 mod headers;
+mod redact;
 mod review;
 mod router;
 mod rules;

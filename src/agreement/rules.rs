@@ -6,7 +6,7 @@ use super::file::{
     BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, LinkAsWritten,
     OnMismatchAsWritten, OtherLink, RuleAsWritten,
 };
-use super::format;
+use super::{format, redact};
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
@@ -131,6 +131,7 @@ impl Body {
             for (index, rule) in rules.iter().enumerate() {
                 let pointer = format!("{pointer}/{}/{index}", of.key());
                 checked.rule(written, &pointer, of, rule, faults);
+                checked.people(written, &pointer, body.record.is_some(), rule, faults);
             }
         }
         checked
@@ -206,6 +207,35 @@ impl Body {
                 &format!("{pointer}/subject"),
                 format!("`subject` needs a key, for its token in the ledger; {WRITE}"),
             );
+        }
+    }
+
+    /// Adds the selectors of people's names that `rule` has.
+    fn people<T>(
+        &mut self,
+        written: &Written<T>,
+        pointer: &str,
+        has_record: bool,
+        rule: &RuleAsWritten,
+        faults: &mut Vec<Fault>,
+    ) {
+        for (index, text) in rule.names.iter().flatten().enumerate() {
+            let place = format!("{pointer}/names/{index}");
+            if !has_record {
+                written.fault(
+                    faults,
+                    &place,
+                    "names are looked for in their record; write `record:` too, `record: $` if the body is one",
+                );
+                return;
+            }
+            let name = selector(written, &place, text, Start::Either, faults);
+            if let Some(name) = name.filter(|name| {
+                let mut known = self.rules.people.iter();
+                known.all(|known| known.text() != name.text())
+            }) {
+                self.rules.people.push(name);
+            }
         }
     }
 
@@ -368,10 +398,11 @@ enum Word {
     Generalise,
     Pseudonymise,
     Link,
+    Redact,
 }
 
 impl Word {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -380,6 +411,7 @@ impl Word {
         Self::Generalise,
         Self::Pseudonymise,
         Self::Link,
+        Self::Redact,
     ];
 
     fn text(self) -> &'static str {
@@ -392,6 +424,7 @@ impl Word {
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
             Self::Link => "link",
+            Self::Redact => "redact",
         }
     }
 
@@ -403,6 +436,15 @@ impl Word {
             Self::Generalise => &["because", "to", "on_mismatch"],
             Self::Pseudonymise => &["because", "as", "on_mismatch"],
             Self::Link => &["because", "templates", "variables", "on_mismatch"],
+            Self::Redact => &[
+                "because",
+                "with",
+                "detect",
+                "names",
+                "patterns",
+                "threshold",
+                "on_mismatch",
+            ],
         }
     }
 
@@ -426,6 +468,7 @@ impl RuleAsWritten {
                     Word::Generalise => &self.generalise,
                     Word::Pseudonymise => &self.pseudonymise,
                     Word::Link => &self.link,
+                    Word::Redact => &self.redact,
                 };
                 selectors.as_deref().map(|selectors| (word, selectors))
             })
@@ -433,7 +476,7 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    fn options(&self) -> [(&'static str, bool); 9] {
+    fn options(&self) -> [(&'static str, bool); 13] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
@@ -441,6 +484,10 @@ impl RuleAsWritten {
             ("as", self.r#as.is_some()),
             ("templates", self.templates.is_some()),
             ("variables", self.variables.is_some()),
+            ("detect", self.detect.is_some()),
+            ("names", self.names.is_some()),
+            ("patterns", self.patterns.is_some()),
+            ("threshold", self.threshold.is_some()),
             ("keep_first", self.keep_first.is_some()),
             ("keep_last", self.keep_last.is_some()),
             ("on_mismatch", self.on_mismatch.is_some()),
@@ -497,6 +544,13 @@ impl RuleAsWritten {
                 }
                 None => missing("templates", "templates: [ \"/adults/{person}\" ]"),
             },
+            Word::Redact => {
+                if self.detect.is_none() && self.names.is_none() && self.patterns.is_none() {
+                    return missing("detect", "detect: all");
+                }
+                let redact = redact::check(self, written, pointer, faults)?;
+                Some(Action::Transform(Transform::Redact(redact)))
+            }
             Word::Replace => match &self.with {
                 Some(
                     value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)),

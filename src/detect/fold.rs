@@ -63,6 +63,15 @@ impl Fold {
         &self.text
     }
 
+    /// The text that was read last, of `inside`.
+    pub(super) fn text<'a>(&'a self, inside: &'a [u8]) -> &'a [u8] {
+        if self.anchors.is_empty() {
+            inside
+        } else {
+            &self.text
+        }
+    }
+
     /// Where in the original the character starts that stands at `folded` in the text; the end's end is the end.
     pub(super) fn original(&self, folded: usize) -> usize {
         let after = self

@@ -68,6 +68,9 @@ pub struct Found {
     pub end: usize,
     /// What it is.
     pub what: What,
+    /// Where it stands in the folded text.
+    from: usize,
+    to: usize,
 }
 
 /// Detectors made ready: what to look for and how sure to be.
@@ -147,8 +150,24 @@ impl Detectors {
             start: fold.original(candidate.start),
             end: fold.original(candidate.end),
             what: candidate.what,
+            from: candidate.start,
+            to: candidate.end,
         }));
         found
+    }
+}
+
+impl Scratch {
+    /// What was found last.
+    #[must_use]
+    pub fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// How `found`, which was found last in `inside`, is spelt after folding.
+    #[must_use]
+    pub fn spelling<'a>(&'a self, inside: &'a [u8], found: &Found) -> &'a [u8] {
+        &self.fold.text(inside)[found.from..found.to]
     }
 }
 

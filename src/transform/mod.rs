@@ -5,6 +5,7 @@ mod keys;
 mod link;
 mod mask;
 mod prepared;
+mod redact;
 mod setting;
 mod text;
 mod token;
@@ -13,6 +14,7 @@ mod year;
 pub use keys::{AgreementKeys, KeyError, RootKey, SubjectKey};
 pub use link::{Link, LinkError, LinkTemplate};
 pub use prepared::{Mismatch, Prepared, TransformError};
+pub use redact::{Findings, InPlace, Redact, finding_words};
 pub use setting::{Known, Occasion, Setting};
 pub use text::unescape;
 pub use token::SubjectTokens;
@@ -43,6 +45,8 @@ pub enum Transform {
     Generalise(Generalise),
     /// A link by its templates: what they name of it, with tokens in the place of identifiers.
     Link(Link),
+    /// Free text without what its detectors find.
+    Redact(Redact),
     /// A one-way keyed token of the value's canonical form: `fg1-` and 26 characters, HMAC-SHA-256 cut to 128
     /// bits in lower-case base32 (RFC 4648 §6) without padding. The prefix names the scheme and its version, and
     /// keeps a token from ever looking like a valid identifier.
@@ -61,6 +65,7 @@ impl Transform {
             Self::Mask { .. } => "mask",
             Self::Generalise(_) => "generalise",
             Self::Link(_) => "link",
+            Self::Redact(_) => "redact",
             Self::Pseudonymise { .. } => "pseudonymise",
         }
     }
@@ -74,6 +79,10 @@ impl Transform {
                 let mut variables = link.templates.iter().flat_map(LinkTemplate::variables);
                 variables.any(|(_, transform)| transform.is_some_and(Self::is_keyed))
             }
+            Self::Redact(redact) => match &redact.replace {
+                InPlace::Kind | InPlace::Placeholder => false,
+                InPlace::Token { transform, .. } => transform.is_keyed(),
+            },
             Self::Pseudonymise { .. } => true,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::link::Links;
 use super::mask::Mask;
+use super::redact::Redactor;
 use super::token::{TOKEN_PREFIX, Tokens};
 use super::year::year;
 use super::{AgreementKeys, Generalise, Setting, Transform};
@@ -18,6 +19,7 @@ enum Kind {
     Year,
     Pseudonymise(Tokens),
     Link(Links),
+    Redact(Redactor),
 }
 
 /// Why a transform cannot be made ready.
@@ -65,6 +67,7 @@ impl Prepared {
             }),
             Transform::Generalise(Generalise::Year) => Kind::Year,
             Transform::Link(link) => Kind::Link(Links::new(link, keys)?),
+            Transform::Redact(redact) => Kind::Redact(Redactor::new(redact, keys)?),
             Transform::Pseudonymise { namespace } => {
                 if namespace.trim().is_empty() {
                     return Err(TransformError::NoNamespace);
@@ -106,6 +109,10 @@ impl Prepared {
                 [b'"', inside @ .., b'"'] => links.apply(inside, setting, out)?,
                 _ => return Err(Mismatch),
             },
+            Kind::Redact(redactor) => match json {
+                [b'"', inside @ .., b'"'] => redactor.apply(inside, setting, out)?,
+                _ => return Err(Mismatch),
+            },
             Kind::Pseudonymise(tokens) => {
                 let token = tokens.token(json).ok_or(Mismatch)?;
                 quoted(&[TOKEN_PREFIX, &token], out);
@@ -119,6 +126,7 @@ impl Prepared {
     pub fn reads_subject(&self) -> bool {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_subject),
+            Kind::Redact(redactor) => redactor.reads_subject(),
             Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Pseudonymise(_) => false,
         }
     }
@@ -129,6 +137,7 @@ impl Prepared {
     pub fn reads_document(&self) -> bool {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_document),
+            Kind::Redact(redactor) => redactor.reads_document(),
             Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Pseudonymise(_) => false,
         }
     }
@@ -142,6 +151,7 @@ impl Prepared {
             Kind::Year => FieldOutcome::Generalise,
             Kind::Pseudonymise(_) => FieldOutcome::Pseudonymise,
             Kind::Link(_) => FieldOutcome::Link,
+            Kind::Redact(_) => FieldOutcome::Redact,
         }
     }
 }
