@@ -233,7 +233,7 @@ fn no_transform_allocates_for_a_value() {
             keep_last: 1,
             with: '•',
         },
-        Transform::Generalise(Generalise::Year),
+        Transform::Generalise(Generalise::year()),
         Transform::Pseudonymise {
             namespace: "person".to_owned(),
         },

@@ -446,7 +446,7 @@ impl RuleAsWritten {
             },
             Word::Generalise => match self.to {
                 Some(GeneraliseTo::Year) => {
-                    Some(Action::Transform(Transform::Generalise(Generalise::Year)))
+                    Some(Action::Transform(Transform::Generalise(Generalise::year())))
                 }
                 None => missing("to", "to: year"),
             },

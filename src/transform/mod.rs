@@ -1,20 +1,27 @@
 //! One value in, one value out: tokens and coarser values.
 
 mod canonical;
+mod date;
+pub mod generalise;
 mod keys;
 mod mask;
+mod output;
 mod prepared;
+mod shift;
 mod text;
 mod token;
-mod year;
 
+pub use date::{DateForm, DateFormError};
+pub use generalise::Generalise;
 pub use keys::{AgreementKeys, KeyError, RootKey, SubjectKey};
+pub use output::OutputType;
 pub use prepared::{Mismatch, Prepared, TransformError};
+pub use shift::{Direction, KeyedShift, Shift, ShiftError};
 pub use text::unescape;
 pub use token::SubjectTokens;
 
+pub(crate) use date::date;
 pub(crate) use text::{Characters, push_quoted};
-pub(crate) use year::date;
 
 /// What a transforming rule does to a single value. `null` stays `null` under every transform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +50,4 @@ pub enum Transform {
         /// What the value identifies (`person`, `property`); the same in all rules that should link.
         namespace: String,
     },
-}
-
-/// To what a value is made coarser.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Generalise {
-    /// An ISO 8601 date or timestamp becomes its year, a four-digit string: `"1941-03-07"` → `"1941"`.
-    Year,
 }

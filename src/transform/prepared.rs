@@ -2,7 +2,6 @@
 
 use super::mask::Mask;
 use super::token::{TOKEN_PREFIX, Tokens};
-use super::year::year;
 use super::{AgreementKeys, Generalise, Transform};
 use crate::minimise::FieldOutcome;
 
@@ -14,7 +13,7 @@ pub struct Prepared(Kind);
 enum Kind {
     Replace(Box<[u8]>),
     Mask(Mask),
-    Year,
+    Generalise(Generalise),
     Pseudonymise(Tokens),
 }
 
@@ -61,7 +60,7 @@ impl Prepared {
                 keep_last: *keep_last,
                 with: *with,
             }),
-            Transform::Generalise(Generalise::Year) => Kind::Year,
+            Transform::Generalise(generalise) => Kind::Generalise(generalise.clone()),
             Transform::Pseudonymise { namespace } => {
                 if namespace.trim().is_empty() {
                     return Err(TransformError::NoNamespace);
@@ -87,12 +86,9 @@ impl Prepared {
                 [b'-' | b'0'..=b'9', ..] => mask.number(json, out),
                 _ => return Err(Mismatch),
             },
-            Kind::Year => {
-                let [b'"', inside @ .., b'"'] = json else {
-                    return Err(Mismatch);
-                };
-                let year = year(inside).ok_or(Mismatch)?;
-                quoted(&[&year], out);
+            // The day of the exchange is not known here yet.
+            Kind::Generalise(generalise) => {
+                generalise.apply(json, jiff::civil::Date::constant(2026, 11, 22), out)?;
             }
             Kind::Pseudonymise(tokens) => {
                 let token = tokens.token(json).ok_or(Mismatch)?;
@@ -108,7 +104,7 @@ impl Prepared {
         match self.0 {
             Kind::Replace(_) => FieldOutcome::Replace,
             Kind::Mask(_) => FieldOutcome::Mask,
-            Kind::Year => FieldOutcome::Generalise,
+            Kind::Generalise(_) => FieldOutcome::Generalise,
             Kind::Pseudonymise(_) => FieldOutcome::Pseudonymise,
         }
     }
@@ -280,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_date_becomes_a_year_and_a_year_stays_one() {
-        let year = prepared(&Transform::Generalise(Generalise::Year));
+        let year = prepared(&Transform::Generalise(Generalise::year()));
         for json in [
             "\"1941-03-07\"",
             "\"1941-03\"",
@@ -389,7 +385,7 @@ mod tests {
     fn each_transform_is_counted_as_what_it_is() {
         assert_eq!(mask(0, 0, '*').outcome(), FieldOutcome::Mask);
         assert_eq!(pseudonymise("person").outcome(), FieldOutcome::Pseudonymise);
-        let year = prepared(&Transform::Generalise(Generalise::Year));
+        let year = prepared(&Transform::Generalise(Generalise::year()));
         assert_eq!(year.outcome(), FieldOutcome::Generalise);
         assert!(!format!("{year:?}").contains('1'));
     }

@@ -59,7 +59,7 @@ fn action(word: &str) -> Action {
             "drop" => return Action::Drop,
             "mask" => mask(0),
             "mask-last-2" => mask(2),
-            "year" => Transform::Generalise(Generalise::Year),
+            "year" => Transform::Generalise(Generalise::year()),
             _ => panic!("{word} is no action"),
         },
     })
