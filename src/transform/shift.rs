@@ -73,7 +73,7 @@ impl Shift {
 #[derive(Clone)]
 pub struct KeyedShift {
     shift: Shift,
-    /// HMAC-SHA-256 after its key; the crate wipes it when it is dropped.
+    /// HMAC-SHA-256 after its key; cloned for each value.
     key: Hmac<Sha256>,
 }
 
