@@ -173,8 +173,10 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
         ),
         Row(
             "          to: year",
-            "          to: postcode-district",
-            &["a.yaml:31:15: `to` has an unknown word; this version has year"],
+            "          to: county",
+            &[
+                "a.yaml:31:15: `to` has an unknown word; this version has year, financial-year, school-year, quarter, month, week, age, age-band, postcode-area, postcode-district, postcode-sector, table, band, round, capped",
+            ],
         ),
         Row(
             "keep_last: 2",
@@ -395,7 +397,7 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             "        - mask: [$.phone]\n          keep_last: 2\n",
             "        - because: it matters\n",
             &[
-                "a.yaml:32:11: the rule has no action; write one of keep, keep_all, drop, replace, mask, generalise, pseudonymise",
+                "a.yaml:32:11: the rule has no action; write one of keep, keep_all, drop, replace, mask, generalise, shift, pseudonymise",
             ],
         ),
         Row(

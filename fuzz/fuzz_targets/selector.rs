@@ -55,7 +55,7 @@ fn minimised(fields: &[(&Selector, Action)]) -> Option<String> {
         ..BodyRules::default()
     };
     let plan = Plan::compile(&rules, &PlanKeys::default(), &Limits::default()).ok()?;
-    let today = "2026-04-01".parse().expect("it is a date");
+    let today = jiff::civil::date(2026, 4, 1);
     let mut machine = machine(&Arc::new(plan), "", today);
     let mut out = Vec::new();
     machine

@@ -301,7 +301,7 @@ impl DisclosureCheck<'_> {
                     "a GET or DELETE has no body; leave `request_body` out",
                 );
             }
-            let body = Body::check(self.file, &at, &body.body(), faults);
+            let body = Body::check(self.file, &at, &body.body(), &self.context.tables, faults);
             let plan = self.compile(&body, &at, &self.context.request_limits, faults);
             (body, plan)
         });
@@ -309,7 +309,13 @@ impl DisclosureCheck<'_> {
         opaque.extend(opaque_body("response", &response.body()));
         let at = self.at("response");
         let response_headers = self.headers("response/headers", response.headers.as_ref(), faults);
-        let response = Body::check(self.file, &at, &response.body(), faults);
+        let response = Body::check(
+            self.file,
+            &at,
+            &response.body(),
+            &self.context.tables,
+            faults,
+        );
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
 
         let (request_rules, request_plan, mut kept_whole) = match request_body {

@@ -3,15 +3,16 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, OnMismatchAsWritten,
-    RuleAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, HINTS, OnMismatchAsWritten, RuleAsWritten,
 };
 use super::format;
+use super::ladders::Ladder;
+use super::tables::Tables;
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, Transform};
+use crate::transform::Transform;
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -30,6 +31,14 @@ pub struct KeptWhole {
 /// # Errors
 /// With every fault of the text. What only compiling shows ([`Plan::compile`]) is not among them.
 pub fn load_fields(file: &str, text: &str) -> Result<BodyRules, Faults> {
+    load_fields_with(file, text, &Tables::none())
+}
+
+/// As [`load_fields`], with the look-up tables that the rules may name.
+///
+/// # Errors
+/// As [`load_fields`], and with what is at fault in a table.
+pub fn load_fields_with(file: &str, text: &str, tables: &Tables) -> Result<BodyRules, Faults> {
     let mut faults = Vec::new();
     let rules = Reader::<FieldsAsWritten>::new(HINTS)
         .read(file, text, &mut faults)
@@ -41,7 +50,7 @@ pub fn load_fields(file: &str, text: &str) -> Result<BodyRules, Faults> {
                     "opaque bodies are not looked into, so a file of rules has none for them; leave `format` out, or write the body's",
                 );
             }
-            Body::check(&written, "", &written.value.body(), &mut faults).rules
+            Body::check(&written, "", &written.value.body(), tables, &mut faults).rules
         });
     Faults::none_of(faults)?;
     Ok(rules.expect("a file that cannot be read has a fault"))
@@ -56,7 +65,7 @@ pub fn fields_schema() -> String {
 /// A body's rules, and where each stands.
 pub(super) struct Body {
     pub(super) rules: BodyRules,
-    /// The pointer of each of `rules.fields`.
+    /// The pointer of each of `rules.fields`, then of each of `rules.names`.
     pointers: Vec<String>,
     pub(super) kept_whole: Vec<KeptWhole>,
 }
@@ -67,6 +76,7 @@ impl Body {
         written: &Written<T>,
         pointer: &str,
         body: &BodyAsWritten<'_>,
+        tables: &Tables,
         faults: &mut Vec<Fault>,
     ) -> Self {
         let mut checked = Self {
@@ -124,8 +134,14 @@ impl Body {
                 }
             }
         }
-        for (index, rule) in body.fields.unwrap_or_default().iter().enumerate() {
-            checked.rule(written, &format!("{pointer}/fields/{index}"), rule, faults);
+        for (of, rules) in [
+            (RulesOf::Fields, body.fields.unwrap_or_default()),
+            (RulesOf::Names, body.names.unwrap_or_default()),
+        ] {
+            for (index, rule) in rules.iter().enumerate() {
+                let pointer = format!("{pointer}/{}/{index}", of.key());
+                checked.rule(written, &pointer, of, rule, tables, faults);
+            }
         }
         checked
     }
@@ -182,16 +198,13 @@ impl Body {
         faults: &mut Vec<Fault>,
     ) {
         const WRITE: &str = "write keys: { root_key_file: FILE } in the gateway's configuration";
-        for (rule, pointer) in self.rules.fields.iter().zip(&self.pointers) {
-            if matches!(
-                rule.action,
-                Action::Transform(Transform::Pseudonymise { .. })
-            ) {
-                written.fault(
-                    faults,
-                    pointer,
-                    format!("pseudonymise needs a key; {WRITE}"),
-                );
+        let rules = self.rules.fields.iter().chain(&self.rules.names);
+        for (rule, pointer) in rules.zip(&self.pointers) {
+            if let Action::Transform(transform) = &rule.action
+                && transform.is_keyed()
+            {
+                let word = transform.word();
+                written.fault(faults, pointer, format!("{word} needs a key; {WRITE}"));
             }
         }
         if self.rules.subject.is_some() {
@@ -207,7 +220,9 @@ impl Body {
         &mut self,
         written: &Written<T>,
         pointer: &str,
+        of: RulesOf,
         rule: &RuleAsWritten,
+        tables: &Tables,
         faults: &mut Vec<Fault>,
     ) {
         let actions = rule.actions();
@@ -269,7 +284,7 @@ impl Body {
             None | Some(OnMismatchAsWritten::Drop) => OnMismatch::Drop,
             Some(OnMismatchAsWritten::Refuse) => OnMismatch::Refuse,
         };
-        let action = rule.action(written, pointer, word, faults);
+        let action = rule.action(written, pointer, word, tables, faults);
         for (index, text) in selectors.iter().enumerate() {
             let place = format!("{pointer}/{}/{index}", word.text());
             let Some(selector) = selector(written, &place, text, Start::Document, faults) else {
@@ -278,19 +293,39 @@ impl Body {
             let Some(action) = action.clone() else {
                 continue;
             };
+            let rules = match of {
+                RulesOf::Fields => &mut self.rules.fields,
+                RulesOf::Names => &mut self.rules.names,
+            };
             if let (Action::KeepAll, Some(because)) = (&action, &rule.because) {
                 self.kept_whole.push(KeptWhole {
                     selector: text.0.clone(),
                     because: because.0.clone(),
                 });
             }
-            self.rules.fields.push(Rule {
+            rules.push(Rule {
                 selector,
                 action,
                 on_mismatch,
                 line: written.line(&place),
             });
             self.pointers.push(place);
+        }
+    }
+}
+
+/// What rules are of.
+#[derive(Clone, Copy)]
+enum RulesOf {
+    Fields,
+    Names,
+}
+
+impl RulesOf {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Fields => "fields",
+            Self::Names => "names",
         }
     }
 }
@@ -339,17 +374,19 @@ enum Word {
     Replace,
     Mask,
     Generalise,
+    Shift,
     Pseudonymise,
 }
 
 impl Word {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
         Self::Replace,
         Self::Mask,
         Self::Generalise,
+        Self::Shift,
         Self::Pseudonymise,
     ];
 
@@ -361,6 +398,7 @@ impl Word {
             Self::Replace => "replace",
             Self::Mask => "mask",
             Self::Generalise => "generalise",
+            Self::Shift => "shift",
             Self::Pseudonymise => "pseudonymise",
         }
     }
@@ -369,8 +407,32 @@ impl Word {
         match self {
             Self::Keep | Self::KeepAll | Self::Drop => &["because"],
             Self::Replace => &["because", "with", "on_mismatch"],
-            Self::Mask => &["because", "with", "keep_first", "keep_last", "on_mismatch"],
-            Self::Generalise => &["because", "to", "on_mismatch"],
+            Self::Mask => &[
+                "because",
+                "with",
+                "keep_first",
+                "keep_last",
+                "skip",
+                "on_mismatch",
+            ],
+            // Which of them a rung has: `Ladder`.
+            Self::Generalise => &[
+                "because",
+                "to",
+                "from",
+                "at",
+                "width",
+                "bands",
+                "bottom",
+                "top",
+                "nearest",
+                "table",
+                "column",
+                "key",
+                "otherwise",
+                "on_mismatch",
+            ],
+            Self::Shift => &["because", "days", "direction", "from", "on_mismatch"],
             Self::Pseudonymise => &["because", "as", "on_mismatch"],
         }
     }
@@ -393,6 +455,7 @@ impl RuleAsWritten {
                     Word::Replace => &self.replace,
                     Word::Mask => &self.mask,
                     Word::Generalise => &self.generalise,
+                    Word::Shift => &self.shift,
                     Word::Pseudonymise => &self.pseudonymise,
                 };
                 selectors.as_deref().map(|selectors| (word, selectors))
@@ -401,7 +464,7 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    fn options(&self) -> [(&'static str, bool); 7] {
+    pub(super) fn options(&self) -> [(&'static str, bool); 21] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
@@ -409,6 +472,20 @@ impl RuleAsWritten {
             ("as", self.r#as.is_some()),
             ("keep_first", self.keep_first.is_some()),
             ("keep_last", self.keep_last.is_some()),
+            ("skip", self.skip.is_some()),
+            ("from", self.from.is_some()),
+            ("at", self.at.is_some()),
+            ("width", self.width.is_some()),
+            ("bands", self.bands.is_some()),
+            ("bottom", self.bottom.is_some()),
+            ("top", self.top.is_some()),
+            ("nearest", self.nearest.is_some()),
+            ("table", self.table.is_some()),
+            ("column", self.column.is_some()),
+            ("key", self.key.is_some()),
+            ("otherwise", self.otherwise.is_some()),
+            ("days", self.days.is_some()),
+            ("direction", self.direction.is_some()),
             ("on_mismatch", self.on_mismatch.is_some()),
         ]
     }
@@ -419,8 +496,27 @@ impl RuleAsWritten {
         written: &Written<T>,
         pointer: &str,
         word: Word,
+        tables: &Tables,
         faults: &mut Vec<Fault>,
     ) -> Option<Action> {
+        let ladder = |faults| Ladder {
+            written,
+            pointer,
+            rule: self,
+            tables,
+            faults,
+        };
+        match (word, self.to) {
+            (Word::Generalise, Some(to)) => {
+                let generalise = ladder(faults).generalise(to)?;
+                return Some(Action::Transform(Transform::Generalise(generalise)));
+            }
+            (Word::Shift, _) => {
+                let shift = ladder(faults).shift()?;
+                return Some(Action::Transform(Transform::Shift(shift)));
+            }
+            (_, _) => {}
+        }
         let mut missing = |option: &str, write: &str| {
             if !written.is_faulted_within(&format!("{pointer}/{option}")) {
                 written.fault_at_key(
@@ -444,12 +540,9 @@ impl RuleAsWritten {
                     "because: the partner needs every field of the assessment, new ones too",
                 ),
             },
-            Word::Generalise => match self.to {
-                Some(GeneraliseTo::Year) => {
-                    Some(Action::Transform(Transform::Generalise(Generalise::year())))
-                }
-                None => missing("to", "to: year"),
-            },
+            // Where there is something to go by, it has been above.
+            Word::Generalise => missing("to", "to: year"),
+            Word::Shift => missing("days", "days: 30"),
             Word::Pseudonymise => match &self.r#as {
                 Some(namespace) => Some(Action::Transform(Transform::Pseudonymise {
                     namespace: namespace.0.clone(),
@@ -493,6 +586,11 @@ impl RuleAsWritten {
                 Some(Action::Transform(Transform::Mask {
                     keep_first: characters(self.keep_first),
                     keep_last: characters(self.keep_last),
+                    skip: self
+                        .skip
+                        .as_ref()
+                        .map(|skip| skip.0.clone())
+                        .unwrap_or_default(),
                     with,
                 }))
             }

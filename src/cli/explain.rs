@@ -17,6 +17,7 @@ use crate::config::{self, Loaded};
 use crate::ledger::EntryHash;
 use crate::minimise::{self, BodyError, Tally};
 use crate::plan::{FieldDecision, Format};
+use crate::transform::Occasion;
 
 /// The largest sample that is read: a record to look at, not a data set.
 const SAMPLE_BYTES: u64 = 16 << 20;
@@ -219,8 +220,13 @@ fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
             error.path
         ))
     };
-    let fields = plan.explain(&bytes, today).map_err(broken)?;
-    let mut machine = minimise::machine(plan, "", today);
+    // Nothing leaves from here, so tokens need not be told from those of another body.
+    let occasion = Occasion {
+        today,
+        document: Some([0; 16]),
+    };
+    let fields = plan.explain(&bytes, occasion).map_err(broken)?;
+    let mut machine = minimise::machine(plan, "", occasion);
     let mut leaves = Vec::new();
     machine.push(&bytes, &mut leaves).map_err(broken)?;
     let tally = machine.finish(&mut leaves).map_err(broken)?;

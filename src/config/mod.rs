@@ -8,7 +8,7 @@ mod check;
 mod file;
 mod load;
 
-pub use load::{gateway_schema, load, load_agreements, load_root_key, load_without_keys};
+pub use load::{gateway_schema, load, load_agreements, load_root_key, load_without_keys, tables};
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -178,6 +178,7 @@ impl Config {
             request_limits: self.limits.request_body.clone(),
             response_limits: self.limits.response_body.clone(),
             time_zone: self.controller.time_zone.clone(),
+            tables: tables(),
         }
     }
 }

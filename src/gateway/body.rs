@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use jiff::civil::Date;
 
 use super::account::Account;
 use super::activity::Stalled;
@@ -23,6 +22,7 @@ use super::service::Lease;
 use super::worker::Worker;
 use crate::minimise::{self, Machine};
 use crate::plan::Plan;
+use crate::transform::Occasion;
 
 /// Output that is gathered before it is handed on, while the service has more ready: small answers leave in
 /// one write with their length, and large ones in few.
@@ -72,14 +72,14 @@ pub(crate) enum First {
 }
 
 impl Release {
-    /// The way of `service`'s body through `plan` on the day `today`; a multipart one has `boundary`.
+    /// The way of `service`'s body through `plan` on this occasion; a multipart one has `boundary`.
     #[expect(
         clippy::too_many_arguments,
         reason = "all that an exchange has come to, handed on once"
     )]
     pub(crate) fn new(
         service: Incoming,
-        (plan, today): (&Arc<Plan>, Date),
+        (plan, occasion): (&Arc<Plan>, Occasion),
         boundary: &str,
         patience: Patience,
         request: RequestFate,
@@ -89,7 +89,7 @@ impl Release {
     ) -> Self {
         Self {
             service,
-            machine: minimise::machine(plan, boundary, today),
+            machine: minimise::machine(plan, boundary, occasion),
             patience,
             request,
             worker,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use jiff::civil::Date;
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
@@ -25,6 +24,7 @@ use super::service::Lease;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{Ask, PartnerName, Permit, PurposeName};
 use crate::ledger::{Event, RequestId};
+use crate::transform::Occasion;
 
 /// Answers one request. Whatever happens, the partner gets a response, and the exchange is accounted for.
 pub(crate) async fn exchange(
@@ -58,9 +58,12 @@ pub(crate) async fn exchange(
         return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
     };
     let deadline = began + running.config.limits.exchange;
-    let today = worker.clock.today(&running.config.controller.time_zone);
+    let occasion = Occasion {
+        today: worker.clock.today(&running.config.controller.time_zone),
+        document: worker.random.take().ok(),
+    };
     let asking = Asking {
-        today,
+        occasion,
         worker: &worker,
         running: &running,
         route: &route,
@@ -96,7 +99,7 @@ pub(crate) async fn exchange(
     let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
     let release = Release::new(
         answer.body,
-        (&route.disclosure.response, today),
+        (&route.disclosure.response, occasion),
         answer.head.boundary(),
         patience,
         answer.request,
@@ -187,7 +190,7 @@ struct Answer {
 
 /// The service is asked: one step of [`exchange`].
 struct Asking<'a> {
-    today: Date,
+    occasion: Occasion,
     worker: &'a Worker,
     running: &'a Running,
     route: &'a Route,
@@ -215,7 +218,7 @@ impl Asking<'_> {
         let (body, fate) = RequestBody::new(
             body,
             self.route,
-            (self.label, self.today),
+            (self.label, self.occasion),
             self.deadline,
             body_idle,
         );

@@ -15,7 +15,6 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use jiff::civil::Date;
 use tokio::time::Instant;
 
 use super::media::{self, Label};
@@ -26,6 +25,7 @@ use super::running::Route;
 use crate::agreement::Permit;
 use crate::ledger::RequestId;
 use crate::minimise::{self, Machine};
+use crate::transform::Occasion;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -256,11 +256,11 @@ impl RequestFate {
 pub(crate) struct RequestStopped;
 
 impl RequestBody {
-    /// The body of a permitted request, which has `label`, on the day `today`: through the plan, or none.
+    /// The body of a permitted request, which has `label`, on this occasion: through the plan, or none.
     pub(crate) fn new(
         partner: Incoming,
         route: &Route,
-        (label, today): (Option<&Label>, Date),
+        (label, occasion): (Option<&Label>, Occasion),
         deadline: Instant,
         idle: Duration,
     ) -> (Self, RequestFate) {
@@ -269,7 +269,7 @@ impl RequestBody {
                 let fate = Rc::<Fate>::default();
                 let body = MinimisedRequest {
                     partner,
-                    machine: minimise::machine(plan, &label.boundary, today),
+                    machine: minimise::machine(plan, &label.boundary, occasion),
                     patience: Patience::new(deadline, idle, Reason::RequestIdle),
                     fate: Rc::clone(&fate),
                     ended: false,

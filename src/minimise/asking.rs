@@ -19,8 +19,8 @@ use super::looked::{Answer, Looked};
 use super::nodes::{Children, Kind, Nodes};
 use super::number;
 use crate::plan::filter::{Comparison, Expression, Operand, Origin, Part, Pattern, Query, Segment};
-use crate::plan::iregexp;
-use crate::transform::{Characters, unescape};
+use crate::plan::{Plan, iregexp};
+use crate::transform::{Characters, Known, unescape};
 
 type Visit<'v> = &'v mut dyn FnMut(usize) -> ControlFlow<()>;
 
@@ -51,6 +51,18 @@ impl<'a> Asking<'a> {
             Origin::Current => current,
         };
         self.walk(start, &query.segments, visit)
+    }
+
+    /// Learns what `plan` must know of the record `current`.
+    pub(super) fn know(self, plan: &Plan, current: usize, known: &mut Known) {
+        known.forget();
+        for (knowing, query) in plan.known() {
+            // Every node that the query selects is visited.
+            let _all = self.query(query, current, &mut |node| {
+                known.learn(*knowing, self.nodes.bytes(node));
+                ControlFlow::Continue(())
+            });
+        }
     }
 
     /// Visits what `segments` select from `node`.

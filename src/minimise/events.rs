@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use crate::transform::Occasion;
 
 use memchr::{memchr, memchr2};
 
@@ -130,15 +130,15 @@ const MARK: &[u8; 3] = b"\xEF\xBB\xBF";
 impl EventsMachine {
     /// A machine at the start of a body under `plan`, which must be for this format.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, today: Date) -> Self {
-        Self::with_level(plan, Level::best(), today)
+    pub fn new(plan: Arc<Plan>, occasion: impl Into<Occasion>) -> Self {
+        Self::with_level(plan, Level::best(), occasion)
     }
 
     /// A machine that uses the vector code of `level`: the bytes are the same from all.
     #[must_use]
-    pub fn with_level(plan: Arc<Plan>, level: Level, today: Date) -> Self {
+    pub fn with_level(plan: Arc<Plan>, level: Level, occasion: impl Into<Occasion>) -> Self {
         Self {
-            json: JsonMachine::enclosed(plan, level, today),
+            json: JsonMachine::enclosed(plan, level, occasion.into()),
             lines: Lines {
                 place: Place::Mark(0),
                 returned: false,

@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use crate::transform::Occasion;
 
 use super::members::{Broken, Ended, Form};
 use super::text::Fate;
@@ -84,8 +84,8 @@ enum Becomes {
 impl FormMachine {
     /// A machine at the start of a body under `plan`, which must be for this format.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, today: Date) -> Self {
-        Self::over(Form::new(plan, today, false))
+    pub fn new(plan: Arc<Plan>, occasion: impl Into<Occasion>) -> Self {
+        Self::over(Form::new(plan, occasion.into(), false))
     }
 
     fn over(form: Form) -> Self {
@@ -346,7 +346,7 @@ impl Machine for FormMachine {
             Ended::Released(raw) => {
                 let mut again = Self::over(Form::new(
                     Arc::clone(&self.form.plan),
-                    self.form.today(),
+                    self.form.occasion(),
                     true,
                 ));
                 let read = again.push(&raw, out).and_then(|()| again.finish(out));

@@ -13,14 +13,13 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
 use super::grammar::Grammar;
 use super::scan::{Scan, Tokens, WINDOW};
 use super::vector::Level;
 use super::walk::{Fault, Io, Outcome, RootRefused, Walk};
 use super::{BodyError, BodyFault, Machine, SubjectToken, Tally};
 use crate::plan::Plan;
+use crate::transform::Occasion;
 
 /// Minimises one JSON document.
 #[derive(Debug)]
@@ -48,8 +47,8 @@ impl JsonMachine {
 
     /// A machine at the start of a body on the day `today`.
     #[must_use]
-    pub fn on(plan: Arc<Plan>, today: Date) -> Self {
-        Self::start(plan, Level::best(), Some(today))
+    pub fn on(plan: Arc<Plan>, occasion: impl Into<Occasion>) -> Self {
+        Self::start(plan, Level::best(), Some(occasion.into()))
     }
 
     /// A machine that uses the vector code of `level`: the bytes are the same from all.
@@ -65,7 +64,7 @@ impl JsonMachine {
         Self::start(plan, level, None)
     }
 
-    fn start(plan: Arc<Plan>, level: Level, today: Option<Date>) -> Self {
+    fn start(plan: Arc<Plan>, level: Level, occasion: Option<Occasion>) -> Self {
         Self {
             front: Front::new(level, plan.limits().depth),
             tokens: Tokens::default(),
@@ -73,17 +72,17 @@ impl JsonMachine {
             offset: 0,
             body_bytes: plan.limits().body_bytes,
             dead: None,
-            walk: Walk::new(plan, level, today),
+            walk: Walk::new(plan, level, occasion),
         }
     }
 
     /// A machine for bodies of several documents, which stand in a container that the body does not write.
-    pub(super) fn enclosed(plan: Arc<Plan>, level: Level, today: Date) -> Self {
+    pub(super) fn enclosed(plan: Arc<Plan>, level: Level, occasion: Occasion) -> Self {
         debug_assert!(
             !plan.holds_document(),
             "plans for bodies of several documents stream"
         );
-        let mut machine = Self::start(plan, level, Some(today));
+        let mut machine = Self::start(plan, level, Some(occasion));
         if let Err(RootRefused) = machine.walk.enclose() {
             machine.dead = Some(BodyError {
                 fault: BodyFault::Mismatch,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use crate::transform::Occasion;
 
 use super::names::Names;
 use super::text::Texts;
@@ -141,16 +141,16 @@ struct Shown {
 
 impl Form {
     /// The day on which the body is read.
-    pub(super) fn today(&self) -> Date {
-        self.texts.today()
+    pub(super) fn occasion(&self) -> Occasion {
+        self.texts.occasion()
     }
 
-    /// At the start of a body under `plan`, on the day `today`. Under a condition it looks at first, unless that is `decided`.
-    pub(super) fn new(plan: Arc<Plan>, today: Date, decided: bool) -> Self {
+    /// At the start of a body under `plan`, on this occasion. Under a condition it looks at first, unless that is `decided`.
+    pub(super) fn new(plan: Arc<Plan>, occasion: Occasion, decided: bool) -> Self {
         let root = plan.automaton().state(plan.automaton().root());
         let (record, branch) = (root.record, root.branch);
         let mut form = Self {
-            texts: Texts::new(Arc::clone(&plan), today),
+            texts: Texts::new(Arc::clone(&plan), occasion),
             members: Members::new(Arc::clone(&plan)),
             tally: Tally::default(),
             record,

@@ -35,9 +35,8 @@ pub use vector::Level;
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
 use crate::plan::{Format, Plan};
+use crate::transform::Occasion;
 
 /// The way of one body: bytes in, bytes that may leave out.
 pub trait Machine: Send {
@@ -65,20 +64,24 @@ pub trait Machine: Send {
 }
 
 /// A machine for bodies under `plan`, in the plan's format. `boundary` is that of a multipart body's `Content-Type`;
-/// other formats have none, and it is empty. `today` is the day in the controller's time zone, for `age(…)` and
-/// `since(…)`: the core reads no clock.
+/// other formats have none, and it is empty. The day, or an [`Occasion`], is given: the core reads no clock.
 #[must_use]
-pub fn machine(plan: &Arc<Plan>, boundary: &str, today: Date) -> Box<dyn Machine> {
+pub fn machine(
+    plan: &Arc<Plan>,
+    boundary: &str,
+    occasion: impl Into<Occasion>,
+) -> Box<dyn Machine> {
+    let occasion = occasion.into();
     let shared = Arc::clone(plan);
     match plan.format() {
-        Format::Json => Box::new(json::JsonMachine::on(shared, today)),
-        Format::Ndjson => Box::new(lines::NdjsonMachine::new(shared, today)),
-        Format::JsonSequence => Box::new(lines::SequenceMachine::new(shared, today)),
-        Format::EventStream => Box::new(events::EventsMachine::new(shared, today)),
-        Format::Csv(csv) => Box::new(csv::CsvMachine::new(shared, csv, today)),
-        Format::Form => Box::new(form::FormMachine::new(shared, today)),
-        Format::Multipart => Box::new(multipart::MultipartMachine::new(shared, boundary, today)),
-        Format::Xml(xml) => Box::new(xml::XmlMachine::new(shared, xml, today)),
+        Format::Json => Box::new(json::JsonMachine::on(shared, occasion)),
+        Format::Ndjson => Box::new(lines::NdjsonMachine::new(shared, occasion)),
+        Format::JsonSequence => Box::new(lines::SequenceMachine::new(shared, occasion)),
+        Format::EventStream => Box::new(events::EventsMachine::new(shared, occasion)),
+        Format::Csv(csv) => Box::new(csv::CsvMachine::new(shared, csv, occasion)),
+        Format::Form => Box::new(form::FormMachine::new(shared, occasion)),
+        Format::Multipart => Box::new(multipart::MultipartMachine::new(shared, boundary, occasion)),
+        Format::Xml(xml) => Box::new(xml::XmlMachine::new(shared, xml, occasion)),
         Format::Opaque(_) => Box::new(opaque::OpaqueMachine::new(plan.limits())),
     }
 }
@@ -273,6 +276,8 @@ pub enum FieldOutcome {
     Mask,
     /// Transformed by `generalise`.
     Generalise,
+    /// Transformed by `shift`.
+    Shift,
     /// Transformed by `pseudonymise`.
     Pseudonymise,
     /// A value of a kind that its rule is not for; it did not pass.
@@ -283,7 +288,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -291,6 +296,7 @@ impl FieldOutcome {
         Self::Replace,
         Self::Mask,
         Self::Generalise,
+        Self::Shift,
         Self::Pseudonymise,
         Self::Mismatch,
         Self::Conflict,
@@ -307,6 +313,7 @@ impl FieldOutcome {
             Self::Replace => "replace",
             Self::Mask => "mask",
             Self::Generalise => "generalise",
+            Self::Shift => "shift",
             Self::Pseudonymise => "pseudonymise",
             Self::Mismatch => "mismatch",
             Self::Conflict => "conflict",

@@ -16,7 +16,7 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use crate::transform::Occasion;
 use memchr::memchr2;
 use memchr::memmem;
 
@@ -178,8 +178,8 @@ impl MultipartMachine {
     /// A machine at the start of a body under `plan`, which must be for this format, between whose parts `boundary`
     /// stands. With one that RFC 2046 does not allow every body is malformed.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, boundary: &str, today: Date) -> Self {
-        Self::over(Form::new(plan, today, false), boundary)
+    pub fn new(plan: Arc<Plan>, boundary: &str, occasion: impl Into<Occasion>) -> Self {
+        Self::over(Form::new(plan, occasion.into(), false), boundary)
     }
 
     fn over(mut form: Form, boundary: &str) -> Self {
@@ -196,7 +196,8 @@ impl MultipartMachine {
                 inside: 0,
             }
         });
-        let mut json = JsonMachine::enclosed(Arc::clone(&form.plan), Level::best(), form.today());
+        let mut json =
+            JsonMachine::enclosed(Arc::clone(&form.plan), Level::best(), form.occasion());
         // The root is the form's to count.
         json.walk().tally.fields = Tally::default().fields;
         if form.is_record() && !form.looks() {
@@ -575,7 +576,7 @@ impl Machine for MultipartMachine {
             Ended::Released(raw) => {
                 let plan = Arc::clone(&self.form.plan);
                 let boundary = text(&self.delimiter.bare()[2..]).to_owned();
-                let mut again = Self::over(Form::new(plan, self.form.today(), true), &boundary);
+                let mut again = Self::over(Form::new(plan, self.form.occasion(), true), &boundary);
                 let read = again.push(&raw, out).and_then(|()| again.finish(out));
                 read.map_err(|error| self.form.dies(error))?;
                 self.form.takes_over(&mut again.form);

@@ -13,7 +13,8 @@ use super::vector::Level;
 use super::whole::Whole;
 use super::{BodyError, BodyFault, Limits};
 use crate::plan::filter::{Expression, Query, Reads};
-use crate::plan::{Condition, Selector, SelectorError};
+use crate::plan::{Condition, Plan, Selector, SelectorError};
+use crate::transform::Known;
 
 /// A JSON value ready to be asked.
 #[derive(Debug)]
@@ -101,6 +102,11 @@ impl<'a> Held<'a> {
     /// Whether `filter` holds of `node`.
     pub(crate) fn satisfies(&self, filter: &Expression, node: Node) -> bool {
         self.ask(|asking| asking.holds(filter, node.0))
+    }
+
+    /// Learns what `plan` must know of the record `node`.
+    pub(crate) fn know(&self, plan: &Plan, node: Node, known: &mut Known) {
+        self.ask(|asking| asking.know(plan, node.0, known));
     }
 
     fn ask<T>(&self, question: impl FnOnce(Asking<'_>) -> T) -> T {

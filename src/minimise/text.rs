@@ -4,8 +4,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
 use super::asking::Asking;
 use super::looked::Looked;
 use super::nodes::Nodes;
@@ -13,7 +11,7 @@ use super::vector::Level;
 use super::whole::Whole;
 use super::{BodyFault, FieldOutcome, SubjectToken, Tally};
 use crate::plan::{CandidateId, Leaf, Plan, StateId, Test};
-use crate::transform::{push_quoted, unescape};
+use crate::transform::{Occasion, Setting, push_quoted, unescape};
 
 /// What becomes of one text.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,16 +31,18 @@ pub(super) struct Texts {
     json: Vec<u8>,
     changed: Vec<u8>,
     text: Vec<u8>,
-    today: Date,
+    occasion: Occasion,
+    setting: Setting,
     whole: Whole,
     looked: RefCell<Looked>,
 }
 
 impl Texts {
-    /// For one body on the day `today`.
-    pub(super) fn new(plan: Arc<Plan>, today: Date) -> Self {
+    /// For one body on this occasion.
+    pub(super) fn new(plan: Arc<Plan>, occasion: Occasion) -> Self {
         Self {
-            today,
+            occasion,
+            setting: Setting::new(Some(occasion)),
             json: Vec::new(),
             changed: Vec::new(),
             text: Vec::new(),
@@ -52,9 +52,9 @@ impl Texts {
         }
     }
 
-    /// The day on which the body is read.
-    pub(super) fn today(&self) -> Date {
-        self.today
+    /// The occasion on which the body is read.
+    pub(super) fn occasion(&self) -> Occasion {
+        self.occasion
     }
 
     /// What becomes of `text`, the value of a node in `state`; counted in `tally`.
@@ -80,7 +80,10 @@ impl Texts {
                 push_quoted(text, &mut self.json);
                 if text.is_empty() {
                     (transform.outcome(), Fate::Leaves)
-                } else if transform.apply(&self.json, &mut self.changed).is_ok() {
+                } else if transform
+                    .apply(&self.json, &mut self.setting, &mut self.changed)
+                    .is_ok()
+                {
                     (
                         transform.outcome(),
                         Fate::Changed(plain(&self.changed, &mut self.text)),
@@ -107,9 +110,19 @@ impl Texts {
             .and_then(|subjects| subjects.token(&self.json))
     }
 
-    /// Whether the record that `json` shows, strict JSON, may leave: the plan's `release_if`.
+    /// Whether the record that `json` shows, strict JSON, may leave: the plan's `release_if`. What transforms must know
+    /// of it is learnt.
     pub(super) fn released(&mut self, json: &[u8]) -> bool {
         let plan = Arc::clone(&self.plan);
+        if !plan.known().is_empty() {
+            let mut known = std::mem::take(self.setting.known_mut());
+            // What cannot be asked, only a doubled name, has nothing to be known.
+            let learnt = self.ask(json, |asking| asking.know(&plan, 0, &mut known));
+            if learnt.is_err() {
+                known.forget();
+            }
+            *self.setting.known_mut() = known;
+        }
         plan.condition().is_none_or(|condition| {
             self.ask(json, |asking| asking.holds(condition.expression(), 0))
                 .unwrap_or(false)
@@ -148,7 +161,7 @@ impl Texts {
         let answer = question(Asking {
             nodes: Nodes::new(json, tokens),
             looked: &self.looked,
-            today: Some(self.today),
+            today: Some(self.occasion.today),
         });
         match self.looked.get_mut().take_flaw() {
             None => Ok(answer),

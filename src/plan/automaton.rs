@@ -127,11 +127,25 @@ impl Branch {
     }
 }
 
+/// What becomes of the names of an object's members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renames {
+    /// They leave as they are.
+    No,
+    /// The object leaves as an array of what its members are.
+    LeftOut,
+    /// Index of the name rule whose transform applies.
+    By(u32),
+    /// Two different transforms met: no member leaves.
+    Conflict,
+}
+
 /// A state of the automaton.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) leaf: Leaf,
     pub(crate) branch: Branch,
+    pub(crate) renames: Renames,
     /// The node starts a record.
     pub(crate) record: bool,
     /// The node names its record's subject.
@@ -492,6 +506,7 @@ impl Builder<'_> {
         Ok(State {
             leaf,
             branch,
+            renames: rules.renames(key),
             record: rules.is(key, Role::Record),
             subject: rules.is(key, Role::Subject),
             walked: !branch.passes() && rules.leads_to_subject(key),

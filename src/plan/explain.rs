@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
 use super::rulebook::Key;
-use super::{Branch, Leaf, Plan, Test};
+use super::{Branch, Leaf, Plan, Role, Test};
 use crate::minimise::json::JsonMachine;
 use crate::minimise::query::{Held, Node};
 use crate::minimise::{BodyError, Kind, Machine};
+use crate::transform::{Occasion, Setting};
 
 /// What became of one node of a sample: the answer of [`Plan::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,17 +24,18 @@ pub struct FieldDecision {
 pub(super) fn explain(
     plan: &Arc<Plan>,
     sample: &[u8],
-    today: Date,
+    occasion: Occasion,
 ) -> Result<Vec<FieldDecision>, BodyError> {
     // The machine itself says whether this is a body that could pass.
-    let mut machine = JsonMachine::on(Arc::clone(plan), today);
+    let mut machine = JsonMachine::on(Arc::clone(plan), occasion);
     let mut out = Vec::new();
     machine.push(sample, &mut out)?;
     machine.finish(&mut out)?;
-    let held = Held::within(sample, plan.limits())?.on(today);
+    let held = Held::within(sample, plan.limits())?.on(occasion.today);
     let mut listing = Listing {
         plan,
         held: &held,
+        setting: Setting::new(Some(occasion)),
         found: Vec::new(),
     };
     listing.node(held.root(), &plan.rulebook().root(), "$");
@@ -45,6 +45,7 @@ pub(super) fn explain(
 struct Listing<'a> {
     plan: &'a Plan,
     held: &'a Held<'a>,
+    setting: Setting,
     found: Vec<FieldDecision>,
 }
 
@@ -54,6 +55,9 @@ impl Listing<'_> {
         let (rules, held) = (self.plan.rulebook(), self.held);
         let kind = held.kind(at);
         let (leaf, rule) = rules.leaf(key);
+        if rules.is(key, Role::Record) && !self.plan.known().is_empty() {
+            held.know(self.plan, at, self.setting.known_mut());
+        }
         if !kind.is_container() {
             let outcome = match leaf {
                 Leaf::Undeclared => "undeclared",
@@ -64,7 +68,7 @@ impl Listing<'_> {
                 Leaf::Transform(_) if kind == Kind::Null => "null",
                 Leaf::Transform(rule) => {
                     let (transform, _) = self.plan.transform(rule);
-                    match transform.apply(held.bytes(at), &mut Vec::new()) {
+                    match transform.apply(held.bytes(at), &mut self.setting, &mut Vec::new()) {
                         Ok(()) => transform.outcome().code(),
                         Err(_) => "mismatch",
                     }

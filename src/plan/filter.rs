@@ -163,6 +163,11 @@ impl Query {
         Self::of(Origin::Document, &query.segments)
     }
 
+    /// The same from a node, `@`, on.
+    pub(crate) fn relative(segments: &[Parsed]) -> Result<Self, SelectorError> {
+        Self::of(Origin::Current, segments)
+    }
+
     fn of(origin: Origin, segments: &[Parsed]) -> Result<Self, SelectorError> {
         let segments = segments.iter().map(|parsed| Segment::of(parsed, false));
         Ok(Self {

@@ -103,13 +103,23 @@ impl Format {
 }
 
 impl Format {
+    /// Whether its bodies are JSON documents, one or several.
+    pub(super) fn is_json(&self) -> bool {
+        match self {
+            Self::Json | Self::Ndjson | Self::JsonSequence | Self::EventStream => true,
+            Self::Csv(_) | Self::Xml(_) | Self::Form | Self::Multipart | Self::Opaque(_) => false,
+        }
+    }
+
     /// Why rules whose records are at `record` do not suit bodies of this format. `holds` says that only the whole
-    /// document decides them, `asks` that a part of it must be held to be decided.
+    /// document decides them, `asks` that a part of it must be held to be decided., `knows` that
+    /// transforms must know something of each record.
     pub(super) fn misfits(
         &self,
         record: Option<&Selector>,
         holds: bool,
         asks: bool,
+        knows: bool,
     ) -> Vec<PlanFault> {
         let record_is_body = record.map(|record| record.query().segments.is_empty());
         let mut messages = Vec::new();
@@ -131,6 +141,9 @@ impl Format {
                     messages.push("filters and positions from an array's end are not for forms; select by names and positions from the start");
                 }
             }
+        }
+        if knows && matches!(self, Self::Xml(_) | Self::Form | Self::Multipart) {
+            messages.push("transforms that go by the record's subject or by names in it are not for this format yet; use them on JSON or CSV");
         }
         messages
             .into_iter()

@@ -3,11 +3,11 @@
 //! [`BodyRules`] are the rules as meant; [`Plan::compile`] turns them into a [`Plan`]: immutable, shared,
 //! knowing no agreement and no HTTP.
 
-use jiff::civil::Date;
-
 use crate::minimise::query::CompiledCondition;
 use crate::minimise::{BodyError, Limits};
-use crate::transform::{AgreementKeys, Prepared, SubjectKey, SubjectTokens, Transform};
+use crate::transform::{
+    AgreementKeys, Knowing, Occasion, Prepared, SubjectKey, SubjectTokens, Transform,
+};
 
 mod automaton;
 mod csv;
@@ -24,11 +24,13 @@ pub use explain::FieldDecision;
 pub use format::{Charset, Csv, Format, Header, Opaque, Ragged, Xml};
 pub use selector::{Condition, Selector, SelectorError};
 
-pub(crate) use automaton::{Automaton, Branch, CandidateId, Leaf, Next, StateId, hash_name};
+pub(crate) use automaton::{
+    Automaton, Branch, CandidateId, Leaf, Next, Renames, StateId, hash_name,
+};
 pub(crate) use rulebook::Rulebook;
 pub(crate) use tracks::{Role, Test};
 
-use filter::{Expression, Members, Reads};
+use filter::{Expression, Members, Query, Reads};
 use tracks::{Filters, Track};
 
 /// What an agreement says about one body: the checked form of `record`, `subject`, `release_if`, `fields`.
@@ -43,8 +45,14 @@ pub struct BodyRules {
     pub subject: Option<Selector>,
     /// A record leaves only if this holds of it (`@` is the record).
     pub release_if: Option<Condition>,
+    /// Where a record names people, so that transforms know these names in the record's other texts. Written as
+    /// `subject` is.
+    pub people: Vec<Selector>,
     /// The rules, in the order they are written. Their order changes nothing.
     pub fields: Vec<Rule>,
+    /// Rules for objects whose member names are data: what the names of the members of what is selected become, by a
+    /// transform or, left out by `drop`, an array of what the members are.
+    pub names: Vec<Rule>,
     /// Leave out containers in which nothing passed, named ones too.
     pub prune: bool,
 }
@@ -98,7 +106,7 @@ pub struct PlanKeys {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct PlanFault {
-    /// Index in [`BodyRules::fields`], or `None` where `record`, `subject` or `release_if` is at fault.
+    /// Index in [`BodyRules::fields`] and, after these, in [`BodyRules::names`], or `None` where `record`, `subject` or `release_if` is at fault.
     pub rule: Option<usize>,
     /// What is wrong and what to write instead, one sentence.
     pub message: String,
@@ -118,10 +126,12 @@ pub struct Plan {
     holds_document: bool,
     /// A filter or condition asks how long ago something was.
     reads_today: bool,
-    /// Per rule: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
+    /// Per rule, those for names after those for fields: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
     transforms: Vec<Option<(Prepared, bool)>>,
     condition: Option<CompiledCondition>,
     subjects: Option<SubjectTokens>,
+    /// What transforms must know of a record before it is walked.
+    known: Vec<(Knowing, Query)>,
 }
 
 impl Plan {
@@ -145,6 +155,10 @@ impl Plan {
         for (index, rule) in rules.fields.iter().enumerate() {
             track(&rule.selector, Role::Field(index), Some(index));
         }
+        for (index, rule) in rules.names.iter().enumerate() {
+            let place = rules.fields.len() + index;
+            track(&rule.selector, Role::Names(index), Some(place));
+        }
         if let Some(record) = &rules.record {
             track(record, Role::Record, None);
         }
@@ -166,7 +180,20 @@ impl Plan {
             });
         }
         let mut transforms = Vec::new();
-        for (index, rule) in rules.fields.iter().enumerate() {
+        for (index, rule) in rules.fields.iter().chain(&rules.names).enumerate() {
+            if index >= rules.fields.len() {
+                let fits = match &rule.action {
+                    Action::Drop => true,
+                    Action::Keep | Action::KeepAll => false,
+                    Action::Transform(transform) => !matches!(transform, Transform::Replace { .. }),
+                };
+                if !fits {
+                    faults.push(PlanFault {
+                        rule: Some(index),
+                        message: "names are told apart once they have left, so what they become hangs on what they are; write drop, pseudonymise or generalise".to_owned(),
+                    });
+                }
+            }
             transforms.push(match &rule.action {
                 Action::Keep | Action::KeepAll | Action::Drop => None,
                 Action::Transform(transform) => {
@@ -183,6 +210,13 @@ impl Plan {
                 }
             });
         }
+        let known = match known(rules, &transforms) {
+            Ok(known) => known,
+            Err(fault) => {
+                faults.push(fault);
+                Vec::new()
+            }
+        };
         let condition = match rules
             .release_if
             .as_ref()
@@ -215,12 +249,17 @@ impl Plan {
         let reads_today = filters.all().any(today)
             || condition
                 .as_ref()
-                .is_some_and(|condition| today(condition.expression()));
-        let asks = condition.is_some() || !filters.is_empty();
+                .is_some_and(|condition| today(condition.expression()))
+            || transforms
+                .iter()
+                .flatten()
+                .any(|(transform, _)| transform.reads_today());
+        let asks = condition.is_some() || !filters.is_empty() || !known.is_empty();
         let rulebook = Rulebook {
             tracks,
             filters,
             rules: rules.fields.clone(),
+            names: rules.names.clone(),
             prune: rules.prune,
         };
         let automaton = automaton::build(&rulebook).map_err(|message| {
@@ -253,7 +292,14 @@ impl Plan {
             rules.record.as_ref(),
             holds_document,
             !automaton.candidates().is_empty(),
+            !known.is_empty(),
         );
+        if !rules.names.is_empty() && !rules.format.is_json() {
+            return Err(vec![PlanFault {
+                rule: Some(rules.fields.len()),
+                message: "rules for member names are for JSON in its formats alone; the names of columns, elements and form fields are written in the agreement".to_owned(),
+            }]);
+        }
         if !misfits.is_empty() {
             return Err(misfits);
         }
@@ -295,6 +341,7 @@ impl Plan {
             transforms,
             condition,
             subjects,
+            known,
         })
     }
 
@@ -330,7 +377,15 @@ impl Plan {
         self.reads_today
     }
 
-    /// Which rule decides each node of `sample`, a JSON document, on the day `today`, in document order.
+    /// Whether what leaves depends on [`crate::transform::Occasion::document`], or on what stood before in the
+    /// document.
+    #[must_use]
+    pub fn reads_document(&self) -> bool {
+        let mut transforms = self.transforms.iter().flatten();
+        transforms.any(|(transform, _)| transform.reads_document())
+    }
+
+    /// Which rule decides each node of `sample`, a JSON document, on this occasion, in document order.
     ///
     /// What stands in a subtree that is dropped or kept whole is not listed: its top says it all.
     ///
@@ -339,9 +394,9 @@ impl Plan {
     pub fn explain(
         self: &std::sync::Arc<Self>,
         sample: &[u8],
-        today: Date,
+        occasion: impl Into<Occasion>,
     ) -> Result<Vec<FieldDecision>, BodyError> {
-        explain::explain(self, sample, today)
+        explain::explain(self, sample, occasion.into())
     }
 
     pub(crate) fn automaton(&self) -> &Automaton {
@@ -350,6 +405,11 @@ impl Plan {
 
     pub(crate) fn rulebook(&self) -> &Rulebook {
         &self.rulebook
+    }
+
+    /// Whether a record is decided before it is walked: by a condition, or for what transforms must know of it.
+    pub(crate) fn asks_records(&self) -> bool {
+        self.condition.is_some() || !self.known.is_empty()
     }
 
     pub(crate) fn condition(&self) -> Option<&CompiledCondition> {
@@ -365,11 +425,24 @@ impl Plan {
         if let Some(condition) = &self.condition {
             members.add(condition.expression());
         }
+        for (_, query) in &self.known {
+            members.add(&Expression::Exists(query.clone()));
+        }
         members
+    }
+
+    /// What transforms must know of a record before it is walked; a query's `@` is the record.
+    pub(crate) fn known(&self) -> &[(Knowing, Query)] {
+        &self.known
     }
 
     pub(crate) fn subjects(&self) -> Option<&SubjectTokens> {
         self.subjects.as_ref()
+    }
+
+    /// The transform of the name rule `rule`, and whether a mismatch ends the exchange.
+    pub(crate) fn renaming(&self, rule: u32) -> (&Prepared, bool) {
+        self.transform(self.rulebook.rules.len() as u32 + rule)
     }
 
     /// The transform of `rule`, and whether a mismatch ends the exchange.
@@ -379,4 +452,52 @@ impl Plan {
             .expect("the automaton names rules with a transform only");
         (transform, *refuse)
     }
+}
+
+/// What transforms of `rules` must know of a record before it is walked.
+fn known(
+    rules: &BodyRules,
+    transforms: &[Option<(Prepared, bool)>],
+) -> Result<Vec<(Knowing, Query)>, PlanFault> {
+    let reads = |transform: &Option<(Prepared, bool)>| {
+        transform
+            .as_ref()
+            .is_some_and(|(transform, _)| transform.reads_subject())
+    };
+    let subject = transforms.iter().position(reads);
+    let fault = |rule, message: &str| PlanFault {
+        rule,
+        message: message.to_owned(),
+    };
+    if let Some(rule) = subject
+        && rules.subject.is_none()
+    {
+        let message = "it is keyed by the record's subject; write `record:` and `subject:` too, for example record: $ and subject: $.nhsNumber";
+        return Err(fault(Some(rule), message));
+    }
+    let selectors = rules
+        .subject
+        .iter()
+        .filter(|_| subject.is_some())
+        .map(|selector| (Knowing::Subject, selector))
+        .chain(rules.people.iter().map(|name| (Knowing::Name, name)))
+        .collect::<Vec<_>>();
+    let Some(record) = &rules.record else {
+        return match selectors.is_empty() {
+            true => Ok(Vec::new()),
+            false => Err(fault(
+                None,
+                "names are looked for in their record; write `record:` too, `record: $` if the body is one",
+            )),
+        };
+    };
+    selectors
+        .into_iter()
+        .map(|(knowing, selector)| {
+            let query = selector
+                .below(record)
+                .map_err(|error| fault(None, &error.message))?;
+            Ok((knowing, query))
+        })
+        .collect()
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::automaton::{Branch, Leaf};
+use super::automaton::{Branch, Leaf, Renames};
 use super::tracks::{Filters, Pick, Role, Test, Track};
 use super::{Action, Rule};
 
@@ -30,6 +30,8 @@ pub(crate) struct Rulebook {
     pub(super) tracks: Vec<Track>,
     pub(super) filters: Filters,
     pub(super) rules: Vec<Rule>,
+    /// The rules for member names.
+    pub(super) names: Vec<Rule>,
     pub(super) prune: bool,
 }
 
@@ -111,7 +113,7 @@ impl Rulebook {
     fn action(&self, position: Position) -> Option<&Action> {
         match self.role(position) {
             Role::Field(rule) => Some(&self.rules[rule].action),
-            Role::Record | Role::Subject => None,
+            Role::Record | Role::Subject | Role::Names(_) => None,
         }
     }
 
@@ -131,7 +133,7 @@ impl Rulebook {
             .filter(|position| self.complete(**position))
             .filter_map(|position| match self.role(*position) {
                 Role::Field(rule) => wanted(&self.rules[rule].action).then_some(rule),
-                Role::Record | Role::Subject => None,
+                Role::Record | Role::Subject | Role::Names(_) => None,
             })
             .collect()
     }
@@ -258,6 +260,37 @@ impl Rulebook {
         }
     }
 
+    /// What becomes of the names of an object's members: the more protective rule wins.
+    pub(crate) fn renames(&self, key: &Key) -> Renames {
+        let rules: Vec<(usize, &Rule)> = key
+            .positions
+            .iter()
+            .filter(|position| self.complete(**position))
+            .filter_map(|position| match self.role(*position) {
+                Role::Names(rule) => Some((rule, &self.names[rule])),
+                Role::Field(_) | Role::Record | Role::Subject => None,
+            })
+            .collect();
+        let mut transforms = Vec::new();
+        for (_, rule) in &rules {
+            match &rule.action {
+                Action::Transform(transform) => transforms.push(transform),
+                Action::Drop | Action::Keep | Action::KeepAll => return Renames::LeftOut,
+            }
+        }
+        if !transforms.windows(2).all(|pair| pair[0] == pair[1]) {
+            return Renames::Conflict;
+        }
+        // Of equal transforms the stricter about mismatches decides.
+        let strict = rules
+            .iter()
+            .find(|(_, rule)| rule.on_mismatch == super::OnMismatch::Refuse);
+        match strict.or(rules.first()) {
+            Some((rule, _)) => Renames::By(*rule as u32),
+            None => Renames::No,
+        }
+    }
+
     fn refuses(&self, rule: usize) -> bool {
         self.rules[rule].on_mismatch == super::OnMismatch::Refuse
     }
@@ -281,7 +314,9 @@ impl Rulebook {
         }
         if key.kept.is_some() {
             // What only selects the node itself, such as a record's, decides nothing below it.
-            let branch = if key.positions.iter().all(|p| self.complete(*p)) {
+            let decided =
+                |p: &Position| self.complete(*p) && !matches!(self.role(*p), Role::Names(_));
+            let branch = if key.positions.iter().all(decided) {
                 Branch::KeepAll
             } else {
                 Branch::Structure {

@@ -69,6 +69,13 @@ impl Selector {
         }
     }
 
+    /// The steps of this selector, which names something in a record, from the record on. Read as by
+    /// [`Selector::within`].
+    pub(super) fn below(&self, record: &Self) -> Result<Query, SelectorError> {
+        let within = self.within(record);
+        Query::relative(&within.query.segments[record.query.segments.len()..])
+    }
+
     /// The text as written.
     #[must_use]
     pub fn text(&self) -> &str {

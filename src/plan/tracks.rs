@@ -21,6 +21,8 @@ pub(crate) enum Role {
     Record,
     /// The subject of its record.
     Subject,
+    /// An object whose member names are data, under the name rule with this index.
+    Names(usize),
 }
 
 /// One segment of a selector (RFC 9535 §2.5).

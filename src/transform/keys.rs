@@ -70,6 +70,14 @@ impl AgreementKeys {
     }
 }
 
+impl AgreementKeys {
+    /// The HMAC key by which the dates of subjects are shifted.
+    #[must_use]
+    pub fn date_shift(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.0, &["date-shift", "namespace", "subject"])
+    }
+}
+
 impl SubjectKey {
     /// The HMAC key for subjects.
     #[must_use]

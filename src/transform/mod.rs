@@ -7,6 +7,7 @@ mod keys;
 mod mask;
 mod output;
 mod prepared;
+mod setting;
 mod shift;
 mod text;
 mod token;
@@ -16,11 +17,13 @@ pub use generalise::Generalise;
 pub use keys::{AgreementKeys, KeyError, RootKey, SubjectKey};
 pub use output::OutputType;
 pub use prepared::{Mismatch, Prepared, TransformError};
+pub use setting::{Known, Occasion, Setting};
 pub use shift::{Direction, KeyedShift, Shift, ShiftError};
 pub use text::unescape;
 pub use token::SubjectTokens;
 
 pub(crate) use date::date;
+pub(crate) use setting::Knowing;
 pub(crate) use text::{Characters, push_quoted};
 
 /// What a transforming rule does to a single value. `null` stays `null` under every transform.
@@ -38,11 +41,15 @@ pub enum Transform {
         keep_first: usize,
         /// Characters left as they are at the end. Default 0.
         keep_last: usize,
+        /// Characters, such as spaces and hyphens, that stay as they are wherever they stand and are not counted.
+        skip: String,
         /// What stands in the others' place. Default `*`.
         with: char,
     },
     /// A coarser value.
     Generalise(Generalise),
+    /// A date moved by some days, all of a record's subject by the same.
+    Shift(Shift),
     /// A one-way keyed token of the value's canonical form: `fg1-` and 26 characters, HMAC-SHA-256 cut to 128
     /// bits in lower-case base32 (RFC 4648 §6) without padding. The prefix names the scheme and its version, and
     /// keeps a token from ever looking like a valid identifier.
@@ -50,4 +57,27 @@ pub enum Transform {
         /// What the value identifies (`person`, `property`); the same in all rules that should link.
         namespace: String,
     },
+}
+
+impl Transform {
+    /// The action's word, as rules have it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Replace { .. } => "replace",
+            Self::Mask { .. } => "mask",
+            Self::Generalise(_) => "generalise",
+            Self::Shift(_) => "shift",
+            Self::Pseudonymise { .. } => "pseudonymise",
+        }
+    }
+
+    /// Whether it needs the agreement's keys.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        match self {
+            Self::Replace { .. } | Self::Mask { .. } | Self::Generalise(_) => false,
+            Self::Shift(_) | Self::Pseudonymise { .. } => true,
+        }
+    }
 }

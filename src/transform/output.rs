@@ -50,6 +50,7 @@ impl Transform {
                 Some(_) => OutputType::Number,
             },
             Self::Generalise(generalise) => generalise.output(),
+            Self::Shift(shift) => shift.output(),
             Self::Mask { .. } | Self::Pseudonymise { .. } => OutputType::Text,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::mask::Mask;
 use super::token::{TOKEN_PREFIX, Tokens};
-use super::{AgreementKeys, Generalise, Transform};
+use super::{AgreementKeys, Generalise, KeyedShift, Setting, Transform};
 use crate::minimise::FieldOutcome;
 
 /// A transform with its keys ready: nothing is derived or allocated per value.
@@ -14,6 +14,7 @@ enum Kind {
     Replace(Box<[u8]>),
     Mask(Mask),
     Generalise(Generalise),
+    Shift(KeyedShift),
     Pseudonymise(Tokens),
 }
 
@@ -54,13 +55,19 @@ impl Prepared {
             Transform::Mask {
                 keep_first,
                 keep_last,
+                skip,
                 with,
             } => Kind::Mask(Mask {
                 keep_first: *keep_first,
                 keep_last: *keep_last,
+                skip: skip.as_str().into(),
                 with: *with,
             }),
             Transform::Generalise(generalise) => Kind::Generalise(generalise.clone()),
+            Transform::Shift(shift) => {
+                let keys = keys.ok_or(TransformError::NoKeys)?;
+                Kind::Shift(shift.keyed(&keys.date_shift()))
+            }
             Transform::Pseudonymise { namespace } => {
                 if namespace.trim().is_empty() {
                     return Err(TransformError::NoNamespace);
@@ -74,11 +81,16 @@ impl Prepared {
     /// Appends what `json` becomes, as JSON text, to `out`.
     ///
     /// `json` is one single value as strict JSON text: a string with its quotes, a number, `true` or `false`;
-    /// never `null`, which the caller keeps. The same value gives the same text (P8).
+    /// never `null`, which the caller keeps. The same value in the same setting gives the same text (P8).
     ///
     /// # Errors
     /// If the value is not of a kind that this transform is for; `out` is then as before.
-    pub fn apply(&self, json: &[u8], out: &mut Vec<u8>) -> Result<(), Mismatch> {
+    pub fn apply(
+        &self,
+        json: &[u8],
+        setting: &mut Setting,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Mismatch> {
         match &self.0 {
             Kind::Replace(text) => out.extend_from_slice(text),
             Kind::Mask(mask) => match json {
@@ -86,9 +98,9 @@ impl Prepared {
                 [b'-' | b'0'..=b'9', ..] => mask.number(json, out),
                 _ => return Err(Mismatch),
             },
-            // The day of the exchange is not known here yet.
-            Kind::Generalise(generalise) => {
-                generalise.apply(json, jiff::civil::Date::constant(2026, 11, 22), out)?;
+            Kind::Generalise(generalise) => generalise.apply(json, setting.today(), out)?,
+            Kind::Shift(shift) => {
+                shift.apply(json, setting.today(), setting.known().subject(), out)?;
             }
             Kind::Pseudonymise(tokens) => {
                 let token = tokens.token(json).ok_or(Mismatch)?;
@@ -98,6 +110,38 @@ impl Prepared {
         Ok(())
     }
 
+    /// Whether it asks for the record's subject ([`super::Known::subject`]).
+    #[must_use]
+    pub fn reads_subject(&self) -> bool {
+        match self.0 {
+            Kind::Shift(_) => true,
+            Kind::Replace(_) | Kind::Mask(_) | Kind::Generalise(_) | Kind::Pseudonymise(_) => false,
+        }
+    }
+
+    /// Whether it asks for the day of the exchange.
+    #[must_use]
+    pub fn reads_today(&self) -> bool {
+        match &self.0 {
+            Kind::Generalise(generalise) => generalise.reads_today(),
+            Kind::Shift(shift) => shift.reads_today(),
+            Kind::Replace(_) | Kind::Mask(_) | Kind::Pseudonymise(_) => false,
+        }
+    }
+
+    /// Whether what it gives hangs on [`super::Occasion::document`] or on what stood before in the document, so that
+    /// the document's parts cannot be decided each by itself.
+    #[must_use]
+    pub fn reads_document(&self) -> bool {
+        match self.0 {
+            Kind::Replace(_)
+            | Kind::Mask(_)
+            | Kind::Generalise(_)
+            | Kind::Shift(_)
+            | Kind::Pseudonymise(_) => false,
+        }
+    }
+
     /// What a value is counted as that this transform has changed.
     #[must_use]
     pub fn outcome(&self) -> FieldOutcome {
@@ -105,6 +149,7 @@ impl Prepared {
             Kind::Replace(_) => FieldOutcome::Replace,
             Kind::Mask(_) => FieldOutcome::Mask,
             Kind::Generalise(_) => FieldOutcome::Generalise,
+            Kind::Shift(_) => FieldOutcome::Shift,
             Kind::Pseudonymise(_) => FieldOutcome::Pseudonymise,
         }
     }
@@ -155,7 +200,7 @@ mod tests {
 
     fn apply(prepared: &Prepared, json: &str) -> Option<String> {
         let mut out = b"as before".to_vec();
-        let result = prepared.apply(json.as_bytes(), &mut out);
+        let result = prepared.apply(json.as_bytes(), &mut Setting::default(), &mut out);
         let text = String::from_utf8(out).unwrap();
         let appended = text.strip_prefix("as before").unwrap();
         match result {
@@ -177,6 +222,7 @@ mod tests {
         prepared(&Transform::Mask {
             keep_first,
             keep_last,
+            skip: String::new(),
             with,
         })
     }

@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::Mismatch;
 use super::date::{DateForm, Room};
+use super::{Mismatch, OutputType};
 
 /// Dates of one person moved by one number of days, so that the days between them stay what they are.
 ///
@@ -58,6 +58,16 @@ impl Shift {
         })
     }
 
+    /// The type of what leaves.
+    #[must_use]
+    pub fn output(&self) -> OutputType {
+        if self.from.is_digits() {
+            OutputType::IntegerOrText
+        } else {
+            OutputType::Text
+        }
+    }
+
     /// The shift under `key`, ready to be used.
     #[must_use]
     pub fn keyed(&self, key: &[u8; 32]) -> KeyedShift {
@@ -88,7 +98,7 @@ impl KeyedShift {
     pub fn apply(
         &self,
         json: &[u8],
-        today: Date,
+        today: Option<Date>,
         subject: Option<&[u8]>,
         out: &mut Vec<u8>,
     ) -> Result<(), Mismatch> {
@@ -103,7 +113,13 @@ impl KeyedShift {
         let moved = date
             .checked_add(self.days(subject).days())
             .map_err(|_| Mismatch)?;
-        let is_beyond_today = date <= today && moved > today;
+        let is_beyond_today = match self.shift.direction {
+            Direction::Earlier => false,
+            Direction::Either => {
+                let today = today.ok_or(Mismatch)?;
+                date <= today && moved > today
+            }
+        };
         if is_beyond_today || !(0..=9999).contains(&moved.year()) {
             return Err(Mismatch);
         }
@@ -116,6 +132,12 @@ impl KeyedShift {
             out.push(b'"');
         }
         Ok(())
+    }
+
+    /// Whether what leaves depends on the day of the exchange.
+    #[must_use]
+    pub fn reads_today(&self) -> bool {
+        self.shift.direction == Direction::Either
     }
 
     /// The days that a subject's dates move: never none.
@@ -155,7 +177,12 @@ mod tests {
     fn apply(shift: &KeyedShift, subject: Option<&str>, json: &str) -> Option<String> {
         let today = Date::constant(2026, 11, 22);
         let mut out = b"as before".to_vec();
-        let result = shift.apply(json.as_bytes(), today, subject.map(str::as_bytes), &mut out);
+        let result = shift.apply(
+            json.as_bytes(),
+            Some(today),
+            subject.map(str::as_bytes),
+            &mut out,
+        );
         let text = String::from_utf8(out).unwrap();
         let appended = text.strip_prefix("as before").unwrap();
         assert!(result.is_ok() || appended.is_empty());

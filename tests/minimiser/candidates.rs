@@ -480,7 +480,7 @@ fn ages_and_days_are_of_the_day_that_the_body_is_run_on() {
         let plan = plan(&rules(fields), &Limits::default());
         assert!(plan.reads_today());
         for size in [1, 10, 1_000] {
-            let mut machine = machine(&plan, "", today.parse().unwrap());
+            let mut machine = machine(&plan, "", today.parse::<jiff::civil::Date>().unwrap());
             let mut out = Vec::new();
             for piece in people.as_bytes().chunks(size) {
                 machine.push(piece, &mut out).unwrap();

@@ -10,6 +10,8 @@ mod corpora;
 mod differential;
 mod document;
 mod held;
+mod ladders;
+mod names;
 mod oracle;
 mod promises;
 mod rows;

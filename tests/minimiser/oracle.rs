@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use fieldgate::minimise::{Limits, SubjectToken};
 use fieldgate::plan::{Action, BodyRules, OnMismatch, PlanKeys, Rule, Selector};
-use fieldgate::transform::{Mismatch, Prepared, SubjectTokens, Transform};
+use fieldgate::transform::{Mismatch, Prepared, Setting, SubjectTokens, Transform};
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector as Part};
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
@@ -239,7 +239,7 @@ impl<'a> Model<'a> {
                 }
                 let mut out = Vec::new();
                 let prepared = self.transforms[first].as_ref().expect("it is a transform");
-                match prepared.apply(text.as_bytes(), &mut out) {
+                match prepared.apply(text.as_bytes(), &mut Setting::default(), &mut out) {
                     Ok(()) => return Ok(Some(String::from_utf8(out).unwrap())),
                     Err(Mismatch) if refuse => return Err(Refused::Mismatch),
                     Err(Mismatch) => return Ok(None),

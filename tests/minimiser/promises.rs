@@ -304,6 +304,7 @@ fn what_happened_is_counted() {
             ("replace", 0),
             ("mask", 0),
             ("generalise", 1),
+            ("shift", 0),
             ("pseudonymise", 2),
             ("mismatch", 2),
             ("conflict", 0),

@@ -61,7 +61,11 @@ fn with_tokens(text: &str) -> String {
         let mut made = Vec::new();
         Prepared::new(&transform, keys().agreement.as_ref())
             .unwrap()
-            .apply(value.as_bytes(), &mut made)
+            .apply(
+                value.as_bytes(),
+                &mut fieldgate::transform::Setting::default(),
+                &mut made,
+            )
             .unwrap();
         out.push_str(before);
         out.push_str(&String::from_utf8(made).unwrap());

@@ -13,7 +13,7 @@ use super::oracle::{self, Minimised, Refused};
 /// Rules from a short text: statements divided by `;`, each a word and what it is about.
 ///
 /// `keep`, `keep_all`, `drop`, `mask`, `mask-last-2`, `year`, `token:person` and `replace:"x"` take a selector; with
-/// `!` behind the word a mismatch refuses. `record`, `subject`, `release_if` and `prune` are what they are.
+/// `!` behind the word a mismatch refuses. With `names:` before it the rule is of the names of members. `record`, `subject`, `release_if` and `prune` are what they are.
 pub(crate) fn rules(text: &str) -> BodyRules {
     let mut rules = BodyRules::default();
     for (index, statement) in statements(text).into_iter().enumerate() {
@@ -25,16 +25,22 @@ pub(crate) fn rules(text: &str) -> BodyRules {
             "subject" => rules.subject = Some(selector()),
             "release_if" => rules.release_if = Some(Condition::parse(rest.trim()).unwrap()),
             "prune" => rules.prune = true,
-            _ => rules.fields.push(Rule {
-                selector: selector(),
-                action: action(word.trim_end_matches('!')),
-                on_mismatch: if word.ends_with('!') {
-                    OnMismatch::Refuse
-                } else {
-                    OnMismatch::Drop
-                },
-                line: index + 1,
-            }),
+            _ => {
+                let (of, word) = match word.strip_prefix("names:") {
+                    Some(word) => (&mut rules.names, word),
+                    None => (&mut rules.fields, word),
+                };
+                of.push(Rule {
+                    selector: selector(),
+                    action: action(word.trim_end_matches('!')),
+                    on_mismatch: if word.ends_with('!') {
+                        OnMismatch::Refuse
+                    } else {
+                        OnMismatch::Drop
+                    },
+                    line: index + 1,
+                });
+            }
         }
     }
     rules
@@ -44,6 +50,7 @@ fn action(word: &str) -> Action {
     let mask = |keep_last| Transform::Mask {
         keep_first: 0,
         keep_last,
+        skip: String::new(),
         with: '*',
     };
     Action::Transform(match word.split_once(':') {

@@ -376,8 +376,8 @@ mod tests {
     }
 
     fn on_cores(plan: &Arc<Plan>, cores: &Cores, from: impl Read + 'static) -> Came {
-        let splitter =
-            Splitter::new(plan, jiff::civil::date(2026, 11, 22)).expect("such inputs can be cut");
+        let splitter = Splitter::new(plan, jiff::civil::date(2026, 11, 22).into())
+            .expect("such inputs can be cut");
         let mut out = Vec::new();
         let broken = |error: BodyError| Stop::input(error);
         let mut input = Input::from_reader(from);
@@ -535,7 +535,7 @@ mod tests {
             "format: csv\nrecord: $\nfields: [{ keep: ['$[*].a'] }]",
         ] {
             assert!(
-                Splitter::new(&plan(rules), jiff::civil::date(2026, 11, 22)).is_none(),
+                Splitter::new(&plan(rules), jiff::civil::date(2026, 11, 22).into()).is_none(),
                 "{rules}"
             );
         }

@@ -5,7 +5,6 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 mod cores;
@@ -25,7 +24,7 @@ use crate::config;
 use crate::ledger::entry::tally_json;
 use crate::minimise::{self, BodyError, Limits, Machine, Tally};
 use crate::plan::{self, Action, BodyRules, Csv, Plan, PlanKeys, Xml};
-use crate::transform::{RootKey, Transform};
+use crate::transform::{Occasion, RootKey};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -152,7 +151,10 @@ impl Format {
 /// As its help says.
 pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
     let (plan, zone) = plan(args)?;
-    let today = Clock::system().today(&zone);
+    let occasion = Occasion {
+        today: Clock::system().today(&zone),
+        document: document(&plan)?,
+    };
     if *plan.format() == plan::Format::Multipart {
         return Err(Stop::usage(
             "a multipart body is read by the boundary that its Content-Type has, and a file has none; only the gateway takes it",
@@ -164,10 +166,10 @@ pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
     );
     let mut input = Input::open(args.input.as_deref().filter(|path| *path != Path::new("-")))?;
     let tally = match &args.output {
-        None => minimise((&plan, today), jobs, &mut input, &mut out::data)?,
+        None => minimise((&plan, occasion), jobs, &mut input, &mut out::data)?,
         Some(path) => {
             let mut output = Output::begin(path)?;
-            let tally = minimise((&plan, today), jobs, &mut input, &mut |bytes| {
+            let tally = minimise((&plan, occasion), jobs, &mut input, &mut |bytes| {
                 output.write(bytes)
             })?;
             output.finish()?;
@@ -182,9 +184,9 @@ pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
     Ok(())
 }
 
-/// All of `input` through `plan` on the day `today`; `leaves` takes what leaves, piece by piece.
+/// All of `input` through `plan` on this occasion; `leaves` takes what leaves, piece by piece.
 fn minimise(
-    (plan, today): (&Arc<Plan>, Date),
+    (plan, occasion): (&Arc<Plan>, Occasion),
     jobs: usize,
     input: &mut Input,
     leaves: &mut Leaves<'_>,
@@ -201,10 +203,27 @@ fn minimise(
             fault.code()
         ))
     };
-    match Splitter::new(plan, today).filter(|_| jobs > 1) {
+    match Splitter::new(plan, occasion).filter(|_| jobs > 1) {
         Some(splitter) => Cores::new(jobs).minimise(&splitter, input, &broken, leaves),
-        None => one_core(minimise::machine(plan, "", today), input, &broken, leaves),
+        None => one_core(
+            minimise::machine(plan, "", occasion),
+            input,
+            &broken,
+            leaves,
+        ),
     }
+}
+
+/// Random bytes of this input, where the plan makes tokens from them.
+fn document(plan: &Plan) -> Result<Option<[u8; 16]>, Stop> {
+    if !plan.reads_document() {
+        return Ok(None);
+    }
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Stop::environment(format_args!("the system gives no random bytes: {error}"))
+    })?;
+    Ok(Some(bytes))
 }
 
 fn one_core(
@@ -283,8 +302,8 @@ fn fields_plan(
             cannot("read", path, &error)
         }
     })?;
-    let mut rules =
-        agreement::load_fields(&name, &text).map_err(|faults| Stop::Faults(faults.to_string()))?;
+    let mut rules = agreement::load_fields_with(&name, &text, &config::tables())
+        .map_err(|faults| Stop::Faults(faults.to_string()))?;
     if let Some(format) = format {
         rules.format = format.with_options_of(&rules.format);
     }
@@ -324,12 +343,7 @@ fn first_token_rule(rules: &BodyRules) -> Option<usize> {
     rules
         .fields
         .iter()
-        .find(|rule| {
-            matches!(
-                rule.action,
-                Action::Transform(Transform::Pseudonymise { .. })
-            )
-        })
+        .find(|rule| matches!(&rule.action, Action::Transform(transform) if transform.is_keyed()))
         .map(|rule| rule.line)
 }
 

@@ -6,17 +6,16 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
 use memchr::{memchr, memchr_iter, memchr2_iter, memrchr, memrchr2_iter};
 
 use crate::minimise::{self, BodyError, Machine, Tally};
 use crate::plan::{Charset, Csv, Format, Header, Plan};
+use crate::transform::Occasion;
 
 /// How inputs under a plan are cut.
 pub(super) struct Splitter {
     plan: Arc<Plan>,
-    today: Date,
+    occasion: Occasion,
     /// Line feeds may stand in quotes, where they end nothing.
     quotes: bool,
     /// The first row is no element, but what the others are read by.
@@ -34,7 +33,7 @@ pub(super) struct Lead {
 
 impl Splitter {
     /// `None` if inputs under `plan` have to go through one machine.
-    pub(super) fn new(plan: &Arc<Plan>, today: Date) -> Option<Self> {
+    pub(super) fn new(plan: &Arc<Plan>, occasion: Occasion) -> Option<Self> {
         let (quotes, header) = match plan.format() {
             Format::Ndjson => (false, false),
             Format::Csv(Csv {
@@ -52,12 +51,13 @@ impl Splitter {
             | Format::Opaque(_) => return None,
         };
         let root = plan.automaton().state(plan.automaton().root());
-        let counted = root.ranged() || root.record || plan.holds_document();
+        let counted =
+            root.ranged() || root.record || plan.holds_document() || plan.reads_document();
         // A limit on the whole body can only be held by who sees all of it.
         let limited = plan.limits().body_bytes != u64::MAX;
         (!counted && !limited).then(|| Self {
             plan: Arc::clone(plan),
-            today,
+            occasion,
             quotes,
             header,
         })
@@ -94,7 +94,7 @@ impl Splitter {
         } else {
             b"\n"
         };
-        let mut machine = minimise::machine(&self.plan, "", self.today);
+        let mut machine = minimise::machine(&self.plan, "", self.occasion);
         let mut out = Vec::new();
         // A fault of it is one of the first piece, and no other piece counts then.
         let tally = machine
@@ -111,7 +111,7 @@ impl Splitter {
     /// A machine for the piece that starts at `offset` of the input; the first has no `lead`.
     pub(super) fn run(&self, offset: u64, lead: Option<Arc<Lead>>) -> Run {
         let mut run = Run {
-            machine: minimise::machine(&self.plan, "", self.today),
+            machine: minimise::machine(&self.plan, "", self.occasion),
             offset,
             counter: Counter::new(self.quotes),
             is_header: self.header && lead.is_none(),

@@ -22,7 +22,7 @@ mod value;
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use crate::transform::Occasion;
 
 use super::charset::{Place, Reader, Stopped};
 use super::{BodyError, BodyFault, Machine, SubjectToken, Tally};
@@ -41,13 +41,13 @@ pub struct CsvMachine {
 }
 
 impl CsvMachine {
-    /// A machine at the start of a body that is written as `csv` says, on the day `today`. `plan` was compiled for such bodies.
+    /// A machine at the start of a body that is written as `csv` says, on this occasion. `plan` was compiled for such bodies.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, csv: &Csv, today: Date) -> Self {
+    pub fn new(plan: Arc<Plan>, csv: &Csv, occasion: impl Into<Occasion>) -> Self {
         Self {
             reader: Reader::new(csv.charset),
             body_bytes: plan.limits().body_bytes,
-            table: Table::new(plan, csv, today),
+            table: Table::new(plan, csv, occasion.into()),
             dead: None,
         }
     }

@@ -15,7 +15,7 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use crate::transform::Occasion;
 
 use super::super::charset::Place;
 use super::super::text::Texts;
@@ -136,7 +136,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(plan: Arc<Plan>, csv: &Csv, today: Date) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, csv: &Csv, occasion: Occasion) -> Self {
         let root = plan.automaton().state(plan.automaton().root());
         let body = match root.branch {
             Branch::KeepAll => Body::Kept,
@@ -166,7 +166,7 @@ impl Table {
             separator: csv.separator,
             ragged: csv.ragged,
             guarded: csv.neutralise_formulas,
-            texts: Texts::new(Arc::clone(&plan), today),
+            texts: Texts::new(Arc::clone(&plan), occasion),
             index: Index::new(),
             cursor: Cursor::at_row(0),
             reading,
@@ -185,7 +185,7 @@ impl Table {
             bare_name: false,
             row_carried: false,
             row_start: Place::default(),
-            records: Records::new(root.record, plan.condition().is_some()),
+            records: Records::new(root.record, plan.asks_records()),
             plain: Vec::new(),
             tally: Tally::default(),
             subjects: Vec::new(),

@@ -6,7 +6,7 @@
 
 use super::{Expect, Frame, Key, Mode, ShapeId, Single, Walk};
 use crate::minimise::{FieldOutcome, SubjectToken};
-use crate::plan::{Branch, Next};
+use crate::plan::{Branch, Next, Renames};
 
 /// A rule says that a body whose root is no single value must be refused.
 #[derive(Debug)]
@@ -53,6 +53,7 @@ impl Walk {
             names_at: self.names.start(),
             index: 0,
             length: 0,
+            renames: Renames::No,
             shape,
             seen: 0,
             place: 0,

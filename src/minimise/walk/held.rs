@@ -3,7 +3,7 @@
 //! ```text
 //! a value is asked for as a whole
 //!     a candidate: filters and positions from an array's end lead to its state
-//!     a record with a condition
+//!     a record with a condition, or of which transforms must know something
 //!     an array whose length decides about its elements
 //!     the document, if something asks it from its root
 //! this window has it whole  → it is decided at its start and walked on
@@ -13,6 +13,8 @@
 //!
 //! So a value is decided by the same code at the same place wherever the body was cut, and what is in one that is
 //! whole is whole too. While it is held only its grammar is checked; its names are once it is walked.
+
+use std::sync::Arc;
 
 use super::super::BodyFault;
 use super::super::asking::Asking;
@@ -98,6 +100,9 @@ impl Walk {
                 }
                 return Ok(Mode::Skip);
             }
+            if self.is_record(mode) {
+                self.know(token, end, nodes, io)?;
+            }
         }
         if self.is_record(mode) && self.record.is_none() {
             self.watched = span.depth;
@@ -114,7 +119,7 @@ impl Walk {
             Mode::Asked(_) => true,
             Mode::Walk(id) => {
                 let state = self.plan.automaton().state(id);
-                state.counted && is_array || state.record && self.plan.condition().is_some()
+                state.counted && is_array || state.record && self.plan.asks_records()
             }
             Mode::Skip | Mode::Copy | Mode::Hold => false,
         }
@@ -189,11 +194,23 @@ impl Walk {
         Ok(released)
     }
 
+    /// Learns what transforms must know of a record, which is whole.
+    fn know(&mut self, token: usize, end: usize, nodes: Nodes<'_>, io: &Io<'_>) -> Outcome {
+        let plan = Arc::clone(&self.plan);
+        if plan.known().is_empty() {
+            return Ok(());
+        }
+        let mut known = std::mem::take(self.setting.known_mut());
+        self.asking(nodes).know(&plan, token, &mut known);
+        *self.setting.known_mut() = known;
+        self.sound(end, io)
+    }
+
     fn asking<'a>(&'a self, nodes: Nodes<'a>) -> Asking<'a> {
         Asking {
             nodes,
             looked: &self.looked,
-            today: self.today,
+            today: self.setting.today(),
         }
     }
 

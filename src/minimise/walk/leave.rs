@@ -3,6 +3,7 @@
 use super::super::BodyFault;
 use super::names::NameSpan;
 use super::{Fault, Walk};
+use crate::plan::Renames;
 
 /// One window and where its bytes go.
 pub(in crate::minimise) struct Io<'a> {
@@ -84,10 +85,11 @@ impl Walk {
             io.byte(b',');
         }
         parent.some = true;
-        if parent.object {
+        if parent.object && parent.renames != Renames::LeftOut {
             match self.name {
                 NameSpan::Window(from, to) => io.range(from, to),
                 NameSpan::Kept => io.bytes(&self.name_kept),
+                NameSpan::Renamed => io.bytes(&self.renamed),
             }
             io.byte(b':');
         }
@@ -114,12 +116,13 @@ impl Walk {
             if parent.some {
                 self.staged.push(b',');
             }
-            if parent.object {
+            if parent.object && parent.renames != Renames::LeftOut {
                 match self.name {
                     NameSpan::Window(from, to) => {
                         self.staged.extend_from_slice(&io.window[from..to])
                     }
                     NameSpan::Kept => self.staged.extend_from_slice(&self.name_kept),
+                    NameSpan::Renamed => self.staged.extend_from_slice(&self.renamed),
                 }
                 self.staged.push(b':');
             }

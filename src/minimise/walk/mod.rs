@@ -28,8 +28,6 @@ pub(super) use single::Single;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
 use held::{Hold, Span};
 use names::NameSpan;
 use single::Use;
@@ -43,7 +41,8 @@ use super::shapes::{MEMBERS, Opening, ShapeId, Shapes};
 use super::vector::Level;
 use super::whole::Whole;
 use super::{BodyFault, FieldOutcome, Limits, SubjectToken, Tally};
-use crate::plan::{Branch, CandidateId, Next, Plan, StateId};
+use crate::plan::{Branch, CandidateId, Next, Plan, Renames, StateId};
+use crate::transform::{Occasion, Setting};
 
 /// What ends a walk.
 #[derive(Debug, Clone)]
@@ -127,6 +126,8 @@ pub(super) struct Frame {
     index: u64,
     /// How many elements it has, where its state counts them.
     length: u64,
+    /// What becomes of its members' names.
+    renames: Renames,
     shape: ShapeId,
     /// With a shape: the names seen, a bit each, and the place of the next.
     seen: u64,
@@ -174,6 +175,8 @@ pub(super) struct Walk {
     shaped: bool,
     name: NameSpan,
     name_kept: Vec<u8>,
+    /// What the name of the open member has become, with quotes.
+    renamed: Vec<u8>,
     names: Names,
     /// Openings of containers that leave once something in them does.
     staged: Vec<u8>,
@@ -198,7 +201,8 @@ pub(super) struct Walk {
     held: Vec<u8>,
     mark: usize,
     level: Level,
-    today: Option<Date>,
+    /// What transforms may know.
+    setting: Setting,
     scratch: Vec<u8>,
     /// Subjects of the open record, and of records that left.
     record_subjects: Vec<SubjectToken>,
@@ -213,7 +217,7 @@ const UNWATCHED: usize = usize::MAX;
 pub(super) type Outcome<T = ()> = Result<T, Box<Fault>>;
 
 impl Walk {
-    pub(super) fn new(plan: Arc<Plan>, level: Level, today: Option<Date>) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, level: Level, occasion: Option<Occasion>) -> Self {
         Self {
             limits: plan.limits().clone(),
             looked: RefCell::new(Looked::new(plan.limits(), plan.automaton().seed())),
@@ -230,6 +234,7 @@ impl Walk {
             name_start: 0,
             name: NameSpan::Kept,
             name_kept: Vec::new(),
+            renamed: Vec::new(),
             names: Names::default(),
             staged: Vec::new(),
             collected: Vec::new(),
@@ -245,7 +250,7 @@ impl Walk {
             held: Vec::new(),
             mark: 0,
             level,
-            today,
+            setting: Setting::new(occasion),
             scratch: Vec::new(),
             record_subjects: Vec::new(),
             subjects: Vec::new(),
@@ -460,6 +465,8 @@ impl Walk {
         };
         let (mut length, mut ranged) = (0, false);
         let (mut brackets, mut staged) = (false, false);
+        let object = tokens.kinds()[token] == b'{';
+        let renames = self.renames(mode, object);
         if let Mode::Walk(id) = mode {
             let root = self.frames.is_empty();
             let state = self.plan.automaton().state(id);
@@ -481,7 +488,12 @@ impl Walk {
                     }
                     if even_empty || root {
                         self.prefix(io);
-                        io.range(at, at + 1);
+                        match renames {
+                            Renames::LeftOut => io.bytes(b"["),
+                            Renames::No | Renames::By(_) | Renames::Conflict => {
+                                io.range(at, at + 1);
+                            }
+                        }
                         brackets = true;
                         if !plain && !in_vain {
                             opening = Opening::Bare;
@@ -524,9 +536,12 @@ impl Walk {
                 }
             }
         }
-        let object = tokens.kinds()[token] == b'{';
         let link = tokens.links()[token];
-        let shape = if self.shaped && mode != Mode::Hold {
+        // Names that become others are looked at one by one.
+        if renames != Renames::No {
+            opening = Opening::Plain;
+        }
+        let shape = if self.shaped && mode != Mode::Hold && renames == Renames::No {
             self.shape(mode)
         } else {
             ShapeId::NONE
@@ -540,7 +555,11 @@ impl Walk {
         }
         let staged_at = self.staged.len();
         if staged {
-            self.stage(io.window[at], io);
+            let bracket = match renames {
+                Renames::LeftOut => b'[',
+                Renames::No | Renames::By(_) | Renames::Conflict => io.window[at],
+            };
+            self.stage(bracket, io);
         }
         let next = match mode {
             Mode::Walk(id) if !object && !ranged => self.plan.automaton().element(id, 0).into(),
@@ -563,6 +582,7 @@ impl Walk {
             names_at: self.names.start(),
             index: 0,
             length,
+            renames,
             shape,
             seen: 0,
             place: 0,
@@ -579,6 +599,14 @@ impl Walk {
                 (token + 1, if object { Expect::Name } else { Expect::Value })
             }
         })
+    }
+
+    /// What becomes of the names in the container that starts in `mode`.
+    fn renames(&self, mode: Mode, object: bool) -> Renames {
+        match mode {
+            Mode::Walk(id) if object => self.plan.automaton().state(id).renames,
+            Mode::Walk(_) | Mode::Asked(_) | Mode::Skip | Mode::Copy | Mode::Hold => Renames::No,
+        }
     }
 
     /// The shape of the container that starts in `mode`.
@@ -617,7 +645,9 @@ impl Walk {
                 }
             }
             Mode::Walk(_) | Mode::Asked(_) | Mode::Skip | Mode::Hold => {
-                if frame.brackets {
+                if frame.brackets && frame.renames == Renames::LeftOut {
+                    io.bytes(b"]");
+                } else if frame.brackets {
                     io.range(at, at + 1);
                 } else {
                     self.staged.truncate(frame.staged_at);

@@ -1,10 +1,12 @@
 //! The names of members: no second one of its kind in an object, and the automaton's next state.
 
-use super::super::BodyFault;
+use std::sync::Arc;
+
 use super::super::shapes::{Member, ShapeId};
+use super::super::{BodyFault, FieldOutcome};
 use super::single::Single;
 use super::{Fault, Io, Key, Mode, Outcome, Walk};
-use crate::plan::hash_name;
+use crate::plan::{Renames, hash_name};
 
 /// Where the name of the member that is open stands, with its quotes.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +14,8 @@ pub(super) enum NameSpan {
     Window(usize, usize),
     /// In `name_kept`.
     Kept,
+    /// In `renamed`: what it has become.
+    Renamed,
 }
 
 impl Walk {
@@ -91,7 +95,10 @@ impl Walk {
             }
             frame.shape = ShapeId::NONE;
         }
-        if self.names.count(frame.names_at) == self.limits.object_members {
+        let renames = frame.renames;
+        // Of names that become others both are entered.
+        let each = if renames == Renames::No { 1 } else { 2 };
+        if self.names.count(frame.names_at) >= each * self.limits.object_members {
             let mut fault = self.named_twice(base + to as u64);
             fault.fault = BodyFault::TooManyMembers;
             return Err(fault);
@@ -99,7 +106,58 @@ impl Walk {
         if !self.names.enter(frame.names_at, hash) {
             return Err(self.named_twice(base + to as u64));
         }
-        Ok(())
+        match renames {
+            Renames::No | Renames::LeftOut => Ok(()),
+            Renames::Conflict => {
+                self.member_stays(FieldOutcome::Conflict);
+                Ok(())
+            }
+            Renames::By(rule) => self.rename(rule, &bytes[from - 1..=to], base + to as u64),
+        }
+    }
+
+    /// The member that is open leaves, if it does, by the name that `rule` makes of `name`, which has its quotes.
+    fn rename(&mut self, rule: u32, name: &[u8], seen: u64) -> Outcome {
+        let plan = Arc::clone(&self.plan);
+        let (transform, refuse) = plan.renaming(rule);
+        self.renamed.clear();
+        let fits = transform
+            .apply(name, &mut self.setting, &mut self.renamed)
+            .is_ok();
+        if !fits || self.renamed == b"null" {
+            self.member_stays(FieldOutcome::Mismatch);
+            return match refuse {
+                true => Err(Box::new(Fault {
+                    fault: BodyFault::Mismatch,
+                    offset: self.name_start,
+                    seen,
+                    depth: None,
+                })),
+                false => Ok(()),
+            };
+        }
+        if self.renamed.first() != Some(&b'"') {
+            // A name is text, whatever it is of.
+            self.renamed.insert(0, b'"');
+            self.renamed.push(b'"');
+        }
+        self.name = NameSpan::Renamed;
+        self.tally.count(transform.outcome());
+        // Two names that become one would be a name that stands twice in what leaves.
+        let frame = self.frames.last().expect("a name is in an object");
+        let hash = hash_name(&self.renamed, !plan.automaton().seed());
+        match self.names.enter(frame.names_at, hash) {
+            true => Ok(()),
+            false => Err(self.named_twice(seen)),
+        }
+    }
+
+    /// The member that is open stays behind, whatever it is, because of its name.
+    fn member_stays(&mut self, outcome: FieldOutcome) {
+        self.tally.count(outcome);
+        let frame = self.frames.last_mut().expect("a name is in an object");
+        frame.next = Mode::Skip;
+        frame.single = Single::Crossed;
     }
 
     #[cold]

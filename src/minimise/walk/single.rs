@@ -228,7 +228,9 @@ impl Walk {
                 if value != b"null" {
                     let mut changed = std::mem::take(&mut self.scratch);
                     changed.clear();
-                    let fits = transform.apply(value, &mut changed).is_ok();
+                    let fits = transform
+                        .apply(value, &mut self.setting, &mut changed)
+                        .is_ok();
                     if fits {
                         self.tally.count(transform.outcome());
                         self.prefix(io);

@@ -25,7 +25,7 @@ pub(crate) use check::check;
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use crate::transform::Occasion;
 
 use super::{BodyError, BodyFault, Machine, SubjectToken, Tally};
 use crate::plan::{Plan, Xml};
@@ -82,14 +82,14 @@ impl XmlMachine {
     /// A machine at the start of a body under `plan`, whose selectors name namespaces as `xml` says, on the
     /// day `today`.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, xml: &Xml, today: Date) -> Self {
+    pub fn new(plan: Arc<Plan>, xml: &Xml, occasion: impl Into<Occasion>) -> Self {
         Self {
             markup: Markup::new(plan.limits()),
             cut: Vec::new(),
             offset: 0,
             body_bytes: plan.limits().body_bytes,
             dead: None,
-            walk: Walk::new(plan, xml, today),
+            walk: Walk::new(plan, xml, occasion.into()),
         }
     }
 

@@ -161,7 +161,7 @@ impl DateForm {
     }
 
     /// Whether dates of this form are eight digits that start with the year.
-    fn is_digits(&self) -> bool {
+    pub(in crate::transform) fn is_digits(&self) -> bool {
         self.0.as_ref().is_some_and(|declared| {
             declared.time.is_none()
                 && declared.parts.first() == Some(&Part::Year)

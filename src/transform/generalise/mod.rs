@@ -108,8 +108,14 @@ impl Generalise {
     /// Appends what `json`, one single value as strict JSON text and not `null`, becomes on `today`, as JSON text.
     ///
     /// # Errors
-    /// If the value is not of a kind that this is for; `out` is then as before.
-    pub fn apply(&self, json: &[u8], today: Date, out: &mut Vec<u8>) -> Result<(), Mismatch> {
+    /// If the value is not of a kind that this is for, or this asks for the day and it is not known; `out` is then as
+    /// before.
+    pub fn apply(
+        &self,
+        json: &[u8],
+        today: Option<Date>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Mismatch> {
         match self {
             Self::Date { to, from } => {
                 let mut room = Room::new();
@@ -173,6 +179,26 @@ impl Generalise {
         }
     }
 
+    /// The texts that it writes by itself: the insides of JSON strings.
+    pub(crate) fn own_texts(&self) -> impl Iterator<Item = &[u8]> {
+        let (table, otherwise) = match self {
+            Self::Table { table, otherwise } => (Some(table), otherwise.as_ref()),
+            Self::Postcode { otherwise, .. } => (None, otherwise.as_ref()),
+            Self::Date { .. }
+            | Self::Age { .. }
+            | Self::AgeBand { .. }
+            | Self::Band { .. }
+            | Self::Round(_)
+            | Self::Capped(_) => (None, None),
+        };
+        let constant = otherwise.map(|Constant(json)| &**json);
+        let texts = table
+            .into_iter()
+            .flat_map(|table| table.values())
+            .chain(constant);
+        texts.map(|json| &json[1..json.len() - 1])
+    }
+
     /// Whether what leaves depends on the day of the exchange.
     #[must_use]
     pub fn reads_today(&self) -> bool {
@@ -191,7 +217,7 @@ impl Generalise {
     }
 }
 
-fn age(at: AgeAt, from: &DateForm, json: &[u8], today: Date) -> Result<i128, Mismatch> {
+fn age(at: AgeAt, from: &DateForm, json: &[u8], today: Option<Date>) -> Result<i128, Mismatch> {
     let mut room = Room::new();
     let found = from.find(json, &mut room).ok_or(Mismatch)?;
     if found.date.is_placeholder() {

@@ -10,7 +10,7 @@ fn today() -> Date {
 
 fn apply(generalise: &Generalise, json: &str) -> Option<String> {
     let mut out = b"as before".to_vec();
-    let result = generalise.apply(json.as_bytes(), today(), &mut out);
+    let result = generalise.apply(json.as_bytes(), Some(today()), &mut out);
     let text = String::from_utf8(out).unwrap();
     let appended = text.strip_prefix("as before").unwrap().to_owned();
     let Ok(()) = result else {

@@ -16,7 +16,7 @@ mod text;
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use crate::transform::Occasion;
 
 use super::scope::{Mark, Scope};
 use super::tag::{Attribute, Tag};
@@ -163,13 +163,13 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn new(plan: Arc<Plan>, xml: &Xml, today: Date) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, xml: &Xml, occasion: Occasion) -> Self {
         let automaton = plan.automaton();
         let seed = automaton.seed();
         let spaced = automaton.state(automaton.root()).leaf == Leaf::KeepAll;
         Self {
             limits: plan.limits().clone(),
-            texts: Texts::new(Arc::clone(&plan), today),
+            texts: Texts::new(Arc::clone(&plan), occasion),
             scope: Scope::new(xml, seed),
             plan,
             frames: Vec::new(),

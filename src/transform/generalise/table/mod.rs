@@ -90,6 +90,11 @@ impl Table {
             + size_of_val(&*self.value_ends)
     }
 
+    /// The values, each once, as JSON strings.
+    pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.value_ends.len()).map(|number| span(&self.values, &self.value_ends, number))
+    }
+
     /// The value, as a JSON string, of the key that `json`, a single value, is.
     pub(super) fn find(&self, json: &[u8]) -> Option<&[u8]> {
         match (self.from, json) {

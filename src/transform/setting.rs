@@ -1,0 +1,162 @@
+//! What a transform may know beside the value: the day, the document, and what the record says elsewhere.
+
+use jiff::civil::Date;
+use zeroize::Zeroizing;
+
+use super::canonical::canonical;
+use super::text::unescape;
+
+/// The circumstances of one body, given by the caller: the core reads no clock and draws no random numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion {
+    /// The day in the controller's time zone, for `age(…)`, `since(…)` and ages.
+    pub today: Date,
+    /// 16 random bytes of this body alone, from which tokens that link nothing beyond it are made. Without them a rule
+    /// that makes such tokens lets no value through.
+    pub document: Option<[u8; 16]>,
+}
+
+impl From<Date> for Occasion {
+    /// A day, for a body whose tokens all link beyond it.
+    fn from(today: Date) -> Self {
+        Self {
+            today,
+            document: None,
+        }
+    }
+}
+
+/// What transforms of one body may know beside the value. A machine has one for its whole body.
+#[derive(Debug, Default)]
+pub struct Setting {
+    occasion: Option<Occasion>,
+    known: Known,
+}
+
+impl Setting {
+    /// For one body. Without an occasion no transform that asks for one lets a value through.
+    #[must_use]
+    pub fn new(occasion: Option<Occasion>) -> Self {
+        Self {
+            occasion,
+            known: Known::default(),
+        }
+    }
+
+    /// The occasion as it was given.
+    #[must_use]
+    pub fn occasion(&self) -> Option<Occasion> {
+        self.occasion
+    }
+
+    /// The day, if there is one.
+    #[must_use]
+    pub fn today(&self) -> Option<Date> {
+        self.occasion.map(|occasion| occasion.today)
+    }
+
+    /// What the open record says elsewhere.
+    #[must_use]
+    pub fn known(&self) -> &Known {
+        &self.known
+    }
+
+    pub(crate) fn known_mut(&mut self) -> &mut Known {
+        &mut self.known
+    }
+}
+
+/// What is known of a record before it is walked, for transforms of values in it. Nothing outlives the record.
+#[derive(Default)]
+pub struct Known {
+    /// The canonical form of the record's subject; empty if it has none.
+    subject: Zeroizing<Vec<u8>>,
+    /// The texts of people's names, one after another, and where each ends.
+    names: Zeroizing<Vec<u8>>,
+    ends: Vec<usize>,
+}
+
+/// What a value that is known of a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Knowing {
+    /// The record's subject.
+    Subject,
+    /// The name of a person.
+    Name,
+}
+
+impl Known {
+    /// The canonical form of the record's subject.
+    #[must_use]
+    pub fn subject(&self) -> Option<&[u8]> {
+        Some(&self.subject[..]).filter(|subject| !subject.is_empty())
+    }
+
+    /// The names of people in the record, as text.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        starts
+            .zip(&self.ends)
+            .filter_map(|(from, &to)| str::from_utf8(&self.names[from..to]).ok())
+    }
+
+    /// Another record starts.
+    pub(crate) fn forget(&mut self) {
+        self.subject.clear();
+        self.names.clear();
+        self.ends.clear();
+    }
+
+    /// The record says this: one value as strict JSON text. What is no text is nobody's name.
+    pub(crate) fn learn(&mut self, knowing: Knowing, json: &[u8]) {
+        match knowing {
+            Knowing::Subject if self.subject.is_empty() => {
+                let subject = &mut self.subject;
+                canonical(json, |piece| subject.extend_from_slice(piece));
+            }
+            // The first of several is the record's, as for its tokens of scope and shift alike.
+            Knowing::Subject => {}
+            Knowing::Name => {
+                if let [b'"', inside @ .., b'"'] = json {
+                    unescape(inside, &mut self.names);
+                    self.ends.push(self.names.len());
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Known(not printed)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_known_by_its_first_subject_and_all_its_names() {
+        let mut known = Known::default();
+        assert_eq!(known.subject(), None);
+        known.learn(Knowing::Subject, b"null");
+        assert_eq!(known.subject(), None, "what names nobody is no subject");
+        known.learn(Knowing::Subject, b"\"401 023 2137\"");
+        known.learn(Knowing::Subject, b"\"401 023 2138\"");
+        known.learn(Knowing::Name, br#""Ann \u0041b""#);
+        known.learn(Knowing::Name, b"17");
+        known.learn(Knowing::Name, "\"Zoë\"".as_bytes());
+        assert_eq!(known.subject(), Some(&b"4010232137"[..]));
+        assert_eq!(known.names().collect::<Vec<_>>(), ["Ann Ab", "Zoë"]);
+        known.forget();
+        assert_eq!((known.subject(), known.names().count()), (None, 0));
+    }
+
+    #[test]
+    fn p7_what_is_known_of_a_record_is_not_printed() {
+        let mut setting = Setting::default();
+        setting.known_mut().learn(Knowing::Name, b"\"Ann\"");
+        assert!(!format!("{setting:?}").contains("Ann"));
+    }
+}
