@@ -70,7 +70,7 @@ forms! {
     AtText: "^(today|school-year|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
         "today, school-year or a day (year-month-day)", "2026-03-31";
     /// Characters of a separator.
-    SkipText: "^[^A-Za-z0-9]{1,16}$", "separators (at most 16 characters, no letters or digits)", " -";
+    SkipText: "^[^A-Za-z0-9]{1,16}$", "separators (at most 16 characters, no letters or digits)", "-/";
     /// A selector; `plan` parses it.
     SelectorText: "\\S", "a selector", "$.address.postcode";
     /// A condition; `plan` parses it.
