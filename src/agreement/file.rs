@@ -8,8 +8,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::written::text::{
-    AtText, ColumnText, ConditionText, Country, Day, FromText, HeaderText, MediaTypeText, Name,
-    PathName, PathText, Period, Provision, QueryText, RequestLine, SelectorText, SkipText, Words,
+    AtText, ColumnText, ConditionText, Country, Day, FromText, HeaderText, LinkText, MediaTypeText,
+    Name, PathName, PathText, Period, Provision, QueryText, RequestLine, SelectorText, SkipText,
+    Words,
 };
 
 /// Keys that the design knows and this version does not have, or that people try from other tools.
@@ -547,6 +548,9 @@ pub(super) struct RuleAsWritten {
     /// Identifiers that become one-way keyed tokens. Needs `as`.
     #[schemars(length(min = 1))]
     pub(super) pseudonymise: Option<Vec<SelectorText>>,
+    /// Links that leave as `templates` say, with tokens in the place of identifiers. Needs `templates`.
+    #[schemars(length(min = 1))]
+    pub(super) link: Option<Vec<SelectorText>>,
     /// Why: `keep_all` needs it, every rule may have it.
     pub(super) because: Option<Words>,
     /// `replace`: the constant, a single value. `mask`: the character, `*` without it.
@@ -555,6 +559,13 @@ pub(super) struct RuleAsWritten {
     pub(super) with: Option<Value>,
     /// `generalise`: how coarse.
     pub(super) to: Option<GeneraliseTo>,
+    /// `link`: the forms of link that leave; others are dropped. A path with its query, variables in braces.
+    #[schemars(length(min = 1))]
+    pub(super) templates: Option<Vec<LinkAsWritten>>,
+    /// `link`: what becomes of each variable: `keep`, or `pseudonymise: person`.
+    #[serde(default)]
+    #[schemars(schema_with = "link_variables")]
+    pub(super) variables: Option<Map<String, Value>>,
     /// `pseudonymise`: what the value identifies, the same name wherever tokens should be the same.
     pub(super) r#as: Option<Name>,
     /// `mask`: characters left at the start.
@@ -600,6 +611,46 @@ pub(super) struct RuleAsWritten {
     pub(super) direction: Option<DirectionAsWritten>,
     /// When a value is not one that the action is for: `drop` it (as without this), or `refuse` the body.
     pub(super) on_mismatch: Option<OnMismatchAsWritten>,
+}
+
+/// A form of link: as the service writes it, and as it leaves if that is another.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(super) enum LinkAsWritten {
+    Same(LinkText),
+    Other(OtherLink),
+}
+
+/// A form of link that leaves as another.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "OtherLink", example = serde_json::json!({ "from": "/api/v2/adults/{person}", "to": "/adults/{person}" }))]
+pub(super) struct OtherLink {
+    /// As the service writes it.
+    pub(super) from: LinkText,
+    /// As it leaves.
+    pub(super) to: LinkText,
+}
+
+fn link_variables(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "additionalProperties": {
+            "anyOf": [
+                { "type": "string", "enum": ["keep"] },
+                {
+                    "type": "object",
+                    "properties": { "pseudonymise": { "type": "string" } },
+                    "additionalProperties": false,
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                },
+            ],
+            "examples": ["keep", { "pseudonymise": "person" }],
+        },
+        "examples": [{ "person": { "pseudonymise": "person" }, "page": "keep" }],
+    })
 }
 
 /// How coarse.

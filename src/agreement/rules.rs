@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, FormatAsWritten, HINTS, OnMismatchAsWritten, RuleAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, HINTS, LinkAsWritten, OnMismatchAsWritten,
+    OtherLink, RuleAsWritten,
 };
 use super::format;
 use super::ladders::Ladder;
@@ -12,7 +13,7 @@ use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::Transform;
+use crate::transform::{Link, LinkTemplate, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -203,8 +204,11 @@ impl Body {
             if let Action::Transform(transform) = &rule.action
                 && transform.is_keyed()
             {
-                let word = transform.word();
-                written.fault(faults, pointer, format!("{word} needs a key; {WRITE}"));
+                written.fault(
+                    faults,
+                    pointer,
+                    format!("{} needs a key; {WRITE}", transform.word()),
+                );
             }
         }
         if self.rules.subject.is_some() {
@@ -376,10 +380,11 @@ enum Word {
     Generalise,
     Shift,
     Pseudonymise,
+    Link,
 }
 
 impl Word {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -388,6 +393,7 @@ impl Word {
         Self::Generalise,
         Self::Shift,
         Self::Pseudonymise,
+        Self::Link,
     ];
 
     fn text(self) -> &'static str {
@@ -400,6 +406,7 @@ impl Word {
             Self::Generalise => "generalise",
             Self::Shift => "shift",
             Self::Pseudonymise => "pseudonymise",
+            Self::Link => "link",
         }
     }
 
@@ -434,6 +441,7 @@ impl Word {
             ],
             Self::Shift => &["because", "days", "direction", "from", "on_mismatch"],
             Self::Pseudonymise => &["because", "as", "on_mismatch"],
+            Self::Link => &["because", "templates", "variables", "on_mismatch"],
         }
     }
 
@@ -457,6 +465,7 @@ impl RuleAsWritten {
                     Word::Generalise => &self.generalise,
                     Word::Shift => &self.shift,
                     Word::Pseudonymise => &self.pseudonymise,
+                    Word::Link => &self.link,
                 };
                 selectors.as_deref().map(|selectors| (word, selectors))
             })
@@ -464,12 +473,14 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    pub(super) fn options(&self) -> [(&'static str, bool); 21] {
+    pub(super) fn options(&self) -> [(&'static str, bool); 23] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
             ("to", self.to.is_some()),
             ("as", self.r#as.is_some()),
+            ("templates", self.templates.is_some()),
+            ("variables", self.variables.is_some()),
             ("keep_first", self.keep_first.is_some()),
             ("keep_last", self.keep_last.is_some()),
             ("skip", self.skip.is_some()),
@@ -549,6 +560,13 @@ impl RuleAsWritten {
                 })),
                 None => missing("as", "as: person"),
             },
+            Word::Link => match &self.templates {
+                Some(templates) => {
+                    let link = self.link(written, pointer, templates, faults)?;
+                    Some(Action::Transform(Transform::Link(link)))
+                }
+                None => missing("templates", "templates: [ \"/adults/{person}\" ]"),
+            },
             Word::Replace => match &self.with {
                 Some(
                     value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)),
@@ -595,6 +613,47 @@ impl RuleAsWritten {
                 }))
             }
         }
+    }
+}
+
+impl RuleAsWritten {
+    /// The links that `templates` and `variables` say.
+    fn link<T>(
+        &self,
+        written: &Written<T>,
+        pointer: &str,
+        templates: &[LinkAsWritten],
+        faults: &mut Vec<Fault>,
+    ) -> Option<Link> {
+        let variables = self.variables.as_ref();
+        let rule = |name: &str| match variables?.get(name)? {
+            Value::Object(rule) => rule.iter().next().and_then(|(_, namespace)| {
+                Some(Some(Transform::Pseudonymise {
+                    namespace: namespace.as_str()?.to_owned(),
+                }))
+            }),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Some(None),
+        };
+        let mut parsed = Vec::new();
+        for (index, template) in templates.iter().enumerate() {
+            let (from, to) = match template {
+                LinkAsWritten::Same(text) => (text, None),
+                LinkAsWritten::Other(OtherLink { from, to }) => (from, Some(to.0.as_str())),
+            };
+            match LinkTemplate::parse(&from.0, to, rule) {
+                Ok(template) => parsed.push(template),
+                Err(error) => written.fault(
+                    faults,
+                    &format!("{pointer}/templates/{index}"),
+                    error.to_string(),
+                ),
+            }
+        }
+        (parsed.len() == templates.len()).then_some(Link { templates: parsed })
     }
 }
 

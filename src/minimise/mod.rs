@@ -280,6 +280,8 @@ pub enum FieldOutcome {
     Shift,
     /// Transformed by `pseudonymise`.
     Pseudonymise,
+    /// Rewritten by `link`.
+    Link,
     /// A value of a kind that its rule is not for; it did not pass.
     Mismatch,
     /// A value on which two transforms met; it did not pass.
@@ -288,7 +290,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -298,6 +300,7 @@ impl FieldOutcome {
         Self::Generalise,
         Self::Shift,
         Self::Pseudonymise,
+        Self::Link,
         Self::Mismatch,
         Self::Conflict,
     ];
@@ -315,6 +318,7 @@ impl FieldOutcome {
             Self::Generalise => "generalise",
             Self::Shift => "shift",
             Self::Pseudonymise => "pseudonymise",
+            Self::Link => "link",
             Self::Mismatch => "mismatch",
             Self::Conflict => "conflict",
         }

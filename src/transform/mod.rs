@@ -4,6 +4,7 @@ mod canonical;
 mod date;
 pub mod generalise;
 mod keys;
+mod link;
 mod mask;
 mod output;
 mod prepared;
@@ -15,6 +16,7 @@ mod token;
 pub use date::{DateForm, DateFormError};
 pub use generalise::Generalise;
 pub use keys::{AgreementKeys, KeyError, RootKey, SubjectKey};
+pub use link::{Link, LinkError, LinkTemplate};
 pub use output::OutputType;
 pub use prepared::{Mismatch, Prepared, TransformError};
 pub use setting::{Known, Occasion, Setting};
@@ -50,6 +52,8 @@ pub enum Transform {
     Generalise(Generalise),
     /// A date moved by some days, all of a record's subject by the same.
     Shift(Shift),
+    /// A link by its templates: what they name of it, with tokens in the place of identifiers.
+    Link(Link),
     /// A one-way keyed token of the value's canonical form: `fg1-` and 26 characters, HMAC-SHA-256 cut to 128
     /// bits in lower-case base32 (RFC 4648 §6) without padding. The prefix names the scheme and its version, and
     /// keeps a token from ever looking like a valid identifier.
@@ -60,7 +64,7 @@ pub enum Transform {
 }
 
 impl Transform {
-    /// The action's word, as rules have it.
+    /// The action's word, as agreements write it.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -68,6 +72,7 @@ impl Transform {
             Self::Mask { .. } => "mask",
             Self::Generalise(_) => "generalise",
             Self::Shift(_) => "shift",
+            Self::Link(_) => "link",
             Self::Pseudonymise { .. } => "pseudonymise",
         }
     }
@@ -77,6 +82,10 @@ impl Transform {
     pub fn is_keyed(&self) -> bool {
         match self {
             Self::Replace { .. } | Self::Mask { .. } | Self::Generalise(_) => false,
+            Self::Link(link) => {
+                let mut variables = link.templates.iter().flat_map(LinkTemplate::variables);
+                variables.any(|(_, transform)| transform.is_some_and(Self::is_keyed))
+            }
             Self::Shift(_) | Self::Pseudonymise { .. } => true,
         }
     }

@@ -51,7 +51,7 @@ impl Transform {
             },
             Self::Generalise(generalise) => generalise.output(),
             Self::Shift(shift) => shift.output(),
-            Self::Mask { .. } | Self::Pseudonymise { .. } => OutputType::Text,
+            Self::Mask { .. } | Self::Link(_) | Self::Pseudonymise { .. } => OutputType::Text,
         }
     }
 }

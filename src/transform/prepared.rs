@@ -1,5 +1,6 @@
 //! A transform with everything derived that can be: what the machine holds and calls for each value.
 
+use super::link::Links;
 use super::mask::Mask;
 use super::token::{TOKEN_PREFIX, Tokens};
 use super::{AgreementKeys, Generalise, KeyedShift, Setting, Transform};
@@ -16,6 +17,7 @@ enum Kind {
     Generalise(Generalise),
     Shift(KeyedShift),
     Pseudonymise(Tokens),
+    Link(Links),
 }
 
 /// Why a transform cannot be made ready.
@@ -68,6 +70,7 @@ impl Prepared {
                 let keys = keys.ok_or(TransformError::NoKeys)?;
                 Kind::Shift(shift.keyed(&keys.date_shift()))
             }
+            Transform::Link(link) => Kind::Link(Links::new(link, keys)?),
             Transform::Pseudonymise { namespace } => {
                 if namespace.trim().is_empty() {
                     return Err(TransformError::NoNamespace);
@@ -102,6 +105,10 @@ impl Prepared {
             Kind::Shift(shift) => {
                 shift.apply(json, setting.today(), setting.known().subject(), out)?;
             }
+            Kind::Link(links) => match json {
+                [b'"', inside @ .., b'"'] => links.apply(inside, setting, out)?,
+                _ => return Err(Mismatch),
+            },
             Kind::Pseudonymise(tokens) => {
                 let token = tokens.token(json).ok_or(Mismatch)?;
                 quoted(&[TOKEN_PREFIX, &token], out);
@@ -113,8 +120,9 @@ impl Prepared {
     /// Whether it asks for the record's subject ([`super::Known::subject`]).
     #[must_use]
     pub fn reads_subject(&self) -> bool {
-        match self.0 {
+        match &self.0 {
             Kind::Shift(_) => true,
+            Kind::Link(links) => links.any(Self::reads_subject),
             Kind::Replace(_) | Kind::Mask(_) | Kind::Generalise(_) | Kind::Pseudonymise(_) => false,
         }
     }
@@ -125,6 +133,7 @@ impl Prepared {
         match &self.0 {
             Kind::Generalise(generalise) => generalise.reads_today(),
             Kind::Shift(shift) => shift.reads_today(),
+            Kind::Link(links) => links.any(Self::reads_today),
             Kind::Replace(_) | Kind::Mask(_) | Kind::Pseudonymise(_) => false,
         }
     }
@@ -133,7 +142,8 @@ impl Prepared {
     /// the document's parts cannot be decided each by itself.
     #[must_use]
     pub fn reads_document(&self) -> bool {
-        match self.0 {
+        match &self.0 {
+            Kind::Link(links) => links.any(Self::reads_document),
             Kind::Replace(_)
             | Kind::Mask(_)
             | Kind::Generalise(_)
@@ -151,6 +161,7 @@ impl Prepared {
             Kind::Generalise(_) => FieldOutcome::Generalise,
             Kind::Shift(_) => FieldOutcome::Shift,
             Kind::Pseudonymise(_) => FieldOutcome::Pseudonymise,
+            Kind::Link(_) => FieldOutcome::Link,
         }
     }
 }

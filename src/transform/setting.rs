@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use zeroize::Zeroizing;
 
 use super::canonical::canonical;
+use super::link::Room;
 use super::text::unescape;
 
 /// The circumstances of one body, given by the caller: the core reads no clock and draws no random numbers.
@@ -31,6 +32,7 @@ impl From<Date> for Occasion {
 pub struct Setting {
     occasion: Option<Occasion>,
     known: Known,
+    room: Room,
 }
 
 impl Setting {
@@ -40,6 +42,7 @@ impl Setting {
         Self {
             occasion,
             known: Known::default(),
+            room: Room::default(),
         }
     }
 
@@ -59,6 +62,15 @@ impl Setting {
     #[must_use]
     pub fn known(&self) -> &Known {
         &self.known
+    }
+
+    /// The room in which links are rewritten, for as long as it is given back.
+    pub(super) fn take_room(&mut self) -> Room {
+        std::mem::take(&mut self.room)
+    }
+
+    pub(super) fn give_room(&mut self, room: Room) {
+        self.room = room;
     }
 
     pub(crate) fn known_mut(&mut self) -> &mut Known {

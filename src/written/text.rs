@@ -53,6 +53,8 @@ forms! {
     RequestLine: "^[A-Za-z]{1,16} /\\S*$", "a method and a path", "GET /adults/{person}";
     /// A path template.
     PathText: "^/\\S*$", "a path that starts with /", "/api/v2/adults/{person}";
+    /// A form of link; `transform` parses it.
+    LinkText: "^\\S+$", "a link's path", "/adults/{person}/contacts?page={page}";
     /// A header's name. Without underscores, which some servers take for hyphens.
     HeaderText: "^[A-Za-z0-9-]{1,64}$",
         "a header's name (letters, digits and hyphens)", "accept-language";

@@ -406,7 +406,10 @@ fn each_wrong_combination_is_told_with_its_line_and_what_to_write() {
             "{ keep: [$.a], days: 30 }",
             "2:20: `days` is not an option of `keep`, only of shift; leave it out",
         ),
-        ("{ mask: [$.a], skip: abc }", "2:26: `skip` is not separators"),
+        (
+            "{ mask: [$.a], skip: abc }",
+            "2:26: `skip` is not separators",
+        ),
     ] {
         let told = faults(&format!("fields:\n  - {rule}\n"));
         let expected = format!("rules.yaml:{expected}");

@@ -306,6 +306,7 @@ fn what_happened_is_counted() {
             ("generalise", 1),
             ("shift", 0),
             ("pseudonymise", 2),
+            ("link", 0),
             ("mismatch", 2),
             ("conflict", 0),
         ]

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::ledger::entry::tally_json;
 use crate::minimise::{self, BodyError, Limits, Machine, Tally};
-use crate::plan::{self, Action, BodyRules, Csv, Plan, PlanKeys, Xml};
+use crate::plan::{self, Action, BodyRules, Csv, Plan, PlanKeys, Rule, Xml};
 use crate::transform::{Occasion, RootKey};
 
 /// Bytes that are read at once.
@@ -340,11 +340,12 @@ fn fields_plan(
 
 /// The line of the first rule that makes tokens.
 fn first_token_rule(rules: &BodyRules) -> Option<usize> {
-    rules
-        .fields
-        .iter()
-        .find(|rule| matches!(&rule.action, Action::Transform(transform) if transform.is_keyed()))
-        .map(|rule| rule.line)
+    let is_keyed = |rule: &&Rule| match &rule.action {
+        Action::Transform(transform) => transform.is_keyed(),
+        Action::Keep | Action::KeepAll | Action::Drop => false,
+    };
+    let mut rules = rules.fields.iter().chain(&rules.names);
+    rules.find(is_keyed).map(|rule| rule.line)
 }
 
 /// The plan of a disclosure's response, or of its request's body, and the controller's time zone.
