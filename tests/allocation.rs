@@ -178,7 +178,6 @@ fn p5_a_filter_on_fifty_megabytes_holds_one_element() {
     let most = peak(|| {
         let mut machine = json_machine(&plan);
         let mut out = Vec::with_capacity(16 << 10);
-        let mut setting = Setting::default();
         machine.push(b"[", &mut out).unwrap();
         for _ in 0..pieces {
             for part in piece.chunks(4_999) {
