@@ -570,6 +570,7 @@ pub(super) struct RuleAsWritten {
     /// `pseudonymise`: what the value identifies, the same name wherever tokens should be the same.
     pub(super) r#as: Option<Name>,
     /// `redact`: `all`, or the kinds of identifier to find.
+    #[serde(default)]
     #[schemars(schema_with = "kinds_to_detect")]
     pub(super) detect: Option<Value>,
     /// `redact`: where the record names people, who are then found by name. Needs `record`.
