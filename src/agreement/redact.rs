@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::file::RuleAsWritten;
 use crate::detect::{Kind, Kinds, Pattern, PatternError, Score, THRESHOLD};
-use crate::transform::{InPlace, Redact, Transform};
+use crate::transform::{Identified, InPlace, Redact, Transform};
 use crate::written::{Fault, Written};
 
 /// What a rule takes out of texts; `None` where that is at fault.
@@ -73,9 +73,9 @@ fn in_place(with: Option<&Value>) -> Option<InPlace> {
         Some(Value::String(word)) if word == "placeholder" => Some(InPlace::Placeholder),
         Some(Value::Object(token)) if token.len() == 2 => Some(InPlace::Token {
             kind: kind(token.get("of")?)?,
-            transform: Box::new(Transform::Pseudonymise {
-                namespace: token.get("pseudonymise")?.as_str()?.to_owned(),
-            }),
+            transform: Box::new(Transform::Pseudonymise(Identified::text(
+                token.get("pseudonymise")?.as_str()?,
+            ))),
         }),
         Some(_) => None,
     }

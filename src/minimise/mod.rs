@@ -278,8 +278,12 @@ pub enum FieldOutcome {
     Generalise,
     /// Transformed by `pseudonymise`.
     Pseudonymise,
+    /// Transformed by `tokenise`.
+    Tokenise,
     /// Rewritten by `link`.
     Link,
+    /// A token that `reidentify` turned back, on the way to a service.
+    Reidentify,
     /// Transformed by `redact`, whether something was found or not.
     Redact,
     /// A value of a kind that its rule is not for; it did not pass.
@@ -290,7 +294,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -299,7 +303,9 @@ impl FieldOutcome {
         Self::Mask,
         Self::Generalise,
         Self::Pseudonymise,
+        Self::Tokenise,
         Self::Link,
+        Self::Reidentify,
         Self::Redact,
         Self::Mismatch,
         Self::Conflict,
@@ -317,7 +323,9 @@ impl FieldOutcome {
             Self::Mask => "mask",
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
+            Self::Tokenise => "tokenise",
             Self::Link => "link",
+            Self::Reidentify => "reidentify",
             Self::Redact => "redact",
             Self::Mismatch => "mismatch",
             Self::Conflict => "conflict",

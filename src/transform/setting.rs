@@ -33,6 +33,7 @@ impl From<Date> for Occasion {
 pub struct Setting {
     occasion: Option<Occasion>,
     known: Known,
+    counted: u64,
     room: Room,
     /// Made for the first text that is redacted.
     redaction: Option<Box<Redaction>>,
@@ -45,9 +46,16 @@ impl Setting {
         Self {
             occasion,
             known: Known::default(),
+            counted: 0,
             room: Room::default(),
             redaction: None,
         }
+    }
+
+    /// A number that no value of this body had before, for tokens that link nothing.
+    pub(crate) fn count(&mut self) -> u64 {
+        self.counted += 1;
+        self.counted
     }
 
     /// The occasion as it was given.

@@ -145,6 +145,8 @@ fn writes_xml(transform: &Transform) -> bool {
         Transform::Generalise(_)
         | Transform::Link(_)
         | Transform::Redact(_)
-        | Transform::Pseudonymise { .. } => true,
+        | Transform::Pseudonymise(_)
+        | Transform::Tokenise { .. }
+        | Transform::Reidentify { .. } => true,
     }
 }
