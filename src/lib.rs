@@ -5,8 +5,8 @@
 //! Open [`gateway::exchange`](gateway) first: one exchange, top to bottom. Then [`minimise`].
 //!
 //! The core ([`agreement`], [`plan`], [`minimise`], [`identifier`], [`transform`], the entries of [`ledger`]) does no
-//! I/O: bytes and values in, bytes and values out. The shell ([`gateway`], [`config`], [`cli`], the
-//! ledger's writer) may wait and may fail from outside.
+//! I/O: bytes and values in, bytes and values out. The shell ([`gateway`], [`config`], [`keyring`],
+//! [`cli`], the ledger's writer) may wait and may fail from outside.
 
 pub mod agreement;
 pub mod cli;
@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod gateway;
 pub mod identifier;
+pub mod keyring;
 pub mod ledger;
 pub mod minimise;
 pub mod plan;

@@ -20,14 +20,12 @@ use super::{
     PathTemplate, PurposeName, ServiceName, Term,
 };
 use crate::plan::PlanKeys;
+use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, Name};
 use crate::written::{Fault, Written, nearest};
 
 /// The methods that a disclosure may answer.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-
-/// The epoch of all keys until they can be rotated.
-const KEY_EPOCH: u32 = 1;
 
 type File = Written<AgreementAsWritten>;
 
@@ -71,16 +69,21 @@ pub(super) fn check(
             )
         })
         .collect();
+    let own_keys = match (&context.keys, name) {
+        (Some(keys), Some(name)) => keys.of(name).map_err(Some),
+        // Without a name nothing can be said of its keys; the fault is the name's.
+        (Some(_), None) => Keys::stand_in().of("").map_err(Some),
+        (None, Some(_) | None) => Err(None),
+    };
+    // No fault of the set: the other agreements go on, and every request under this one is refused.
+    let keys_destroyed = matches!(own_keys, Err(Some(NoKeys::Destroyed { .. })));
+    let own_keys = match own_keys {
+        Err(_) if keys_destroyed => Keys::stand_in().of("").map_err(Some),
+        own_keys => own_keys,
+    };
     let keys = PlanKeys {
-        agreement: context
-            .keys
-            .as_ref()
-            .zip(name)
-            .map(|(root, name)| root.agreement(name, KEY_EPOCH)),
-        subject: context
-            .keys
-            .as_ref()
-            .map(crate::transform::RootKey::subject),
+        agreement: own_keys.as_ref().ok().cloned(),
+        subject: context.keys.as_ref().map(Keys::subject),
     };
     let mut disclosures = Vec::new();
     let mut complete = true;
@@ -91,6 +94,7 @@ pub(super) fn check(
             context,
             purposes: &purposes,
             keys: &keys,
+            no_keys: own_keys.as_ref().err(),
             pointer: format!("/disclosures/{index}"),
         };
         if let Some(name) = &disclosure.name
@@ -119,6 +123,7 @@ pub(super) fn check(
         purposes,
         hash: data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
         disclosures: complete.then_some(disclosures)?,
+        keys_destroyed,
     })
 }
 
@@ -236,6 +241,8 @@ struct DisclosureCheck<'a> {
     context: &'a Context,
     purposes: &'a [(PurposeName, String)],
     keys: &'a PlanKeys,
+    /// Why the agreement has no keys; `Some(None)` where nobody has any.
+    no_keys: Option<&'a Option<NoKeys>>,
     pointer: String,
 }
 
@@ -345,20 +352,19 @@ impl DisclosureCheck<'_> {
         limits: &crate::minimise::Limits,
         faults: &mut Vec<Fault>,
     ) -> Option<crate::plan::Plan> {
-        if self.keys.subject.is_none() {
-            body.refuse_keyed(self.file, pointer, faults);
-        }
-        // With a key of its own each plan still shows its other faults.
+        // With keys that protect nothing each plan still shows its other faults.
         let stand_in;
-        let keys = if self.keys.agreement.is_some() {
-            self.keys
-        } else {
-            let root = crate::transform::RootKey::from_bytes([0; 32]);
-            stand_in = PlanKeys {
-                agreement: Some(root.agreement("", KEY_EPOCH)),
-                subject: Some(root.subject()),
-            };
-            &stand_in
+        let keys = match self.no_keys {
+            None => self.keys,
+            Some(why) => {
+                body.refuse_keyed(self.file, pointer, why.as_ref(), faults);
+                let keys = Keys::stand_in();
+                stand_in = PlanKeys {
+                    agreement: keys.of("").ok(),
+                    subject: Some(keys.subject()),
+                };
+                &stand_in
+            }
         };
         body.compile(self.file, pointer, keys, limits, faults)
     }

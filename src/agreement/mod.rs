@@ -87,6 +87,8 @@ pub struct Agreement {
     pub hash: String,
     /// What it permits.
     pub disclosures: Vec<Arc<Disclosure>>,
+    /// Its keys are destroyed: every request under it is refused, and its plans are never to be used.
+    pub keys_destroyed: bool,
 }
 
 /// From when until when an agreement is in force, in days of the controller's time zone.

@@ -108,6 +108,9 @@ impl Agreement {
                 _ => format!("ends in {days_left} days, today included"),
             });
         }
+        if self.keys_destroyed {
+            warnings.push("its keys are destroyed; its requests are refused".to_owned());
+        }
         if let Some(review) = self.term.review.filter(|_| days_left >= 1) {
             match days(today, review) {
                 left if left < 0 => warnings.push(format!("was to be reviewed by {review}")),

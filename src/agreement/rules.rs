@@ -11,7 +11,7 @@ use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, Identified, Link, LinkTemplate, Transform};
+use crate::transform::{Generalise, Identified, Link, LinkTemplate, NoKeys, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -180,11 +180,12 @@ impl Body {
         }
     }
 
-    /// Adds a fault at each rule that needs a key.
+    /// Adds a fault at each rule that needs keys. `why`: the ring has none for this agreement; else nobody has.
     pub(super) fn refuse_keyed<T>(
         &self,
         written: &Written<T>,
         pointer: &str,
+        why: Option<&NoKeys>,
         faults: &mut Vec<Fault>,
     ) {
         const WRITE: &str = "write keys: { root_key_file: FILE } in the gateway's configuration";
@@ -193,14 +194,15 @@ impl Body {
             if let Action::Transform(transform) = &rule.action
                 && transform.is_keyed()
             {
-                written.fault(
-                    faults,
-                    pointer,
-                    format!("{} needs a key; {WRITE}", transform.word()),
-                );
+                let message = match why {
+                    Some(why) => why.to_string(),
+                    None => format!("{} needs a key; {WRITE}", transform.word()),
+                };
+                written.fault(faults, pointer, message);
             }
         }
-        if self.rules.subject.is_some() {
+        // Its token hangs on the root alone.
+        if self.rules.subject.is_some() && why.is_none() {
             written.fault(
                 faults,
                 &format!("{pointer}/subject"),

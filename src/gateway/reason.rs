@@ -34,6 +34,8 @@ pub enum Reason {
     NotStarted,
     /// The agreement has ended.
     Ended,
+    /// The agreement's keys are destroyed.
+    KeysDestroyed,
     /// The query holds a parameter that is not agreed.
     QueryNotAgreed,
     /// The request has a body and the disclosure has no rules for one.
@@ -105,6 +107,7 @@ impl Reason {
             Self::PurposeNotAgreed,
             Self::NotStarted,
             Self::Ended,
+            Self::KeysDestroyed,
             Self::QueryNotAgreed,
             Self::BodyNotAgreed,
             Self::RequestContentType,
@@ -149,6 +152,7 @@ impl Reason {
             Self::PurposeNotAgreed => "purpose_not_agreed",
             Self::NotStarted => "not_started",
             Self::Ended => "ended",
+            Self::KeysDestroyed => "keys_destroyed",
             Self::QueryNotAgreed => "query_not_agreed",
             Self::BodyNotAgreed => "body_not_agreed",
             Self::RequestContentType => "request_content_type",
@@ -231,6 +235,11 @@ impl Reason {
                 StatusCode::FORBIDDEN,
                 "The agreement is no longer in force",
                 "Renew the agreement with the controller.",
+            ),
+            Self::KeysDestroyed => (
+                StatusCode::FORBIDDEN,
+                "The keys of the agreement are destroyed",
+                "Ask the controller whether the agreement goes on; its tokens can never be turned back again.",
             ),
             Self::QueryNotAgreed => (
                 StatusCode::BAD_REQUEST,
@@ -365,6 +374,7 @@ impl Reason {
             | Self::PurposeNotAgreed
             | Self::NotStarted
             | Self::Ended
+            | Self::KeysDestroyed
             | Self::QueryNotAgreed
             | Self::BodyNotAgreed
             | Self::RequestContentType
@@ -392,6 +402,7 @@ impl From<&Refusal> for Reason {
             Refusal::PurposeNotAgreed { .. } => Self::PurposeNotAgreed,
             Refusal::NotStarted { .. } => Self::NotStarted,
             Refusal::Ended { .. } => Self::Ended,
+            Refusal::KeysDestroyed { .. } => Self::KeysDestroyed,
         }
     }
 }

@@ -290,7 +290,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,

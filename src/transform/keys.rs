@@ -5,7 +5,7 @@
 //!       │                                          ├─ ALGORITHM "namespace" NAMESPACE ─ a transform's key
 //! root, secret ─ "ring" OWNER "epoch" N ───────────┘
 //!       ├─ "ledger" "subject" ─ the ledger's key for subjects
-//!       └─ "ring" "wrap" ─ what wraps the secrets
+//!       └─ "ring" "wrap", "ring" "seal" ─ what wraps a ring's secrets and seals its files
 //! ```
 //!
 //! The owner of keys is an agreement, or a group of agreements that are linked. With a ring of keys each epoch
@@ -155,6 +155,12 @@ impl RootKey {
     #[must_use]
     pub fn wrapping(&self) -> Zeroizing<[u8; 64]> {
         derive(&*self.0, &["ring", "wrap"])
+    }
+
+    /// The HMAC key that seals a ring's files.
+    #[must_use]
+    pub fn sealing(&self) -> Zeroizing<[u8; 32]> {
+        derive(&*self.0, &["ring", "seal"])
     }
 }
 
@@ -408,6 +414,7 @@ mod tests {
             *ring("a", 1, 0).key(HmacSha256, "person"),
             *root.subject().hmac(),
             *root.wrapping().first_chunk().unwrap(),
+            *root.sealing(),
             *alone("a", 1)
                 .key_64(HmacSha256, "person")
                 .first_chunk()

@@ -4,6 +4,7 @@
 
 mod apply;
 mod formats;
+mod keys;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -11,6 +11,7 @@ mod formats;
 mod forms;
 mod http2;
 mod identity;
+mod keys;
 mod labels;
 mod opaque;
 mod p2_channels;
