@@ -3,6 +3,7 @@
 //! Pure: no files, no clock, no network. An agreement that has ended or not started is no fault; it loads,
 //! and refuses with its date.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -14,10 +15,11 @@ use super::file::{
     ParametersAsWritten, TermAsWritten,
 };
 use super::headers;
+use super::namespaces::Namespaces;
 use super::rules::Body;
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
-    PathTemplate, PurposeName, ServiceName, Term,
+    PathTemplate, PurposeName, ServiceName, Term, key_owner,
 };
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
@@ -69,8 +71,12 @@ pub(super) fn check(
             )
         })
         .collect();
-    let own_keys = match (&context.keys, name) {
-        (Some(keys), Some(name)) => keys.of(name).map_err(Some),
+    let link = written.link.as_ref().map(|group| group.0.as_str());
+    let owner = name
+        .zip(partner)
+        .map(|(name, partner)| key_owner(name, &partner.0, link));
+    let own_keys = match (&context.keys, &owner) {
+        (Some(keys), Some(owner)) => keys.of(owner).map_err(Some),
         // Without a name nothing can be said of its keys; the fault is the name's.
         (Some(_), None) => Keys::stand_in().of("").map_err(Some),
         (None, Some(_) | None) => Err(None),
@@ -86,6 +92,7 @@ pub(super) fn check(
         subject: context.keys.as_ref().map(Keys::subject),
     };
     let mut disclosures = Vec::new();
+    let mut namespaces = Namespaces::default();
     let mut complete = true;
     let all = written.disclosures.as_deref().unwrap_or_default();
     for (index, disclosure) in all.iter().enumerate() {
@@ -108,10 +115,20 @@ pub(super) fn check(
                 format!("a second disclosure `{}`; give each its own name", name.0),
             );
         }
-        match check.disclosure(disclosure, faults) {
+        match check.disclosure(disclosure, &mut namespaces, faults) {
             Some(disclosure) => disclosures.push(Arc::new(disclosure)),
             None => complete = false,
         }
+    }
+    let namespaces = namespaces.all();
+    let mut resolvers = BTreeMap::new();
+    for namespace in &namespaces {
+        let resolver = own_keys
+            .as_ref()
+            .ok()
+            .filter(|_| !keys_destroyed)
+            .and_then(|keys| namespace.resolver(keys));
+        resolvers.extend(resolver.map(|resolver| (namespace.name.clone(), resolver)));
     }
     Some(Agreement {
         name: AgreementName::new(name?),
@@ -123,6 +140,9 @@ pub(super) fn check(
         purposes,
         hash: data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
         disclosures: complete.then_some(disclosures)?,
+        link: link.map(str::to_owned),
+        namespaces,
+        resolvers,
         keys_destroyed,
     })
 }
@@ -254,6 +274,7 @@ impl DisclosureCheck<'_> {
     fn disclosure(
         &self,
         disclosure: &DisclosureAsWritten,
+        namespaces: &mut Namespaces,
         faults: &mut Vec<Fault>,
     ) -> Option<Disclosure> {
         let purposes = self.purposes(disclosure.purposes.as_deref().unwrap_or_default(), faults);
@@ -309,6 +330,7 @@ impl DisclosureCheck<'_> {
                 );
             }
             let body = Body::check(self.file, &at, &body.body(), faults);
+            namespaces.take(self.file, &body, faults);
             let plan = self.compile(&body, &at, &self.context.request_limits, faults);
             (body, plan)
         });
@@ -317,6 +339,7 @@ impl DisclosureCheck<'_> {
         let at = self.at("response");
         let response_headers = self.headers("response/headers", response.headers.as_ref(), faults);
         let response = Body::check(self.file, &at, &response.body(), faults);
+        namespaces.take(self.file, &response, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
 
         let (request_rules, request_plan, mut kept_whole) = match request_body {

@@ -3,15 +3,19 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, LinkAsWritten,
-    OnMismatchAsWritten, OtherLink, RuleAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, InvalidAsWritten,
+    LinkAsWritten, OnMismatchAsWritten, OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
 };
 use super::format;
+use super::namespaces::Namespaces;
+use crate::identifier::Kind;
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, Identified, Link, LinkTemplate, NoKeys, Transform};
+use crate::transform::{
+    Generalise, Identified, Invalid, Link, LinkTemplate, NoKeys, Scope, Transform,
+};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -41,7 +45,9 @@ pub fn load_fields(file: &str, text: &str) -> Result<BodyRules, Faults> {
                     "opaque bodies are not looked into, so a file of rules has none for them; leave `format` out, or write the body's",
                 );
             }
-            Body::check(&written, "", &written.value.body(), &mut faults).rules
+            let body = Body::check(&written, "", &written.value.body(), &mut faults);
+            Namespaces::default().take(&written, &body, &mut faults);
+            body.rules
         });
     Faults::none_of(faults)?;
     Ok(rules.expect("a file that cannot be read has a fault"))
@@ -136,6 +142,12 @@ impl Body {
         checked
     }
 
+    /// Its rules and where each stands.
+    pub(super) fn placed_rules(&self) -> impl Iterator<Item = (&Rule, &str)> {
+        let rules = self.rules.fields.iter().chain(&self.rules.names);
+        rules.zip(self.pointers.iter().map(String::as_str))
+    }
+
     /// Compiles the rules; `None` adds the faults, each at its rule's selector.
     pub(super) fn compile<T>(
         &self,
@@ -189,8 +201,7 @@ impl Body {
         faults: &mut Vec<Fault>,
     ) {
         const WRITE: &str = "write keys: { root_key_file: FILE } in the gateway's configuration";
-        let rules = self.rules.fields.iter().chain(&self.rules.names);
-        for (rule, pointer) in rules.zip(&self.pointers) {
+        for (rule, pointer) in self.placed_rules() {
             if let Action::Transform(transform) = &rule.action
                 && transform.is_keyed()
             {
@@ -369,11 +380,12 @@ enum Word {
     Mask,
     Generalise,
     Pseudonymise,
+    Tokenise,
     Link,
 }
 
 impl Word {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -381,6 +393,7 @@ impl Word {
         Self::Mask,
         Self::Generalise,
         Self::Pseudonymise,
+        Self::Tokenise,
         Self::Link,
     ];
 
@@ -393,6 +406,7 @@ impl Word {
             Self::Mask => "mask",
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
+            Self::Tokenise => "tokenise",
             Self::Link => "link",
         }
     }
@@ -403,7 +417,25 @@ impl Word {
             Self::Replace => &["because", "with", "on_mismatch"],
             Self::Mask => &["because", "with", "keep_first", "keep_last", "on_mismatch"],
             Self::Generalise => &["because", "to", "on_mismatch"],
-            Self::Pseudonymise => &["because", "as", "on_mismatch"],
+            Self::Pseudonymise => &[
+                "because",
+                "as",
+                "form",
+                "scope",
+                "unknown",
+                "invalid",
+                "on_mismatch",
+            ],
+            Self::Tokenise => &[
+                "because",
+                "as",
+                "form",
+                "scope",
+                "unknown",
+                "invalid",
+                "format",
+                "on_mismatch",
+            ],
             Self::Link => &["because", "templates", "variables", "on_mismatch"],
         }
     }
@@ -427,6 +459,7 @@ impl RuleAsWritten {
                     Word::Mask => &self.mask,
                     Word::Generalise => &self.generalise,
                     Word::Pseudonymise => &self.pseudonymise,
+                    Word::Tokenise => &self.tokenise,
                     Word::Link => &self.link,
                 };
                 selectors.as_deref().map(|selectors| (word, selectors))
@@ -435,12 +468,17 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    fn options(&self) -> [(&'static str, bool); 9] {
+    fn options(&self) -> [(&'static str, bool); 14] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
             ("to", self.to.is_some()),
             ("as", self.r#as.is_some()),
+            ("form", self.form.is_some()),
+            ("scope", self.scope.is_some()),
+            ("unknown", self.unknown.is_some()),
+            ("invalid", self.invalid.is_some()),
+            ("format", self.format.is_some()),
             ("templates", self.templates.is_some()),
             ("variables", self.variables.is_some()),
             ("keep_first", self.keep_first.is_some()),
@@ -486,10 +524,15 @@ impl RuleAsWritten {
                 }
                 None => missing("to", "to: year"),
             },
-            Word::Pseudonymise => match &self.r#as {
-                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise(
-                    Identified::text(&namespace.0),
-                ))),
+            Word::Pseudonymise => match self.identified() {
+                Some(identified) => Some(Action::Transform(Transform::Pseudonymise(identified))),
+                None => missing("as", "as: person"),
+            },
+            Word::Tokenise => match self.identified() {
+                Some(identified) => Some(Action::Transform(Transform::Tokenise {
+                    identified,
+                    format: self.format.map(ShapeAsWritten::shape),
+                })),
                 None => missing("as", "as: person"),
             },
             Word::Link => match &self.templates {
@@ -544,6 +587,29 @@ impl RuleAsWritten {
 }
 
 impl RuleAsWritten {
+    /// What the values identify, if the rule says so.
+    fn identified(&self) -> Option<Identified> {
+        Some(Identified {
+            namespace: self.r#as.as_ref()?.0.clone(),
+            kind: self.form.map(|form| form.0).unwrap_or_default(),
+            scope: match self.scope {
+                None | Some(ScopeAsWritten::Agreement) => Scope::Agreement,
+                Some(ScopeAsWritten::Document) => Scope::Document,
+                Some(ScopeAsWritten::Never) => Scope::Never,
+            },
+            unknown: self
+                .unknown
+                .iter()
+                .flatten()
+                .map(|words| words.0.clone())
+                .collect(),
+            invalid: match self.invalid {
+                None | Some(InvalidAsWritten::Drop) => Invalid::Mismatch,
+                Some(InvalidAsWritten::Mark) => Invalid::Mark,
+            },
+        })
+    }
+
     /// The links that `templates` and `variables` say.
     fn link<T>(
         &self,
@@ -554,11 +620,20 @@ impl RuleAsWritten {
     ) -> Option<Link> {
         let variables = self.variables.as_ref();
         let rule = |name: &str| match variables?.get(name)? {
-            Value::Object(rule) => rule.iter().next().and_then(|(_, namespace)| {
-                Some(Some(Transform::Pseudonymise(Identified::text(
-                    namespace.as_str()?,
-                ))))
-            }),
+            Value::Object(rule) => {
+                let text = |key: &str| rule.get(key).and_then(Value::as_str);
+                let identified = |namespace| Identified {
+                    kind: text("form").and_then(Kind::from_word).unwrap_or_default(),
+                    ..Identified::text(namespace)
+                };
+                Some(Some(match (text("tokenise"), text("pseudonymise")) {
+                    (Some(namespace), _) => Transform::Tokenise {
+                        identified: identified(namespace),
+                        format: None,
+                    },
+                    (None, namespace) => Transform::Pseudonymise(identified(namespace?)),
+                }))
+            }
             Value::Null
             | Value::Bool(_)
             | Value::Number(_)

@@ -151,6 +151,29 @@ fn as_text(
             review.starts, review.ends
         )?;
         writeln!(out, "  purposes  {}", review.purposes.join(", "))?;
+        for tokens in &review.tokens {
+            writeln!(
+                out,
+                "  tokens    {}: of {}, {}{}",
+                tokens.namespace,
+                tokens.form,
+                match tokens.reversible {
+                    true => "some turn back",
+                    false => "one-way",
+                },
+                match tokens.format {
+                    Some(format) => format!(", some keep their {format}"),
+                    None => String::new(),
+                }
+            )?;
+        }
+        if let Some(group) = &review.link {
+            writeln!(
+                out,
+                "  linked    its tokens are those of all agreements with {} in `{group}`",
+                review.partner
+            )?;
+        }
         for warning in &review.warnings {
             writeln!(out, "  note      {warning}")?;
         }
