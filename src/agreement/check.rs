@@ -3,7 +3,6 @@
 //! Pure: no files, no clock, no network. An agreement that has ended or not started is no fault; it loads,
 //! and refuses with its date.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -11,11 +10,11 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::file::{
-    AgreementAsWritten, BodyAsWritten, DisclosureAsWritten, FormatAsWritten, HeadersAsWritten,
-    ParametersAsWritten, TermAsWritten,
+    AgreementAsWritten, BodyAsWritten, DisclosureAsWritten, FormatAsWritten, ParametersAsWritten,
+    TermAsWritten,
 };
 use super::headers;
-use super::namespaces::Namespaces;
+use super::namespaces::{Forms, Namespaces};
 use super::rules::Body;
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
@@ -23,13 +22,13 @@ use super::{
 };
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
-use crate::written::text::{Day, Name};
+use crate::written::text::{Day, HeaderText, Name};
 use crate::written::{Fault, Written, nearest};
 
 /// The methods that a disclosure may answer.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-type File = Written<AgreementAsWritten>;
+pub(super) type File = Written<AgreementAsWritten>;
 
 /// Checks `file`, whose text was `text`. `None` adds at least one fault.
 pub(super) fn check(
@@ -93,6 +92,7 @@ pub(super) fn check(
     };
     let mut disclosures = Vec::new();
     let mut namespaces = Namespaces::default();
+    let forms = forms(written);
     let mut complete = true;
     let all = written.disclosures.as_deref().unwrap_or_default();
     for (index, disclosure) in all.iter().enumerate() {
@@ -102,6 +102,7 @@ pub(super) fn check(
             purposes: &purposes,
             keys: &keys,
             no_keys: own_keys.as_ref().err(),
+            forms: &forms,
             pointer: format!("/disclosures/{index}"),
         };
         if let Some(name) = &disclosure.name
@@ -120,16 +121,6 @@ pub(super) fn check(
             None => complete = false,
         }
     }
-    let namespaces = namespaces.all();
-    let mut resolvers = BTreeMap::new();
-    for namespace in &namespaces {
-        let resolver = own_keys
-            .as_ref()
-            .ok()
-            .filter(|_| !keys_destroyed)
-            .and_then(|keys| namespace.resolver(keys));
-        resolvers.extend(resolver.map(|resolver| (namespace.name.clone(), resolver)));
-    }
     Some(Agreement {
         name: AgreementName::new(name?),
         version: written.version?,
@@ -141,10 +132,23 @@ pub(super) fn check(
         hash: data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
         disclosures: complete.then_some(disclosures)?,
         link: link.map(str::to_owned),
-        namespaces,
-        resolvers,
+        namespaces: namespaces.all(),
         keys_destroyed,
     })
+}
+
+/// How the identifiers of each namespace are written, as any of the agreement's rules says.
+fn forms(written: &AgreementAsWritten) -> Forms {
+    let mut forms = Forms::default();
+    for disclosure in written.disclosures.iter().flatten() {
+        if let Some(body) = &disclosure.request_body {
+            forms.take(&body.body());
+        }
+        if let Some(response) = &disclosure.response {
+            forms.take(&response.body());
+        }
+    }
+    forms
 }
 
 /// Adds a fault if `name` is none of `known`.
@@ -256,18 +260,20 @@ fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBod
 }
 
 /// What one disclosure is checked against.
-struct DisclosureCheck<'a> {
-    file: &'a File,
+pub(super) struct DisclosureCheck<'a> {
+    pub(super) file: &'a File,
     context: &'a Context,
     purposes: &'a [(PurposeName, String)],
-    keys: &'a PlanKeys,
+    pub(super) keys: &'a PlanKeys,
     /// Why the agreement has no keys; `Some(None)` where nobody has any.
     no_keys: Option<&'a Option<NoKeys>>,
+    /// How the identifiers of each namespace are written.
+    pub(super) forms: &'a Forms,
     pointer: String,
 }
 
 impl DisclosureCheck<'_> {
-    fn at(&self, below: &str) -> String {
+    pub(super) fn at(&self, below: &str) -> String {
         format!("{}/{below}", self.pointer)
     }
 
@@ -309,14 +315,18 @@ impl DisclosureCheck<'_> {
         if let Some((_, path)) = &request {
             self.variables(path, service_path.as_ref(), parameters, faults);
         }
-        let query = parameters
+        let kept = parameters
             .query
             .as_ref()
             .and_then(|query| query.keep.as_deref())
             .unwrap_or_default();
-        let query = query.iter().map(|name| name.0.clone()).collect();
-        let request_headers =
-            self.headers("parameters/headers", parameters.headers.as_ref(), faults);
+        let query: Vec<String> = kept.iter().map(|name| name.0.clone()).collect();
+        let kept = parameters
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.keep.as_deref());
+        let request_headers = self.headers("parameters/headers", kept, faults);
+        let reidentify = self.reidentify(parameters, &query, &request_headers, faults);
 
         let mut opaque = Vec::new();
         let request_body = disclosure.request_body.as_ref().map(|body| {
@@ -329,7 +339,7 @@ impl DisclosureCheck<'_> {
                     "a GET or DELETE has no body; leave `request_body` out",
                 );
             }
-            let body = Body::check(self.file, &at, &body.body(), faults);
+            let body = Body::check(self.file, &at, &body.body(), self.forms, faults);
             namespaces.take(self.file, &body, faults);
             let plan = self.compile(&body, &at, &self.context.request_limits, faults);
             (body, plan)
@@ -337,9 +347,18 @@ impl DisclosureCheck<'_> {
         let response = disclosure.response.as_ref()?;
         opaque.extend(opaque_body("response", &response.body()));
         let at = self.at("response");
-        let response_headers = self.headers("response/headers", response.headers.as_ref(), faults);
-        let response = Body::check(self.file, &at, &response.body(), faults);
+        let kept = response
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.keep.as_deref());
+        let response_headers = self.headers("response/headers", kept, faults);
+        let links = response
+            .links
+            .as_ref()
+            .and_then(|links| self.links(links, faults));
+        let response = Body::check(self.file, &at, &response.body(), self.forms, faults);
         namespaces.take(self.file, &response, faults);
+        response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
 
         let (request_rules, request_plan, mut kept_whole) = match request_body {
@@ -357,8 +376,10 @@ impl DisclosureCheck<'_> {
             service: ServiceName::new(&service?.name.as_ref()?.0),
             service_path: service_path?,
             query,
+            reidentify,
             request_headers,
             response_headers,
+            links,
             request: request_plan.map(Arc::new),
             response: Arc::new(response_plan?),
             request_rules,
@@ -507,14 +528,11 @@ impl DisclosureCheck<'_> {
     fn headers(
         &self,
         below: &str,
-        headers: Option<&HeadersAsWritten>,
+        keep: Option<&[HeaderText]>,
         faults: &mut Vec<Fault>,
     ) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        let keep = headers
-            .and_then(|headers| headers.keep.as_deref())
-            .unwrap_or_default();
-        for (index, name) in keep.iter().enumerate() {
+        for (index, name) in keep.unwrap_or_default().iter().enumerate() {
             let name = name.0.to_ascii_lowercase();
             if let Some(reason) = headers::refused(&name) {
                 let at = self.at(&format!("{below}/keep/{index}"));

@@ -4,20 +4,22 @@
 //! [`AgreementSet::load`] puts all of them behind one `router`; [`AgreementSet::decide`] answers a request
 //! with a [`Permit`] or a [`Refusal`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::plan::{BodyRules, Plan};
-use crate::transform::Resolver;
+use crate::transform::Prepared;
 
 mod check;
 mod decide;
 mod file;
 mod format;
 mod headers;
+mod link;
 mod namespaces;
+mod redact;
+mod reidentify;
 mod review;
 mod router;
 mod rules;
@@ -28,6 +30,7 @@ pub use crate::written::{Fault, Faults};
 pub use decide::{Ask, Permit, Refusal, RouteMiss, Step};
 pub(crate) use headers::refused as refused_header;
 pub use namespaces::Namespace;
+pub use reidentify::Reidentify;
 pub use review::{DisclosureReview, OpaqueReview, Review, TokenReview, WholeReview};
 pub use rules::{KeptWhole, fields_schema, load_fields};
 pub use set::{AgreementSet, Context, Source, agreement_schema};
@@ -95,19 +98,11 @@ pub struct Agreement {
     pub link: Option<String>,
     /// What its tokens are of, by name.
     pub namespaces: Vec<Namespace>,
-    /// What turns its reversible tokens back, by namespace.
-    resolvers: BTreeMap<String, Resolver>,
     /// Its keys are destroyed: every request under it is refused, and its plans are never to be used.
     pub keys_destroyed: bool,
 }
 
 impl Agreement {
-    /// What turns the partner's tokens of `namespace` back; `None` where no rule makes such tokens.
-    #[must_use]
-    pub fn resolver(&self, namespace: &str) -> Option<&Resolver> {
-        self.resolvers.get(namespace)
-    }
-
     /// Whose the keys of its tokens are: its own name, or that of the group that it is linked in.
     #[must_use]
     pub fn key_owner(&self) -> String {
@@ -160,12 +155,16 @@ pub struct Disclosure {
     pub service: ServiceName,
     /// The path asked of the service; its variables are all in `path`.
     pub service_path: PathTemplate,
-    /// Query parameters that reach the service. Any other in a request refuses it.
+    /// Query parameters that reach the service as they came. Any but these and those of `reidentify` refuse a request.
     pub query: Vec<String>,
+    /// Where the request carries tokens.
+    pub reidentify: Reidentify,
     /// Request headers that reach the service, lower case, beyond those that the gateway itself sets.
     pub request_headers: Vec<String>,
     /// Response headers that reach the partner, lower case, beyond those that the gateway itself sets.
     pub response_headers: Vec<String>,
+    /// Response headers that hold links, and how these reach the partner.
+    pub links: Option<HeaderLinks>,
     /// The plan of the request's body; `None` refuses requests with a body.
     pub request: Option<Arc<Plan>>,
     /// The plan of the response's body.
@@ -178,6 +177,15 @@ pub struct Disclosure {
     pub kept_whole: Vec<KeptWhole>,
     /// Each body that passes without being looked into, for reviewers.
     pub opaque: Vec<OpaqueBody>,
+}
+
+/// Response headers that hold links.
+#[derive(Debug)]
+pub struct HeaderLinks {
+    /// Of `location`, `content-location` and `link`.
+    pub headers: Vec<&'static str>,
+    /// What each link becomes.
+    pub rewrite: Prepared,
 }
 
 /// A body that passes without being looked into, and why.

@@ -3,10 +3,13 @@
 //! Two rules that both say `as: person` promise that their tokens link. They do only if both read values in the same way:
 //! under one as an NHS number, under the other as any text, one person would have two tokens, unnoticed.
 
+use std::collections::BTreeMap;
+
+use super::file::BodyAsWritten;
 use super::rules::Body;
 use crate::identifier::Kind;
 use crate::plan::Action;
-use crate::transform::{AgreementKeys, Resolver, Shape};
+use crate::transform::{Identified, Shape};
 use crate::written::{Fault, Written};
 
 /// What identifiers of one namespace are, in all of an agreement's rules.
@@ -24,12 +27,40 @@ pub struct Namespace {
     line: usize,
 }
 
-impl Namespace {
-    /// What turns its tokens back, under `keys`, the agreement's; `None` where no rule makes such tokens.
-    #[must_use]
-    pub fn resolver(&self, keys: &AgreementKeys) -> Option<Resolver> {
-        self.reversible
-            .then(|| Resolver::new(&self.name, self.kind, self.format, keys))
+/// How the identifiers of each namespace are written, as some rule says: for those that need not say it again.
+#[derive(Default)]
+pub(super) struct Forms(BTreeMap<String, (Kind, Option<Shape>)>);
+
+impl Forms {
+    /// Takes what the rules of `body` say.
+    pub(super) fn take(&mut self, body: &BodyAsWritten<'_>) {
+        let rules = [body.fields, body.names].into_iter().flatten().flatten();
+        for rule in rules {
+            let Some(namespace) = &rule.r#as else {
+                continue;
+            };
+            let known = self.0.entry(namespace.0.clone()).or_default();
+            if let Some(form) = rule.form {
+                known.0 = form.0;
+            }
+            if let Some(format) = rule.format {
+                known.1 = Some(format.shape());
+            }
+        }
+    }
+
+    /// How identifiers of `namespace` are written, and the shape that its tokens keep: any text, and none, where no rule
+    /// says.
+    pub(super) fn of(&self, namespace: &str) -> (Kind, Option<Shape>) {
+        self.0.get(namespace).copied().unwrap_or_default()
+    }
+
+    /// What identifies `namespace`, links in the whole agreement, and is written as its rules say.
+    pub(super) fn identified(&self, namespace: &str) -> Identified {
+        Identified {
+            kind: self.of(namespace).0,
+            ..Identified::text(namespace)
+        }
     }
 }
 

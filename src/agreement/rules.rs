@@ -4,18 +4,15 @@ use serde_json::Value;
 
 use super::file::{
     BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, InvalidAsWritten,
-    LinkAsWritten, OnMismatchAsWritten, OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
+    OnMismatchAsWritten, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
 };
-use super::format;
-use super::namespaces::Namespaces;
-use crate::identifier::Kind;
+use super::namespaces::{Forms, Namespaces};
+use super::{format, link, redact};
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{
-    Generalise, Identified, Invalid, Link, LinkTemplate, NoKeys, Scope, Transform,
-};
+use crate::transform::{Generalise, Identified, Invalid, NoKeys, Scope, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -45,7 +42,9 @@ pub fn load_fields(file: &str, text: &str) -> Result<BodyRules, Faults> {
                     "opaque bodies are not looked into, so a file of rules has none for them; leave `format` out, or write the body's",
                 );
             }
-            let body = Body::check(&written, "", &written.value.body(), &mut faults);
+            let mut forms = Forms::default();
+            forms.take(&written.value.body());
+            let body = Body::check(&written, "", &written.value.body(), &forms, &mut faults);
             Namespaces::default().take(&written, &body, &mut faults);
             body.rules
         });
@@ -73,6 +72,7 @@ impl Body {
         written: &Written<T>,
         pointer: &str,
         body: &BodyAsWritten<'_>,
+        forms: &Forms,
         faults: &mut Vec<Fault>,
     ) -> Self {
         let mut checked = Self {
@@ -136,7 +136,8 @@ impl Body {
         ] {
             for (index, rule) in rules.iter().enumerate() {
                 let pointer = format!("{pointer}/{}/{index}", of.key());
-                checked.rule(written, &pointer, of, rule, faults);
+                checked.rule(written, &pointer, of, rule, forms, faults);
+                checked.people(written, &pointer, body.record.is_some(), rule, faults);
             }
         }
         checked
@@ -192,6 +193,17 @@ impl Body {
         }
     }
 
+    /// Adds a fault at each rule that turns tokens back, in a body that goes to a partner.
+    pub(super) fn refuse_reidentify<T>(&self, written: &Written<T>, faults: &mut Vec<Fault>) {
+        let rules = self.rules.fields.iter().chain(&self.rules.names);
+        for (rule, pointer) in rules.zip(&self.pointers) {
+            if let Action::Transform(Transform::Reidentify { .. }) = &rule.action {
+                let message = "reidentify is for what goes to a service; a partner gets tokens, by pseudonymise or tokenise";
+                written.fault(faults, pointer, message);
+            }
+        }
+    }
+
     /// Adds a fault at each rule that needs keys. `why`: the ring has none for this agreement; else nobody has.
     pub(super) fn refuse_keyed<T>(
         &self,
@@ -222,12 +234,42 @@ impl Body {
         }
     }
 
+    /// Adds the selectors of people's names that `rule` has.
+    fn people<T>(
+        &mut self,
+        written: &Written<T>,
+        pointer: &str,
+        has_record: bool,
+        rule: &RuleAsWritten,
+        faults: &mut Vec<Fault>,
+    ) {
+        for (index, text) in rule.names.iter().flatten().enumerate() {
+            let place = format!("{pointer}/names/{index}");
+            if !has_record {
+                written.fault(
+                    faults,
+                    &place,
+                    "names are looked for in their record; write `record:` too, `record: $` if the body is one",
+                );
+                return;
+            }
+            let name = selector(written, &place, text, Start::Either, faults);
+            if let Some(name) = name.filter(|name| {
+                let mut known = self.rules.people.iter();
+                known.all(|known| known.text() != name.text())
+            }) {
+                self.rules.people.push(name);
+            }
+        }
+    }
+
     fn rule<T>(
         &mut self,
         written: &Written<T>,
         pointer: &str,
         of: RulesOf,
         rule: &RuleAsWritten,
+        forms: &Forms,
         faults: &mut Vec<Fault>,
     ) {
         let actions = rule.actions();
@@ -286,10 +328,12 @@ impl Body {
             }
         }
         let on_mismatch = match rule.on_mismatch {
+            // What is no token of the agreement's is a fault of who asks, and never dropped in silence.
+            None if word == Word::Reidentify => OnMismatch::Refuse,
             None | Some(OnMismatchAsWritten::Drop) => OnMismatch::Drop,
             Some(OnMismatchAsWritten::Refuse) => OnMismatch::Refuse,
         };
-        let action = rule.action(written, pointer, word, faults);
+        let action = rule.action(written, pointer, word, forms, faults);
         for (index, text) in selectors.iter().enumerate() {
             let place = format!("{pointer}/{}/{index}", word.text());
             let Some(selector) = selector(written, &place, text, Start::Document, faults) else {
@@ -382,10 +426,12 @@ enum Word {
     Pseudonymise,
     Tokenise,
     Link,
+    Reidentify,
+    Redact,
 }
 
 impl Word {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -395,6 +441,8 @@ impl Word {
         Self::Pseudonymise,
         Self::Tokenise,
         Self::Link,
+        Self::Reidentify,
+        Self::Redact,
     ];
 
     fn text(self) -> &'static str {
@@ -408,6 +456,8 @@ impl Word {
             Self::Pseudonymise => "pseudonymise",
             Self::Tokenise => "tokenise",
             Self::Link => "link",
+            Self::Reidentify => "reidentify",
+            Self::Redact => "redact",
         }
     }
 
@@ -436,7 +486,17 @@ impl Word {
                 "format",
                 "on_mismatch",
             ],
+            Self::Reidentify => &["because", "as", "form"],
             Self::Link => &["because", "templates", "variables", "on_mismatch"],
+            Self::Redact => &[
+                "because",
+                "with",
+                "detect",
+                "names",
+                "patterns",
+                "threshold",
+                "on_mismatch",
+            ],
         }
     }
 
@@ -461,6 +521,8 @@ impl RuleAsWritten {
                     Word::Pseudonymise => &self.pseudonymise,
                     Word::Tokenise => &self.tokenise,
                     Word::Link => &self.link,
+                    Word::Reidentify => &self.reidentify,
+                    Word::Redact => &self.redact,
                 };
                 selectors.as_deref().map(|selectors| (word, selectors))
             })
@@ -468,7 +530,7 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    fn options(&self) -> [(&'static str, bool); 14] {
+    fn options(&self) -> [(&'static str, bool); 18] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
@@ -481,6 +543,10 @@ impl RuleAsWritten {
             ("format", self.format.is_some()),
             ("templates", self.templates.is_some()),
             ("variables", self.variables.is_some()),
+            ("detect", self.detect.is_some()),
+            ("names", self.names.is_some()),
+            ("patterns", self.patterns.is_some()),
+            ("threshold", self.threshold.is_some()),
             ("keep_first", self.keep_first.is_some()),
             ("keep_last", self.keep_last.is_some()),
             ("on_mismatch", self.on_mismatch.is_some()),
@@ -493,6 +559,7 @@ impl RuleAsWritten {
         written: &Written<T>,
         pointer: &str,
         word: Word,
+        forms: &Forms,
         faults: &mut Vec<Fault>,
     ) -> Option<Action> {
         let mut missing = |option: &str, write: &str| {
@@ -535,13 +602,38 @@ impl RuleAsWritten {
                 })),
                 None => missing("as", "as: person"),
             },
+            Word::Reidentify => match &self.r#as {
+                Some(namespace) => {
+                    let (kind, format) = forms.of(&namespace.0);
+                    Some(Action::Transform(Transform::Reidentify {
+                        namespace: namespace.0.clone(),
+                        kind: self.form.map_or(kind, |form| form.0),
+                        format,
+                    }))
+                }
+                None => missing("as", "as: person"),
+            },
             Word::Link => match &self.templates {
                 Some(templates) => {
-                    let link = self.link(written, pointer, templates, faults)?;
+                    let link = link::check(
+                        written,
+                        pointer,
+                        templates,
+                        self.variables.as_ref(),
+                        forms,
+                        faults,
+                    )?;
                     Some(Action::Transform(Transform::Link(link)))
                 }
                 None => missing("templates", "templates: [ \"/adults/{person}\" ]"),
             },
+            Word::Redact => {
+                if self.detect.is_none() && self.names.is_none() && self.patterns.is_none() {
+                    return missing("detect", "detect: all");
+                }
+                let redact = redact::check(self, written, pointer, forms, faults)?;
+                Some(Action::Transform(Transform::Redact(redact)))
+            }
             Word::Replace => match &self.with {
                 Some(
                     value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)),
@@ -608,54 +700,6 @@ impl RuleAsWritten {
                 Some(InvalidAsWritten::Mark) => Invalid::Mark,
             },
         })
-    }
-
-    /// The links that `templates` and `variables` say.
-    fn link<T>(
-        &self,
-        written: &Written<T>,
-        pointer: &str,
-        templates: &[LinkAsWritten],
-        faults: &mut Vec<Fault>,
-    ) -> Option<Link> {
-        let variables = self.variables.as_ref();
-        let rule = |name: &str| match variables?.get(name)? {
-            Value::Object(rule) => {
-                let text = |key: &str| rule.get(key).and_then(Value::as_str);
-                let identified = |namespace| Identified {
-                    kind: text("form").and_then(Kind::from_word).unwrap_or_default(),
-                    ..Identified::text(namespace)
-                };
-                Some(Some(match (text("tokenise"), text("pseudonymise")) {
-                    (Some(namespace), _) => Transform::Tokenise {
-                        identified: identified(namespace),
-                        format: None,
-                    },
-                    (None, namespace) => Transform::Pseudonymise(identified(namespace?)),
-                }))
-            }
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => Some(None),
-        };
-        let mut parsed = Vec::new();
-        for (index, template) in templates.iter().enumerate() {
-            let (from, to) = match template {
-                LinkAsWritten::Same(text) => (text, None),
-                LinkAsWritten::Other(OtherLink { from, to }) => (from, Some(to.0.as_str())),
-            };
-            match LinkTemplate::parse(&from.0, to, rule) {
-                Ok(template) => parsed.push(template),
-                Err(error) => written.fault(
-                    faults,
-                    &format!("{pointer}/templates/{index}"),
-                    error.to_string(),
-                ),
-            }
-        }
-        (parsed.len() == templates.len()).then_some(Link { templates: parsed })
     }
 }
 

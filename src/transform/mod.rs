@@ -5,6 +5,7 @@ mod keys;
 mod link;
 mod mask;
 mod prepared;
+mod redact;
 mod setting;
 mod text;
 mod token;
@@ -16,9 +17,12 @@ pub use keys::{
 };
 pub use link::{Link, LinkError, LinkTemplate};
 pub use prepared::{Mismatch, Prepared, TransformError};
+pub use redact::{Findings, InPlace, Redact, finding_words};
 pub use setting::{Known, Occasion, Setting};
 pub use text::unescape;
 pub use token::{Identified, Invalid, Refused, Resolver, Scope, Shape, SubjectTokens};
+
+use crate::identifier::Kind;
 
 pub(crate) use setting::Knowing;
 pub(crate) use text::{Characters, push_quoted};
@@ -44,8 +48,20 @@ pub enum Transform {
     },
     /// A coarser value.
     Generalise(Generalise),
+    /// A token turned back into the identifier that it stands for, in canonical form: what a request's body carries to
+    /// a service. A value that is no token which still resolves ends the body.
+    Reidentify {
+        /// What the tokens identify, as where they were made.
+        namespace: String,
+        /// How the identifiers are written, as there.
+        kind: Kind,
+        /// The shape that the tokens keep, as there.
+        format: Option<Shape>,
+    },
     /// A link by its templates: what they name of it, with tokens in the place of identifiers.
     Link(Link),
+    /// Free text without what its detectors find.
+    Redact(Redact),
     /// A one-way keyed token of the value's canonical form: `fg1p-`, the epoch, and HMAC-SHA-256 cut to 128 bits in
     /// lower-case base32 (RFC 4648 §6) without padding. The prefix names the scheme and its version, and keeps a token
     /// from ever looking like a valid identifier.
@@ -69,6 +85,8 @@ impl Transform {
             Self::Mask { .. } => "mask",
             Self::Generalise(_) => "generalise",
             Self::Link(_) => "link",
+            Self::Redact(_) => "redact",
+            Self::Reidentify { .. } => "reidentify",
             Self::Pseudonymise(_) => "pseudonymise",
             Self::Tokenise { .. } => "tokenise",
         }
@@ -78,7 +96,14 @@ impl Transform {
     /// back, and in what shape.
     pub(crate) fn each_token(&self, take: &mut impl FnMut(&Identified, bool, Option<Shape>)) {
         match self {
-            Self::Replace { .. } | Self::Mask { .. } | Self::Generalise(_) => {}
+            Self::Replace { .. }
+            | Self::Mask { .. }
+            | Self::Generalise(_)
+            | Self::Reidentify { .. } => {}
+            Self::Redact(redact) => match &redact.replace {
+                InPlace::Kind | InPlace::Placeholder => {}
+                InPlace::Token { transform, .. } => transform.each_token(take),
+            },
             Self::Pseudonymise(identified) => take(identified, false, None),
             Self::Tokenise { identified, format } => take(identified, true, *format),
             Self::Link(link) => {
@@ -99,7 +124,11 @@ impl Transform {
                 let mut variables = link.templates.iter().flat_map(LinkTemplate::variables);
                 variables.any(|(_, transform)| transform.is_some_and(Self::is_keyed))
             }
-            Self::Pseudonymise(_) | Self::Tokenise { .. } => true,
+            Self::Redact(redact) => match &redact.replace {
+                InPlace::Kind | InPlace::Placeholder => false,
+                InPlace::Token { transform, .. } => transform.is_keyed(),
+            },
+            Self::Pseudonymise(_) | Self::Tokenise { .. } | Self::Reidentify { .. } => true,
         }
     }
 }

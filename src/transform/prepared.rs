@@ -2,9 +2,12 @@
 
 use super::link::Links;
 use super::mask::Mask;
+use super::redact::Redactor;
+use super::text::push_quoted;
 use super::token::{Identified, Pseudonyms, Scope, Shape, Tokens};
 use super::year::year;
-use super::{AgreementKeys, Generalise, Setting, Transform};
+use super::{AgreementKeys, Generalise, Resolver, Setting, Transform};
+use crate::identifier::Canonical;
 use crate::minimise::FieldOutcome;
 
 /// A transform with its keys ready: nothing is derived or allocated per value.
@@ -19,6 +22,8 @@ enum Kind {
     Pseudonymise(Box<Pseudonyms>),
     Tokenise(Box<Tokens>),
     Link(Links),
+    Reidentify(Box<Resolver>),
+    Redact(Redactor),
 }
 
 /// Why a transform cannot be made ready.
@@ -75,6 +80,15 @@ impl Prepared {
                 with: *with,
             }),
             Transform::Generalise(Generalise::Year) => Kind::Year,
+            Transform::Redact(redact) => Kind::Redact(Redactor::new(redact, keys)?),
+            Transform::Reidentify {
+                namespace,
+                kind,
+                format,
+            } => {
+                let keys = keys.ok_or(TransformError::NoKeys)?;
+                Kind::Reidentify(Box::new(Resolver::new(namespace, *kind, *format, keys)))
+            }
             Transform::Link(link) => Kind::Link(Links::new(link, keys)?),
             Transform::Pseudonymise(identified) => {
                 let keys = named(identified, keys)?;
@@ -120,8 +134,23 @@ impl Prepared {
                 let year = year(inside).ok_or(Mismatch)?;
                 quoted(&[&year], out);
             }
+            Kind::Reidentify(resolver) => match json {
+                [b'"', inside @ .., b'"'] => {
+                    // A token needs no escape, so what has one is none.
+                    let mut identifier = Canonical::default();
+                    resolver
+                        .resolve(inside, &mut identifier)
+                        .map_err(|_| Mismatch)?;
+                    push_quoted(identifier.as_str(), out);
+                }
+                _ => return Err(Mismatch),
+            },
             Kind::Link(links) => match json {
                 [b'"', inside @ .., b'"'] => links.apply(inside, setting, out)?,
+                _ => return Err(Mismatch),
+            },
+            Kind::Redact(redactor) => match json {
+                [b'"', inside @ .., b'"'] => redactor.apply(inside, setting, out)?,
                 _ => return Err(Mismatch),
             },
             Kind::Pseudonymise(tokens) => return tokens.apply(json, setting, out),
@@ -135,11 +164,13 @@ impl Prepared {
     pub fn reads_subject(&self) -> bool {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_subject),
+            Kind::Redact(redactor) => redactor.reads_subject(),
             Kind::Replace(_)
             | Kind::Mask(_)
             | Kind::Year
             | Kind::Pseudonymise(_)
-            | Kind::Tokenise(_) => false,
+            | Kind::Tokenise(_)
+            | Kind::Reidentify(_) => false,
         }
     }
 
@@ -149,7 +180,8 @@ impl Prepared {
     pub fn reads_document(&self) -> bool {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_document),
-            Kind::Replace(_) | Kind::Mask(_) | Kind::Year => false,
+            Kind::Redact(redactor) => redactor.reads_document(),
+            Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Reidentify(_) => false,
             Kind::Pseudonymise(tokens) => tokens.reads_document(),
             Kind::Tokenise(tokens) => tokens.reads_document(),
         }
@@ -165,6 +197,8 @@ impl Prepared {
             Kind::Pseudonymise(_) => FieldOutcome::Pseudonymise,
             Kind::Tokenise(_) => FieldOutcome::Tokenise,
             Kind::Link(_) => FieldOutcome::Link,
+            Kind::Reidentify(_) => FieldOutcome::Reidentify,
+            Kind::Redact(_) => FieldOutcome::Redact,
         }
     }
 }

@@ -144,7 +144,9 @@ fn writes_xml(transform: &Transform) -> bool {
         Transform::Mask { with, .. } => is_character((*with).into()),
         Transform::Generalise(_)
         | Transform::Link(_)
+        | Transform::Redact(_)
         | Transform::Pseudonymise(_)
-        | Transform::Tokenise { .. } => true,
+        | Transform::Tokenise { .. }
+        | Transform::Reidentify { .. } => true,
     }
 }
