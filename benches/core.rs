@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use fieldgate::minimise::{Machine, json_machine, machine};
 use fieldgate::plan::{Action, Format, Plan};
-use fieldgate::transform::{Algorithm, Transform};
+use fieldgate::transform::{Algorithm, Identified, Transform};
 use jiff::civil::date;
 use serde_json::Value;
 
@@ -78,9 +78,7 @@ fn rows() -> Vec<Row> {
     let keys = root_key().agreement("bench", 1);
     let key = *keys.current().key(Algorithm::HmacSha256, "person");
     let number = "$.records[*].person.nhs_number";
-    let token = Action::Transform(Transform::Pseudonymise {
-        namespace: "person".to_owned(),
-    });
+    let token = Action::Transform(Transform::Pseudonymise(Identified::text("person")));
     vec![
         Row {
             name: "T1: all but four fields",

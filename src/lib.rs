@@ -4,7 +4,7 @@
 //!
 //! Open [`gateway::exchange`](gateway) first: one exchange, top to bottom. Then [`minimise`].
 //!
-//! The core ([`agreement`], [`plan`], [`minimise`], [`transform`], the entries of [`ledger`]) does no
+//! The core ([`agreement`], [`plan`], [`minimise`], [`identifier`], [`transform`], the entries of [`ledger`]) does no
 //! I/O: bytes and values in, bytes and values out. The shell ([`gateway`], [`config`], [`keyring`],
 //! [`cli`], the ledger's writer) may wait and may fail from outside.
 
@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod gateway;
+pub mod identifier;
 pub mod keyring;
 pub mod ledger;
 pub mod minimise;

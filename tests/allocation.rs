@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fieldgate::minimise::{Limits, json_machine};
 use fieldgate::plan::{Action, BodyRules, Condition, OnMismatch, Plan, PlanKeys, Rule, Selector};
-use fieldgate::transform::{Generalise, Prepared, RootKey, Setting, Transform};
+use fieldgate::transform::{Generalise, Identified, Prepared, RootKey, Setting, Transform};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -82,11 +82,7 @@ fn rule(text: &str, action: Action) -> Rule {
 
 #[test]
 fn p5_a_body_of_any_size_takes_the_same_memory() {
-    let token = || {
-        Action::Transform(Transform::Pseudonymise {
-            namespace: "person".to_owned(),
-        })
-    };
+    let token = || Action::Transform(Transform::Pseudonymise(Identified::text("person")));
     let record = || Some(Selector::parse("$[*]").unwrap());
     let plans = [
         BodyRules {
@@ -235,9 +231,7 @@ fn no_transform_allocates_for_a_value() {
             with: '•',
         },
         Transform::Generalise(Generalise::Year),
-        Transform::Pseudonymise {
-            namespace: "person".to_owned(),
-        },
+        Transform::Pseudonymise(Identified::text("person")),
     ];
     let long = format!("\"{}\"", "long text \\u00e9 ".repeat(100));
     let values = [

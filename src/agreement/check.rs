@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::file::{
-    AgreementAsWritten, BodyAsWritten, DisclosureAsWritten, FormatAsWritten, HeadersAsWritten,
-    ParametersAsWritten, TermAsWritten,
+    AgreementAsWritten, BodyAsWritten, DisclosureAsWritten, FormatAsWritten, ParametersAsWritten,
+    TermAsWritten,
 };
 use super::headers;
 use super::rules::Body;
@@ -21,13 +21,13 @@ use super::{
 };
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
-use crate::written::text::{Day, Name};
+use crate::written::text::{Day, HeaderText, Name};
 use crate::written::{Fault, Written, nearest};
 
 /// The methods that a disclosure may answer.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-type File = Written<AgreementAsWritten>;
+pub(super) type File = Written<AgreementAsWritten>;
 
 /// Checks `file`, whose text was `text`. `None` adds at least one fault.
 pub(super) fn check(
@@ -236,18 +236,18 @@ fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBod
 }
 
 /// What one disclosure is checked against.
-struct DisclosureCheck<'a> {
-    file: &'a File,
+pub(super) struct DisclosureCheck<'a> {
+    pub(super) file: &'a File,
     context: &'a Context,
     purposes: &'a [(PurposeName, String)],
-    keys: &'a PlanKeys,
+    pub(super) keys: &'a PlanKeys,
     /// Why the agreement has no keys; `Some(None)` where nobody has any.
     no_keys: Option<&'a Option<NoKeys>>,
     pointer: String,
 }
 
 impl DisclosureCheck<'_> {
-    fn at(&self, below: &str) -> String {
+    pub(super) fn at(&self, below: &str) -> String {
         format!("{}/{below}", self.pointer)
     }
 
@@ -288,14 +288,18 @@ impl DisclosureCheck<'_> {
         if let Some((_, path)) = &request {
             self.variables(path, service_path.as_ref(), parameters, faults);
         }
-        let query = parameters
+        let kept = parameters
             .query
             .as_ref()
             .and_then(|query| query.keep.as_deref())
             .unwrap_or_default();
-        let query = query.iter().map(|name| name.0.clone()).collect();
-        let request_headers =
-            self.headers("parameters/headers", parameters.headers.as_ref(), faults);
+        let query: Vec<String> = kept.iter().map(|name| name.0.clone()).collect();
+        let kept = parameters
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.keep.as_deref());
+        let request_headers = self.headers("parameters/headers", kept, faults);
+        let reidentify = self.reidentify(parameters, &query, &request_headers, faults);
 
         let mut opaque = Vec::new();
         let request_body = disclosure.request_body.as_ref().map(|body| {
@@ -315,8 +319,17 @@ impl DisclosureCheck<'_> {
         let response = disclosure.response.as_ref()?;
         opaque.extend(opaque_body("response", &response.body()));
         let at = self.at("response");
-        let response_headers = self.headers("response/headers", response.headers.as_ref(), faults);
+        let kept = response
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.keep.as_deref());
+        let response_headers = self.headers("response/headers", kept, faults);
+        let links = response
+            .links
+            .as_ref()
+            .and_then(|links| self.links(links, faults));
         let response = Body::check(self.file, &at, &response.body(), faults);
+        response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
 
         let (request_rules, request_plan, mut kept_whole) = match request_body {
@@ -334,8 +347,10 @@ impl DisclosureCheck<'_> {
             service: ServiceName::new(&service?.name.as_ref()?.0),
             service_path: service_path?,
             query,
+            reidentify,
             request_headers,
             response_headers,
+            links,
             request: request_plan.map(Arc::new),
             response: Arc::new(response_plan?),
             request_rules,
@@ -484,14 +499,11 @@ impl DisclosureCheck<'_> {
     fn headers(
         &self,
         below: &str,
-        headers: Option<&HeadersAsWritten>,
+        keep: Option<&[HeaderText]>,
         faults: &mut Vec<Fault>,
     ) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        let keep = headers
-            .and_then(|headers| headers.keep.as_deref())
-            .unwrap_or_default();
-        for (index, name) in keep.iter().enumerate() {
+        for (index, name) in keep.unwrap_or_default().iter().enumerate() {
             let name = name.0.to_ascii_lowercase();
             if let Some(reason) = headers::refused(&name) {
                 let at = self.at(&format!("{below}/keep/{index}"));

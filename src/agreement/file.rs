@@ -202,14 +202,35 @@ pub(super) struct ParametersAsWritten {
     /// The query parameters that may be asked with. Any other refuses the request.
     pub(super) query: Option<QueryAsWritten>,
     /// The request's headers that reach the service.
-    pub(super) headers: Option<HeadersAsWritten>,
+    pub(super) headers: Option<RequestHeadersAsWritten>,
 }
 
 fn path_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
-        "additionalProperties": { "type": "string", "enum": ["keep"], "examples": ["keep"] },
+        "additionalProperties": {
+            "anyOf": [{ "type": "string", "enum": ["keep"] }, reidentify()],
+            "examples": ["keep", { "reidentify": "person" }],
+        },
         "examples": [{ "person": "keep" }],
+    })
+}
+
+/// A token stands here; the service gets what it stands for in this namespace.
+fn reidentify() -> Value {
+    serde_json::json!({
+        "type": "object",
+        "properties": { "reidentify": { "type": "string", "pattern": "\\S" } },
+        "required": ["reidentify"],
+        "additionalProperties": false,
+    })
+}
+
+fn token_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "additionalProperties": reidentify(),
+        "examples": [{ "person": { "reidentify": "person" } }],
     })
 }
 
@@ -219,8 +240,62 @@ fn path_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[schemars(rename = "Query", example = serde_json::json!({ "keep": ["page"] }))]
 pub(super) struct QueryAsWritten {
     /// Passed on as they came.
-    #[schemars(required)]
     pub(super) keep: Option<Vec<QueryText>>,
+    /// Parameters whose values are tokens: the service gets what each stands for.
+    #[serde(default)]
+    #[schemars(schema_with = "token_rules")]
+    pub(super) tokens: Option<Map<String, Value>>,
+}
+
+/// A request's headers by rule.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RequestHeaders", example = serde_json::json!({ "keep": ["accept-language"] }))]
+pub(super) struct RequestHeadersAsWritten {
+    /// Passed on as they came.
+    pub(super) keep: Option<Vec<HeaderText>>,
+    /// Headers whose values are tokens: the service gets what each stands for.
+    #[serde(default)]
+    #[schemars(schema_with = "token_rules")]
+    pub(super) tokens: Option<Map<String, Value>>,
+}
+
+/// Links in headers, which leave by template.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Links", example = serde_json::json!({ "headers": ["location"], "templates": ["/adults/{person}"], "variables": { "person": { "pseudonymise": "person" } } }))]
+pub(super) struct LinksAsWritten {
+    /// The headers that hold them: `location`, `content-location` or `link`.
+    #[schemars(required, length(min = 1))]
+    pub(super) headers: Option<Vec<LinkHeaderAsWritten>>,
+    /// The forms of link that leave; others are dropped.
+    #[schemars(required, length(min = 1))]
+    pub(super) templates: Option<Vec<LinkAsWritten>>,
+    /// What becomes of each variable: `keep`, or `pseudonymise: person`.
+    #[serde(default)]
+    #[schemars(schema_with = "link_variables")]
+    pub(super) variables: Option<Map<String, Value>>,
+}
+
+/// A header that holds links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum LinkHeaderAsWritten {
+    Location,
+    ContentLocation,
+    Link,
+}
+
+impl LinkHeaderAsWritten {
+    /// The word as written, which is the header's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Location => "location",
+            Self::ContentLocation => "content-location",
+            Self::Link => "link",
+        }
+    }
 }
 
 /// Headers by rule.
@@ -446,6 +521,8 @@ bodies! {
         because: Words,
         /// The response's headers that reach the partner.
         headers: HeadersAsWritten,
+        /// The response's headers that hold links, and the forms in which these reach the partner.
+        links: LinksAsWritten,
         /// The rules. What no rule names does not leave.
         fields: Vec<RuleAsWritten>,
     }
@@ -554,6 +631,9 @@ pub(super) struct RuleAsWritten {
     /// Links that leave as `templates` say, with tokens in the place of identifiers. Needs `templates`.
     #[schemars(length(min = 1))]
     pub(super) link: Option<Vec<SelectorText>>,
+    /// Of a request's body: tokens in whose place the service gets what they stand for. Needs `as`.
+    #[schemars(length(min = 1))]
+    pub(super) reidentify: Option<Vec<SelectorText>>,
     /// Why: `keep_all` needs it, every rule may have it.
     pub(super) because: Option<Words>,
     /// `replace`: the constant, a single value. `mask`: the character, `*` without it.

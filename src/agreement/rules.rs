@@ -3,15 +3,16 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, LinkAsWritten,
-    OnMismatchAsWritten, OtherLink, RuleAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, OnMismatchAsWritten,
+    RuleAsWritten,
 };
-use super::format;
+use super::{format, link};
+use crate::identifier::Kind;
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, Link, LinkTemplate, NoKeys, Transform};
+use crate::transform::{Generalise, Identified, NoKeys, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -180,6 +181,17 @@ impl Body {
         }
     }
 
+    /// Adds a fault at each rule that turns tokens back, in a body that goes to a partner.
+    pub(super) fn refuse_reidentify<T>(&self, written: &Written<T>, faults: &mut Vec<Fault>) {
+        let rules = self.rules.fields.iter().chain(&self.rules.names);
+        for (rule, pointer) in rules.zip(&self.pointers) {
+            if let Action::Transform(Transform::Reidentify { .. }) = &rule.action {
+                let message = "reidentify is for what goes to a service; a partner gets tokens, by pseudonymise or tokenise";
+                written.fault(faults, pointer, message);
+            }
+        }
+    }
+
     /// Adds a fault at each rule that needs keys. `why`: the ring has none for this agreement; else nobody has.
     pub(super) fn refuse_keyed<T>(
         &self,
@@ -275,6 +287,8 @@ impl Body {
             }
         }
         let on_mismatch = match rule.on_mismatch {
+            // What is no token of the agreement's is a fault of who asks, and never dropped in silence.
+            None if word == Word::Reidentify => OnMismatch::Refuse,
             None | Some(OnMismatchAsWritten::Drop) => OnMismatch::Drop,
             Some(OnMismatchAsWritten::Refuse) => OnMismatch::Refuse,
         };
@@ -370,10 +384,11 @@ enum Word {
     Generalise,
     Pseudonymise,
     Link,
+    Reidentify,
 }
 
 impl Word {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -382,6 +397,7 @@ impl Word {
         Self::Generalise,
         Self::Pseudonymise,
         Self::Link,
+        Self::Reidentify,
     ];
 
     fn text(self) -> &'static str {
@@ -394,6 +410,7 @@ impl Word {
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
             Self::Link => "link",
+            Self::Reidentify => "reidentify",
         }
     }
 
@@ -404,6 +421,7 @@ impl Word {
             Self::Mask => &["because", "with", "keep_first", "keep_last", "on_mismatch"],
             Self::Generalise => &["because", "to", "on_mismatch"],
             Self::Pseudonymise => &["because", "as", "on_mismatch"],
+            Self::Reidentify => &["because", "as"],
             Self::Link => &["because", "templates", "variables", "on_mismatch"],
         }
     }
@@ -428,6 +446,7 @@ impl RuleAsWritten {
                     Word::Generalise => &self.generalise,
                     Word::Pseudonymise => &self.pseudonymise,
                     Word::Link => &self.link,
+                    Word::Reidentify => &self.reidentify,
                 };
                 selectors.as_deref().map(|selectors| (word, selectors))
             })
@@ -487,14 +506,23 @@ impl RuleAsWritten {
                 None => missing("to", "to: year"),
             },
             Word::Pseudonymise => match &self.r#as {
-                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise {
+                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise(
+                    Identified::text(&namespace.0),
+                ))),
+                None => missing("as", "as: person"),
+            },
+            Word::Reidentify => match &self.r#as {
+                Some(namespace) => Some(Action::Transform(Transform::Reidentify {
                     namespace: namespace.0.clone(),
+                    kind: Kind::Text,
+                    format: None,
                 })),
                 None => missing("as", "as: person"),
             },
             Word::Link => match &self.templates {
                 Some(templates) => {
-                    let link = self.link(written, pointer, templates, faults)?;
+                    let link =
+                        link::check(written, pointer, templates, self.variables.as_ref(), faults)?;
                     Some(Action::Transform(Transform::Link(link)))
                 }
                 None => missing("templates", "templates: [ \"/adults/{person}\" ]"),
@@ -540,47 +568,6 @@ impl RuleAsWritten {
                 }))
             }
         }
-    }
-}
-
-impl RuleAsWritten {
-    /// The links that `templates` and `variables` say.
-    fn link<T>(
-        &self,
-        written: &Written<T>,
-        pointer: &str,
-        templates: &[LinkAsWritten],
-        faults: &mut Vec<Fault>,
-    ) -> Option<Link> {
-        let variables = self.variables.as_ref();
-        let rule = |name: &str| match variables?.get(name)? {
-            Value::Object(rule) => rule.iter().next().and_then(|(_, namespace)| {
-                Some(Some(Transform::Pseudonymise {
-                    namespace: namespace.as_str()?.to_owned(),
-                }))
-            }),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => Some(None),
-        };
-        let mut parsed = Vec::new();
-        for (index, template) in templates.iter().enumerate() {
-            let (from, to) = match template {
-                LinkAsWritten::Same(text) => (text, None),
-                LinkAsWritten::Other(OtherLink { from, to }) => (from, Some(to.0.as_str())),
-            };
-            match LinkTemplate::parse(&from.0, to, rule) {
-                Ok(template) => parsed.push(template),
-                Err(error) => written.fault(
-                    faults,
-                    &format!("{pointer}/templates/{index}"),
-                    error.to_string(),
-                ),
-            }
-        }
-        (parsed.len() == templates.len()).then_some(Link { templates: parsed })
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Reason {
     Ended,
     /// The agreement's keys are destroyed.
     KeysDestroyed,
+    /// Where a token is agreed, something stands that is none which the agreement still resolves.
+    TokenRefused,
     /// The query holds a parameter that is not agreed.
     QueryNotAgreed,
     /// The request has a body and the disclosure has no rules for one.
@@ -109,6 +111,7 @@ impl Reason {
             Self::Ended,
             Self::KeysDestroyed,
             Self::QueryNotAgreed,
+            Self::TokenRefused,
             Self::BodyNotAgreed,
             Self::RequestContentType,
             Self::RequestEncoding,
@@ -154,6 +157,7 @@ impl Reason {
             Self::Ended => "ended",
             Self::KeysDestroyed => "keys_destroyed",
             Self::QueryNotAgreed => "query_not_agreed",
+            Self::TokenRefused => "token_refused",
             Self::BodyNotAgreed => "body_not_agreed",
             Self::RequestContentType => "request_content_type",
             Self::RequestEncoding => "request_encoding",
@@ -245,6 +249,11 @@ impl Reason {
                 StatusCode::BAD_REQUEST,
                 "The query holds a parameter that is not agreed",
                 "Send only the query parameters that the disclosure names, joined by '&'.",
+            ),
+            Self::TokenRefused => (
+                StatusCode::FORBIDDEN,
+                "The request names somebody by something that is no token of this agreement",
+                "Send tokens as this agreement's answers gave them; ask again for those that you hold from before its keys were changed.",
             ),
             Self::BodyNotAgreed => (
                 StatusCode::BAD_REQUEST,
@@ -376,6 +385,7 @@ impl Reason {
             | Self::Ended
             | Self::KeysDestroyed
             | Self::QueryNotAgreed
+            | Self::TokenRefused
             | Self::BodyNotAgreed
             | Self::RequestContentType
             | Self::RequestEncoding

@@ -278,8 +278,12 @@ pub enum FieldOutcome {
     Generalise,
     /// Transformed by `pseudonymise`.
     Pseudonymise,
+    /// Transformed by `tokenise`.
+    Tokenise,
     /// Rewritten by `link`.
     Link,
+    /// A token that `reidentify` turned back, on the way to a service.
+    Reidentify,
     /// A value of a kind that its rule is not for; it did not pass.
     Mismatch,
     /// A value on which two transforms met; it did not pass.
@@ -288,7 +292,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -297,7 +301,9 @@ impl FieldOutcome {
         Self::Mask,
         Self::Generalise,
         Self::Pseudonymise,
+        Self::Tokenise,
         Self::Link,
+        Self::Reidentify,
         Self::Mismatch,
         Self::Conflict,
     ];
@@ -314,7 +320,9 @@ impl FieldOutcome {
             Self::Mask => "mask",
             Self::Generalise => "generalise",
             Self::Pseudonymise => "pseudonymise",
+            Self::Tokenise => "tokenise",
             Self::Link => "link",
+            Self::Reidentify => "reidentify",
             Self::Mismatch => "mismatch",
             Self::Conflict => "conflict",
         }

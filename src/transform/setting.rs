@@ -32,6 +32,7 @@ impl From<Date> for Occasion {
 pub struct Setting {
     occasion: Option<Occasion>,
     known: Known,
+    counted: u64,
     room: Room,
 }
 
@@ -42,8 +43,15 @@ impl Setting {
         Self {
             occasion,
             known: Known::default(),
+            counted: 0,
             room: Room::default(),
         }
+    }
+
+    /// A number that no value of this body had before, for tokens that link nothing.
+    pub(crate) fn count(&mut self) -> u64 {
+        self.counted += 1;
+        self.counted
     }
 
     /// The occasion as it was given.

@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod both_ways;
 mod exchange;
 mod formats;
 mod forms;

@@ -26,7 +26,7 @@ fn p1_no_canary_leaves_at_any_cut() {
     );
     assert!(
         ran.text
-            .starts_with(r#"{"kept":"yes","people":[{"id":"fg1-"#),
+            .starts_with(r#"{"kept":"yes","people":[{"id":"fg1p-1-"#),
         "{}",
         ran.text
     );

@@ -142,6 +142,10 @@ fn writes_xml(transform: &Transform) -> bool {
             std::str::from_utf8(&text).is_ok_and(sound)
         }
         Transform::Mask { with, .. } => is_character((*with).into()),
-        Transform::Generalise(_) | Transform::Link(_) | Transform::Pseudonymise { .. } => true,
+        Transform::Generalise(_)
+        | Transform::Link(_)
+        | Transform::Pseudonymise(_)
+        | Transform::Tokenise { .. }
+        | Transform::Reidentify { .. } => true,
     }
 }
