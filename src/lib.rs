@@ -12,6 +12,7 @@ pub mod agreement;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod detect;
 pub mod gateway;
 pub mod identifier;
 pub mod keyring;

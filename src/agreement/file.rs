@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::detect::Kind;
 use crate::written::text::{
     ColumnText, ConditionText, Country, Day, HeaderText, LinkText, MediaTypeText, Name, PathText,
     Period, Provision, QueryText, RequestLine, SelectorText, Words,
@@ -23,16 +24,8 @@ pub(super) const HINTS: &[(&str, &str)] = &[
         "this version does not have it yet; write generalise with to: year, or leave the field out",
     ),
     (
-        "redact",
-        "this version does not have it yet; write replace, or leave the field out",
-    ),
-    (
         "reidentify",
         "this version does not have it yet; write keep",
-    ),
-    (
-        "detect",
-        "this version does not have it yet; it belongs to redact",
     ),
     (
         "by",
@@ -634,9 +627,14 @@ pub(super) struct RuleAsWritten {
     /// Of a request's body: tokens in whose place the service gets what they stand for. Needs `as`.
     #[schemars(length(min = 1))]
     pub(super) reidentify: Option<Vec<SelectorText>>,
+    /// Free text that leaves without what `detect`, `names` and `patterns` find in it. Detection misses things.
+    #[schemars(length(min = 1))]
+    pub(super) redact: Option<Vec<SelectorText>>,
     /// Why: `keep_all` needs it, every rule may have it.
     pub(super) because: Option<Words>,
-    /// `replace`: the constant, a single value. `mask`: the character, `*` without it.
+    /// `replace`: the constant, a single value. `mask`: the character, `*` without it. `redact`: what stands in place of
+    /// what is found: its `kind` (as without this), a `placeholder` that is the same throughout a document, or a token,
+    /// as in `{ pseudonymise: person, of: nhs-number }`.
     #[serde(default, deserialize_with = "some_value")]
     #[schemars(extend("examples" = ["withheld"]))]
     pub(super) with: Option<Value>,
@@ -651,6 +649,18 @@ pub(super) struct RuleAsWritten {
     pub(super) variables: Option<Map<String, Value>>,
     /// `pseudonymise`: what the value identifies, the same name wherever tokens should be the same.
     pub(super) r#as: Option<Name>,
+    /// `redact`: `all`, or the kinds of identifier to find.
+    #[schemars(schema_with = "kinds_to_detect")]
+    pub(super) detect: Option<Value>,
+    /// `redact`: where the record names people, who are then found by name. Needs `record`.
+    #[schemars(length(min = 1))]
+    pub(super) names: Option<Vec<SelectorText>>,
+    /// `redact`: patterns to find beside those that are known.
+    #[schemars(length(min = 1, max = 32))]
+    pub(super) patterns: Option<Vec<PatternAsWritten>>,
+    /// `redact`: how sure to be before something is taken out, from 0.3 (more than there is) to 1 (less than there is).
+    #[schemars(range(min = 0.3, max = 1.0), example = 0.6)]
+    pub(super) threshold: Option<f64>,
     /// `mask`: characters left at the start.
     #[schemars(range(min = 0, max = 1024), example = 2)]
     pub(super) keep_first: Option<u32>,
@@ -698,6 +708,35 @@ fn link_variables(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
             "examples": ["keep", { "pseudonymise": "person" }],
         },
         "examples": [{ "person": { "pseudonymise": "person" }, "page": "keep" }],
+    })
+}
+
+/// A pattern of an agreement's own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Pattern", example = serde_json::json!({ "name": "case-number", "matches": "CR[0-9]{6}", "near": ["case"] }))]
+pub(super) struct PatternAsWritten {
+    /// What stands in the text where it was found.
+    pub(super) name: Name,
+    /// A regular expression for whole words.
+    pub(super) matches: Words,
+    /// Words of which one stands within five words of it.
+    #[schemars(length(min = 1, max = 32))]
+    pub(super) near: Option<Vec<Words>>,
+}
+
+fn kinds_to_detect(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let kinds = Kind::ALL.map(Kind::word);
+    schemars::json_schema!({
+        "anyOf": [
+            { "type": "string", "enum": ["all"] },
+            {
+                "type": "array",
+                "items": { "type": "string", "enum": kinds },
+                "minItems": 1,
+            },
+        ],
+        "examples": ["all", ["nhs-number", "postcode"]],
     })
 }
 

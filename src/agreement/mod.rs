@@ -17,6 +17,7 @@ mod file;
 mod format;
 mod headers;
 mod link;
+mod redact;
 mod reidentify;
 mod review;
 mod router;

@@ -6,7 +6,7 @@ use super::file::{
     BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, OnMismatchAsWritten,
     RuleAsWritten,
 };
-use super::{format, link};
+use super::{format, link, redact};
 use crate::identifier::Kind;
 use crate::minimise::Limits;
 use crate::plan::{
@@ -132,6 +132,7 @@ impl Body {
             for (index, rule) in rules.iter().enumerate() {
                 let pointer = format!("{pointer}/{}/{index}", of.key());
                 checked.rule(written, &pointer, of, rule, faults);
+                checked.people(written, &pointer, body.record.is_some(), rule, faults);
             }
         }
         checked
@@ -220,6 +221,35 @@ impl Body {
                 &format!("{pointer}/subject"),
                 format!("`subject` needs a key, for its token in the ledger; {WRITE}"),
             );
+        }
+    }
+
+    /// Adds the selectors of people's names that `rule` has.
+    fn people<T>(
+        &mut self,
+        written: &Written<T>,
+        pointer: &str,
+        has_record: bool,
+        rule: &RuleAsWritten,
+        faults: &mut Vec<Fault>,
+    ) {
+        for (index, text) in rule.names.iter().flatten().enumerate() {
+            let place = format!("{pointer}/names/{index}");
+            if !has_record {
+                written.fault(
+                    faults,
+                    &place,
+                    "names are looked for in their record; write `record:` too, `record: $` if the body is one",
+                );
+                return;
+            }
+            let name = selector(written, &place, text, Start::Either, faults);
+            if let Some(name) = name.filter(|name| {
+                let mut known = self.rules.people.iter();
+                known.all(|known| known.text() != name.text())
+            }) {
+                self.rules.people.push(name);
+            }
         }
     }
 
@@ -385,10 +415,11 @@ enum Word {
     Pseudonymise,
     Link,
     Reidentify,
+    Redact,
 }
 
 impl Word {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -398,6 +429,7 @@ impl Word {
         Self::Pseudonymise,
         Self::Link,
         Self::Reidentify,
+        Self::Redact,
     ];
 
     fn text(self) -> &'static str {
@@ -411,6 +443,7 @@ impl Word {
             Self::Pseudonymise => "pseudonymise",
             Self::Link => "link",
             Self::Reidentify => "reidentify",
+            Self::Redact => "redact",
         }
     }
 
@@ -423,6 +456,15 @@ impl Word {
             Self::Pseudonymise => &["because", "as", "on_mismatch"],
             Self::Reidentify => &["because", "as"],
             Self::Link => &["because", "templates", "variables", "on_mismatch"],
+            Self::Redact => &[
+                "because",
+                "with",
+                "detect",
+                "names",
+                "patterns",
+                "threshold",
+                "on_mismatch",
+            ],
         }
     }
 
@@ -447,6 +489,7 @@ impl RuleAsWritten {
                     Word::Pseudonymise => &self.pseudonymise,
                     Word::Link => &self.link,
                     Word::Reidentify => &self.reidentify,
+                    Word::Redact => &self.redact,
                 };
                 selectors.as_deref().map(|selectors| (word, selectors))
             })
@@ -454,7 +497,7 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    fn options(&self) -> [(&'static str, bool); 9] {
+    fn options(&self) -> [(&'static str, bool); 13] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
@@ -462,6 +505,10 @@ impl RuleAsWritten {
             ("as", self.r#as.is_some()),
             ("templates", self.templates.is_some()),
             ("variables", self.variables.is_some()),
+            ("detect", self.detect.is_some()),
+            ("names", self.names.is_some()),
+            ("patterns", self.patterns.is_some()),
+            ("threshold", self.threshold.is_some()),
             ("keep_first", self.keep_first.is_some()),
             ("keep_last", self.keep_last.is_some()),
             ("on_mismatch", self.on_mismatch.is_some()),
@@ -527,6 +574,13 @@ impl RuleAsWritten {
                 }
                 None => missing("templates", "templates: [ \"/adults/{person}\" ]"),
             },
+            Word::Redact => {
+                if self.detect.is_none() && self.names.is_none() && self.patterns.is_none() {
+                    return missing("detect", "detect: all");
+                }
+                let redact = redact::check(self, written, pointer, faults)?;
+                Some(Action::Transform(Transform::Redact(redact)))
+            }
             Word::Replace => match &self.with {
                 Some(
                     value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally};
+use crate::transform::finding_words;
 
 /// The most subjects that one [`Event::Subjects`] names: some 30 KB of line.
 pub const SUBJECTS_PER_ENTRY: usize = 1_000;
@@ -327,6 +328,15 @@ fn tally_members(tally: &Tally, members: &mut Members) {
             }
         }
     });
+    if tally.findings.iter().any(|found| *found > 0) {
+        members.object("found", |found| {
+            for (word, count) in finding_words().zip(tally.findings) {
+                if count > 0 {
+                    found.number(word, count);
+                }
+            }
+        });
+    }
 }
 
 /// Members of a JSON object being written, without its braces.

@@ -5,6 +5,7 @@ mod keys;
 mod link;
 mod mask;
 mod prepared;
+mod redact;
 mod setting;
 mod text;
 mod token;
@@ -16,6 +17,7 @@ pub use keys::{
 };
 pub use link::{Link, LinkError, LinkTemplate};
 pub use prepared::{Mismatch, Prepared, TransformError};
+pub use redact::{Findings, InPlace, Redact, finding_words};
 pub use setting::{Known, Occasion, Setting};
 pub use text::unescape;
 pub use token::{Identified, Invalid, Refused, Resolver, Scope, Shape, SubjectTokens};
@@ -58,6 +60,8 @@ pub enum Transform {
     },
     /// A link by its templates: what they name of it, with tokens in the place of identifiers.
     Link(Link),
+    /// Free text without what its detectors find.
+    Redact(Redact),
     /// A one-way keyed token of the value's canonical form: `fg1p-`, the epoch, and HMAC-SHA-256 cut to 128 bits in
     /// lower-case base32 (RFC 4648 §6) without padding. The prefix names the scheme and its version, and keeps a token
     /// from ever looking like a valid identifier.
@@ -81,6 +85,7 @@ impl Transform {
             Self::Mask { .. } => "mask",
             Self::Generalise(_) => "generalise",
             Self::Link(_) => "link",
+            Self::Redact(_) => "redact",
             Self::Reidentify { .. } => "reidentify",
             Self::Pseudonymise(_) => "pseudonymise",
             Self::Tokenise { .. } => "tokenise",
@@ -96,6 +101,10 @@ impl Transform {
                 let mut variables = link.templates.iter().flat_map(LinkTemplate::variables);
                 variables.any(|(_, transform)| transform.is_some_and(Self::is_keyed))
             }
+            Self::Redact(redact) => match &redact.replace {
+                InPlace::Kind | InPlace::Placeholder => false,
+                InPlace::Token { transform, .. } => transform.is_keyed(),
+            },
             Self::Pseudonymise(_) | Self::Tokenise { .. } | Self::Reidentify { .. } => true,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::link::Links;
 use super::mask::Mask;
+use super::redact::Redactor;
 use super::text::push_quoted;
 use super::token::{Identified, Pseudonyms, Scope, Shape, Tokens};
 use super::year::year;
@@ -22,6 +23,7 @@ enum Kind {
     Tokenise(Box<Tokens>),
     Link(Links),
     Reidentify(Box<Resolver>),
+    Redact(Redactor),
 }
 
 /// Why a transform cannot be made ready.
@@ -78,6 +80,7 @@ impl Prepared {
                 with: *with,
             }),
             Transform::Generalise(Generalise::Year) => Kind::Year,
+            Transform::Redact(redact) => Kind::Redact(Redactor::new(redact, keys)?),
             Transform::Reidentify {
                 namespace,
                 kind,
@@ -146,6 +149,10 @@ impl Prepared {
                 [b'"', inside @ .., b'"'] => links.apply(inside, setting, out)?,
                 _ => return Err(Mismatch),
             },
+            Kind::Redact(redactor) => match json {
+                [b'"', inside @ .., b'"'] => redactor.apply(inside, setting, out)?,
+                _ => return Err(Mismatch),
+            },
             Kind::Pseudonymise(tokens) => return tokens.apply(json, setting, out),
             Kind::Tokenise(tokens) => return tokens.apply(json, setting, out),
         }
@@ -157,6 +164,7 @@ impl Prepared {
     pub fn reads_subject(&self) -> bool {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_subject),
+            Kind::Redact(redactor) => redactor.reads_subject(),
             Kind::Replace(_)
             | Kind::Mask(_)
             | Kind::Year
@@ -172,6 +180,7 @@ impl Prepared {
     pub fn reads_document(&self) -> bool {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_document),
+            Kind::Redact(redactor) => redactor.reads_document(),
             Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Reidentify(_) => false,
             Kind::Pseudonymise(tokens) => tokens.reads_document(),
             Kind::Tokenise(tokens) => tokens.reads_document(),
@@ -189,6 +198,7 @@ impl Prepared {
             Kind::Tokenise(_) => FieldOutcome::Tokenise,
             Kind::Link(_) => FieldOutcome::Link,
             Kind::Reidentify(_) => FieldOutcome::Reidentify,
+            Kind::Redact(_) => FieldOutcome::Redact,
         }
     }
 }

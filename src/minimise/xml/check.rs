@@ -144,6 +144,7 @@ fn writes_xml(transform: &Transform) -> bool {
         Transform::Mask { with, .. } => is_character((*with).into()),
         Transform::Generalise(_)
         | Transform::Link(_)
+        | Transform::Redact(_)
         | Transform::Pseudonymise(_)
         | Transform::Tokenise { .. }
         | Transform::Reidentify { .. } => true,
