@@ -11,6 +11,7 @@ use super::out::{self, Blame, Stop};
 use crate::agreement::{AgreementSet, Context, Review};
 use crate::clock::Clock;
 use crate::config::{self, ConfigFault};
+use crate::keyring::keep_out_of_core_dumps;
 
 /// Where the configuration is looked for when none is named.
 const CONFIG: &str = "config/fieldgate.yaml";
@@ -52,6 +53,8 @@ enum Found {
 /// # Errors
 /// With what is at fault.
 pub fn run(args: &CheckArgs) -> Result<(), Stop> {
+    // Before a key is read.
+    keep_out_of_core_dumps();
     let found = find(args);
     let now = Clock::system().now();
     if args.json {
