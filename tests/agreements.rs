@@ -4,6 +4,7 @@ use fieldgate::agreement::{
     AgreementSet, Ask, Context, PartnerName, Permit, Refusal, RouteMiss, Source, load_fields,
 };
 use fieldgate::plan::{Charset, Csv, Format, Header, Ragged, Xml};
+use fieldgate::transform::{AgreementKeys, Keys, RootKey};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
 use proptest::prelude::*;
@@ -787,6 +788,45 @@ fn rules_that_need_a_key_are_faults_where_none_is_configured() {
             "a.yaml:28:26: pseudonymise needs a key; write keys: { root_key_file: FILE } in the gateway's configuration",
         ]
     );
+}
+
+#[test]
+fn an_agreement_that_the_ring_has_no_keys_for_is_told_at_each_rule_that_needs_them() {
+    let root = RootKey::from_bytes([7; 32]);
+    let with = |owners: &[(&str, Option<AgreementKeys>)]| {
+        let owners = owners
+            .iter()
+            .map(|(name, keys)| ((*name).to_owned(), keys.clone()));
+        let context = Context {
+            keys: Some(Keys::from_ring(root.clone(), owners.collect())),
+            ..context()
+        };
+        let source = Source {
+            name: "a.yaml",
+            text: AGREEMENT,
+        };
+        (faults_in(&context, &[source]), context)
+    };
+    let other = root.agreement("other", 1);
+    // The subject's token in the ledger hangs on the root key alone.
+    let (faults, _) = with(&[("other", Some(other.clone()))]);
+    assert_eq!(
+        faults,
+        [
+            "a.yaml:28:26: no keys for falls-prevention; make them with `fieldgate keys create falls-prevention`"
+        ]
+    );
+    let (faults, _) = with(&[("falls-prevention", Some(other))]);
+    assert!(faults.is_empty());
+    // Destroyed keys are no fault of the set.
+    let (faults, context) = with(&[("falls-prevention", None)]);
+    assert!(faults.is_empty());
+    let source = Source {
+        name: "a.yaml",
+        text: AGREEMENT,
+    };
+    let set = AgreementSet::load(&[source], &context).unwrap();
+    assert!(set.agreement("falls-prevention").unwrap().keys_destroyed);
 }
 
 #[test]

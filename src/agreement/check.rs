@@ -14,10 +14,11 @@ use super::file::{
     TermAsWritten,
 };
 use super::headers;
-use super::rules::Body;
+use super::namespaces::{Forms, Namespaces};
+use super::rules::{Body, Given};
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
-    PathTemplate, PurposeName, ServiceName, Term,
+    PathTemplate, PurposeName, ServiceName, Term, key_owner,
 };
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
@@ -69,8 +70,12 @@ pub(super) fn check(
             )
         })
         .collect();
-    let own_keys = match (&context.keys, name) {
-        (Some(keys), Some(name)) => keys.of(name).map_err(Some),
+    let link = written.link.as_ref().map(|group| group.0.as_str());
+    let owner = name
+        .zip(partner)
+        .map(|(name, partner)| key_owner(name, &partner.0, link));
+    let own_keys = match (&context.keys, &owner) {
+        (Some(keys), Some(owner)) => keys.of(owner).map_err(Some),
         // Without a name nothing can be said of its keys; the fault is the name's.
         (Some(_), None) => Keys::stand_in().of("").map_err(Some),
         (None, Some(_) | None) => Err(None),
@@ -86,6 +91,8 @@ pub(super) fn check(
         subject: context.keys.as_ref().map(Keys::subject),
     };
     let mut disclosures = Vec::new();
+    let mut namespaces = Namespaces::default();
+    let forms = forms(written);
     let mut complete = true;
     let all = written.disclosures.as_deref().unwrap_or_default();
     for (index, disclosure) in all.iter().enumerate() {
@@ -95,6 +102,7 @@ pub(super) fn check(
             purposes: &purposes,
             keys: &keys,
             no_keys: own_keys.as_ref().err(),
+            forms: &forms,
             pointer: format!("/disclosures/{index}"),
         };
         if let Some(name) = &disclosure.name
@@ -108,7 +116,7 @@ pub(super) fn check(
                 format!("a second disclosure `{}`; give each its own name", name.0),
             );
         }
-        match check.disclosure(disclosure, faults) {
+        match check.disclosure(disclosure, &mut namespaces, faults) {
             Some(disclosure) => disclosures.push(Arc::new(disclosure)),
             None => complete = false,
         }
@@ -123,8 +131,24 @@ pub(super) fn check(
         purposes,
         hash: data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
         disclosures: complete.then_some(disclosures)?,
+        link: link.map(str::to_owned),
+        namespaces: namespaces.all(),
         keys_destroyed,
     })
+}
+
+/// How the identifiers of each namespace are written, as any of the agreement's rules says.
+fn forms(written: &AgreementAsWritten) -> Forms {
+    let mut forms = Forms::default();
+    for disclosure in written.disclosures.iter().flatten() {
+        if let Some(body) = &disclosure.request_body {
+            forms.take(&body.body());
+        }
+        if let Some(response) = &disclosure.response {
+            forms.take(&response.body());
+        }
+    }
+    forms
 }
 
 /// Adds a fault if `name` is none of `known`.
@@ -243,10 +267,20 @@ pub(super) struct DisclosureCheck<'a> {
     pub(super) keys: &'a PlanKeys,
     /// Why the agreement has no keys; `Some(None)` where nobody has any.
     no_keys: Option<&'a Option<NoKeys>>,
+    /// How the identifiers of each namespace are written.
+    pub(super) forms: &'a Forms,
     pointer: String,
 }
 
 impl DisclosureCheck<'_> {
+    /// What its rules mean beside what they say.
+    fn given(&self) -> Given<'_> {
+        Given {
+            forms: self.forms,
+            tables: &self.context.tables,
+        }
+    }
+
     pub(super) fn at(&self, below: &str) -> String {
         format!("{}/{below}", self.pointer)
     }
@@ -254,6 +288,7 @@ impl DisclosureCheck<'_> {
     fn disclosure(
         &self,
         disclosure: &DisclosureAsWritten,
+        namespaces: &mut Namespaces,
         faults: &mut Vec<Fault>,
     ) -> Option<Disclosure> {
         let purposes = self.purposes(disclosure.purposes.as_deref().unwrap_or_default(), faults);
@@ -312,7 +347,8 @@ impl DisclosureCheck<'_> {
                     "a GET or DELETE has no body; leave `request_body` out",
                 );
             }
-            let body = Body::check(self.file, &at, &body.body(), &self.context.tables, faults);
+            let body = Body::check(self.file, &at, &body.body(), self.given(), faults);
+            namespaces.take(self.file, &body, faults);
             let plan = self.compile(&body, &at, &self.context.request_limits, faults);
             (body, plan)
         });
@@ -328,13 +364,8 @@ impl DisclosureCheck<'_> {
             .links
             .as_ref()
             .and_then(|links| self.links(links, faults));
-        let response = Body::check(
-            self.file,
-            &at,
-            &response.body(),
-            &self.context.tables,
-            faults,
-        );
+        let response = Body::check(self.file, &at, &response.body(), self.given(), faults);
+        namespaces.take(self.file, &response, faults);
         response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
 

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::detect::Kind;
+use crate::detect::Kind as Detected;
+use crate::identifier::Kind;
+use crate::transform::Shape;
 use crate::written::text::{
     AtText, ColumnText, ConditionText, Country, Day, FromText, HeaderText, LinkText, MediaTypeText,
     Name, PathName, PathText, Period, Provision, QueryText, RequestLine, SelectorText, SkipText,
@@ -16,10 +18,6 @@ use crate::written::text::{
 
 /// Keys that the design knows and this version does not have, or that people try from other tools.
 pub(super) const HINTS: &[(&str, &str)] = &[
-    (
-        "tokenise",
-        "this version does not have it yet; write pseudonymise for a one-way token, or leave the field out",
-    ),
     ("by", "write days, the most that shift moves a date by"),
     ("generalize", "write generalise"),
     ("pseudonymize", "write pseudonymise"),
@@ -51,6 +49,8 @@ pub(super) struct AgreementAsWritten {
     /// From when until when it is in force.
     #[schemars(required)]
     pub(super) term: Option<TermAsWritten>,
+    /// The group of agreements with this partner whose tokens are the same. Each of them has to name it.
+    pub(super) link: Option<Name>,
     /// On what law it rests.
     #[expect(
         dead_code,
@@ -201,9 +201,13 @@ fn path_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 
 /// A token stands here; the service gets what it stands for in this namespace.
 fn reidentify() -> Value {
+    let forms: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
     serde_json::json!({
         "type": "object",
-        "properties": { "reidentify": { "type": "string", "pattern": "\\S" } },
+        "properties": {
+            "reidentify": { "type": "string", "pattern": "\\S" },
+            "form": { "type": "string", "enum": forms },
+        },
         "required": ["reidentify"],
         "additionalProperties": false,
     })
@@ -254,7 +258,7 @@ pub(super) struct LinksAsWritten {
     /// The forms of link that leave; others are dropped.
     #[schemars(required, length(min = 1))]
     pub(super) templates: Option<Vec<LinkAsWritten>>,
-    /// What becomes of each variable: `keep`, or `pseudonymise: person`.
+    /// What becomes of each variable: `keep`, `tokenise: person` or `pseudonymise: person`.
     #[serde(default)]
     #[schemars(schema_with = "link_variables")]
     pub(super) variables: Option<Map<String, Value>>,
@@ -614,6 +618,9 @@ pub(super) struct RuleAsWritten {
     /// Identifiers that become one-way keyed tokens. Needs `as`.
     #[schemars(length(min = 1))]
     pub(super) pseudonymise: Option<Vec<SelectorText>>,
+    /// Identifiers that become tokens which only this gateway turns back. Needs `as`.
+    #[schemars(length(min = 1))]
+    pub(super) tokenise: Option<Vec<SelectorText>>,
     /// Links that leave as `templates` say, with tokens in the place of identifiers. Needs `templates`.
     #[schemars(length(min = 1))]
     pub(super) link: Option<Vec<SelectorText>>,
@@ -636,13 +643,29 @@ pub(super) struct RuleAsWritten {
     /// `link`: the forms of link that leave; others are dropped. A path with its query, variables in braces.
     #[schemars(length(min = 1))]
     pub(super) templates: Option<Vec<LinkAsWritten>>,
-    /// `link`: what becomes of each variable: `keep`, or `pseudonymise: person`.
+    /// `link`: what becomes of each variable: `keep`, `tokenise: person` or `pseudonymise: person`.
     #[serde(default)]
     #[schemars(schema_with = "link_variables")]
     pub(super) variables: Option<Map<String, Value>>,
-    /// `pseudonymise`: what the value identifies, the same name wherever tokens should be the same.
+    /// `pseudonymise`, `tokenise`: what the value identifies, the same name wherever tokens should be the same.
     pub(super) r#as: Option<Name>,
+    /// `pseudonymise`, `tokenise`: how the identifier is written, so that every spelling of one has one token; any text
+    /// without it. The same wherever `as` is the same; `reidentify` and links need not say it again.
+    pub(super) form: Option<FormAsWritten>,
+    /// `pseudonymise`, `tokenise`: within what the tokens of one identifier are the same: the `agreement`, as without it,
+    /// one `document`, or `never`.
+    pub(super) scope: Option<ScopeAsWritten>,
+    /// `pseudonymise`, `tokenise`: texts that stand for not known here, beside those that every form knows; they become no
+    /// token.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) unknown: Option<Vec<Words>>,
+    /// `pseudonymise`, `tokenise`: a value that is not of its form is a mismatch (`drop`, as without it), or leaves as a
+    /// `mark` such as `[invalid nhs-number]`.
+    pub(super) invalid: Option<InvalidAsWritten>,
+    /// `tokenise`: the shape that tokens keep, for a system that insists on one. Of forms with a check digit alone.
+    pub(super) format: Option<ShapeAsWritten>,
     /// `redact`: `all`, or the kinds of identifier to find.
+    #[serde(default)]
     #[schemars(schema_with = "kinds_to_detect")]
     pub(super) detect: Option<Value>,
     /// `redact`: where the record names people, who are then found by name. Needs `record`.
@@ -719,7 +742,8 @@ pub(super) struct OtherLink {
     pub(super) to: LinkText,
 }
 
-fn link_variables(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+fn link_variables(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let name = generator.subschema_for::<Name>();
     schemars::json_schema!({
         "type": "object",
         "additionalProperties": {
@@ -727,15 +751,15 @@ fn link_variables(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 { "type": "string", "enum": ["keep"] },
                 {
                     "type": "object",
-                    "properties": { "pseudonymise": { "type": "string" } },
+                    "properties": { "pseudonymise": name, "tokenise": name },
                     "additionalProperties": false,
                     "minProperties": 1,
                     "maxProperties": 1,
                 },
             ],
-            "examples": ["keep", { "pseudonymise": "person" }],
+            "examples": ["keep", { "tokenise": "person" }],
         },
-        "examples": [{ "person": { "pseudonymise": "person" }, "page": "keep" }],
+        "examples": [{ "person": { "tokenise": "person" }, "page": "keep" }],
     })
 }
 
@@ -754,7 +778,7 @@ pub(super) struct PatternAsWritten {
 }
 
 fn kinds_to_detect(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    let kinds = Kind::ALL.map(Kind::word);
+    let kinds = Detected::ALL.map(Detected::word);
     schemars::json_schema!({
         "anyOf": [
             { "type": "string", "enum": ["all"] },
@@ -833,6 +857,69 @@ impl JsonSchema for BandText {
 pub(super) enum DirectionAsWritten {
     Earlier,
     Either,
+}
+
+/// How an identifier is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FormAsWritten(pub(super) Kind);
+
+impl<'de> Deserialize<'de> for FormAsWritten {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let kind = Kind::from_word(&word);
+        kind.map(Self)
+            .ok_or_else(|| serde::de::Error::custom("no form of this name"))
+    }
+}
+
+impl JsonSchema for FormAsWritten {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Form".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
+        schemars::json_schema!({ "type": "string", "enum": words })
+    }
+}
+
+/// Within what tokens are the same.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum ScopeAsWritten {
+    Agreement,
+    Document,
+    Never,
+}
+
+/// What happens to a value that is not of its form.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum InvalidAsWritten {
+    Drop,
+    Mark,
+}
+
+/// The shape that tokens keep.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum ShapeAsWritten {
+    Digits,
+    Alphanumeric,
+}
+
+impl ShapeAsWritten {
+    pub(super) fn shape(self) -> Shape {
+        match self {
+            Self::Digits => Shape::Digits,
+            Self::Alphanumeric => Shape::Alphanumeric,
+        }
+    }
 }
 
 /// What happens to a value that an action is not for.

@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use super::HeaderLinks;
 use super::check::DisclosureCheck;
 use super::file::{LinkAsWritten, LinksAsWritten, OtherLink};
-use crate::transform::{Identified, Link, LinkTemplate, Prepared, Transform};
+use super::namespaces::Forms;
+use crate::transform::{Link, LinkTemplate, Prepared, Transform};
 use crate::written::{Fault, Written};
 
 /// The links that `templates` and `variables`, which stand at `pointer`, say.
@@ -14,14 +15,21 @@ pub(super) fn check<T>(
     pointer: &str,
     templates: &[LinkAsWritten],
     variables: Option<&Map<String, Value>>,
+    forms: &Forms,
     faults: &mut Vec<Fault>,
 ) -> Option<Link> {
     let rule = |name: &str| match variables?.get(name)? {
-        Value::Object(rule) => rule.iter().next().and_then(|(_, namespace)| {
-            Some(Some(Transform::Pseudonymise(Identified::text(
-                namespace.as_str()?,
-            ))))
-        }),
+        Value::Object(rule) => {
+            let (word, namespace) = rule.iter().next()?;
+            let identified = forms.identified(namespace.as_str()?);
+            Some(Some(match word.as_str() {
+                "tokenise" => Transform::Tokenise {
+                    identified,
+                    format: None,
+                },
+                _ => Transform::Pseudonymise(identified),
+            }))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             Some(None)
         }
@@ -56,6 +64,7 @@ impl DisclosureCheck<'_> {
             &at,
             links.templates.as_deref()?,
             links.variables.as_ref(),
+            self.forms,
             faults,
         )?;
         match Prepared::new(&Transform::Link(link), self.keys.agreement.as_ref()) {

@@ -18,6 +18,7 @@ mod format;
 mod headers;
 mod ladders;
 mod link;
+mod namespaces;
 mod redact;
 mod reidentify;
 mod review;
@@ -30,8 +31,9 @@ mod template;
 pub use crate::written::{Fault, Faults};
 pub use decide::{Ask, Permit, Refusal, RouteMiss, Step};
 pub(crate) use headers::refused as refused_header;
+pub use namespaces::Namespace;
 pub use reidentify::Reidentify;
-pub use review::{DisclosureReview, OpaqueReview, Review, TypeReview, WholeReview};
+pub use review::{DisclosureReview, OpaqueReview, Review, TokenReview, TypeReview, WholeReview};
 pub use rules::{KeptWhole, fields_schema, load_fields, load_fields_with};
 pub use set::{AgreementSet, Context, Source, agreement_schema};
 pub use tables::Tables;
@@ -95,8 +97,33 @@ pub struct Agreement {
     pub hash: String,
     /// What it permits.
     pub disclosures: Vec<Arc<Disclosure>>,
+    /// The group of agreements with this partner whose tokens are the same, if it is in one.
+    pub link: Option<String>,
+    /// What its tokens are of, by name.
+    pub namespaces: Vec<Namespace>,
     /// Its keys are destroyed: every request under it is refused, and its plans are never to be used.
     pub keys_destroyed: bool,
+}
+
+impl Agreement {
+    /// Whose the keys of its tokens are: its own name, or that of the group that it is linked in.
+    #[must_use]
+    pub fn key_owner(&self) -> String {
+        key_owner(
+            self.name.as_str(),
+            self.partner.as_str(),
+            self.link.as_deref(),
+        )
+    }
+}
+
+/// Whose the keys are of the agreement `name` with `partner`, linked in `link`. A group belongs to one partner, so that no
+/// two partners ever hold the same tokens.
+fn key_owner(name: &str, partner: &str, link: Option<&str>) -> String {
+    match link {
+        Some(group) => format!("link.{partner}.{group}"),
+        None => name.to_owned(),
+    }
 }
 
 /// From when until when an agreement is in force, in days of the controller's time zone.

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::file::RuleAsWritten;
+use super::namespaces::Forms;
 use crate::detect::{Kind, Kinds, Pattern, PatternError, Score, THRESHOLD};
-use crate::transform::{Identified, InPlace, Redact, Transform};
+use crate::transform::{InPlace, Redact, Transform};
 use crate::written::{Fault, Written};
 
 /// What a rule takes out of texts; `None` where that is at fault.
@@ -12,6 +13,7 @@ pub(super) fn check<T>(
     rule: &RuleAsWritten,
     written: &Written<T>,
     pointer: &str,
+    forms: &Forms,
     faults: &mut Vec<Fault>,
 ) -> Option<Redact> {
     let kinds = match &rule.detect {
@@ -45,7 +47,7 @@ pub(super) fn check<T>(
             }
         }
     }
-    let replace = in_place(rule.with.as_ref());
+    let replace = in_place(rule.with.as_ref(), forms);
     if replace.is_none() {
         written.fault(
             faults,
@@ -66,16 +68,16 @@ fn kind(word: &Value) -> Option<Kind> {
     Kind::of_word(word.as_str()?)
 }
 
-fn in_place(with: Option<&Value>) -> Option<InPlace> {
+fn in_place(with: Option<&Value>, forms: &Forms) -> Option<InPlace> {
     match with {
         None => Some(InPlace::Kind),
         Some(Value::String(word)) if word == "kind" => Some(InPlace::Kind),
         Some(Value::String(word)) if word == "placeholder" => Some(InPlace::Placeholder),
         Some(Value::Object(token)) if token.len() == 2 => Some(InPlace::Token {
             kind: kind(token.get("of")?)?,
-            transform: Box::new(Transform::Pseudonymise(Identified::text(
-                token.get("pseudonymise")?.as_str()?,
-            ))),
+            transform: Box::new(Transform::Pseudonymise(
+                forms.identified(token.get("pseudonymise")?.as_str()?),
+            )),
         }),
         Some(_) => None,
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::check::{DisclosureCheck, File};
 use super::file::ParametersAsWritten;
 use super::headers;
+use super::namespaces::Forms;
 use crate::identifier::Kind;
 use crate::transform::{AgreementKeys, Resolver};
 use crate::written::Fault;
@@ -36,23 +37,31 @@ fn resolvers(
     file: &File,
     pointer: &str,
     rules: &Map<String, Value>,
-    keys: Option<&AgreementKeys>,
+    (keys, forms): (Option<&AgreementKeys>, &Forms),
     faults: &mut Vec<Fault>,
 ) -> BTreeMap<String, Resolver> {
     let mut resolvers = BTreeMap::new();
     for (name, rule) in rules {
         let namespace = match rule {
-            Value::Object(rule) => rule.get("reidentify").and_then(Value::as_str),
+            Value::Object(rule) => {
+                let text = |key: &str| rule.get(key).and_then(Value::as_str);
+                let form = text("form").and_then(Kind::from_word);
+                text("reidentify").map(|namespace| (namespace, form))
+            }
             Value::Null
             | Value::Bool(_)
             | Value::Number(_)
             | Value::String(_)
             | Value::Array(_) => None,
         };
-        let Some(namespace) = namespace else { continue };
+        let Some((namespace, form)) = namespace else {
+            continue;
+        };
+        let (kind, format) = forms.of(namespace);
         match keys {
             Some(keys) => {
-                resolvers.insert(name.clone(), Resolver::new(namespace, Kind::Text, None, keys));
+                let kind = form.unwrap_or(kind);
+                resolvers.insert(name.clone(), Resolver::new(namespace, kind, format, keys));
             }
             None => file.fault(
                 faults,
@@ -69,7 +78,7 @@ fn header_resolvers(
     file: &File,
     pointer: &str,
     rules: &Map<String, Value>,
-    keys: Option<&AgreementKeys>,
+    keys: (Option<&AgreementKeys>, &Forms),
     faults: &mut Vec<Fault>,
 ) -> BTreeMap<String, Resolver> {
     let mut resolved = BTreeMap::new();
@@ -98,7 +107,7 @@ impl DisclosureCheck<'_> {
         kept_headers: &[String],
         faults: &mut Vec<Fault>,
     ) -> Reidentify {
-        let keys = self.keys.agreement.as_ref();
+        let keys = (self.keys.agreement.as_ref(), self.forms);
         let nothing = Map::new();
         let tokens = |rules: Option<&Option<Map<String, Value>>>| {
             rules.and_then(Option::as_ref).unwrap_or(&nothing).clone()

@@ -3,8 +3,9 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{Agreement, Disclosure};
+use super::{Agreement, Disclosure, Namespace};
 use crate::plan::{Action, BodyRules, Format, Plan, Rule};
+use crate::transform::Shape;
 
 /// Days before the end of a term, or before its review, from which [`Review::warnings`] says so.
 const SOON_DAYS: i64 = 60;
@@ -28,6 +29,10 @@ pub struct Review {
     pub days_left: i64,
     /// Its purposes' names.
     pub purposes: Vec<String>,
+    /// The group of agreements with this partner whose tokens are the same, if it is in one.
+    pub link: Option<String>,
+    /// What its tokens are of.
+    pub tokens: Vec<TokenReview>,
     /// What it permits.
     pub disclosures: Vec<DisclosureReview>,
     /// What is no fault but should be looked at, a sentence each.
@@ -77,6 +82,19 @@ pub struct TypeReview {
     pub action: &'static str,
     /// The values' type at the partner, in words. In formats other than JSON every value is text.
     pub r#type: &'static str,
+}
+
+/// The tokens of one namespace as their reviewer sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TokenReview {
+    /// What they identify.
+    pub namespace: String,
+    /// How its identifiers are written.
+    pub form: &'static str,
+    /// Whether the gateway turns them back for this partner.
+    pub reversible: bool,
+    /// The shape that they keep, if a rule says so.
+    pub format: Option<&'static str>,
 }
 
 /// A `keep_all` as its reviewer sees it.
@@ -155,12 +173,25 @@ impl Agreement {
                 .iter()
                 .map(|(name, _)| name.to_string())
                 .collect(),
+            link: self.link.clone(),
+            tokens: self.namespaces.iter().map(TokenReview::of).collect(),
             disclosures: self
                 .disclosures
                 .iter()
                 .map(|disclosure| disclosure.review())
                 .collect(),
             warnings,
+        }
+    }
+}
+
+impl TokenReview {
+    fn of(namespace: &Namespace) -> Self {
+        Self {
+            namespace: namespace.name.clone(),
+            form: namespace.kind.word(),
+            reversible: namespace.reversible,
+            format: namespace.format.map(Shape::word),
         }
     }
 }

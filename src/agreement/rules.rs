@@ -3,17 +3,18 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, FormatAsWritten, HINTS, OnMismatchAsWritten, RuleAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, HINTS, InvalidAsWritten, OnMismatchAsWritten,
+    RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
 };
 use super::ladders::Ladder;
+use super::namespaces::{Forms, Namespaces};
 use super::tables::Tables;
 use super::{format, link, redact};
-use crate::identifier::Kind;
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Identified, NoKeys, Transform};
+use crate::transform::{Identified, Invalid, NoKeys, Scope, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -51,7 +52,15 @@ pub fn load_fields_with(file: &str, text: &str, tables: &Tables) -> Result<BodyR
                     "opaque bodies are not looked into, so a file of rules has none for them; leave `format` out, or write the body's",
                 );
             }
-            Body::check(&written, "", &written.value.body(), tables, &mut faults).rules
+            let mut forms = Forms::default();
+            forms.take(&written.value.body());
+            let given = Given {
+                forms: &forms,
+                tables,
+            };
+            let body = Body::check(&written, "", &written.value.body(), given, &mut faults);
+            Namespaces::default().take(&written, &body, &mut faults);
+            body.rules
         });
     Faults::none_of(faults)?;
     Ok(rules.expect("a file that cannot be read has a fault"))
@@ -77,7 +86,7 @@ impl Body {
         written: &Written<T>,
         pointer: &str,
         body: &BodyAsWritten<'_>,
-        tables: &Tables,
+        given: Given<'_>,
         faults: &mut Vec<Fault>,
     ) -> Self {
         let mut checked = Self {
@@ -141,11 +150,17 @@ impl Body {
         ] {
             for (index, rule) in rules.iter().enumerate() {
                 let pointer = format!("{pointer}/{}/{index}", of.key());
-                checked.rule(written, &pointer, of, rule, tables, faults);
+                checked.rule(written, &pointer, of, rule, given, faults);
                 checked.people(written, &pointer, body.record.is_some(), rule, faults);
             }
         }
         checked
+    }
+
+    /// Its rules and where each stands.
+    pub(super) fn placed_rules(&self) -> impl Iterator<Item = (&Rule, &str)> {
+        let rules = self.rules.fields.iter().chain(&self.rules.names);
+        rules.zip(self.pointers.iter().map(String::as_str))
     }
 
     /// Compiles the rules; `None` adds the faults, each at its rule's selector.
@@ -212,8 +227,7 @@ impl Body {
         faults: &mut Vec<Fault>,
     ) {
         const WRITE: &str = "write keys: { root_key_file: FILE } in the gateway's configuration";
-        let rules = self.rules.fields.iter().chain(&self.rules.names);
-        for (rule, pointer) in rules.zip(&self.pointers) {
+        for (rule, pointer) in self.placed_rules() {
             if let Action::Transform(transform) = &rule.action
                 && transform.is_keyed()
             {
@@ -269,7 +283,7 @@ impl Body {
         pointer: &str,
         of: RulesOf,
         rule: &RuleAsWritten,
-        tables: &Tables,
+        given: Given<'_>,
         faults: &mut Vec<Fault>,
     ) {
         let actions = rule.actions();
@@ -333,7 +347,7 @@ impl Body {
             None | Some(OnMismatchAsWritten::Drop) => OnMismatch::Drop,
             Some(OnMismatchAsWritten::Refuse) => OnMismatch::Refuse,
         };
-        let action = rule.action(written, pointer, word, tables, faults);
+        let action = rule.action(written, pointer, word, given, faults);
         for (index, text) in selectors.iter().enumerate() {
             let place = format!("{pointer}/{}/{index}", word.text());
             let Some(selector) = selector(written, &place, text, Start::Document, faults) else {
@@ -361,6 +375,15 @@ impl Body {
             self.pointers.push(place);
         }
     }
+}
+
+/// What rules mean beside what they say.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// How the identifiers of each namespace are written.
+    pub(super) forms: &'a Forms,
+    /// The tables that rules name.
+    pub(super) tables: &'a Tables,
 }
 
 /// What rules are of.
@@ -425,13 +448,14 @@ enum Word {
     Generalise,
     Shift,
     Pseudonymise,
+    Tokenise,
     Link,
     Reidentify,
     Redact,
 }
 
 impl Word {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -440,6 +464,7 @@ impl Word {
         Self::Generalise,
         Self::Shift,
         Self::Pseudonymise,
+        Self::Tokenise,
         Self::Link,
         Self::Reidentify,
         Self::Redact,
@@ -455,6 +480,7 @@ impl Word {
             Self::Generalise => "generalise",
             Self::Shift => "shift",
             Self::Pseudonymise => "pseudonymise",
+            Self::Tokenise => "tokenise",
             Self::Link => "link",
             Self::Reidentify => "reidentify",
             Self::Redact => "redact",
@@ -491,8 +517,26 @@ impl Word {
                 "on_mismatch",
             ],
             Self::Shift => &["because", "days", "direction", "from", "on_mismatch"],
-            Self::Pseudonymise => &["because", "as", "on_mismatch"],
-            Self::Reidentify => &["because", "as"],
+            Self::Pseudonymise => &[
+                "because",
+                "as",
+                "form",
+                "scope",
+                "unknown",
+                "invalid",
+                "on_mismatch",
+            ],
+            Self::Tokenise => &[
+                "because",
+                "as",
+                "form",
+                "scope",
+                "unknown",
+                "invalid",
+                "format",
+                "on_mismatch",
+            ],
+            Self::Reidentify => &["because", "as", "form"],
             Self::Link => &["because", "templates", "variables", "on_mismatch"],
             Self::Redact => &[
                 "because",
@@ -526,6 +570,7 @@ impl RuleAsWritten {
                     Word::Generalise => &self.generalise,
                     Word::Shift => &self.shift,
                     Word::Pseudonymise => &self.pseudonymise,
+                    Word::Tokenise => &self.tokenise,
                     Word::Link => &self.link,
                     Word::Reidentify => &self.reidentify,
                     Word::Redact => &self.redact,
@@ -536,12 +581,17 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    pub(super) fn options(&self) -> [(&'static str, bool); 27] {
+    pub(super) fn options(&self) -> [(&'static str, bool); 32] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
             ("to", self.to.is_some()),
             ("as", self.r#as.is_some()),
+            ("form", self.form.is_some()),
+            ("scope", self.scope.is_some()),
+            ("unknown", self.unknown.is_some()),
+            ("invalid", self.invalid.is_some()),
+            ("format", self.format.is_some()),
             ("templates", self.templates.is_some()),
             ("variables", self.variables.is_some()),
             ("detect", self.detect.is_some()),
@@ -574,14 +624,14 @@ impl RuleAsWritten {
         written: &Written<T>,
         pointer: &str,
         word: Word,
-        tables: &Tables,
+        given: Given<'_>,
         faults: &mut Vec<Fault>,
     ) -> Option<Action> {
         let ladder = |faults| Ladder {
             written,
             pointer,
             rule: self,
-            tables,
+            tables: given.tables,
             faults,
         };
         match (word, self.to) {
@@ -621,24 +671,38 @@ impl RuleAsWritten {
             // Where there is something to go by, it has been above.
             Word::Generalise => missing("to", "to: year"),
             Word::Shift => missing("days", "days: 30"),
-            Word::Pseudonymise => match &self.r#as {
-                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise(
-                    Identified::text(&namespace.0),
-                ))),
+            Word::Pseudonymise => match self.identified() {
+                Some(identified) => Some(Action::Transform(Transform::Pseudonymise(identified))),
+                None => missing("as", "as: person"),
+            },
+            Word::Tokenise => match self.identified() {
+                Some(identified) => Some(Action::Transform(Transform::Tokenise {
+                    identified,
+                    format: self.format.map(ShapeAsWritten::shape),
+                })),
                 None => missing("as", "as: person"),
             },
             Word::Reidentify => match &self.r#as {
-                Some(namespace) => Some(Action::Transform(Transform::Reidentify {
-                    namespace: namespace.0.clone(),
-                    kind: Kind::Text,
-                    format: None,
-                })),
+                Some(namespace) => {
+                    let (kind, format) = given.forms.of(&namespace.0);
+                    Some(Action::Transform(Transform::Reidentify {
+                        namespace: namespace.0.clone(),
+                        kind: self.form.map_or(kind, |form| form.0),
+                        format,
+                    }))
+                }
                 None => missing("as", "as: person"),
             },
             Word::Link => match &self.templates {
                 Some(templates) => {
-                    let link =
-                        link::check(written, pointer, templates, self.variables.as_ref(), faults)?;
+                    let link = link::check(
+                        written,
+                        pointer,
+                        templates,
+                        self.variables.as_ref(),
+                        given.forms,
+                        faults,
+                    )?;
                     Some(Action::Transform(Transform::Link(link)))
                 }
                 None => missing("templates", "templates: [ \"/adults/{person}\" ]"),
@@ -647,7 +711,7 @@ impl RuleAsWritten {
                 if self.detect.is_none() && self.names.is_none() && self.patterns.is_none() {
                     return missing("detect", "detect: all");
                 }
-                let redact = redact::check(self, written, pointer, faults)?;
+                let redact = redact::check(self, written, pointer, given.forms, faults)?;
                 Some(Action::Transform(Transform::Redact(redact)))
             }
             Word::Replace => match &self.with {
@@ -696,6 +760,31 @@ impl RuleAsWritten {
                 }))
             }
         }
+    }
+}
+
+impl RuleAsWritten {
+    /// What the values identify, if the rule says so.
+    fn identified(&self) -> Option<Identified> {
+        Some(Identified {
+            namespace: self.r#as.as_ref()?.0.clone(),
+            kind: self.form.map(|form| form.0).unwrap_or_default(),
+            scope: match self.scope {
+                None | Some(ScopeAsWritten::Agreement) => Scope::Agreement,
+                Some(ScopeAsWritten::Document) => Scope::Document,
+                Some(ScopeAsWritten::Never) => Scope::Never,
+            },
+            unknown: self
+                .unknown
+                .iter()
+                .flatten()
+                .map(|words| words.0.clone())
+                .collect(),
+            invalid: match self.invalid {
+                None | Some(InvalidAsWritten::Drop) => Invalid::Mismatch,
+                Some(InvalidAsWritten::Mark) => Invalid::Mark,
+            },
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The agreements in force together, loaded whole or refused whole (P9).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -11,7 +11,7 @@ use super::tables::Tables;
 use super::{Agreement, AgreementName, PartnerName, ServiceName, check};
 use crate::minimise::Limits;
 use crate::transform::Keys;
-use crate::written::{Faults, Reader};
+use crate::written::{Fault, Faults, Reader, Written};
 
 /// One file's name, as faults give it, and its text.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +78,7 @@ impl AgreementSet {
         let mut faults = Vec::new();
         let mut set = Self::default();
         let mut names: HashMap<AgreementName, String> = HashMap::new();
+        let mut groups = Groups::default();
         let mut sources: Vec<&Source<'_>> = sources.iter().collect();
         sources.sort_by_key(|source| source.name);
         for source in sources {
@@ -108,8 +109,10 @@ impl AgreementSet {
                     );
                 }
             }
+            groups.take(agreement.clone(), file);
             set.agreements.push(agreement);
         }
+        groups.check(&mut faults);
         Faults::none_of(faults)?;
         set.agreements.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(set)
@@ -122,6 +125,57 @@ impl AgreementSet {
             .binary_search_by(|agreement| agreement.name.as_str().cmp(name))
             .ok()
             .map(|at| &self.agreements[at])
+    }
+}
+
+/// The groups of linked agreements in a set.
+#[derive(Default)]
+struct Groups(BTreeMap<(PartnerName, String), Vec<(Arc<Agreement>, Written<AgreementAsWritten>)>>);
+
+impl Groups {
+    fn take(&mut self, agreement: Arc<Agreement>, file: Written<AgreementAsWritten>) {
+        if let Some(group) = &agreement.link {
+            let key = (agreement.partner.clone(), group.clone());
+            self.0.entry(key).or_default().push((agreement, file));
+        }
+    }
+
+    /// Adds a fault at each group that one agreement names alone, and at each agreement of whose tokens another's group
+    /// means something else.
+    fn check(&self, faults: &mut Vec<Fault>) {
+        for ((partner, group), members) in &self.0 {
+            let [(first, file), others @ ..] = members.as_slice() else {
+                continue;
+            };
+            if others.is_empty() {
+                file.fault(
+                    faults,
+                    "/link",
+                    format!("no other agreement with {partner} is linked in `{group}`; write link: {group} in the other one too, or leave it out here"),
+                );
+            }
+            for (other, file) in others {
+                for namespace in &other.namespaces {
+                    let known = first
+                        .namespaces
+                        .iter()
+                        .find(|known| known.name == namespace.name);
+                    if let Some(known) = known.filter(|known| known.kind != namespace.kind) {
+                        file.fault(
+                            faults,
+                            "/link",
+                            format!(
+                                "`{}` is {} here and {} in the linked agreement {}, so that its tokens would not link; write the same `form` in both",
+                                namespace.name,
+                                namespace.kind.word(),
+                                known.kind.word(),
+                                first.name,
+                            ),
+                        );
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::out::{self, Blame, Stop};
 use crate::agreement::{AgreementSet, Context, Review};
 use crate::clock::Clock;
 use crate::config::{self, ConfigFault};
+use crate::keyring::keep_out_of_core_dumps;
 
 /// Where the configuration is looked for when none is named.
 const CONFIG: &str = "config/fieldgate.yaml";
@@ -52,6 +53,8 @@ enum Found {
 /// # Errors
 /// With what is at fault.
 pub fn run(args: &CheckArgs) -> Result<(), Stop> {
+    // Before a key is read.
+    keep_out_of_core_dumps();
     let found = find(args);
     let now = Clock::system().now();
     if args.json {
@@ -151,6 +154,29 @@ fn as_text(
             review.starts, review.ends
         )?;
         writeln!(out, "  purposes  {}", review.purposes.join(", "))?;
+        for tokens in &review.tokens {
+            writeln!(
+                out,
+                "  tokens    {}: of {}, {}{}",
+                tokens.namespace,
+                tokens.form,
+                match tokens.reversible {
+                    true => "some turn back",
+                    false => "one-way",
+                },
+                match tokens.format {
+                    Some(format) => format!(", some keep their {format}"),
+                    None => String::new(),
+                }
+            )?;
+        }
+        if let Some(group) = &review.link {
+            writeln!(
+                out,
+                "  linked    its tokens are those of all agreements with {} in `{group}`",
+                review.partner
+            )?;
+        }
         for warning in &review.warnings {
             writeln!(out, "  note      {warning}")?;
         }

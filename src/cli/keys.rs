@@ -9,7 +9,7 @@ use super::out::{self, Stop};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::keyring::{
-    ChangeError, Evidence, Owner, OwnerName, Ring, RootSource, State, keep_out_of_core_dumps,
+    ChangeError, Evidence, Owner, OwnerName, Ring, RootSource, keep_out_of_core_dumps,
 };
 use crate::ledger::disk::{self, OpenError};
 use crate::ledger::{Ledger, LedgerError, LedgerOptions};
@@ -328,16 +328,11 @@ fn summary(owner: &Owner) -> String {
 fn as_text(owner: &Owner) -> String {
     let mut text = format!("{}\n", owner.name);
     for epoch in owner.epochs() {
-        let since = match &epoch.state {
-            State::Current(_) => String::new(),
-            State::Active(_) | State::Retired(_) | State::Destroyed => {
-                format!(", {} since {:.0}", epoch.state.word(), epoch.since)
-            }
-        };
         text.push_str(&format!(
-            "  epoch {:<4} {:<9}  created {:.0}{since}\n",
+            "  epoch {:<4} {:<9} since {:.0}, created {:.0}\n",
             epoch.number,
             epoch.state.word(),
+            epoch.since,
             epoch.created,
         ));
     }

@@ -25,10 +25,10 @@ impl Evidence {
             let changes = owner.unentered().iter().cloned();
             changes.map(|change| (owner.name.clone(), change))
         });
-        Self {
-            changes: changes.collect(),
-            from: Some((ring, root)),
-        }
+        let changes: Vec<_> = changes.collect();
+        // The root key is kept only as long as it has something to open.
+        let from = (!changes.is_empty()).then_some((ring, root));
+        Self { from, changes }
     }
 
     /// Whether nothing waits.

@@ -4,7 +4,8 @@
 //! root.rs     one trait, four sources: a file, an environment variable, a credential, a token (PKCS#11)
 //! owner.rs    the epochs of one agreement, and what may be done to them: values, no files
 //! sealed.rs   those as a file's bytes and back: secrets wrapped, the whole sealed
-//! ring.rs     the directory: its lock, and writes that a kill at any point leaves whole
+//! ring.rs     the directory of those files, and its lock
+//! replace.rs  a file in the place of another, which a kill at any point leaves whole
 //! evidence.rs what was done, on its way into the ledger
 //! ```
 //!
@@ -14,6 +15,7 @@ mod evidence;
 mod memory;
 mod owner;
 mod pkcs11;
+mod replace;
 mod ring;
 mod root;
 mod sealed;

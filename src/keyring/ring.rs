@@ -1,17 +1,11 @@
 //! The ring: a directory with a file for each owner of keys.
 //!
-//! A change holds the directory's lock and makes one file whole before it takes the place of the one before:
-//!
-//! ```text
-//! lock ─ read ─ change ─ write beside, sync ─ rename ─ sync the directory ─ overwrite what was replaced
-//! ```
-//!
-//! So a process that is killed at any point leaves the old file or the new one, each whole, and no key is lost.
-//! Reading takes no lock: a name always leads to a whole file.
+//! A change holds the directory's lock, reads, and replaces one file whole ([`replace`]). Reading takes no lock: a
+//! name always leads to a whole file.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -20,14 +14,13 @@ use zeroize::Zeroizing;
 
 use super::Unusable;
 use super::owner::{Change, Owner, OwnerName, Refused};
+use super::replace::{After, FILE_BYTES, replace};
 use super::root::private;
 use super::sealed;
 use crate::transform::{EpochSecret, Keys, RootKey};
 
 /// Owners that a ring may have.
 const OWNERS: usize = 10_000;
-/// Bytes of an owner's file: room for all epochs and changes that there can be.
-const FILE_BYTES: u64 = 1 << 20;
 /// Times that a file is read anew because another took its place meanwhile.
 const READS: usize = 16;
 const LOCK_NAME: &str = "ring.lock";
@@ -48,26 +41,6 @@ pub enum ChangeError {
     #[error(transparent)]
     Refused(#[from] Refused),
 }
-
-/// A step of a write that is done. Tests end a write after each, as a kill would.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// What a killed write left beside is overwritten and gone.
-    Cleared,
-    /// The new file is there under another name, maybe not on stable storage.
-    Written,
-    /// It is on stable storage.
-    Synced,
-    /// It has the name.
-    Renamed,
-    /// The name is on stable storage.
-    Named,
-    /// The bytes that it replaced are overwritten.
-    Overwritten,
-}
-
-/// Told of each step that is done; an error ends the write there.
-type After<'a> = &'a mut dyn FnMut(Step) -> io::Result<()>;
 
 impl Ring {
     /// The ring in `directory`, which is made with the first keys.
@@ -95,6 +68,13 @@ impl Ring {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(unreadable(error)),
         };
+        let mode = fs::metadata(&self.directory).map_err(unreadable)?.mode();
+        if mode & 0o002 != 0 {
+            return Err(Unusable::new(
+                &self.directory,
+                "holds keys and other users may write to it, so they could put older ones back; allow this user alone (chmod 700)",
+            ));
+        }
         let mut names = Vec::new();
         for entry in listing {
             let file = entry.map_err(unreadable)?.file_name();
@@ -171,10 +151,7 @@ impl Ring {
         root: &RootKey,
         now: Timestamp,
     ) -> Result<Owner, ChangeError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory)
+        make_directory(&self.directory)
             .map_err(|error| Unusable::system(&self.directory, "made", &error))?;
         let secret = self.secret()?;
         self.change(name, root, &mut |_| Ok(()), |before| {
@@ -278,7 +255,7 @@ impl Ring {
             .map_err(|error| Unusable::system(&lock_path, "locked", &error))?;
         let owner = change(self.owner(name, root)?)?;
         let path = self.path(name);
-        write(&self.directory, &path, &sealed::write(&owner, root), after)
+        replace(&self.directory, &path, &sealed::write(&owner, root), after)
             .map_err(|error| Unusable::system(&path, "written", &error))?;
         drop(lock);
         Ok(owner)
@@ -301,6 +278,26 @@ impl Ring {
     }
 }
 
+/// Makes the directory, and those above it that are not there, for this user alone; their names are then on
+/// stable storage.
+fn make_directory(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(Path::new(""));
+    make_directory(parent)?;
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let parent = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    };
+    File::open(parent)?.sync_all()
+}
+
 /// The keys of all `owners`.
 #[must_use]
 pub(crate) fn keys(owners: &[Owner], root: RootKey) -> Keys {
@@ -311,62 +308,14 @@ pub(crate) fn keys(owners: &[Owner], root: RootKey) -> Keys {
     Keys::from_ring(root, by_name)
 }
 
-/// Puts a file of `bytes` in the place of the one at `path`, in `directory`.
-fn write(directory: &Path, path: &Path, bytes: &[u8], after: After<'_>) -> io::Result<()> {
-    let mut beside = std::ffi::OsString::from(".");
-    beside.push(path.file_name().expect("the path of an owner's file"));
-    beside.push(".new");
-    let beside = directory.join(beside);
-    // What a killed write left may hold an epoch that is destroyed now.
-    if let Some(mut left) = writable(&beside)? {
-        overwrite(&mut left)?;
-        fs::remove_file(&beside)?;
-    }
-    after(Step::Cleared)?;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)?;
-    file.write_all(bytes)?;
-    after(Step::Written)?;
-    file.sync_all()?;
-    after(Step::Synced)?;
-    let replaced = writable(path)?;
-    fs::rename(&beside, path)?;
-    after(Step::Renamed)?;
-    File::open(directory)?.sync_all()?;
-    after(Step::Named)?;
-    if let Some(mut replaced) = replaced {
-        overwrite(&mut replaced)?;
-    }
-    after(Step::Overwritten)
-}
-
-/// The file at `path`, to be written over, if there is one.
-fn writable(path: &Path) -> io::Result<Option<File>> {
-    match OpenOptions::new().write(true).open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Overwrites a file's bytes. The best that can be done here: a file system that copies on write, or a disk
-/// that moves its blocks, keeps what it likes.
-fn overwrite(file: &mut File) -> io::Result<()> {
-    let length = file.metadata()?.len().min(FILE_BYTES);
-    file.seek(SeekFrom::Start(0))?;
-    io::copy(&mut io::repeat(0).take(length), file)?;
-    file.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
     use crate::transform::Algorithm;
+
+    use super::super::replace::Step;
 
     const STEPS: [Step; 6] = [
         Step::Cleared,
@@ -461,6 +410,18 @@ mod tests {
             let error = ring.rotate(&name(), &root(), at(2)).unwrap_err();
             assert!(matches!(error, ChangeError::Unusable(_)));
         }
+    }
+
+    #[test]
+    fn a_ring_that_others_may_write_to_is_refused() {
+        let (_directory, ring) = ring();
+        fs::set_permissions(&ring.directory, fs::Permissions::from_mode(0o703)).unwrap();
+        let error = ring.owners(&root()).unwrap_err();
+        assert_eq!(error.place, ring.directory);
+        assert!(
+            error.message.contains("other users may write to it"),
+            "{error}"
+        );
     }
 
     #[test]

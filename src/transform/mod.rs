@@ -104,6 +104,30 @@ impl Transform {
         }
     }
 
+    /// Tells `take` of all tokens that it makes, itself or of a link's variables: what they identify, whether they turn
+    /// back, and in what shape.
+    pub(crate) fn each_token(&self, take: &mut impl FnMut(&Identified, bool, Option<Shape>)) {
+        match self {
+            Self::Replace { .. }
+            | Self::Mask { .. }
+            | Self::Generalise(_)
+            | Self::Shift(_)
+            | Self::Reidentify { .. } => {}
+            Self::Redact(redact) => match &redact.replace {
+                InPlace::Kind | InPlace::Placeholder => {}
+                InPlace::Token { transform, .. } => transform.each_token(take),
+            },
+            Self::Pseudonymise(identified) => take(identified, false, None),
+            Self::Tokenise { identified, format } => take(identified, true, *format),
+            Self::Link(link) => {
+                let variables = link.templates.iter().flat_map(LinkTemplate::variables);
+                for transform in variables.filter_map(|(_, transform)| transform) {
+                    transform.each_token(take);
+                }
+            }
+        }
+    }
+
     /// Whether it needs the agreement's keys.
     #[must_use]
     pub fn is_keyed(&self) -> bool {

@@ -144,11 +144,11 @@ fn keys_are_created_rotated_retired_and_destroyed() {
     done(&desk, "create group.housing");
     let list = done(&desk, "list");
     assert!(
-        list.starts_with("falls\n  epoch 1    destroyed  created 20"),
+        list.starts_with("falls\n  epoch 1    destroyed since 20"),
         "{list}"
     );
     assert!(
-        list.contains("\ngroup.housing\n  epoch 1    current    created 20"),
+        list.contains("\ngroup.housing\n  epoch 1    current   since 20"),
         "{list}"
     );
     assert_eq!(

@@ -1,5 +1,8 @@
 //! Keys change while the gateway runs.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use fieldgate::keyring::{KeyFile, OwnerName, Ring, RootSource};
 use fieldgate::transform::RootKey;
 
@@ -189,5 +192,79 @@ fn p9_a_ring_that_cannot_be_read_is_refused_and_the_running_keys_stay() {
         std::fs::write(&path, &good).unwrap();
         gateway.reload();
         assert_ne!(gateway.token("/adults/1").await, first);
+    });
+}
+
+#[test]
+fn a_change_is_entered_once_while_the_ring_cannot_be_told() {
+    run(async {
+        let service = Service::answering(json(r#"{"id":"4010232137"}"#)).await;
+        let mut gateway = WithRing::start(&service);
+        gateway.until_entered().await;
+        gateway
+            .ring
+            .rotate(&owner("care"), &gateway.root, at())
+            .unwrap();
+        // Somebody else is changing the ring, for long.
+        let lock = std::fs::File::open(gateway.ring.directory().join("ring.lock")).unwrap();
+        lock.lock().unwrap();
+        for _ in 0..3 {
+            gateway.reload();
+        }
+        lock.unlock().unwrap();
+        gateway.until_entered().await;
+        gateway.council.stop().await;
+        assert_eq!(gateway.council.entries("keys-rotated").len(), 1);
+    });
+}
+
+#[test]
+fn rotation_under_load_refuses_no_request_and_never_goes_back_to_an_older_epoch() {
+    const ROTATIONS: usize = 8;
+    run(async {
+        let service = Service::answering(json(r#"{"id":"4010232137"}"#)).await;
+        let gateway = Rc::new(WithRing::start(&service));
+        let done = Rc::new(Cell::new(false));
+        let partners: Vec<_> = (0..4)
+            .map(|_| {
+                let (gateway, done) = (Rc::clone(&gateway), Rc::clone(&done));
+                tokio::task::spawn_local(async move {
+                    let mut tokens = Vec::new();
+                    while !done.get() {
+                        // Fails on anything but 200 with a token.
+                        tokens.push(gateway.token("/adults/1").await);
+                    }
+                    tokens
+                })
+            })
+            .collect();
+        let mut epochs = vec![gateway.token("/adults/1").await];
+        for _ in 0..ROTATIONS {
+            gateway
+                .ring
+                .rotate(&owner("care"), &gateway.root, at())
+                .unwrap();
+            gateway.reload();
+            epochs.push(gateway.token("/adults/1").await);
+        }
+        done.set(true);
+        let mut distinct = epochs.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(
+            distinct.len(),
+            ROTATIONS + 1,
+            "each epoch has a token of its own"
+        );
+        for partner in partners {
+            let tokens = partner.await.unwrap();
+            let order = tokens
+                .iter()
+                .map(|token| epochs.iter().position(|epoch| epoch == token));
+            let order: Vec<usize> = order
+                .map(|epoch| epoch.expect("the token of an epoch"))
+                .collect();
+            assert!(order.is_sorted(), "{order:?}");
+        }
     });
 }

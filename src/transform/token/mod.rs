@@ -88,6 +88,15 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// Its word, as agreements write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Digits => "digits",
+            Self::Alphanumeric => "alphanumeric",
+        }
+    }
+
     /// The shape that identifiers of `kind` have and can keep: those with a check digit, which is then made wrong.
     #[must_use]
     pub fn of(kind: Kind) -> Option<Self> {
