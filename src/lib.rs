@@ -4,7 +4,7 @@
 //!
 //! Open [`gateway::exchange`](gateway) first: one exchange, top to bottom. Then [`minimise`].
 //!
-//! The core ([`agreement`], [`plan`], [`minimise`], [`transform`], the entries of [`ledger`]) does no
+//! The core ([`agreement`], [`plan`], [`minimise`], [`transform`], [`risk`], the entries of [`ledger`]) does no
 //! I/O: bytes and values in, bytes and values out. The shell ([`gateway`], [`config`], [`cli`], the
 //! ledger's writer) may wait and may fail from outside.
 
@@ -16,5 +16,6 @@ pub mod gateway;
 pub mod ledger;
 pub mod minimise;
 pub mod plan;
+pub mod risk;
 pub mod transform;
 pub mod written;

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod explain;
 pub mod ledger;
 pub mod out;
+pub mod risk;
 pub mod schema;
 pub mod serve;
 
@@ -55,6 +56,8 @@ pub enum Command {
     Apply(apply::ApplyArgs),
     /// Say why a request would be permitted or refused, and which rule decides each field of a sample
     Explain(explain::ExplainArgs),
+    /// Measure how alike the records are that an agreement lets out
+    Risk(risk::RiskArgs),
     /// Work with the ledger
     Ledger(ledger::LedgerArgs),
     /// Print the JSON Schema of a kind of file, for editors
@@ -76,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Apply(args) => apply::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Risk(args) => risk::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
