@@ -236,7 +236,11 @@ fn diversity(sizes: &[u64], values: &HashMap<(u32, u128), u64>) -> Diversity {
         .filter(|(_, distinct)| **distinct == 1);
     Diversity {
         distinct: distinct.iter().copied().min().unwrap_or(0),
-        effective: if sizes.is_empty() { 0.0 } else { least.max(0.0).exp2() },
+        effective: if sizes.is_empty() {
+            0.0
+        } else {
+            least.max(0.0).exp2()
+        },
         told: told.map(|(size, _)| size).sum(),
     }
 }
