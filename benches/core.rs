@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use fieldgate::minimise::{Machine, json_machine, machine};
 use fieldgate::plan::{Action, Format, Plan};
-use fieldgate::transform::Transform;
+use fieldgate::transform::{Algorithm, Identified, Transform};
 use jiff::civil::date;
 use serde_json::Value;
 
@@ -75,11 +75,10 @@ impl Stream {
 }
 
 fn rows() -> Vec<Row> {
-    let key = *root_key().agreement("bench", 1).pseudonym("person");
+    let keys = root_key().agreement("bench", 1);
+    let key = *keys.current().key(Algorithm::HmacSha256, "person");
     let number = "$.records[*].person.nhs_number";
-    let token = Action::Transform(Transform::Pseudonymise {
-        namespace: "person".to_owned(),
-    });
+    let token = Action::Transform(Transform::Pseudonymise(Identified::text("person")));
     vec![
         Row {
             name: "T1: all but four fields",

@@ -12,7 +12,7 @@ use fieldgate::minimise::{Limits, machine};
 use fieldgate::plan::{
     Action, BodyRules, Condition, Csv, Format, OnMismatch, Plan, PlanKeys, Rule, Selector,
 };
-use fieldgate::transform::{RootKey, Transform};
+use fieldgate::transform::{Identified, RootKey, Transform};
 
 #[allow(dead_code, reason = "the benches share it")]
 mod table;
@@ -51,9 +51,7 @@ fn tasks() -> Vec<Task> {
     const THREE: &[usize] = &[3, 6, 9];
     let three =
         || ["$[*].dob", "$[*].postcode", "$[*].status"].map(|selector| (selector, Action::Keep));
-    let pseudonymise = Action::Transform(Transform::Pseudonymise {
-        namespace: "person".to_owned(),
-    });
+    let pseudonymise = Action::Transform(Transform::Pseudonymise(Identified::text("person")));
     let mut token = vec![("$[*].nhs", pseudonymise)];
     token.extend(three());
     vec![

@@ -4,15 +4,18 @@
 //!
 //! Open [`gateway::exchange`](gateway) first: one exchange, top to bottom. Then [`minimise`].
 //!
-//! The core ([`agreement`], [`plan`], [`minimise`], [`transform`], [`risk`], the entries of [`ledger`]) does no
-//! I/O: bytes and values in, bytes and values out. The shell ([`gateway`], [`config`], [`cli`], the
-//! ledger's writer) may wait and may fail from outside.
+//! The core ([`agreement`], [`plan`], [`minimise`], [`identifier`], [`transform`], [`risk`], the entries of [`ledger`])
+//! does no I/O: bytes and values in, bytes and values out. The shell ([`gateway`], [`config`], [`keyring`],
+//! [`cli`], the ledger's writer) may wait and may fail from outside.
 
 pub mod agreement;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod detect;
 pub mod gateway;
+pub mod identifier;
+pub mod keyring;
 pub mod ledger;
 pub mod minimise;
 pub mod plan;

@@ -1426,9 +1426,11 @@ fn decision(result: Result<Permit, Refusal>) -> String {
         }
         Err(Refusal::NotStarted { starts, .. }) => format!("starts {starts}"),
         Err(Refusal::Ended { ended, .. }) => format!("ended {ended}"),
-        Err(refusal @ (Refusal::PurposeMissing | Refusal::PurposeMalformed)) => {
-            refusal.code().to_owned()
-        }
+        Err(
+            refusal @ (Refusal::PurposeMissing
+            | Refusal::PurposeMalformed
+            | Refusal::KeysDestroyed { .. }),
+        ) => refusal.code().to_owned(),
     }
 }
 

@@ -12,7 +12,7 @@ use fieldgate::transform::generalise::{
     AgeAt, Bands, Caps, Constant, PostcodePart, Rounding, Table, TableColumns, TableKey,
 };
 use fieldgate::transform::{
-    DateForm, Direction, Generalise, Prepared, RootKey, Setting, Shift, Transform,
+    DateForm, Direction, Generalise, Identified, Prepared, RootKey, Setting, Shift, Transform,
 };
 use jiff::civil::Date;
 
@@ -88,11 +88,7 @@ fn rule(text: &str, action: Action) -> Rule {
 
 #[test]
 fn p5_a_body_of_any_size_takes_the_same_memory() {
-    let token = || {
-        Action::Transform(Transform::Pseudonymise {
-            namespace: "person".to_owned(),
-        })
-    };
+    let token = || Action::Transform(Transform::Pseudonymise(Identified::text("person")));
     let record = || Some(Selector::parse("$[*]").unwrap());
     let plans = [
         BodyRules {
@@ -182,7 +178,6 @@ fn p5_a_filter_on_fifty_megabytes_holds_one_element() {
     let most = peak(|| {
         let mut machine = json_machine(&plan);
         let mut out = Vec::with_capacity(16 << 10);
-        let mut setting = Setting::default();
         machine.push(b"[", &mut out).unwrap();
         for _ in 0..pieces {
             for part in piece.chunks(4_999) {
@@ -267,9 +262,7 @@ fn no_transform_allocates_for_a_value() {
         Transform::Generalise(Generalise::Round(Rounding::new(100, None, None).unwrap())),
         Transform::Generalise(Generalise::Capped(Caps::new(Some(0), None).unwrap())),
         Transform::Shift(Shift::new(30, Direction::Earlier, DateForm::default()).unwrap()),
-        Transform::Pseudonymise {
-            namespace: "person".to_owned(),
-        },
+        Transform::Pseudonymise(Identified::text("person")),
     ];
     let long = format!("\"{}\"", "long text \\u00e9 ".repeat(100));
     let values = [

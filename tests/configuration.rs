@@ -156,7 +156,7 @@ fn what_is_written_is_what_is_meant_and_the_rest_has_its_default() {
         1,
         "files that are hidden or not YAML are no agreements"
     );
-    assert!(loaded.root_key.is_some());
+    assert!(loaded.keys.is_some());
     assert_eq!(
         loaded.sources,
         ["fieldgate.yaml", "agreements", "agreements/falls.yaml"]
@@ -287,6 +287,39 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             &[
                 "fieldgate.yaml:19:22: `connect_timeout` is not a time (a number and ms, s, min or h); write for example 10s",
             ],
+        ),
+        (
+            "keys: { root_key_file: root.key }",
+            "keys: { ring: ring }",
+            &[
+                "fieldgate.yaml:22:7: the root key has no source; write root_key_file, root_key_env, root_key_credential or root_key_pkcs11",
+            ],
+        ),
+        (
+            "keys: { root_key_file: root.key }",
+            "keys: { root_key_file: root.key, root_key_env: ROOT_KEY }",
+            &[
+                "fieldgate.yaml:22:34: the root key has one source, and `root_key_file` is there already; leave one of the two out",
+            ],
+        ),
+        (
+            "keys: { root_key_file: root.key }",
+            "keys: { root_key_env: $ROOT_KEY }",
+            &[
+                "fieldgate.yaml:22:23: `root_key_env` is not an environment variable's name; write for example FIELDGATE_ROOT_KEY",
+            ],
+        ),
+        (
+            "keys: { root_key_file: root.key }",
+            "keys: { root_key_credential: ../root }",
+            &[
+                "fieldgate.yaml:22:30: `root_key_credential` is not a file's name, without a directory; write for example fieldgate-root-key",
+            ],
+        ),
+        (
+            "keys: { root_key_file: root.key }",
+            "keys: { root_key_pkcs11: { module: m.so, token: t, key: k } }",
+            &["fieldgate.yaml:22:26: `root_key_pkcs11` is missing `pin_file`"],
         ),
         (
             "agreements: [agreements]",

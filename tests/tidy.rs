@@ -41,6 +41,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/agreement",
         "src/plan",
         "src/minimise",
+        "src/identifier",
         "src/transform",
         "src/risk",
         "src/written",
@@ -82,9 +83,14 @@ fn the_core_does_no_io_and_asks_no_clock() {
 
 #[test]
 fn knowledge_goes_one_way() {
-    for (path, text) in ["src/minimise", "src/plan", "src/transform"]
-        .into_iter()
-        .flat_map(sources)
+    for (path, text) in [
+        "src/identifier",
+        "src/minimise",
+        "src/plan",
+        "src/transform",
+    ]
+    .into_iter()
+    .flat_map(sources)
     {
         for (line, text) in code(&text) {
             assert!(

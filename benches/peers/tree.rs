@@ -51,6 +51,8 @@ fn only(value: &Value, keep: &[&str], token: Option<&(&str, [u8; 32])>) -> Value
             .expect("benches write JSONPath")
         {
             let mut state = keyed.clone();
+            // What it is for, a value, and the kind of identifier, text.
+            state.update(b"\x01text\0");
             state.update(
                 found
                     .val
@@ -63,7 +65,7 @@ fn only(value: &Value, keep: &[&str], token: Option<&(&str, [u8; 32])>) -> Value
             insert(
                 &mut output,
                 &found.path,
-                Value::String(format!("fg1-{text}")),
+                Value::String(format!("fg1p-1-{text}")),
             );
         }
     }

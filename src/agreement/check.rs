@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::file::{
-    AgreementAsWritten, BodyAsWritten, DisclosureAsWritten, FormatAsWritten, HeadersAsWritten,
-    ParametersAsWritten, TermAsWritten,
+    AgreementAsWritten, BodyAsWritten, DisclosureAsWritten, FormatAsWritten, ParametersAsWritten,
+    TermAsWritten,
 };
 use super::headers;
 use super::rules::Body;
@@ -20,16 +20,14 @@ use super::{
     PathTemplate, PurposeName, ServiceName, Term,
 };
 use crate::plan::PlanKeys;
-use crate::written::text::{Day, Name};
+use crate::transform::{Keys, NoKeys};
+use crate::written::text::{Day, HeaderText, Name};
 use crate::written::{Fault, Written, nearest};
 
 /// The methods that a disclosure may answer.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/// The epoch of all keys until they can be rotated.
-const KEY_EPOCH: u32 = 1;
-
-type File = Written<AgreementAsWritten>;
+pub(super) type File = Written<AgreementAsWritten>;
 
 /// Checks `file`, whose text was `text`. `None` adds at least one fault.
 pub(super) fn check(
@@ -71,16 +69,21 @@ pub(super) fn check(
             )
         })
         .collect();
+    let own_keys = match (&context.keys, name) {
+        (Some(keys), Some(name)) => keys.of(name).map_err(Some),
+        // Without a name nothing can be said of its keys; the fault is the name's.
+        (Some(_), None) => Keys::stand_in().of("").map_err(Some),
+        (None, Some(_) | None) => Err(None),
+    };
+    // No fault of the set: the other agreements go on, and every request under this one is refused.
+    let keys_destroyed = matches!(own_keys, Err(Some(NoKeys::Destroyed { .. })));
+    let own_keys = match own_keys {
+        Err(_) if keys_destroyed => Keys::stand_in().of("").map_err(Some),
+        own_keys => own_keys,
+    };
     let keys = PlanKeys {
-        agreement: context
-            .keys
-            .as_ref()
-            .zip(name)
-            .map(|(root, name)| root.agreement(name, KEY_EPOCH)),
-        subject: context
-            .keys
-            .as_ref()
-            .map(crate::transform::RootKey::subject),
+        agreement: own_keys.as_ref().ok().cloned(),
+        subject: context.keys.as_ref().map(Keys::subject),
     };
     let mut disclosures = Vec::new();
     let mut complete = true;
@@ -91,6 +94,7 @@ pub(super) fn check(
             context,
             purposes: &purposes,
             keys: &keys,
+            no_keys: own_keys.as_ref().err(),
             pointer: format!("/disclosures/{index}"),
         };
         if let Some(name) = &disclosure.name
@@ -119,6 +123,7 @@ pub(super) fn check(
         purposes,
         hash: data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
         disclosures: complete.then_some(disclosures)?,
+        keys_destroyed,
     })
 }
 
@@ -231,16 +236,18 @@ fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBod
 }
 
 /// What one disclosure is checked against.
-struct DisclosureCheck<'a> {
-    file: &'a File,
+pub(super) struct DisclosureCheck<'a> {
+    pub(super) file: &'a File,
     context: &'a Context,
     purposes: &'a [(PurposeName, String)],
-    keys: &'a PlanKeys,
+    pub(super) keys: &'a PlanKeys,
+    /// Why the agreement has no keys; `Some(None)` where nobody has any.
+    no_keys: Option<&'a Option<NoKeys>>,
     pointer: String,
 }
 
 impl DisclosureCheck<'_> {
-    fn at(&self, below: &str) -> String {
+    pub(super) fn at(&self, below: &str) -> String {
         format!("{}/{below}", self.pointer)
     }
 
@@ -281,14 +288,18 @@ impl DisclosureCheck<'_> {
         if let Some((_, path)) = &request {
             self.variables(path, service_path.as_ref(), parameters, faults);
         }
-        let query = parameters
+        let kept = parameters
             .query
             .as_ref()
             .and_then(|query| query.keep.as_deref())
             .unwrap_or_default();
-        let query = query.iter().map(|name| name.0.clone()).collect();
-        let request_headers =
-            self.headers("parameters/headers", parameters.headers.as_ref(), faults);
+        let query: Vec<String> = kept.iter().map(|name| name.0.clone()).collect();
+        let kept = parameters
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.keep.as_deref());
+        let request_headers = self.headers("parameters/headers", kept, faults);
+        let reidentify = self.reidentify(parameters, &query, &request_headers, faults);
 
         let mut opaque = Vec::new();
         let request_body = disclosure.request_body.as_ref().map(|body| {
@@ -308,7 +319,15 @@ impl DisclosureCheck<'_> {
         let response = disclosure.response.as_ref()?;
         opaque.extend(opaque_body("response", &response.body()));
         let at = self.at("response");
-        let response_headers = self.headers("response/headers", response.headers.as_ref(), faults);
+        let kept = response
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.keep.as_deref());
+        let response_headers = self.headers("response/headers", kept, faults);
+        let links = response
+            .links
+            .as_ref()
+            .and_then(|links| self.links(links, faults));
         let response = Body::check(
             self.file,
             &at,
@@ -316,6 +335,7 @@ impl DisclosureCheck<'_> {
             &self.context.tables,
             faults,
         );
+        response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
 
         let (request_rules, request_plan, mut kept_whole) = match request_body {
@@ -333,8 +353,10 @@ impl DisclosureCheck<'_> {
             service: ServiceName::new(&service?.name.as_ref()?.0),
             service_path: service_path?,
             query,
+            reidentify,
             request_headers,
             response_headers,
+            links,
             request: request_plan.map(Arc::new),
             response: Arc::new(response_plan?),
             request_rules,
@@ -351,20 +373,19 @@ impl DisclosureCheck<'_> {
         limits: &crate::minimise::Limits,
         faults: &mut Vec<Fault>,
     ) -> Option<crate::plan::Plan> {
-        if self.keys.subject.is_none() {
-            body.refuse_keyed(self.file, pointer, faults);
-        }
-        // With a key of its own each plan still shows its other faults.
+        // With keys that protect nothing each plan still shows its other faults.
         let stand_in;
-        let keys = if self.keys.agreement.is_some() {
-            self.keys
-        } else {
-            let root = crate::transform::RootKey::from_bytes([0; 32]);
-            stand_in = PlanKeys {
-                agreement: Some(root.agreement("", KEY_EPOCH)),
-                subject: Some(root.subject()),
-            };
-            &stand_in
+        let keys = match self.no_keys {
+            None => self.keys,
+            Some(why) => {
+                body.refuse_keyed(self.file, pointer, why.as_ref(), faults);
+                let keys = Keys::stand_in();
+                stand_in = PlanKeys {
+                    agreement: keys.of("").ok(),
+                    subject: Some(keys.subject()),
+                };
+                &stand_in
+            }
         };
         body.compile(self.file, pointer, keys, limits, faults)
     }
@@ -484,14 +505,11 @@ impl DisclosureCheck<'_> {
     fn headers(
         &self,
         below: &str,
-        headers: Option<&HeadersAsWritten>,
+        keep: Option<&[HeaderText]>,
         faults: &mut Vec<Fault>,
     ) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        let keep = headers
-            .and_then(|headers| headers.keep.as_deref())
-            .unwrap_or_default();
-        for (index, name) in keep.iter().enumerate() {
+        for (index, name) in keep.unwrap_or_default().iter().enumerate() {
             let name = name.0.to_ascii_lowercase();
             if let Some(reason) = headers::refused(&name) {
                 let at = self.at(&format!("{below}/keep/{index}"));

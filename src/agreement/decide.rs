@@ -98,6 +98,12 @@ pub enum Refusal {
         /// Its last day.
         ended: Date,
     },
+    /// The agreement's keys are destroyed.
+    #[error("the keys of agreement {agreement} are destroyed")]
+    KeysDestroyed {
+        /// The agreement.
+        agreement: AgreementName,
+    },
 }
 
 impl Refusal {
@@ -112,6 +118,7 @@ impl Refusal {
             Self::PurposeNotAgreed { .. } => "purpose_not_agreed",
             Self::NotStarted { .. } => "not_started",
             Self::Ended { .. } => "ended",
+            Self::KeysDestroyed { .. } => "keys_destroyed",
         }
     }
 }
@@ -131,7 +138,7 @@ pub enum RouteMiss {
 /// One step of a decision: the answer of [`AgreementSet::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What was asked: `route`, `purpose declared`, `purpose agreed`, `term`.
+    /// What was asked: `route`, `purpose declared`, `purpose agreed`, `term`; `keys` only where they are destroyed.
     pub name: &'static str,
     /// Whether it let the request through.
     pub passed: bool,
@@ -143,7 +150,7 @@ impl AgreementSet {
     /// Decides `ask`. The same set and the same ask give the same answer.
     ///
     /// # Errors
-    /// With the first term that refuses: route, then purpose, then term.
+    /// With the first term that refuses: route, then purpose, then term, then keys.
     pub fn decide(&self, ask: &Ask<'_>) -> Result<Permit, Refusal> {
         self.walk(ask, &mut |_, _, _| {})
     }
@@ -278,6 +285,13 @@ impl AgreementSet {
             true,
             format_args!("in force from {} to {}", term.starts, term.ends),
         );
+        if agreement.keys_destroyed {
+            let refusal = Refusal::KeysDestroyed {
+                agreement: agreement.name.clone(),
+            };
+            note("keys", false, format_args!("{refusal}"));
+            return Err(refusal);
+        }
         Ok(Permit {
             agreement: Arc::clone(agreement),
             disclosure: Arc::clone(disclosure),

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::detect::Kind;
 use crate::written::text::{
     AtText, ColumnText, ConditionText, Country, Day, FromText, HeaderText, LinkText, MediaTypeText,
     Name, PathName, PathText, Period, Provision, QueryText, RequestLine, SelectorText, SkipText,
@@ -18,18 +19,6 @@ pub(super) const HINTS: &[(&str, &str)] = &[
     (
         "tokenise",
         "this version does not have it yet; write pseudonymise for a one-way token, or leave the field out",
-    ),
-    (
-        "redact",
-        "this version does not have it yet; write replace, or leave the field out",
-    ),
-    (
-        "reidentify",
-        "this version does not have it yet; write keep",
-    ),
-    (
-        "detect",
-        "this version does not have it yet; it belongs to redact",
     ),
     ("by", "write days, the most that shift moves a date by"),
     ("generalize", "write generalise"),
@@ -196,14 +185,35 @@ pub(super) struct ParametersAsWritten {
     /// The query parameters that may be asked with. Any other refuses the request.
     pub(super) query: Option<QueryAsWritten>,
     /// The request's headers that reach the service.
-    pub(super) headers: Option<HeadersAsWritten>,
+    pub(super) headers: Option<RequestHeadersAsWritten>,
 }
 
 fn path_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
-        "additionalProperties": { "type": "string", "enum": ["keep"], "examples": ["keep"] },
+        "additionalProperties": {
+            "anyOf": [{ "type": "string", "enum": ["keep"] }, reidentify()],
+            "examples": ["keep", { "reidentify": "person" }],
+        },
         "examples": [{ "person": "keep" }],
+    })
+}
+
+/// A token stands here; the service gets what it stands for in this namespace.
+fn reidentify() -> Value {
+    serde_json::json!({
+        "type": "object",
+        "properties": { "reidentify": { "type": "string", "pattern": "\\S" } },
+        "required": ["reidentify"],
+        "additionalProperties": false,
+    })
+}
+
+fn token_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "additionalProperties": reidentify(),
+        "examples": [{ "person": { "reidentify": "person" } }],
     })
 }
 
@@ -213,8 +223,62 @@ fn path_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[schemars(rename = "Query", example = serde_json::json!({ "keep": ["page"] }))]
 pub(super) struct QueryAsWritten {
     /// Passed on as they came.
-    #[schemars(required)]
     pub(super) keep: Option<Vec<QueryText>>,
+    /// Parameters whose values are tokens: the service gets what each stands for.
+    #[serde(default)]
+    #[schemars(schema_with = "token_rules")]
+    pub(super) tokens: Option<Map<String, Value>>,
+}
+
+/// A request's headers by rule.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RequestHeaders", example = serde_json::json!({ "keep": ["accept-language"] }))]
+pub(super) struct RequestHeadersAsWritten {
+    /// Passed on as they came.
+    pub(super) keep: Option<Vec<HeaderText>>,
+    /// Headers whose values are tokens: the service gets what each stands for.
+    #[serde(default)]
+    #[schemars(schema_with = "token_rules")]
+    pub(super) tokens: Option<Map<String, Value>>,
+}
+
+/// Links in headers, which leave by template.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Links", example = serde_json::json!({ "headers": ["location"], "templates": ["/adults/{person}"], "variables": { "person": { "pseudonymise": "person" } } }))]
+pub(super) struct LinksAsWritten {
+    /// The headers that hold them: `location`, `content-location` or `link`.
+    #[schemars(required, length(min = 1))]
+    pub(super) headers: Option<Vec<LinkHeaderAsWritten>>,
+    /// The forms of link that leave; others are dropped.
+    #[schemars(required, length(min = 1))]
+    pub(super) templates: Option<Vec<LinkAsWritten>>,
+    /// What becomes of each variable: `keep`, or `pseudonymise: person`.
+    #[serde(default)]
+    #[schemars(schema_with = "link_variables")]
+    pub(super) variables: Option<Map<String, Value>>,
+}
+
+/// A header that holds links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum LinkHeaderAsWritten {
+    Location,
+    ContentLocation,
+    Link,
+}
+
+impl LinkHeaderAsWritten {
+    /// The word as written, which is the header's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Location => "location",
+            Self::ContentLocation => "content-location",
+            Self::Link => "link",
+        }
+    }
 }
 
 /// Headers by rule.
@@ -440,6 +504,8 @@ bodies! {
         because: Words,
         /// The response's headers that reach the partner.
         headers: HeadersAsWritten,
+        /// The response's headers that hold links, and the forms in which these reach the partner.
+        links: LinksAsWritten,
         /// The rules. What no rule names does not leave.
         fields: Vec<RuleAsWritten>,
     }
@@ -551,9 +617,17 @@ pub(super) struct RuleAsWritten {
     /// Links that leave as `templates` say, with tokens in the place of identifiers. Needs `templates`.
     #[schemars(length(min = 1))]
     pub(super) link: Option<Vec<SelectorText>>,
+    /// Of a request's body: tokens in whose place the service gets what they stand for. Needs `as`.
+    #[schemars(length(min = 1))]
+    pub(super) reidentify: Option<Vec<SelectorText>>,
+    /// Free text that leaves without what `detect`, `names` and `patterns` find in it. Detection misses things.
+    #[schemars(length(min = 1))]
+    pub(super) redact: Option<Vec<SelectorText>>,
     /// Why: `keep_all` needs it, every rule may have it.
     pub(super) because: Option<Words>,
-    /// `replace`: the constant, a single value. `mask`: the character, `*` without it.
+    /// `replace`: the constant, a single value. `mask`: the character, `*` without it. `redact`: what stands in place of
+    /// what is found: its `kind` (as without this), a `placeholder` that is the same throughout a document, or a token,
+    /// as in `{ pseudonymise: person, of: nhs-number }`.
     #[serde(default, deserialize_with = "some_value")]
     #[schemars(extend("examples" = ["withheld"]))]
     pub(super) with: Option<Value>,
@@ -568,6 +642,18 @@ pub(super) struct RuleAsWritten {
     pub(super) variables: Option<Map<String, Value>>,
     /// `pseudonymise`: what the value identifies, the same name wherever tokens should be the same.
     pub(super) r#as: Option<Name>,
+    /// `redact`: `all`, or the kinds of identifier to find.
+    #[schemars(schema_with = "kinds_to_detect")]
+    pub(super) detect: Option<Value>,
+    /// `redact`: where the record names people, who are then found by name. Needs `record`.
+    #[schemars(length(min = 1))]
+    pub(super) names: Option<Vec<SelectorText>>,
+    /// `redact`: patterns to find beside those that are known.
+    #[schemars(length(min = 1, max = 32))]
+    pub(super) patterns: Option<Vec<PatternAsWritten>>,
+    /// `redact`: how sure to be before something is taken out, from 0.3 (more than there is) to 1 (less than there is).
+    #[schemars(range(min = 0.3, max = 1.0), example = 0.6)]
+    pub(super) threshold: Option<f64>,
     /// `mask`: characters left at the start.
     #[schemars(range(min = 0, max = 1024), example = 2)]
     pub(super) keep_first: Option<u32>,
@@ -650,6 +736,35 @@ fn link_variables(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
             "examples": ["keep", { "pseudonymise": "person" }],
         },
         "examples": [{ "person": { "pseudonymise": "person" }, "page": "keep" }],
+    })
+}
+
+/// A pattern of an agreement's own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Pattern", example = serde_json::json!({ "name": "case-number", "matches": "CR[0-9]{6}", "near": ["case"] }))]
+pub(super) struct PatternAsWritten {
+    /// What stands in the text where it was found.
+    pub(super) name: Name,
+    /// A regular expression for whole words.
+    pub(super) matches: Words,
+    /// Words of which one stands within five words of it.
+    #[schemars(length(min = 1, max = 32))]
+    pub(super) near: Option<Vec<Words>>,
+}
+
+fn kinds_to_detect(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let kinds = Kind::ALL.map(Kind::word);
+    schemars::json_schema!({
+        "anyOf": [
+            { "type": "string", "enum": ["all"] },
+            {
+                "type": "array",
+                "items": { "type": "string", "enum": kinds },
+                "minItems": 1,
+            },
+        ],
+        "examples": ["all", ["nhs-number", "postcode"]],
     })
 }
 

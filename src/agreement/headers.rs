@@ -22,6 +22,8 @@ const PART: &str = "a part of a body cannot be minimised, so only whole ones are
 const DIGEST: &str = "it would be of the body before it was minimised";
 const IDENTITY: &str = "the service could take it for who is asking, and anybody can write it";
 const TARGET: &str = "it could change what the service is asked for";
+const LINK: &str =
+    "it may name a person or a host of the controller's; write its forms under `links`";
 const OWN: &str = "the gateway sets it itself";
 
 /// A name, or the start of names before a `*`, and why.
@@ -78,6 +80,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("x-original-*", TARGET),
     ("x-rewrite-url", TARGET),
     ("refresh", TARGET),
+    ("location", LINK),
+    ("content-location", LINK),
+    ("link", LINK),
     ("date", OWN),
     ("via", OWN),
     ("traceparent", OWN),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::plan::{BodyRules, Plan};
+use crate::transform::Prepared;
 
 mod check;
 mod decide;
@@ -16,6 +17,9 @@ mod file;
 mod format;
 mod headers;
 mod ladders;
+mod link;
+mod redact;
+mod reidentify;
 mod review;
 mod router;
 mod rules;
@@ -26,6 +30,7 @@ mod template;
 pub use crate::written::{Fault, Faults};
 pub use decide::{Ask, Permit, Refusal, RouteMiss, Step};
 pub(crate) use headers::refused as refused_header;
+pub use reidentify::Reidentify;
 pub use review::{DisclosureReview, OpaqueReview, Review, TypeReview, WholeReview};
 pub use rules::{KeptWhole, fields_schema, load_fields, load_fields_with};
 pub use set::{AgreementSet, Context, Source, agreement_schema};
@@ -90,6 +95,8 @@ pub struct Agreement {
     pub hash: String,
     /// What it permits.
     pub disclosures: Vec<Arc<Disclosure>>,
+    /// Its keys are destroyed: every request under it is refused, and its plans are never to be used.
+    pub keys_destroyed: bool,
 }
 
 /// From when until when an agreement is in force, in days of the controller's time zone.
@@ -124,12 +131,16 @@ pub struct Disclosure {
     pub service: ServiceName,
     /// The path asked of the service; its variables are all in `path`.
     pub service_path: PathTemplate,
-    /// Query parameters that reach the service. Any other in a request refuses it.
+    /// Query parameters that reach the service as they came. Any but these and those of `reidentify` refuse a request.
     pub query: Vec<String>,
+    /// Where the request carries tokens.
+    pub reidentify: Reidentify,
     /// Request headers that reach the service, lower case, beyond those that the gateway itself sets.
     pub request_headers: Vec<String>,
     /// Response headers that reach the partner, lower case, beyond those that the gateway itself sets.
     pub response_headers: Vec<String>,
+    /// Response headers that hold links, and how these reach the partner.
+    pub links: Option<HeaderLinks>,
     /// The plan of the request's body; `None` refuses requests with a body.
     pub request: Option<Arc<Plan>>,
     /// The plan of the response's body.
@@ -142,6 +153,15 @@ pub struct Disclosure {
     pub kept_whole: Vec<KeptWhole>,
     /// Each body that passes without being looked into, for reviewers.
     pub opaque: Vec<OpaqueBody>,
+}
+
+/// Response headers that hold links.
+#[derive(Debug)]
+pub struct HeaderLinks {
+    /// Of `location`, `content-location` and `link`.
+    pub headers: Vec<&'static str>,
+    /// What each link becomes.
+    pub rewrite: Prepared,
 }
 
 /// A body that passes without being looked into, and why.

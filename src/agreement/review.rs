@@ -121,6 +121,9 @@ impl Agreement {
                 _ => format!("ends in {days_left} days, today included"),
             });
         }
+        if self.keys_destroyed {
+            warnings.push("its keys are destroyed; its requests are refused".to_owned());
+        }
         if let Some(review) = self.term.review.filter(|_| days_left >= 1) {
             match days(today, review) {
                 left if left < 0 => warnings.push(format!("was to be reviewed by {review}")),
@@ -221,13 +224,7 @@ impl Disclosure {
                 .collect(),
             held_whole: self.held_whole(),
             held_elements: self.held_elements(),
-            names_from_data: bodies()
-                .flat_map(|rules| &rules.fields)
-                .filter(|rule| !matches!(rule.action, Action::Drop))
-                .map(|rule| rule.selector.text())
-                .filter(|text| takes_names_from_data(text))
-                .map(str::to_owned)
-                .collect(),
+            names_from_data: bodies().flat_map(names_from_data).collect(),
         }
     }
 }
@@ -276,19 +273,37 @@ fn count(rules: &BodyRules) -> Vec<(&'static str, usize)> {
     counts
 }
 
-/// Whether `selector`, outside quotes, has `..` or `.*`. `[*]` is how elements of arrays are written, and
-/// is not taken for a wildcard over members here.
-fn takes_names_from_data(selector: &str) -> bool {
+/// The selectors of `rules` that let members' names leave as the data has them.
+fn names_from_data(rules: &BodyRules) -> impl Iterator<Item = String> {
+    let renamed: Vec<&str> = rules
+        .names
+        .iter()
+        .map(|rule| rule.selector.text())
+        .collect();
+    let permitting = rules
+        .fields
+        .iter()
+        .filter(|rule| !matches!(rule.action, Action::Drop));
+    permitting
+        .map(|rule| rule.selector.text())
+        .filter(move |text| takes_names_from_data(text, &renamed))
+        .map(str::to_owned)
+}
+
+/// Whether `selector`, outside quotes, has `..` or `.*` behind anything but one of `renamed`, whose members' names
+/// have a rule. `[*]` is how elements of arrays are written, and is not taken for a wildcard over members here.
+fn takes_names_from_data(selector: &str, renamed: &[&str]) -> bool {
     let mut quote = None;
     let mut escaped = false;
     let mut before = ' ';
-    for letter in selector.chars() {
+    for (at, letter) in selector.char_indices() {
         match quote {
             Some(_) if escaped => escaped = false,
             Some(_) if letter == '\\' => escaped = true,
             Some(open) if letter == open => quote = None,
             Some(_) => {}
             None if letter == '\'' || letter == '"' => quote = Some(letter),
+            None if before == '.' && letter == '*' && renamed.contains(&&selector[..at - 1]) => {}
             None if before == '.' && (letter == '.' || letter == '*') => return true,
             None => {}
         }
@@ -302,6 +317,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_that_have_a_rule_are_not_the_datas() {
+        for (selector, expected) in [
+            ("$.people.*", false),
+            ("$.people.*.score", false),
+            ("$.people.*.more.*", true),
+            ("$.people..score", true),
+            ("$.others.*", true),
+        ] {
+            assert_eq!(
+                takes_names_from_data(selector, &["$.people"]),
+                expected,
+                "{selector}"
+            );
+        }
+    }
+
+    #[test]
     fn only_wildcards_over_members_take_names_from_data() {
         for (selector, expected) in [
             ("$.a.b", false),
@@ -313,7 +345,7 @@ mod tests {
             ("$[\"a.*\\\"..\"].b", false),
             ("$['it\\'s']..b", true),
         ] {
-            assert_eq!(takes_names_from_data(selector), expected, "{selector}");
+            assert_eq!(takes_names_from_data(selector, &[]), expected, "{selector}");
         }
     }
 }

@@ -3,17 +3,17 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, FormatAsWritten, HINTS, LinkAsWritten, OnMismatchAsWritten,
-    OtherLink, RuleAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, HINTS, OnMismatchAsWritten, RuleAsWritten,
 };
-use super::format;
 use super::ladders::Ladder;
 use super::tables::Tables;
+use super::{format, link, redact};
+use crate::identifier::Kind;
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Link, LinkTemplate, Transform};
+use crate::transform::{Identified, NoKeys, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -142,6 +142,7 @@ impl Body {
             for (index, rule) in rules.iter().enumerate() {
                 let pointer = format!("{pointer}/{}/{index}", of.key());
                 checked.rule(written, &pointer, of, rule, tables, faults);
+                checked.people(written, &pointer, body.record.is_some(), rule, faults);
             }
         }
         checked
@@ -191,11 +192,23 @@ impl Body {
         }
     }
 
-    /// Adds a fault at each rule that needs a key.
+    /// Adds a fault at each rule that turns tokens back, in a body that goes to a partner.
+    pub(super) fn refuse_reidentify<T>(&self, written: &Written<T>, faults: &mut Vec<Fault>) {
+        let rules = self.rules.fields.iter().chain(&self.rules.names);
+        for (rule, pointer) in rules.zip(&self.pointers) {
+            if let Action::Transform(Transform::Reidentify { .. }) = &rule.action {
+                let message = "reidentify is for what goes to a service; a partner gets tokens, by pseudonymise or tokenise";
+                written.fault(faults, pointer, message);
+            }
+        }
+    }
+
+    /// Adds a fault at each rule that needs keys. `why`: the ring has none for this agreement; else nobody has.
     pub(super) fn refuse_keyed<T>(
         &self,
         written: &Written<T>,
         pointer: &str,
+        why: Option<&NoKeys>,
         faults: &mut Vec<Fault>,
     ) {
         const WRITE: &str = "write keys: { root_key_file: FILE } in the gateway's configuration";
@@ -204,19 +217,49 @@ impl Body {
             if let Action::Transform(transform) = &rule.action
                 && transform.is_keyed()
             {
-                written.fault(
-                    faults,
-                    pointer,
-                    format!("{} needs a key; {WRITE}", transform.word()),
-                );
+                let message = match why {
+                    Some(why) => why.to_string(),
+                    None => format!("{} needs a key; {WRITE}", transform.word()),
+                };
+                written.fault(faults, pointer, message);
             }
         }
-        if self.rules.subject.is_some() {
+        // Its token hangs on the root alone.
+        if self.rules.subject.is_some() && why.is_none() {
             written.fault(
                 faults,
                 &format!("{pointer}/subject"),
                 format!("`subject` needs a key, for its token in the ledger; {WRITE}"),
             );
+        }
+    }
+
+    /// Adds the selectors of people's names that `rule` has.
+    fn people<T>(
+        &mut self,
+        written: &Written<T>,
+        pointer: &str,
+        has_record: bool,
+        rule: &RuleAsWritten,
+        faults: &mut Vec<Fault>,
+    ) {
+        for (index, text) in rule.names.iter().flatten().enumerate() {
+            let place = format!("{pointer}/names/{index}");
+            if !has_record {
+                written.fault(
+                    faults,
+                    &place,
+                    "names are looked for in their record; write `record:` too, `record: $` if the body is one",
+                );
+                return;
+            }
+            let name = selector(written, &place, text, Start::Either, faults);
+            if let Some(name) = name.filter(|name| {
+                let mut known = self.rules.people.iter();
+                known.all(|known| known.text() != name.text())
+            }) {
+                self.rules.people.push(name);
+            }
         }
     }
 
@@ -285,6 +328,8 @@ impl Body {
             }
         }
         let on_mismatch = match rule.on_mismatch {
+            // What is no token of the agreement's is a fault of who asks, and never dropped in silence.
+            None if word == Word::Reidentify => OnMismatch::Refuse,
             None | Some(OnMismatchAsWritten::Drop) => OnMismatch::Drop,
             Some(OnMismatchAsWritten::Refuse) => OnMismatch::Refuse,
         };
@@ -381,10 +426,12 @@ enum Word {
     Shift,
     Pseudonymise,
     Link,
+    Reidentify,
+    Redact,
 }
 
 impl Word {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -394,6 +441,8 @@ impl Word {
         Self::Shift,
         Self::Pseudonymise,
         Self::Link,
+        Self::Reidentify,
+        Self::Redact,
     ];
 
     fn text(self) -> &'static str {
@@ -407,6 +456,8 @@ impl Word {
             Self::Shift => "shift",
             Self::Pseudonymise => "pseudonymise",
             Self::Link => "link",
+            Self::Reidentify => "reidentify",
+            Self::Redact => "redact",
         }
     }
 
@@ -441,7 +492,17 @@ impl Word {
             ],
             Self::Shift => &["because", "days", "direction", "from", "on_mismatch"],
             Self::Pseudonymise => &["because", "as", "on_mismatch"],
+            Self::Reidentify => &["because", "as"],
             Self::Link => &["because", "templates", "variables", "on_mismatch"],
+            Self::Redact => &[
+                "because",
+                "with",
+                "detect",
+                "names",
+                "patterns",
+                "threshold",
+                "on_mismatch",
+            ],
         }
     }
 
@@ -466,6 +527,8 @@ impl RuleAsWritten {
                     Word::Shift => &self.shift,
                     Word::Pseudonymise => &self.pseudonymise,
                     Word::Link => &self.link,
+                    Word::Reidentify => &self.reidentify,
+                    Word::Redact => &self.redact,
                 };
                 selectors.as_deref().map(|selectors| (word, selectors))
             })
@@ -473,7 +536,7 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    pub(super) fn options(&self) -> [(&'static str, bool); 23] {
+    pub(super) fn options(&self) -> [(&'static str, bool); 27] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
@@ -481,6 +544,10 @@ impl RuleAsWritten {
             ("as", self.r#as.is_some()),
             ("templates", self.templates.is_some()),
             ("variables", self.variables.is_some()),
+            ("detect", self.detect.is_some()),
+            ("names", self.names.is_some()),
+            ("patterns", self.patterns.is_some()),
+            ("threshold", self.threshold.is_some()),
             ("keep_first", self.keep_first.is_some()),
             ("keep_last", self.keep_last.is_some()),
             ("skip", self.skip.is_some()),
@@ -555,18 +622,34 @@ impl RuleAsWritten {
             Word::Generalise => missing("to", "to: year"),
             Word::Shift => missing("days", "days: 30"),
             Word::Pseudonymise => match &self.r#as {
-                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise {
+                Some(namespace) => Some(Action::Transform(Transform::Pseudonymise(
+                    Identified::text(&namespace.0),
+                ))),
+                None => missing("as", "as: person"),
+            },
+            Word::Reidentify => match &self.r#as {
+                Some(namespace) => Some(Action::Transform(Transform::Reidentify {
                     namespace: namespace.0.clone(),
+                    kind: Kind::Text,
+                    format: None,
                 })),
                 None => missing("as", "as: person"),
             },
             Word::Link => match &self.templates {
                 Some(templates) => {
-                    let link = self.link(written, pointer, templates, faults)?;
+                    let link =
+                        link::check(written, pointer, templates, self.variables.as_ref(), faults)?;
                     Some(Action::Transform(Transform::Link(link)))
                 }
                 None => missing("templates", "templates: [ \"/adults/{person}\" ]"),
             },
+            Word::Redact => {
+                if self.detect.is_none() && self.names.is_none() && self.patterns.is_none() {
+                    return missing("detect", "detect: all");
+                }
+                let redact = redact::check(self, written, pointer, faults)?;
+                Some(Action::Transform(Transform::Redact(redact)))
+            }
             Word::Replace => match &self.with {
                 Some(
                     value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)),
@@ -613,47 +696,6 @@ impl RuleAsWritten {
                 }))
             }
         }
-    }
-}
-
-impl RuleAsWritten {
-    /// The links that `templates` and `variables` say.
-    fn link<T>(
-        &self,
-        written: &Written<T>,
-        pointer: &str,
-        templates: &[LinkAsWritten],
-        faults: &mut Vec<Fault>,
-    ) -> Option<Link> {
-        let variables = self.variables.as_ref();
-        let rule = |name: &str| match variables?.get(name)? {
-            Value::Object(rule) => rule.iter().next().and_then(|(_, namespace)| {
-                Some(Some(Transform::Pseudonymise {
-                    namespace: namespace.as_str()?.to_owned(),
-                }))
-            }),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => Some(None),
-        };
-        let mut parsed = Vec::new();
-        for (index, template) in templates.iter().enumerate() {
-            let (from, to) = match template {
-                LinkAsWritten::Same(text) => (text, None),
-                LinkAsWritten::Other(OtherLink { from, to }) => (from, Some(to.0.as_str())),
-            };
-            match LinkTemplate::parse(&from.0, to, rule) {
-                Ok(template) => parsed.push(template),
-                Err(error) => written.fault(
-                    faults,
-                    &format!("{pointer}/templates/{index}"),
-                    error.to_string(),
-                ),
-            }
-        }
-        (parsed.len() == templates.len()).then_some(Link { templates: parsed })
     }
 }
 

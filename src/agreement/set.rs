@@ -10,7 +10,7 @@ use super::router::Router;
 use super::tables::Tables;
 use super::{Agreement, AgreementName, PartnerName, ServiceName, check};
 use crate::minimise::Limits;
-use crate::transform::RootKey;
+use crate::transform::Keys;
 use crate::written::{Faults, Reader};
 
 /// One file's name, as faults give it, and its text.
@@ -31,8 +31,8 @@ pub struct Context {
     pub partners: Option<Vec<PartnerName>>,
     /// The services that are configured; `None` does not check them.
     pub services: Option<Vec<ServiceName>>,
-    /// The controller's root key; without it rules that need keys are faults.
-    pub keys: Option<RootKey>,
+    /// The controller's keys; without them rules that need keys are faults.
+    pub keys: Option<Keys>,
     /// Bounds of request bodies.
     pub request_limits: Limits,
     /// Bounds of response bodies.
@@ -44,14 +44,14 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context that checks an agreement alone: any party, any service, a key that protects nothing.
+    /// A context that checks an agreement alone: any party, any service, keys that protect nothing.
     #[must_use]
     pub fn alone(time_zone: TimeZone) -> Self {
         Self {
             controller: None,
             partners: None,
             services: None,
-            keys: Some(RootKey::from_bytes([0; 32])),
+            keys: Some(Keys::stand_in()),
             request_limits: Limits::default(),
             response_limits: Limits::default(),
             time_zone,

@@ -88,7 +88,7 @@ fn find(args: &CheckArgs) -> Found {
             };
         }
         (Some(config), false) => match from_config(config) {
-            Ok(loaded) => loaded.config.agreement_context(loaded.root_key),
+            Ok(loaded) => loaded.config.agreement_context(loaded.keys),
             Err(fault) => return Found::Faulty(fault),
         },
         (None, false) => Context {

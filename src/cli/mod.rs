@@ -12,6 +12,7 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod explain;
+pub mod keys;
 pub mod ledger;
 pub mod out;
 pub mod risk;
@@ -31,6 +32,7 @@ Examples:
   fieldgate check --config config/fieldgate.yaml
   fieldgate serve --config config/fieldgate.yaml
   fieldgate apply --fields rules.yaml people.json -o people.shared.json
+  fieldgate keys rotate falls-prevention --config config/fieldgate.yaml
   fieldgate ledger verify /var/lib/fieldgate/ledger
 
 Exit codes: 0 done; 1 the input or an agreement is at fault; 2 wrong usage; 3 the
@@ -58,6 +60,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Measure how alike the records are that an agreement lets out
     Risk(risk::RiskArgs),
+    /// Make and change the keys of agreements: create, list, rotate, retire, destroy
+    Keys(keys::KeysArgs),
     /// Work with the ledger
     Ledger(ledger::LedgerArgs),
     /// Print the JSON Schema of a kind of file, for editors
@@ -80,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Apply(args) => apply::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Risk(args) => risk::run(args),
+        Command::Keys(args) => keys::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

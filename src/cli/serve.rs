@@ -8,6 +8,7 @@ use super::out::Stop;
 use crate::clock::Clock;
 use crate::config;
 use crate::gateway::{Gateway, StartError, log};
+use crate::keyring::keep_out_of_core_dumps;
 
 /// Runs the gateway: partners' requests in, agreed fields out.
 #[derive(Debug, clap::Args)]
@@ -49,10 +50,15 @@ impl From<StartError> for Stop {
 }
 
 fn serve(args: &ServeArgs) -> Result<(), StartError> {
+    // Before a key is read.
+    let kept_out = keep_out_of_core_dumps();
     let first = config::load(&args.config)?;
     let subscriber = log::subscriber(first.config.log, std::io::stderr);
     // An error says that the process has one already, as when this is called from a test.
     drop(tracing::subscriber::set_global_default(subscriber));
+    if !kept_out {
+        tracing::warn!("the system may write core dumps of this process, with its keys in them");
+    }
 
     let path = args.config.clone();
     let gateway = Gateway::start(move || config::load(&path), Clock::system())?;

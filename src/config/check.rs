@@ -13,10 +13,11 @@ use super::file::{
     PartnerAsWritten, ServiceAsWritten,
 };
 use super::{
-    ApiKey, Config, Controller, Ledger, Limits, Listener, ListenerTls, Log, LogFormat, LogLevel,
-    Partner, Service, Transport,
+    ApiKey, Config, Controller, KeyPlaces, Ledger, Limits, Listener, ListenerTls, Log, LogFormat,
+    LogLevel, Partner, Service, Transport,
 };
 use crate::agreement::{PartnerName, ServiceName};
+use crate::keyring::{Credential, KeyFile, Pkcs11Key, RootPlace, Variable};
 use crate::written::text::{AddressText, Name, PathName, Sha256Text, SizeText, SpanText};
 use crate::written::{Fault, Written};
 
@@ -45,6 +46,66 @@ pub(super) fn time_zone(file: &File, faults: &mut Vec<Fault>) -> TimeZone {
             "the time zone database has no such zone; write for example Europe/London",
         );
         TimeZone::UTC
+    })
+}
+
+/// Where the keys are, if there are any; relative paths are from `base`.
+pub(super) fn key_places(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option<KeyPlaces> {
+    const AT: &str = "/keys";
+    let keys = file.value.keys.as_ref()?;
+    let path = |path: &PathName| base.join(&path.0);
+    let from_file = keys.root_key_file.as_ref();
+    let variable = keys.root_key_env.as_ref();
+    let credential = keys.root_key_credential.as_ref();
+    let sources = [
+        (
+            "root_key_file",
+            from_file.map(|file| RootPlace::File(KeyFile(path(file)))),
+        ),
+        (
+            "root_key_env",
+            variable.map(|name| RootPlace::Variable(Variable(name.0.clone()))),
+        ),
+        (
+            "root_key_credential",
+            credential.map(|name| RootPlace::Credential(Credential(name.0.clone()))),
+        ),
+        (
+            "root_key_pkcs11",
+            keys.root_key_pkcs11.as_ref().and_then(|written| {
+                // What is left out has been told.
+                Some(RootPlace::Pkcs11(Pkcs11Key {
+                    module: path(written.module.as_ref()?),
+                    token: written.token.as_ref()?.0.clone(),
+                    key: written.key.as_ref()?.0.clone(),
+                    pin_file: path(written.pin_file.as_ref()?),
+                }))
+            }),
+        ),
+    ];
+    let mut found = sources
+        .into_iter()
+        .filter_map(|(key, place)| Some((key, place?)));
+    let Some((first, root)) = found.next() else {
+        if !file.is_faulted_within(AT) {
+            file.fault(
+                faults,
+                AT,
+                "the root key has no source; write root_key_file, root_key_env, root_key_credential or root_key_pkcs11",
+            );
+        }
+        return None;
+    };
+    for (second, _) in found {
+        file.fault_at_key(
+            faults,
+            &format!("{AT}/{second}"),
+            format!("the root key has one source, and `{first}` is there already; leave one of the two out"),
+        );
+    }
+    Some(KeyPlaces {
+        root,
+        ring: keys.ring.as_ref().map(path),
     })
 }
 
@@ -81,6 +142,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
     let partners = check.partners(written.partners.as_deref().unwrap_or_default(), faults);
     let services = check.services(written.services.as_deref().unwrap_or_default(), faults);
     let purpose_header = check.purpose_header(faults);
+    let key_places = key_places(file, base, faults);
     let ledger = check.ledger(faults);
     let nothing = LimitsAsWritten::default();
     let limits = check.limits(written.limits.as_ref().unwrap_or(&nothing), faults);
@@ -118,11 +180,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
             .flatten()
             .map(|path| check.path(path))
             .collect(),
-        root_key_file: written
-            .keys
-            .as_ref()
-            .and_then(|keys| keys.root_key_file.as_ref())
-            .map(|path| check.path(path)),
+        keys: key_places,
         ledger: ledger?,
         purpose_header,
         limits,

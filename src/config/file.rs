@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::written::text::{
-    AddressText, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText, UrlText,
-    ZoneText,
+    AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
+    UrlText, VariableText, Words, ZoneText,
 };
 
 /// Keys that people try from other tools.
@@ -199,11 +199,37 @@ pub(super) struct ServiceTlsAsWritten {
 /// Where the keys of tokens are.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Keys", example = serde_json::json!({ "root_key_file": "keys/root.hex" }))]
+#[schemars(rename = "Keys", example = serde_json::json!({ "root_key_file": "keys/root.hex", "ring": "keys/ring" }))]
 pub(super) struct KeysAsWritten {
     /// A file of 64 hexadecimal digits, which other users may not read: openssl rand -hex 32 > FILE; chmod 600 FILE
-    #[schemars(required)]
     pub(super) root_key_file: Option<PathName>,
+    /// An environment variable of 64 hexadecimal digits. A file or a credential is better where there is the choice.
+    pub(super) root_key_env: Option<VariableText>,
+    /// A file of 64 hexadecimal digits in the directory that $CREDENTIALS_DIRECTORY names: a credential of systemd, or a secret of Kubernetes.
+    pub(super) root_key_credential: Option<FileName>,
+    /// A secret key on a token behind PKCS#11; it never leaves the token.
+    pub(super) root_key_pkcs11: Option<Pkcs11AsWritten>,
+    /// The directory of the ring: the epochs of each agreement's keys, made and changed by fieldgate keys. Without it each agreement has one epoch, from the root key alone, that can be neither rotated nor destroyed.
+    pub(super) ring: Option<PathName>,
+}
+
+/// A generic secret key on a token behind PKCS#11.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Pkcs11", example = serde_json::json!({ "module": "/usr/lib/softhsm/libsofthsm2.so", "token": "council", "key": "fieldgate", "pin_file": "keys/pin" }))]
+pub(super) struct Pkcs11AsWritten {
+    /// The shared library that speaks PKCS#11 to the token.
+    #[schemars(required)]
+    pub(super) module: Option<PathName>,
+    /// The token's label.
+    #[schemars(required)]
+    pub(super) token: Option<Words>,
+    /// The key's label: a generic secret key that may sign.
+    #[schemars(required)]
+    pub(super) key: Option<Words>,
+    /// A file with the user's PIN, which other users may not read.
+    #[schemars(required)]
+    pub(super) pin_file: Option<PathName>,
 }
 
 /// Where and how the ledger is written.

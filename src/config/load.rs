@@ -5,13 +5,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use zeroize::Zeroizing;
-
 use super::file::{GatewayAsWritten, HINTS};
-use super::{Config, ConfigFault, Loaded, Transport, check};
+use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, check};
 use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source, Tables};
+use crate::keyring::{self, Evidence, KeyFile, Ring, RootSource};
 use crate::minimise;
-use crate::transform::RootKey;
+use crate::transform::{Keys, RootKey};
 use crate::written::{Fault, Faults, Reader, Written};
 
 /// Files that one directory of agreements may hold.
@@ -61,16 +60,20 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
     let base = path.parent().unwrap_or(Path::new(""));
     let config = check::check(&file, base, &mut faults);
     let texts = agreement_texts(&file, base, &mut sources, &mut faults)?;
-    let root_key = match root_key(&file, base, key_files) {
-        Ok(root_key) => root_key,
+    // Its faults were told by the check of the whole.
+    let places = check::key_places(&file, base, &mut Vec::new());
+    let (keys, evidence) = match keys(places.as_ref(), key_files) {
+        Ok(keys) => keys,
         // Faults of content come first: they are all told, and a key that cannot be read may be one of them.
         Err(fault) if faults.is_empty() => return Err(fault),
-        Err(_) => Some(RootKey::from_bytes([0; 32])),
+        Err(_) => (Some(Keys::stand_in()), Evidence::default()),
     };
+    // A ring's files are looked at for changes: a running gateway takes a new epoch by itself.
+    sources.extend(places.and_then(|places| places.ring));
     let tables_read = Arc::default();
     let context = Context {
         tables: tables_noted(&tables_read),
-        ..context(&file, config.as_ref(), root_key.as_ref())
+        ..context(&file, config.as_ref(), keys.as_ref())
     };
     let agreements = match load_set(&texts, &context) {
         Ok(agreements) => Some(agreements),
@@ -88,7 +91,8 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
             Ok(Loaded {
                 config,
                 agreements,
-                root_key,
+                keys,
+                evidence,
                 sources,
             })
         }
@@ -258,7 +262,7 @@ fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>, ConfigFault> {
 fn context(
     file: &Written<GatewayAsWritten>,
     config: Option<&Config>,
-    keys: Option<&RootKey>,
+    keys: Option<&Keys>,
 ) -> Context {
     let written = &file.value;
     let controller = written
@@ -340,23 +344,25 @@ fn table_bytes(path: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-fn root_key(
-    file: &Written<GatewayAsWritten>,
-    base: &Path,
+/// The controller's keys, and what of the ring's changes no ledger has entered yet.
+fn keys(
+    places: Option<&KeyPlaces>,
     key_files: KeyFiles,
-) -> Result<Option<RootKey>, ConfigFault> {
-    let Some(path) = file
-        .value
-        .keys
-        .as_ref()
-        .and_then(|keys| keys.root_key_file.as_ref())
-    else {
-        return Ok(None);
+) -> Result<(Option<Keys>, Evidence), ConfigFault> {
+    let Some(places) = places else {
+        return Ok((None, Evidence::default()));
     };
     if key_files == KeyFiles::StandIn {
-        return Ok(Some(RootKey::from_bytes([0; 32])));
+        return Ok((Some(Keys::stand_in()), Evidence::default()));
     }
-    load_root_key(&base.join(&path.0)).map(Some)
+    let root = places.root.root()?;
+    let Some(directory) = &places.ring else {
+        return Ok((Some(Keys::from_root(root)), Evidence::default()));
+    };
+    let ring = Ring::at(directory);
+    let owners = ring.owners(&root)?;
+    let keys = keyring::keys(&owners, root.clone());
+    Ok((Some(keys), Evidence::of(ring, root, &owners)))
 }
 
 /// Reads a root key: 64 hexadecimal digits in a file that only its owner's users may read.
@@ -364,37 +370,28 @@ fn root_key(
 /// # Errors
 /// If it cannot be read, others may read it too, or it holds anything else: [`ConfigFault::Environment`].
 pub fn load_root_key(path: &Path) -> Result<RootKey, ConfigFault> {
-    private(path)?;
-    let text = Zeroizing::new(read_text(path)?.unwrap_or_default());
-    RootKey::from_hex(&text).map_err(|error| environment(path, error.to_string()))
+    Ok(KeyFile(path.to_owned()).root()?)
 }
 
-/// Refuses a file that other users may read: a key in it is no secret any more. Its group may, since mounted
-/// secrets are often readable by the group of the process alone.
-fn private(path: &Path) -> Result<(), ConfigFault> {
-    use std::os::unix::fs::PermissionsExt;
-    let metadata = fs::metadata(path).map_err(|error| {
-        environment(
-            path,
-            format!(
-                "cannot be read ({}); make the key file, readable by this user alone",
-                reason(&error)
-            ),
-        )
-    })?;
-    if metadata.permissions().mode() & 0o007 != 0 {
-        return Err(environment(
-            path,
-            "holds a key and other users may read it; make a new key, and the file readable by this user alone (chmod 600)",
-        ));
-    }
-    Ok(())
+/// Reads the configuration at `path` alone: neither agreements nor keys nor certificates.
+///
+/// # Errors
+/// As [`load`], for this one file.
+pub fn load_alone(path: &Path) -> Result<Config, ConfigFault> {
+    let name = path.display().to_string();
+    let text = read_text(path)?.map_err(|fault| content(vec![fault]))?;
+    let mut faults = Vec::new();
+    let base = path.parent().unwrap_or(Path::new(""));
+    Reader::<GatewayAsWritten>::new(HINTS)
+        .read(&name, &text, &mut faults)
+        .and_then(|file| check::check(&file, base, &mut faults))
+        .ok_or_else(|| content(faults))
 }
 
 /// Finds what the listeners' and services' TLS could not read, before anything is started.
 fn certificates_readable(config: &Config) -> Result<(), ConfigFault> {
     let readable = |path: &Path| {
-        fs::File::open(path).map(|_| ()).map_err(|error| {
+        fs::File::open(path).map(drop).map_err(|error| {
             environment(
                 path,
                 format!("cannot be read ({}); name a PEM file", reason(&error)),
@@ -406,8 +403,7 @@ fn certificates_readable(config: &Config) -> Result<(), ConfigFault> {
             Transport::PlainHttp => {}
             Transport::Tls(tls) => {
                 readable(&tls.certificate)?;
-                private(&tls.key)?;
-                readable(&tls.key)?;
+                keyring::open_private(&tls.key)?;
                 tls.client_ca.as_deref().map_or(Ok(()), readable)?;
             }
         }

@@ -8,7 +8,9 @@ mod check;
 mod file;
 mod load;
 
-pub use load::{gateway_schema, load, load_agreements, load_root_key, load_without_keys, tables};
+pub use load::{
+    gateway_schema, load, load_agreements, load_alone, load_root_key, load_without_keys, tables,
+};
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -16,8 +18,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::agreement::{AgreementSet, Context, Faults, PartnerName, ServiceName};
+use crate::keyring::{Evidence, RootPlace, Unusable};
 use crate::minimise;
-use crate::transform::RootKey;
+use crate::transform::Keys;
 
 /// The gateway's configuration, checked. All paths are absolute or relative to the process's directory.
 #[derive(Debug, Clone)]
@@ -34,8 +37,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// The files and directories that hold the agreements.
     pub agreements: Vec<PathBuf>,
-    /// The file that holds the root key, if one is configured.
-    pub root_key_file: Option<PathBuf>,
+    /// Where the controller's keys are, if any are configured.
+    pub keys: Option<KeyPlaces>,
     /// Where and how the ledger is written.
     pub ledger: Ledger,
     /// The header in which a request declares its purpose, lower case. Default `data-purpose`.
@@ -46,6 +49,15 @@ pub struct Config {
     pub log: Log,
     /// Worker threads, each with a runtime of its own. Default: one for each core.
     pub workers: NonZeroUsize,
+}
+
+/// Where the controller's keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPlaces {
+    /// The source of the root key.
+    pub root: RootPlace,
+    /// The directory of the ring. Without one every agreement has one epoch, from the root key alone.
+    pub ring: Option<PathBuf>,
 }
 
 /// One place where partners connect.
@@ -159,7 +171,7 @@ impl Default for Limits {
 impl Config {
     /// What agreements are checked against under this configuration.
     #[must_use]
-    pub fn agreement_context(&self, root_key: Option<RootKey>) -> Context {
+    pub fn agreement_context(&self, keys: Option<Keys>) -> Context {
         Context {
             controller: Some(self.controller.name.clone()),
             partners: Some(
@@ -174,7 +186,7 @@ impl Config {
                     .map(|service| service.name.clone())
                     .collect(),
             ),
-            keys: root_key,
+            keys,
             request_limits: self.limits.request_body.clone(),
             response_limits: self.limits.response_body.clone(),
             time_zone: self.controller.time_zone.clone(),
@@ -283,8 +295,10 @@ pub struct Loaded {
     pub config: Config,
     /// The agreements, compiled.
     pub agreements: AgreementSet,
-    /// The root key, if one is configured.
-    pub root_key: Option<RootKey>,
+    /// The controller's keys, if any are configured.
+    pub keys: Option<Keys>,
+    /// Changes of the ring that no ledger has entered yet.
+    pub evidence: Evidence,
     /// Every file and directory that was read: what to watch for changes.
     pub sources: Vec<PathBuf>,
 }
@@ -303,4 +317,13 @@ pub enum ConfigFault {
         /// What is wrong with it and what to do.
         message: String,
     },
+}
+
+impl From<Unusable> for ConfigFault {
+    fn from(Unusable { place, message }: Unusable) -> Self {
+        Self::Environment {
+            path: place,
+            message,
+        }
+    }
 }

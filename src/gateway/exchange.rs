@@ -17,6 +17,7 @@ use super::metrics::RequestLabels;
 use super::patience::Patience;
 use super::problem::Stop;
 use super::reason::Reason;
+use super::reidentify::{self, Asked};
 use super::request::{self, RequestBody, RequestFate};
 use super::response::{self, ServiceHead};
 use super::running::{Route, Running};
@@ -44,7 +45,7 @@ pub(crate) async fn exchange(
 
     let mut known = Known::default();
     let decided = decide(&worker, &connection, &running, &head, &body, &mut known);
-    let (permit, label) = match decided {
+    let (permit, label, asked) = match decided {
         Ok(decided) => decided,
         Err(stop) => return refuse(&worker, &running, &head, &id, &known, stop).response(&id),
     };
@@ -67,7 +68,7 @@ pub(crate) async fn exchange(
         worker: &worker,
         running: &running,
         route: &route,
-        permit: &permit,
+        asked: &asked,
         head: &head,
         label: label.as_ref(),
         deadline,
@@ -94,7 +95,7 @@ pub(crate) async fn exchange(
             worker.pool.keep(answer.lease);
         }
         let body = PartnerBody::whole(bytes::Bytes::new());
-        return response::release(permit, receipt, answer.head, &route, &id, body);
+        return response::release(permit, receipt, answer.head, (&route, occasion), &id, body);
     }
     let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
     let release = Release::new(
@@ -121,7 +122,7 @@ pub(crate) async fn exchange(
         }
         Err((reason, account)) => return account.stop(Stop::from(reason)).response(&id),
     };
-    response::release(permit, receipt, answer.head, &route, &id, body)
+    response::release(permit, receipt, answer.head, (&route, occasion), &id, body)
 }
 
 /// What is known of a request so far: what a refusal is entered and counted under.
@@ -131,8 +132,8 @@ struct Known {
     purpose: Option<PurposeName>,
 }
 
-/// Everything that can be said of a request before the service is asked. Gives the label of its body, if it has one,
-/// with the permit.
+/// Everything that can be said of a request before the service is asked. Gives, with the permit, the label of its body,
+/// if it has one, and what the service is asked for.
 fn decide(
     worker: &Worker,
     connection: &PartnerConnection,
@@ -140,7 +141,7 @@ fn decide(
     head: &Parts,
     body: &Incoming,
     known: &mut Known,
-) -> Result<(Permit, Option<Label>), Stop> {
+) -> Result<(Permit, Option<Label>, Asked), Stop> {
     request::check_form(head, running.config.limits.uri_bytes)?;
     let partner = running
         .identities
@@ -173,11 +174,18 @@ fn decide(
     })?;
     known.purpose = Some(permit.purpose().clone());
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
-    let label = request::check_query(head.uri.query(), &permit.disclosure().query)
-        .map_err(Stop::from)
-        .and_then(|()| request::check_body(head, body, running.route(&permit)))
-        .map_err(|stop| stop.under(agreement, disclosure))?;
-    Ok((permit, label))
+    let route = running.route(&permit);
+    let under = |stop: Stop| stop.under(agreement, disclosure);
+    request::check_query(
+        head.uri.query(),
+        &permit.disclosure().query,
+        &permit.disclosure().reidentify.query,
+    )
+    .map_err(|reason| under(Stop::from(reason)))?;
+    let label = request::check_body(head, body, route).map_err(under)?;
+    let asked =
+        reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
+    Ok((permit, label, asked))
 }
 
 /// What the service answered, understood as far as its head.
@@ -194,7 +202,7 @@ struct Asking<'a> {
     worker: &'a Worker,
     running: &'a Running,
     route: &'a Route,
-    permit: &'a Permit,
+    asked: &'a Asked,
     head: &'a Parts,
     label: Option<&'a Label>,
     deadline: Instant,
@@ -211,9 +219,9 @@ impl Asking<'_> {
         let id = *account.id();
         let request = || {
             let (head, label) = (self.head, self.label);
-            request::service_head(self.permit, self.route, head, label, &id, &traceparent)
+            request::service_head(self.asked, self.route, head, label, &id, &traceparent)
         };
-        let first = request()?;
+        let first = request();
         let body_idle = self.running.config.limits.body_idle;
         let (body, fate) = RequestBody::new(
             body,
@@ -236,7 +244,7 @@ impl Asking<'_> {
                 // That the service had closed the connection is found out by using it.
                 lease = self.worker.pool.lease_new(&self.route.target).await?;
                 self.count_connection(false);
-                let again = request()?.map(|()| RequestBody::None);
+                let again = request().map(|()| RequestBody::None);
                 return Ok((lease.send(again).await, lease));
             }
             Ok::<_, Reason>((sent, lease))

@@ -9,6 +9,7 @@ mod admin;
 mod body;
 mod exchange;
 mod identity;
+mod links;
 pub mod log;
 mod media;
 mod metrics;
@@ -16,6 +17,7 @@ mod patience;
 mod problem;
 mod random;
 mod reason;
+mod reidentify;
 mod reload;
 mod request;
 mod response;
@@ -166,7 +168,9 @@ impl Gateway {
         open: impl FnOnce(LedgerOptions, Clock, OnCommit) -> Result<Ledger, LedgerError>,
     ) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new()?);
-        let running = Arc::new(Running::new(load()?, &metrics, None)?);
+        let mut loaded = load()?;
+        let evidence = std::mem::take(&mut loaded.evidence);
+        let running = Arc::new(Running::new(loaded, &metrics, None)?);
         let config = &running.config;
 
         let workers = config.workers.get();
@@ -207,8 +211,6 @@ impl Gateway {
             Box::new(move |report: &CommitReport| metrics.ledger_committed(report))
         };
         let ledger = open(options, clock.clone(), on_commit)?;
-        drop(ledger.submit(running.event())?);
-
         let seen = Prints::of(&running.sources);
         let (stop, stopped) = watch::channel(false);
         let running = Arc::new(ArcSwap::from(running));
@@ -217,8 +219,11 @@ impl Gateway {
             running: Arc::clone(&running),
             metrics: Arc::clone(&metrics),
             ledger: ledger.clone(),
+            entered: Mutex::default(),
             seen: Mutex::new(seen),
         });
+        reload.enter(evidence)?;
+        drop(ledger.submit(running.load().event())?);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let mut gateway = Self {
             addresses,

@@ -93,7 +93,9 @@ impl From<Refusal> for Stop {
                 detail: Some(detail),
                 ..Term::default()
             },
-            Refusal::NotStarted { agreement, .. } | Refusal::Ended { agreement, .. } => Term {
+            Refusal::NotStarted { agreement, .. }
+            | Refusal::Ended { agreement, .. }
+            | Refusal::KeysDestroyed { agreement } => Term {
                 agreement: Some(agreement),
                 detail: Some(detail),
                 ..Term::default()

@@ -34,6 +34,10 @@ pub enum Reason {
     NotStarted,
     /// The agreement has ended.
     Ended,
+    /// The agreement's keys are destroyed.
+    KeysDestroyed,
+    /// Where a token is agreed, something stands that is none which the agreement still resolves.
+    TokenRefused,
     /// The query holds a parameter that is not agreed.
     QueryNotAgreed,
     /// The request has a body and the disclosure has no rules for one.
@@ -105,7 +109,9 @@ impl Reason {
             Self::PurposeNotAgreed,
             Self::NotStarted,
             Self::Ended,
+            Self::KeysDestroyed,
             Self::QueryNotAgreed,
+            Self::TokenRefused,
             Self::BodyNotAgreed,
             Self::RequestContentType,
             Self::RequestEncoding,
@@ -149,7 +155,9 @@ impl Reason {
             Self::PurposeNotAgreed => "purpose_not_agreed",
             Self::NotStarted => "not_started",
             Self::Ended => "ended",
+            Self::KeysDestroyed => "keys_destroyed",
             Self::QueryNotAgreed => "query_not_agreed",
+            Self::TokenRefused => "token_refused",
             Self::BodyNotAgreed => "body_not_agreed",
             Self::RequestContentType => "request_content_type",
             Self::RequestEncoding => "request_encoding",
@@ -232,10 +240,20 @@ impl Reason {
                 "The agreement is no longer in force",
                 "Renew the agreement with the controller.",
             ),
+            Self::KeysDestroyed => (
+                StatusCode::FORBIDDEN,
+                "The keys of the agreement are destroyed",
+                "Ask the controller whether the agreement goes on; its tokens can never be turned back again.",
+            ),
             Self::QueryNotAgreed => (
                 StatusCode::BAD_REQUEST,
                 "The query holds a parameter that is not agreed",
                 "Send only the query parameters that the disclosure names, joined by '&'.",
+            ),
+            Self::TokenRefused => (
+                StatusCode::FORBIDDEN,
+                "The request names somebody by something that is no token of this agreement",
+                "Send tokens as this agreement's answers gave them; ask again for those that you hold from before its keys were changed.",
             ),
             Self::BodyNotAgreed => (
                 StatusCode::BAD_REQUEST,
@@ -365,7 +383,9 @@ impl Reason {
             | Self::PurposeNotAgreed
             | Self::NotStarted
             | Self::Ended
+            | Self::KeysDestroyed
             | Self::QueryNotAgreed
+            | Self::TokenRefused
             | Self::BodyNotAgreed
             | Self::RequestContentType
             | Self::RequestEncoding
@@ -392,6 +412,7 @@ impl From<&Refusal> for Reason {
             Refusal::PurposeNotAgreed { .. } => Self::PurposeNotAgreed,
             Refusal::NotStarted { .. } => Self::NotStarted,
             Refusal::Ended { .. } => Self::Ended,
+            Refusal::KeysDestroyed { .. } => Self::KeysDestroyed,
         }
     }
 }

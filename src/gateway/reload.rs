@@ -12,7 +12,8 @@ use super::StartError;
 use super::metrics::Metrics;
 use super::running::Running;
 use crate::config::{Config, ConfigFault, Loaded};
-use crate::ledger::{Ledger, LedgerError};
+use crate::keyring::Evidence;
+use crate::ledger::{Ledger, LedgerError, Pending};
 
 /// How often the files are looked at.
 pub(crate) const LOOK: Duration = Duration::from_secs(2);
@@ -40,6 +41,8 @@ pub(crate) struct Reload {
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ledger: Ledger,
+    /// What was given to the ledger of the ring's changes; the ring may still have a note of it.
+    pub(crate) entered: Mutex<Evidence>,
     /// What the files looked like when they were last loaded; held while a reload runs, so one runs at a time.
     pub(crate) seen: Mutex<Prints>,
 }
@@ -83,12 +86,50 @@ impl Reload {
     }
 
     fn take(&self, before: &Arc<Running>) -> Result<Arc<Running>, ReloadError> {
-        let loaded = (self.load)().map_err(StartError::Config)?;
+        let mut loaded = (self.load)().map_err(StartError::Config)?;
+        let evidence = std::mem::take(&mut loaded.evidence);
         warn_of_what_needs_a_restart(&before.config, &loaded.config);
         let running = Arc::new(Running::new(loaded, &self.metrics, Some(before))?);
+        self.enter(evidence)?;
         drop(self.ledger.submit(running.event())?);
         self.running.store(Arc::clone(&running));
         Ok(running)
+    }
+
+    /// Has the ledger enter what was done to keys, once; then the ring is told.
+    ///
+    /// # Errors
+    /// If the ledger does not take it.
+    pub(crate) fn enter(&self, evidence: Evidence) -> Result<(), LedgerError> {
+        let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = evidence.beyond(&entered);
+        let pending: Vec<Pending> = new
+            .events()
+            .map(|event| self.ledger.submit(event))
+            .collect::<Result<_, _>>()?;
+        *entered = evidence;
+        drop(entered);
+        if new.is_empty() {
+            return Ok(());
+        }
+        // It waits for the disk and for the ring's lock, and nothing waits for it.
+        let tell_the_ring = move || {
+            let durable = pending
+                .into_iter()
+                .try_for_each(|entry| entry.wait().map(drop));
+            let told = durable.map_err(|error| error.to_string());
+            let told = told.and_then(|()| new.entered().map_err(|error| error.to_string()));
+            if let Err(error) = told {
+                tracing::warn!(
+                    "the ring still has changes as not entered, the next start enters them again: {error}"
+                );
+            }
+        };
+        let thread = std::thread::Builder::new().name("keys".to_owned());
+        if let Err(error) = thread.spawn(tell_the_ring) {
+            tracing::warn!(%error, "no thread to tell the ring that its changes are entered");
+        }
+        Ok(())
     }
 
     /// Loads again whenever a file changes, until told to stop.

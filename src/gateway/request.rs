@@ -1,6 +1,7 @@
 //! What of a partner's request reaches the service: what the disclosure names, and the gateway's own.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -11,7 +12,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST, UPGRADE,
 };
 use http::request::Parts;
-use http::uri::{PathAndQuery, Uri};
+use http::uri::Uri;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -21,11 +22,11 @@ use super::media::{self, Label};
 use super::patience::Patience;
 use super::problem::{Stop, X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
+use super::reidentify::Asked;
 use super::running::Route;
-use crate::agreement::Permit;
 use crate::ledger::RequestId;
 use crate::minimise::{self, Machine};
-use crate::transform::Occasion;
+use crate::transform::{Occasion, Resolver};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -60,9 +61,13 @@ pub(crate) fn check_form(head: &Parts, uri_bytes: usize) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Refuses a query with a parameter that `agreed` does not name. A parameter is never dropped in silence: a
+/// Refuses a query with a parameter that neither `kept` nor `tokens` name. A parameter is never dropped in silence: a
 /// dropped filter would widen the answer.
-pub(crate) fn check_query(query: Option<&str>, agreed: &[String]) -> Result<(), Reason> {
+pub(crate) fn check_query(
+    query: Option<&str>,
+    kept: &[String],
+    tokens: &BTreeMap<String, Resolver>,
+) -> Result<(), Reason> {
     for pair in query.unwrap_or_default().split('&') {
         if pair.is_empty() {
             continue;
@@ -72,7 +77,9 @@ pub(crate) fn check_query(query: Option<&str>, agreed: &[String]) -> Result<(), 
             return Err(Reason::QueryNotAgreed);
         }
         let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-        if !agreed.iter().any(|agreed| is_encoding_of(name, agreed)) {
+        // A token's name stands as it is: one that is encoded would not be seen where tokens are turned back.
+        let agreed = kept.iter().any(|agreed| is_encoding_of(name, agreed));
+        if !agreed && !tokens.contains_key(name) {
             return Err(Reason::QueryNotAgreed);
         }
     }
@@ -129,29 +136,24 @@ pub(crate) fn check_body(
 
 /// The request to the service, but for its body, which has `label`.
 pub(crate) fn service_head(
-    permit: &Permit,
+    asked: &Asked,
     route: &Route,
     head: &Parts,
     label: Option<&Label>,
     id: &RequestId,
     traceparent: &HeaderValue,
-) -> Result<Request<()>, Reason> {
-    let mut target = permit.disclosure().service_path.fill(permit.variables());
-    if let Some(query) = head.uri.query()
-        && !query.is_empty()
-    {
-        target.push('?');
-        target.push_str(query);
-    }
-    let target = PathAndQuery::try_from(target).map_err(|_| Reason::RequestForm)?;
+) -> Request<()> {
     let mut request = Request::new(());
     *request.method_mut() = route.method.clone();
-    *request.uri_mut() = Uri::from(target);
+    *request.uri_mut() = Uri::from(asked.target.clone());
     let headers = request.headers_mut();
     for name in &route.request_headers {
         for value in head.headers.get_all(name) {
             headers.append(name, value.clone());
         }
+    }
+    for (name, value) in &asked.headers {
+        headers.insert(name, value.clone());
     }
     headers.insert(HOST, route.target.authority().clone());
     if let Some(label) = label {
@@ -162,7 +164,7 @@ pub(crate) fn service_head(
     headers.insert(TRACEPARENT, traceparent.clone());
     headers.insert(X_REQUEST_ID, request_id_value(id));
     headers.remove(EXPECT);
-    Ok(request)
+    request
 }
 
 /// The `traceparent` (W3C Trace Context) that the service gets: the partner's trace with `span` as a new
@@ -389,7 +391,11 @@ mod tests {
             (Some("page[]=1"), false),
             (Some("page=%3B"), true),
         ] {
-            assert_eq!(check_query(query, &agreed).is_ok(), passes, "{query:?}");
+            assert_eq!(
+                check_query(query, &agreed, &BTreeMap::new()).is_ok(),
+                passes,
+                "{query:?}"
+            );
         }
     }
 

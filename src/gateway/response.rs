@@ -8,6 +8,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 
 use super::body::PartnerBody;
+use super::links;
 use super::media::{self, Label};
 use super::problem::{X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
@@ -15,6 +16,7 @@ use super::running::Route;
 use crate::agreement::Permit;
 use crate::ledger::{Receipt, RequestId};
 use crate::plan::Format;
+use crate::transform::Occasion;
 
 /// A service's head that was understood.
 pub(crate) struct ServiceHead {
@@ -106,7 +108,7 @@ pub(crate) fn release(
     permit: Permit,
     receipt: Receipt,
     head: ServiceHead,
-    route: &Route,
+    (route, occasion): (&Route, Occasion),
     id: &RequestId,
     body: PartnerBody,
 ) -> Response<PartnerBody> {
@@ -120,6 +122,9 @@ pub(crate) fn release(
         for value in head.headers.get_all(name) {
             headers.append(name, value.clone());
         }
+    }
+    if let Some(links) = &route.disclosure.links {
+        links::rewrite(links, occasion, &head.headers, headers);
     }
     if let Some(label) = head.label {
         headers.insert(CONTENT_TYPE, label.told);

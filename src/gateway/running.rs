@@ -16,6 +16,7 @@ use super::tls;
 use crate::agreement::{Agreement, AgreementSet, Disclosure, Permit};
 use crate::config::{Config, Loaded, Transport};
 use crate::ledger::Event;
+use crate::transform::Resolver;
 
 /// A configuration with all it needs at hand. An exchange keeps the one it began with.
 pub(crate) struct Running {
@@ -43,6 +44,8 @@ pub(crate) struct Route {
     /// What the service is asked for.
     pub(crate) accept: HeaderValue,
     pub(crate) request_headers: Vec<HeaderName>,
+    /// Headers whose values are tokens.
+    pub(crate) token_headers: Vec<(HeaderName, Resolver)>,
     pub(crate) response_headers: Vec<HeaderName>,
 }
 
@@ -104,6 +107,12 @@ impl Running {
                         .expect("a disclosure's method was checked when it was loaded"),
                     accept: media::accept(disclosure.response.format()),
                     request_headers: header_names(&disclosure.request_headers),
+                    token_headers: disclosure
+                        .reidentify
+                        .headers
+                        .iter()
+                        .map(|(name, resolver)| (header_name(name), resolver.clone()))
+                        .collect(),
                     response_headers: header_names(&disclosure.response_headers),
                     agreement: Arc::clone(agreement),
                     disclosure: Arc::clone(disclosure),
@@ -166,11 +175,9 @@ fn address(disclosure: &Arc<Disclosure>) -> usize {
 
 /// `names` parsed. Which of them may never cross was checked when they were loaded.
 fn header_names(names: &[String]) -> Vec<HeaderName> {
-    names
-        .iter()
-        .map(|name| {
-            HeaderName::from_bytes(name.as_bytes())
-                .expect("a header's name was checked when it was loaded")
-        })
-        .collect()
+    names.iter().map(|name| header_name(name)).collect()
+}
+
+fn header_name(name: &str) -> HeaderName {
+    HeaderName::from_bytes(name.as_bytes()).expect("a header's name was checked when it was loaded")
 }

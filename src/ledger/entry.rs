@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally};
+use crate::transform::finding_words;
 
 /// The most subjects that one [`Event::Subjects`] names: some 30 KB of line.
 pub const SUBJECTS_PER_ENTRY: usize = 1_000;
@@ -75,6 +76,19 @@ pub enum Event {
         /// What was counted on the way.
         tally: Box<Tally>,
     },
+    /// Keys of an agreement, or of a group of linked agreements, were changed by an operator. May be entered
+    /// twice for one change, where a process ended between entering it and noting that; the two are the same
+    /// but for the entry's own time.
+    Keys {
+        /// What was done.
+        change: KeyChange,
+        /// Whose keys: the agreement's name, or the group's.
+        agreement: String,
+        /// The epochs that it was done to.
+        epochs: Vec<u32>,
+        /// When it was done, which can be before it is entered.
+        done: Timestamp,
+    },
     /// The ledger was opened after a crash had left an incomplete last line, which was cut off. Nothing that
     /// was reported durable was in it. The writer enters this itself.
     Recovered {
@@ -83,6 +97,35 @@ pub enum Event {
         /// Bytes cut off.
         bytes_cut: u64,
     },
+}
+
+/// What was done to keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyChange {
+    /// They were made, where there were none before or none any more.
+    Created,
+    /// A new epoch makes tokens from here on.
+    Rotated,
+    /// Tokens of these epochs resolve no longer.
+    Retired,
+    /// The secrets of these epochs are gone: their tokens can never resolve again.
+    Destroyed,
+}
+
+impl KeyChange {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Rotated, Self::Retired, Self::Destroyed];
+
+    /// The name of this change as an event.
+    #[must_use]
+    pub fn event(self) -> &'static str {
+        match self {
+            Self::Created => "keys-created",
+            Self::Rotated => "keys-rotated",
+            Self::Retired => "keys-retired",
+            Self::Destroyed => "keys-destroyed",
+        }
+    }
 }
 
 /// How a permitted exchange ended.
@@ -229,6 +272,17 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.number("bytes_sent", *bytes_sent);
             members.object("tally", |inner| tally_members(tally, inner));
         }
+        Event::Keys {
+            change,
+            agreement,
+            epochs,
+            done,
+        } => {
+            members.text("event", change.event());
+            members.text("agreement", agreement);
+            members.list("epochs", epochs, |epoch, list| list.count(*epoch));
+            members.text("done", &format!("{done:.6}"));
+        }
         Event::Recovered { segment, bytes_cut } => {
             members.text("event", "recovered");
             members.number("segment", *segment);
@@ -247,13 +301,17 @@ pub fn tally_json(tally: &Tally) -> String {
 }
 
 /// The names that an entry's `event` can have.
-pub(crate) const EVENTS: [&str; 6] = [
+pub(crate) const EVENTS: [&str; 10] = [
     "agreements",
     "intent",
     "refusal",
     "subjects",
     "release",
     "recovered",
+    "keys-created",
+    "keys-rotated",
+    "keys-retired",
+    "keys-destroyed",
 ];
 
 /// A tally's members; of the fields, outcomes that were counted at all.
@@ -270,6 +328,15 @@ fn tally_members(tally: &Tally, members: &mut Members) {
             }
         }
     });
+    if tally.findings.iter().any(|found| *found > 0) {
+        members.object("found", |found| {
+            for (word, count) in finding_words().zip(tally.findings) {
+                if count > 0 {
+                    found.number(word, count);
+                }
+            }
+        });
+    }
 }
 
 /// Members of a JSON object being written, without its braces.
@@ -305,6 +372,11 @@ impl Members {
 
     fn number(&mut self, name: &str, number: u64) {
         self.name(name);
+        self.0.extend_from_slice(number.to_string().as_bytes());
+    }
+
+    /// A number in a list.
+    fn count(&mut self, number: u32) {
         self.0.extend_from_slice(number.to_string().as_bytes());
     }
 
@@ -412,6 +484,15 @@ mod tests {
                     tally: Box::new(tally),
                 },
                 r#""event":"release","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","outcome":"complete","status":200,"bytes_sent":120,"tally":{"bytes_in":900,"bytes_out":120,"records_released":1,"records_withheld":0,"subjects_missing":0,"fields":{"keep":3,"undeclared":21}}"#,
+            ),
+            (
+                Event::Keys {
+                    change: KeyChange::Destroyed,
+                    agreement: "falls".to_owned(),
+                    epochs: vec![1, 2],
+                    done: "2026-11-22T09:14:59Z".parse().unwrap(),
+                },
+                r#""event":"keys-destroyed","agreement":"falls","epochs":[1,2],"done":"2026-11-22T09:14:59.000000Z""#,
             ),
             (
                 Event::Recovered {

@@ -259,6 +259,16 @@ impl Pending {
             // The writer ended with the entry still in its queue.
             .unwrap_or_else(|_| Err(self.shared.ended()))
     }
+
+    /// As [`durable`](Self::durable), for a thread that may block and has no runtime.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait(self) -> Result<Receipt, LedgerError> {
+        self.answer
+            .blocking_recv()
+            .unwrap_or_else(|_| Err(self.shared.ended()))
+    }
 }
 
 impl Receipt {

@@ -349,7 +349,7 @@ mod tests {
     use super::*;
     use crate::minimise::Limits;
     use crate::plan::{Action, BodyRules, OnMismatch, PlanKeys, Rule, Selector};
-    use crate::transform::{Generalise, RootKey, Transform};
+    use crate::transform::{Generalise, Identified, RootKey, Transform};
 
     fn rules(fields: &[(&str, &str)]) -> BodyRules {
         let action = |word: &str| match word {
@@ -357,9 +357,7 @@ mod tests {
             "keep_all" => Action::KeepAll,
             "drop" => Action::Drop,
             "year" => Action::Transform(Transform::Generalise(Generalise::year())),
-            "token" => Action::Transform(Transform::Pseudonymise {
-                namespace: "person".to_owned(),
-            }),
+            "token" => Action::Transform(Transform::Pseudonymise(Identified::text("person"))),
             _ => Action::Transform(Transform::Replace {
                 json: word.to_owned(),
             }),
@@ -532,7 +530,7 @@ mod tests {
         let sent = r#"[{"id":"1 2","n":1},{"n":2}, {"id":null,"n":3}]"#;
         let (out, tally) = run(&plan(&rules), Level::best(), &[sent.as_bytes()]).unwrap();
         assert!(
-            out.starts_with(r#"[{"id":"fg1-"#)
+            out.starts_with(r#"[{"id":"fg1p-1-"#)
                 && out.ends_with(r#"","n":1},{"n":2},{"id":null,"n":3}]"#),
             "{out}"
         );

@@ -36,7 +36,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::plan::{Format, Plan};
-use crate::transform::Occasion;
+use crate::transform::{Findings, Occasion};
 
 /// The way of one body: bytes in, bytes that may leave out.
 pub trait Machine: Send {
@@ -280,8 +280,14 @@ pub enum FieldOutcome {
     Shift,
     /// Transformed by `pseudonymise`.
     Pseudonymise,
+    /// Transformed by `tokenise`.
+    Tokenise,
     /// Rewritten by `link`.
     Link,
+    /// A token that `reidentify` turned back, on the way to a service.
+    Reidentify,
+    /// Transformed by `redact`, whether something was found or not.
+    Redact,
     /// A value of a kind that its rule is not for; it did not pass.
     Mismatch,
     /// A value on which two transforms met; it did not pass.
@@ -290,7 +296,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -300,7 +306,10 @@ impl FieldOutcome {
         Self::Generalise,
         Self::Shift,
         Self::Pseudonymise,
+        Self::Tokenise,
         Self::Link,
+        Self::Reidentify,
+        Self::Redact,
         Self::Mismatch,
         Self::Conflict,
     ];
@@ -318,7 +327,10 @@ impl FieldOutcome {
             Self::Generalise => "generalise",
             Self::Shift => "shift",
             Self::Pseudonymise => "pseudonymise",
+            Self::Tokenise => "tokenise",
             Self::Link => "link",
+            Self::Reidentify => "reidentify",
+            Self::Redact => "redact",
             Self::Mismatch => "mismatch",
             Self::Conflict => "conflict",
         }
@@ -340,6 +352,8 @@ pub struct Tally {
     pub subjects_missing: u64,
     /// Fields by outcome, indexed as [`FieldOutcome::ALL`].
     pub fields: [u64; FieldOutcome::ALL.len()],
+    /// What detectors found in texts that were redacted, in the order of [`finding_words`](crate::transform::finding_words).
+    pub findings: Findings,
 }
 
 impl Tally {
@@ -351,6 +365,13 @@ impl Tally {
 
     pub(crate) fn count(&mut self, outcome: FieldOutcome) {
         self.fields[outcome as usize] += 1;
+    }
+
+    /// Adds what detectors have found in one value.
+    pub(crate) fn found(&mut self, findings: Findings) {
+        for (sum, found) in self.findings.iter_mut().zip(findings) {
+            *sum += found;
+        }
     }
 
     /// Adds the counts of another piece of the body.
@@ -371,6 +392,7 @@ impl Tally {
             records_withheld,
             subjects_missing,
             fields,
+            findings,
         } = self;
         *bytes_in = by(*bytes_in, piece.bytes_in);
         *bytes_out = by(*bytes_out, piece.bytes_out);
@@ -379,6 +401,9 @@ impl Tally {
         *subjects_missing = by(*subjects_missing, piece.subjects_missing);
         for (field, piece) in fields.iter_mut().zip(piece.fields) {
             *field = by(*field, piece);
+        }
+        for (found, piece) in findings.iter_mut().zip(piece.findings) {
+            *found = by(*found, piece);
         }
     }
 }

@@ -84,6 +84,9 @@ impl Texts {
                     .apply(&self.json, &mut self.setting, &mut self.changed)
                     .is_ok()
                 {
+                    if transform.outcome() == FieldOutcome::Redact {
+                        tally.found(self.setting.take_findings());
+                    }
                     (
                         transform.outcome(),
                         Fate::Changed(plain(&self.changed, &mut self.text)),

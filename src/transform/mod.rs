@@ -8,6 +8,7 @@ mod link;
 mod mask;
 mod output;
 mod prepared;
+mod redact;
 mod setting;
 mod shift;
 mod text;
@@ -15,14 +16,20 @@ mod token;
 
 pub use date::{DateForm, DateFormError};
 pub use generalise::Generalise;
-pub use keys::{AgreementKeys, KeyError, RootKey, SubjectKey};
+pub use keys::{
+    AgreementKeys, Algorithm, EpochKeys, EpochSecret, FIRST_EPOCH, KeyError, Keys, NoKeys, RootKey,
+    SubjectKey,
+};
 pub use link::{Link, LinkError, LinkTemplate};
 pub use output::OutputType;
 pub use prepared::{Mismatch, Prepared, TransformError};
+pub use redact::{Findings, InPlace, Redact, finding_words};
 pub use setting::{Known, Occasion, Setting};
 pub use shift::{Direction, KeyedShift, Shift, ShiftError};
 pub use text::unescape;
-pub use token::SubjectTokens;
+pub use token::{Identified, Invalid, Refused, Resolver, Scope, Shape, SubjectTokens};
+
+use crate::identifier::Kind;
 
 pub(crate) use date::date;
 pub(crate) use setting::Knowing;
@@ -52,14 +59,31 @@ pub enum Transform {
     Generalise(Generalise),
     /// A date moved by some days, all of a record's subject by the same.
     Shift(Shift),
+    /// A token turned back into the identifier that it stands for, in canonical form: what a request's body carries to
+    /// a service. A value that is no token which still resolves ends the body.
+    Reidentify {
+        /// What the tokens identify, as where they were made.
+        namespace: String,
+        /// How the identifiers are written, as there.
+        kind: Kind,
+        /// The shape that the tokens keep, as there.
+        format: Option<Shape>,
+    },
     /// A link by its templates: what they name of it, with tokens in the place of identifiers.
     Link(Link),
-    /// A one-way keyed token of the value's canonical form: `fg1-` and 26 characters, HMAC-SHA-256 cut to 128
-    /// bits in lower-case base32 (RFC 4648 §6) without padding. The prefix names the scheme and its version, and
-    /// keeps a token from ever looking like a valid identifier.
-    Pseudonymise {
-        /// What the value identifies (`person`, `property`); the same in all rules that should link.
-        namespace: String,
+    /// Free text without what its detectors find.
+    Redact(Redact),
+    /// A one-way keyed token of the value's canonical form: `fg1p-`, the epoch, and HMAC-SHA-256 cut to 128 bits in
+    /// lower-case base32 (RFC 4648 §6) without padding. The prefix names the scheme and its version, and keeps a token
+    /// from ever looking like a valid identifier.
+    Pseudonymise(Identified),
+    /// A keyed token that only the gateway turns back: `fg1t-`, the epoch, and AES-256-SIV of the value's canonical form in
+    /// base32; or, in a format, digits or letters and digits of the identifier's own length with a wrong check digit.
+    Tokenise {
+        /// What the value identifies.
+        identified: Identified,
+        /// The shape to keep, of those that the kind has.
+        format: Option<Shape>,
     },
 }
 
@@ -73,7 +97,10 @@ impl Transform {
             Self::Generalise(_) => "generalise",
             Self::Shift(_) => "shift",
             Self::Link(_) => "link",
-            Self::Pseudonymise { .. } => "pseudonymise",
+            Self::Redact(_) => "redact",
+            Self::Reidentify { .. } => "reidentify",
+            Self::Pseudonymise(_) => "pseudonymise",
+            Self::Tokenise { .. } => "tokenise",
         }
     }
 
@@ -86,7 +113,14 @@ impl Transform {
                 let mut variables = link.templates.iter().flat_map(LinkTemplate::variables);
                 variables.any(|(_, transform)| transform.is_some_and(Self::is_keyed))
             }
-            Self::Shift(_) | Self::Pseudonymise { .. } => true,
+            Self::Redact(redact) => match &redact.replace {
+                InPlace::Kind | InPlace::Placeholder => false,
+                InPlace::Token { transform, .. } => transform.is_keyed(),
+            },
+            Self::Shift(_)
+            | Self::Pseudonymise(_)
+            | Self::Tokenise { .. }
+            | Self::Reidentify { .. } => true,
         }
     }
 }

@@ -51,7 +51,12 @@ impl Transform {
             },
             Self::Generalise(generalise) => generalise.output(),
             Self::Shift(shift) => shift.output(),
-            Self::Mask { .. } | Self::Link(_) | Self::Pseudonymise { .. } => OutputType::Text,
+            Self::Mask { .. }
+            | Self::Link(_)
+            | Self::Redact(_)
+            | Self::Pseudonymise(_)
+            | Self::Tokenise { .. }
+            | Self::Reidentify { .. } => OutputType::Text,
         }
     }
 }

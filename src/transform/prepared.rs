@@ -2,8 +2,11 @@
 
 use super::link::Links;
 use super::mask::Mask;
-use super::token::{TOKEN_PREFIX, Tokens};
-use super::{AgreementKeys, Generalise, KeyedShift, Setting, Transform};
+use super::redact::Redactor;
+use super::text::push_quoted;
+use super::token::{Identified, Pseudonyms, Scope, Shape, Tokens};
+use super::{AgreementKeys, Algorithm, Generalise, KeyedShift, Resolver, Setting, Transform};
+use crate::identifier::Canonical;
 use crate::minimise::FieldOutcome;
 
 /// A transform with its keys ready: nothing is derived or allocated per value.
@@ -16,8 +19,11 @@ enum Kind {
     Mask(Mask),
     Generalise(Generalise),
     Shift(KeyedShift),
-    Pseudonymise(Tokens),
+    Pseudonymise(Box<Pseudonyms>),
+    Tokenise(Box<Tokens>),
     Link(Links),
+    Reidentify(Box<Resolver>),
+    Redact(Redactor),
 }
 
 /// Why a transform cannot be made ready.
@@ -29,8 +35,18 @@ pub enum TransformError {
     )]
     NoKeys,
     /// A namespace that says nothing.
-    #[error("pseudonymise needs to know what the value identifies; write for example as: person")]
+    #[error("a token needs to know what the value identifies; write for example as: person")]
     NoNamespace,
+    /// A format that identifiers of the kind do not have, or cannot keep without being valid identifiers.
+    #[error(
+        "only identifiers with a check digit keep their format, so that a token is never somebody's number: digits for nhs-number, chi-number, hc-number, utr and payment-card, alphanumeric for upn; write one of these as `form`, or leave `format` out"
+    )]
+    NoShape,
+    /// A format together with a scope for which there is no room.
+    #[error(
+        "a token that keeps its format links in the whole agreement, for it has no room for anything else; leave `scope` or `format` out"
+    )]
+    ShapeLinks,
     /// `replace` with something other than a single value.
     #[error(
         "replace puts one string, number, true, false or null in a value's place; write for example with: withheld"
@@ -68,15 +84,31 @@ impl Prepared {
             Transform::Generalise(generalise) => Kind::Generalise(generalise.clone()),
             Transform::Shift(shift) => {
                 let keys = keys.ok_or(TransformError::NoKeys)?;
-                Kind::Shift(shift.keyed(&keys.date_shift()))
+                Kind::Shift(shift.keyed(&keys.current().key(Algorithm::Shift, "subject")))
+            }
+            Transform::Redact(redact) => Kind::Redact(Redactor::new(redact, keys)?),
+            Transform::Reidentify {
+                namespace,
+                kind,
+                format,
+            } => {
+                let keys = keys.ok_or(TransformError::NoKeys)?;
+                Kind::Reidentify(Box::new(Resolver::new(namespace, *kind, *format, keys)))
             }
             Transform::Link(link) => Kind::Link(Links::new(link, keys)?),
-            Transform::Pseudonymise { namespace } => {
-                if namespace.trim().is_empty() {
-                    return Err(TransformError::NoNamespace);
+            Transform::Pseudonymise(identified) => {
+                let keys = named(identified, keys)?;
+                Kind::Pseudonymise(Box::new(Pseudonyms::new(identified, keys)))
+            }
+            Transform::Tokenise { identified, format } => {
+                let keys = named(identified, keys)?;
+                if format.is_some() && *format != Shape::of(identified.kind) {
+                    return Err(TransformError::NoShape);
                 }
-                let keys = keys.ok_or(TransformError::NoKeys)?;
-                Kind::Pseudonymise(Tokens::new(&keys.pseudonym(namespace)))
+                if format.is_some() && identified.scope != Scope::Agreement {
+                    return Err(TransformError::ShapeLinks);
+                }
+                Kind::Tokenise(Box::new(Tokens::new(identified, *format, keys)))
             }
         }))
     }
@@ -105,14 +137,27 @@ impl Prepared {
             Kind::Shift(shift) => {
                 shift.apply(json, setting.today(), setting.known().subject(), out)?;
             }
+            Kind::Reidentify(resolver) => match json {
+                [b'"', inside @ .., b'"'] => {
+                    // A token needs no escape, so what has one is none.
+                    let mut identifier = Canonical::default();
+                    resolver
+                        .resolve(inside, &mut identifier)
+                        .map_err(|_| Mismatch)?;
+                    push_quoted(identifier.as_str(), out);
+                }
+                _ => return Err(Mismatch),
+            },
             Kind::Link(links) => match json {
                 [b'"', inside @ .., b'"'] => links.apply(inside, setting, out)?,
                 _ => return Err(Mismatch),
             },
-            Kind::Pseudonymise(tokens) => {
-                let token = tokens.token(json).ok_or(Mismatch)?;
-                quoted(&[TOKEN_PREFIX, &token], out);
-            }
+            Kind::Redact(redactor) => match json {
+                [b'"', inside @ .., b'"'] => redactor.apply(inside, setting, out)?,
+                _ => return Err(Mismatch),
+            },
+            Kind::Pseudonymise(tokens) => return tokens.apply(json, setting, out),
+            Kind::Tokenise(tokens) => return tokens.apply(json, setting, out),
         }
         Ok(())
     }
@@ -123,7 +168,13 @@ impl Prepared {
         match &self.0 {
             Kind::Shift(_) => true,
             Kind::Link(links) => links.any(Self::reads_subject),
-            Kind::Replace(_) | Kind::Mask(_) | Kind::Generalise(_) | Kind::Pseudonymise(_) => false,
+            Kind::Redact(redactor) => redactor.reads_subject(),
+            Kind::Replace(_)
+            | Kind::Mask(_)
+            | Kind::Generalise(_)
+            | Kind::Pseudonymise(_)
+            | Kind::Tokenise(_)
+            | Kind::Reidentify(_) => false,
         }
     }
 
@@ -134,7 +185,12 @@ impl Prepared {
             Kind::Generalise(generalise) => generalise.reads_today(),
             Kind::Shift(shift) => shift.reads_today(),
             Kind::Link(links) => links.any(Self::reads_today),
-            Kind::Replace(_) | Kind::Mask(_) | Kind::Pseudonymise(_) => false,
+            Kind::Replace(_)
+            | Kind::Mask(_)
+            | Kind::Redact(_)
+            | Kind::Pseudonymise(_)
+            | Kind::Tokenise(_)
+            | Kind::Reidentify(_) => false,
         }
     }
 
@@ -144,11 +200,14 @@ impl Prepared {
     pub fn reads_document(&self) -> bool {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_document),
+            Kind::Redact(redactor) => redactor.reads_document(),
             Kind::Replace(_)
             | Kind::Mask(_)
             | Kind::Generalise(_)
             | Kind::Shift(_)
-            | Kind::Pseudonymise(_) => false,
+            | Kind::Reidentify(_) => false,
+            Kind::Pseudonymise(tokens) => tokens.reads_document(),
+            Kind::Tokenise(tokens) => tokens.reads_document(),
         }
     }
 
@@ -161,7 +220,10 @@ impl Prepared {
             Kind::Generalise(_) => FieldOutcome::Generalise,
             Kind::Shift(_) => FieldOutcome::Shift,
             Kind::Pseudonymise(_) => FieldOutcome::Pseudonymise,
+            Kind::Tokenise(_) => FieldOutcome::Tokenise,
             Kind::Link(_) => FieldOutcome::Link,
+            Kind::Reidentify(_) => FieldOutcome::Reidentify,
+            Kind::Redact(_) => FieldOutcome::Redact,
         }
     }
 }
@@ -172,13 +234,15 @@ impl std::fmt::Debug for Prepared {
     }
 }
 
-/// Appends `parts`, which need no escaping, as one JSON string.
-fn quoted(parts: &[&[u8]], out: &mut Vec<u8>) {
-    out.push(b'"');
-    for part in parts {
-        out.extend_from_slice(part);
+/// The keys, where there are any and the namespace has a name.
+fn named<'a>(
+    identified: &Identified,
+    keys: Option<&'a AgreementKeys>,
+) -> Result<&'a AgreementKeys, TransformError> {
+    if identified.namespace.trim().is_empty() {
+        return Err(TransformError::NoNamespace);
     }
-    out.push(b'"');
+    keys.ok_or(TransformError::NoKeys)
 }
 
 /// The text of `json` without white space around it, if it is one single value.
@@ -239,9 +303,7 @@ mod tests {
     }
 
     fn pseudonymise(namespace: &str) -> Prepared {
-        prepared(&Transform::Pseudonymise {
-            namespace: namespace.to_owned(),
-        })
+        prepared(&Transform::Pseudonymise(Identified::text(namespace)))
     }
 
     #[test]
@@ -366,10 +428,10 @@ mod tests {
         ] {
             assert_eq!(apply(&person, json).unwrap(), token);
         }
-        // "fg1-", 26 characters of lower-case base32, two quotes.
-        assert_eq!(token.len(), 4 + 26 + 2);
-        assert!(token.starts_with("\"fg1-"));
-        let body = &token[5..31];
+        // "fg1p-", the epoch, 26 characters of lower-case base32, two quotes.
+        assert_eq!(token.len(), 7 + 26 + 2);
+        assert!(token.starts_with("\"fg1p-1-"));
+        let body = &token[8..34];
         assert!(
             body.bytes()
                 .all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
@@ -379,9 +441,7 @@ mod tests {
     #[test]
     fn another_identifier_agreement_epoch_or_namespace_has_another_token() {
         let root = RootKey::from_bytes([1; 32]);
-        let transform = |namespace: &str| Transform::Pseudonymise {
-            namespace: namespace.to_owned(),
-        };
+        let transform = |namespace: &str| Transform::Pseudonymise(Identified::text(namespace));
         let with = |keys: &AgreementKeys, namespace: &str, json: &str| {
             apply(
                 &Prepared::new(&transform(namespace), Some(keys)).unwrap(),
@@ -422,16 +482,12 @@ mod tests {
 
     #[test]
     fn a_keyed_transform_without_keys_is_refused() {
-        let keyed = Transform::Pseudonymise {
-            namespace: "person".to_owned(),
-        };
+        let keyed = Transform::Pseudonymise(Identified::text("person"));
         assert_eq!(
             Prepared::new(&keyed, None).unwrap_err(),
             TransformError::NoKeys
         );
-        let unnamed = Transform::Pseudonymise {
-            namespace: " ".to_owned(),
-        };
+        let unnamed = Transform::Pseudonymise(Identified::text(" "));
         assert_eq!(
             Prepared::new(&unnamed, Some(&keys())).unwrap_err(),
             TransformError::NoNamespace

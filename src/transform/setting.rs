@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::canonical::canonical;
 use super::link::Room;
+use super::redact::{Findings, Redaction};
 use super::text::unescape;
 
 /// The circumstances of one body, given by the caller: the core reads no clock and draws no random numbers.
@@ -32,7 +33,10 @@ impl From<Date> for Occasion {
 pub struct Setting {
     occasion: Option<Occasion>,
     known: Known,
+    counted: u64,
     room: Room,
+    /// Made for the first text that is redacted.
+    redaction: Option<Box<Redaction>>,
 }
 
 impl Setting {
@@ -42,8 +46,16 @@ impl Setting {
         Self {
             occasion,
             known: Known::default(),
+            counted: 0,
             room: Room::default(),
+            redaction: None,
         }
+    }
+
+    /// A number that no value of this body had before, for tokens that link nothing.
+    pub(crate) fn count(&mut self) -> u64 {
+        self.counted += 1;
+        self.counted
     }
 
     /// The occasion as it was given.
@@ -73,6 +85,21 @@ impl Setting {
         self.room = room;
     }
 
+    /// What redaction keeps from text to text, for as long as it is given back.
+    pub(super) fn take_redaction(&mut self) -> Box<Redaction> {
+        self.redaction.take().unwrap_or_default()
+    }
+
+    pub(super) fn give_redaction(&mut self, redaction: Box<Redaction>) {
+        self.redaction = Some(redaction);
+    }
+
+    /// What redaction has found since this was asked last.
+    pub(crate) fn take_findings(&mut self) -> Findings {
+        let redaction = self.redaction.as_mut();
+        redaction.map_or_else(Findings::default, |redaction| redaction.take_counts())
+    }
+
     pub(crate) fn known_mut(&mut self) -> &mut Known {
         &mut self.known
     }
@@ -86,6 +113,8 @@ pub struct Known {
     /// The texts of people's names, one after another, and where each ends.
     names: Zeroizing<Vec<u8>>,
     ends: Vec<usize>,
+    /// How often it has changed.
+    version: u64,
 }
 
 /// What a value that is known of a record is.
@@ -112,8 +141,14 @@ impl Known {
             .filter_map(|(from, &to)| str::from_utf8(&self.names[from..to]).ok())
     }
 
+    /// Another one whenever something else is known.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
     /// Another record starts.
     pub(crate) fn forget(&mut self) {
+        self.version = self.version.wrapping_add(1);
         self.subject.clear();
         self.names.clear();
         self.ends.clear();
@@ -121,6 +156,7 @@ impl Known {
 
     /// The record says this: one value as strict JSON text. What is no text is nobody's name.
     pub(crate) fn learn(&mut self, knowing: Knowing, json: &[u8]) {
+        self.version = self.version.wrapping_add(1);
         match knowing {
             Knowing::Subject if self.subject.is_empty() => {
                 let subject = &mut self.subject;

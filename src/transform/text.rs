@@ -27,6 +27,11 @@ impl<'a> Characters<'a> {
     pub(crate) fn new(inside: &'a [u8]) -> Self {
         Self { rest: inside }
     }
+
+    /// What has not been read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
 }
 
 impl Iterator for Characters<'_> {

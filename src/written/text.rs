@@ -88,6 +88,12 @@ forms! {
     AddressText: "^\\S+:[0-9]{1,5}$", "an IP address and a port", "127.0.0.1:8080";
     /// A file or directory, from the directory of the file that names it.
     PathName: "\\S", "a path", "keys/root.hex";
+    /// A file's name alone.
+    FileName: "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$",
+        "a file's name, without a directory", "fieldgate-root-key";
+    /// An environment variable's name.
+    VariableText: "^[A-Za-z_][A-Za-z0-9_]{0,254}$",
+        "an environment variable's name", "FIELDGATE_ROOT_KEY";
     /// Where a service is.
     UrlText: "^https?://[^/?#@\\s]+/?$",
         "http:// or https://, a host and, if wanted, a port, and nothing after", "https://social-care.internal:8443";

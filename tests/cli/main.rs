@@ -5,6 +5,7 @@
 mod apply;
 mod coarse;
 mod formats;
+mod keys;
 
 use std::fs;
 use std::io::{Read, Write};

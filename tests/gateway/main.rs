@@ -6,11 +6,13 @@
 
 mod harness;
 
+mod both_ways;
 mod exchange;
 mod formats;
 mod forms;
 mod http2;
 mod identity;
+mod keys;
 mod labels;
 mod opaque;
 mod p2_channels;

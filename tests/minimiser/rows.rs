@@ -2,7 +2,7 @@
 //! is run whole, byte by byte and at every cut, and the model is held to it too.
 
 use fieldgate::minimise::{BodyFault, Limits};
-use fieldgate::transform::{Prepared, Transform};
+use fieldgate::transform::{Identified, Prepared, Transform};
 
 use super::support::{assert_agree, compact, keys, plan, rules, run_every_way};
 
@@ -55,9 +55,7 @@ fn with_tokens(text: &str) -> String {
         let (namespace, value) = token
             .split_once(' ')
             .expect("a row writes <namespace value>");
-        let transform = Transform::Pseudonymise {
-            namespace: namespace.to_owned(),
-        };
+        let transform = Transform::Pseudonymise(Identified::text(namespace));
         let mut made = Vec::new();
         Prepared::new(&transform, keys().agreement.as_ref())
             .unwrap()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fieldgate::minimise::{BodyError, Limits, SubjectToken, Tally, json_machine};
 use fieldgate::plan::{Action, BodyRules, Condition, OnMismatch, Plan, PlanKeys, Rule, Selector};
-use fieldgate::transform::{Generalise, RootKey, Transform};
+use fieldgate::transform::{Generalise, Identified, RootKey, Transform};
 
 use super::document::{Document, NotADocument};
 use super::oracle::{self, Minimised, Refused};
@@ -54,9 +54,7 @@ fn action(word: &str) -> Action {
         with: '*',
     };
     Action::Transform(match word.split_once(':') {
-        Some(("token", namespace)) => Transform::Pseudonymise {
-            namespace: namespace.to_owned(),
-        },
+        Some(("token", namespace)) => Transform::Pseudonymise(Identified::text(namespace)),
         Some(("replace", json)) => Transform::Replace {
             json: json.to_owned(),
         },

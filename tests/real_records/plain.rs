@@ -271,7 +271,7 @@ pub(crate) fn leaves(document: &Value) -> Leaves {
 }
 
 fn is_token(text: &str) -> bool {
-    text.strip_prefix("fg1-").is_some_and(|rest| {
+    text.strip_prefix("fg1p-1-").is_some_and(|rest| {
         rest.len() == 26
             && rest
                 .bytes()

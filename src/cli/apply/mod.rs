@@ -21,6 +21,7 @@ use super::out::{self, Stop};
 use crate::agreement;
 use crate::clock::Clock;
 use crate::config;
+use crate::keyring::keep_out_of_core_dumps;
 use crate::ledger::entry::tally_json;
 use crate::minimise::{self, BodyError, Limits, Machine, Tally};
 use crate::plan::{self, Action, BodyRules, Csv, Plan, PlanKeys, Rule, Xml};
@@ -150,6 +151,8 @@ impl Format {
 /// # Errors
 /// As its help says.
 pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
+    // Before a key is read.
+    keep_out_of_core_dumps();
     let (plan, zone) = plan(args)?;
     let occasion = Occasion {
         today: Clock::system().today(&zone),
@@ -364,6 +367,11 @@ fn agreed_plan(
             list(names.map(|agreement| agreement.name.as_str())),
         )));
     };
+    if found.keys_destroyed {
+        return Err(Stop::environment(format_args!(
+            "the keys of agreement {agreement} are destroyed; nothing is released under it"
+        )));
+    }
     let mut disclosures = found.disclosures.iter();
     match disclosures.find(|one| one.name.as_str() == disclosure) {
         Some(one) => {

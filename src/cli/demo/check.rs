@@ -177,7 +177,7 @@ fn tokens(answer: &Answer) -> Vec<String> {
 
 /// What says that it is a token, then 128 bits in base32: nothing that anybody could take for a number.
 fn is_token(text: &str) -> bool {
-    text.strip_prefix("fg1-").is_some_and(|digits| {
+    text.strip_prefix("fg1p-1-").is_some_and(|digits| {
         digits.len() == 26
             && digits
                 .bytes()
@@ -232,7 +232,7 @@ mod tests {
         let mut body = expected(partner, &council::adults());
         let items = body["items"].as_array_mut().unwrap();
         for (item, digit) in items.iter_mut().zip('a'..) {
-            item["nhsNumber"] = json!(format!("fg1-{letter}{digit}{}", "a".repeat(24)));
+            item["nhsNumber"] = json!(format!("fg1p-1-{letter}{digit}{}", "a".repeat(24)));
         }
         answer(200, &body)
     }

@@ -233,6 +233,9 @@ impl Walk {
                         .is_ok();
                     if fits {
                         self.tally.count(transform.outcome());
+                        if transform.outcome() == FieldOutcome::Redact {
+                            self.tally.found(self.setting.take_findings());
+                        }
                         self.prefix(io);
                         io.bytes(&changed);
                     }

@@ -146,6 +146,11 @@ fn writes_xml(transform: &Transform) -> bool {
         }
         Transform::Mask { with, .. } => is_character((*with).into()),
         Transform::Generalise(generalise) => generalise.own_texts().all(is_sound),
-        Transform::Shift(_) | Transform::Link(_) | Transform::Pseudonymise { .. } => true,
+        Transform::Shift(_)
+        | Transform::Link(_)
+        | Transform::Redact(_)
+        | Transform::Pseudonymise(_)
+        | Transform::Tokenise { .. }
+        | Transform::Reidentify { .. } => true,
     }
 }

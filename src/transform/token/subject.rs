@@ -1,69 +1,25 @@
-//! One-way tokens: HMAC-SHA-256 (RFC 2104) over the canonical form, cut to 128 bits.
+//! Tokens of subjects in the ledger: HMAC-SHA-256 (RFC 2104) over the canonical form, cut to 128 bits.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::canonical::canonical;
-use super::keys::SubjectKey;
+use super::written::push_base32;
 use crate::minimise::SubjectToken;
-
-/// Characters of 128 bits in base32: 26, the last of which carries three bits.
-const TOKEN_CHARACTERS: usize = 26;
-
-/// What every released token starts with.
-///
-/// No UK identifier starts so, none holds a hyphen after three characters, and a check that expects digits
-/// fails at the first character: a token can never be taken for somebody's NHS number, National Insurance
-/// number or postcode. `1` is the version of the scheme (canonical form, algorithm, length): a changed scheme
-/// gets another, so that a partner sees at once that tokens of the two do not join.
-pub(super) const TOKEN_PREFIX: &[u8; 4] = b"fg1-";
-
-/// A keyed pseudo-random function with its two inner states computed ahead; cloned for each value.
-#[derive(Clone)]
-pub(super) struct Tokens(Hmac<Sha256>);
-
-impl Tokens {
-    pub(super) fn new(key: &[u8; 32]) -> Self {
-        Self(Hmac::new_from_slice(key).expect("HMAC takes a key of any length"))
-    }
-
-    /// The token of a single value's canonical form: 26 ASCII characters, lower-case base32 (RFC 4648 §6)
-    /// without padding. `None` where the value identifies nobody.
-    pub(super) fn token(&self, json: &[u8]) -> Option<[u8; TOKEN_CHARACTERS]> {
-        let mut state = self.0.clone();
-        canonical(json, |piece| state.update(piece)).then(|| {
-            let code = state.finalize().into_bytes();
-            base32(code.first_chunk().expect("SHA-256 gives 32 bytes"))
-        })
-    }
-}
-
-/// Lower-case base32 (RFC 4648 §6) of 128 bits, without padding.
-fn base32(bytes: &[u8; 16]) -> [u8; TOKEN_CHARACTERS] {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    // Two zero bits are put behind, to make 130 bits of 26 fives.
-    let bits = u128::from_be_bytes(*bytes);
-    let mut text = [ALPHABET[((bits << 2) & 31) as usize]; TOKEN_CHARACTERS];
-    let mut rest = bits >> 3;
-    for character in text.iter_mut().rev().skip(1) {
-        *character = ALPHABET[(rest & 31) as usize];
-        rest >>= 5;
-    }
-    text
-}
+use crate::transform::SubjectKey;
+use crate::transform::canonical::canonical;
 
 /// Makes the tokens by which the ledger knows subjects.
 ///
 /// Keyed by the controller's own key: no partner holds such a token, so a ledger that leaks joins with
 /// nothing that a partner has.
 #[derive(Clone)]
-pub struct SubjectTokens(Tokens);
+pub struct SubjectTokens(Hmac<Sha256>);
 
 impl SubjectTokens {
-    /// Ready to make tokens under `key`.
+    /// Ready to make tokens under `key`: 26 characters each, lower-case base32 without padding.
     #[must_use]
     pub fn new(key: &SubjectKey) -> Self {
-        Self(Tokens::new(&key.hmac()))
+        Self(Hmac::new_from_slice(&*key.hmac()).expect("HMAC takes a key of any length"))
     }
 
     /// The token of a subject named by `json`, a single value as strict JSON text. The same person has the
@@ -73,9 +29,15 @@ impl SubjectTokens {
     /// integer, containers.
     #[must_use]
     pub fn token(&self, json: &[u8]) -> Option<SubjectToken> {
-        let token = self.0.token(json)?;
-        let text = str::from_utf8(&token).expect("base32 is ASCII");
-        Some(SubjectToken(text.to_owned()))
+        let mut state = self.0.clone();
+        if !canonical(json, |form| state.update(form)) {
+            return None;
+        }
+        let mut text = Vec::with_capacity(26);
+        push_base32(&state.finalize().into_bytes()[..16], &mut text);
+        Some(SubjectToken(
+            String::from_utf8(text).expect("base32 is ASCII"),
+        ))
     }
 }
 
@@ -146,18 +108,6 @@ mod tests {
                 "test case {}",
                 number + 1
             );
-        }
-    }
-
-    #[test]
-    fn base32_is_that_of_rfc_4648() {
-        let mut bytes = [0_u8; 16];
-        for round in 0..200_u8 {
-            for (index, byte) in bytes.iter_mut().enumerate() {
-                *byte = byte.wrapping_mul(31).wrapping_add(round ^ index as u8);
-            }
-            let expected = data_encoding::BASE32_NOPAD.encode(&bytes).to_lowercase();
-            assert_eq!(base32(&bytes), expected.as_bytes());
         }
     }
 

@@ -1,0 +1,149 @@
+//! The one pass over a text: from digit to digit, `@` to `@`, `:` to `:`, and a decision at each.
+
+use memchr::memmem::Finder;
+
+use super::context::Near;
+use super::kind::{Kind, Kinds};
+use super::pieces::Cluster;
+use super::{Score, What};
+
+/// What words near a candidate add to its score.
+pub(super) const CONTEXT: Score = 35;
+
+/// Something that was found, before overlaps are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) what: What,
+    pub(super) score: Score,
+}
+
+/// A search of one text.
+pub(super) struct Search<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) kinds: Kinds,
+    pub(super) threshold: Score,
+    /// What is known of the whole text, as from the name of its field.
+    pub(super) about: Kinds,
+    pub(super) found: &'a mut Vec<Candidate>,
+    /// How often something was looked at more closely: what a test counts in place of time.
+    pub(super) steps: usize,
+}
+
+impl Search<'_> {
+    /// Finds what is of [`Self::kinds`]; in no order, with overlaps.
+    pub(super) fn run(&mut self, cluster: &mut Cluster, www: &Finder<'_>) {
+        let text = self.text;
+        let mut at = 0;
+        // Up to where what is at hand has been read as a URL, as an address of version 6.
+        let (mut url, mut address) = (0, 0);
+        while let Some(found) = next_interesting(text, at) {
+            at = found + 1;
+            match text[found] {
+                b'@' => self.email(found),
+                b':' if text[at..].starts_with(b"//") => {
+                    if found >= url {
+                        url = self.url(found);
+                    }
+                }
+                b':' => {
+                    if found >= address {
+                        address = self.address_6(found);
+                    }
+                }
+                _ => {
+                    cluster.gather(text, found);
+                    self.steps += cluster.pieces().len();
+                    self.cluster(cluster);
+                    at = cluster.next;
+                }
+            }
+        }
+        if self.kinds.has(Kind::Url) {
+            let mut until = 0;
+            for found in www.find_iter(text) {
+                if found >= until {
+                    until = self.bare_url(found);
+                }
+            }
+        }
+    }
+
+    fn cluster(&mut self, cluster: &Cluster) {
+        let pieces = cluster.pieces();
+        for (index, piece) in pieces.iter().enumerate() {
+            if piece.digits {
+                self.date(pieces, index);
+                self.address_4(pieces, index);
+                self.number(pieces, index);
+                self.phone(pieces, index);
+            } else if pieces.get(index + 1).is_some_and(|next| next.digits) {
+                self.month_first(pieces, index);
+                self.code(pieces, index);
+            }
+        }
+    }
+
+    /// Takes a candidate of `kind` that is believed as far as `base` by itself.
+    pub(super) fn offer(&mut self, kind: Kind, base: Score, start: usize, end: usize) {
+        self.offer_near(kind, base, start, end, &mut None);
+    }
+
+    /// As [`Self::offer`]; `near` is shared by those of one place.
+    pub(super) fn offer_near(
+        &mut self,
+        kind: Kind,
+        base: Score,
+        start: usize,
+        end: usize,
+        near: &mut Option<Kinds>,
+    ) {
+        if !self.kinds.has(kind) || base + CONTEXT < self.threshold {
+            return;
+        }
+        let (text, about) = (self.text, self.about);
+        let meaning =
+            near.get_or_insert_with(|| Near::around(text, start, end).meaning().or(about));
+        let score = if meaning.has(kind) {
+            base + CONTEXT
+        } else {
+            base
+        };
+        self.take(kind, score, start, end);
+    }
+
+    /// Takes a candidate of `kind` whatever stands near it.
+    pub(super) fn take(&mut self, kind: Kind, score: Score, start: usize, end: usize) {
+        if self.kinds.has(kind) && score >= self.threshold {
+            self.found.push(Candidate {
+                start,
+                end,
+                what: What::Kind(kind),
+                score,
+            });
+        }
+    }
+}
+
+/// Where from `from` on the first digit, `:` or `@` stands.
+fn next_interesting(text: &[u8], from: usize) -> Option<usize> {
+    // The colon follows the nine.
+    let interesting = |byte: u8| byte.wrapping_sub(b'0') <= b':' - b'0' || byte == b'@';
+    let mut at = from;
+    let (chunks, _) = text.get(from..)?.as_chunks::<32>();
+    for chunk in chunks {
+        // One test for 32 bytes: the compiler makes it a vector's.
+        if chunk
+            .iter()
+            .fold(false, |any, &byte| any | interesting(byte))
+        {
+            break;
+        }
+        at += 32;
+    }
+    text[at..]
+        .iter()
+        .position(|&byte| interesting(byte))
+        .map(|found| at + found)
+}

@@ -1,0 +1,120 @@
+//! What the service is asked for: the partner's tokens turned back into the identifiers that they stand for.
+//!
+//! Every token of a request is looked at before the first is refused, and each refusal is the same: whether a token was
+//! another agreement's, of a retired epoch, altered or no token at all shows neither in what is said nor, as far as it
+//! is here to decide, in when.
+
+use std::cell::Cell;
+
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue};
+
+use super::reason::Reason;
+use super::running::Route;
+use crate::agreement::Permit;
+use crate::identifier::Canonical;
+use crate::transform::Resolver;
+
+/// What of a request's head reaches the service, but for the gateway's own headers.
+pub(crate) struct Asked {
+    pub(crate) target: PathAndQuery,
+    /// Headers in which tokens stood.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What the service is asked for by a request that `permit` lets through.
+pub(crate) fn asked(permit: &Permit, route: &Route, head: &Parts) -> Result<Asked, Reason> {
+    let disclosure = permit.disclosure();
+    let reidentify = &disclosure.reidentify;
+    let refused = Cell::new(false);
+    let resolve = |resolver: &Resolver, token: &[u8]| {
+        let mut identifier = Canonical::default();
+        if resolver.resolve(token, &mut identifier).is_err() {
+            refused.set(true);
+        }
+        identifier
+    };
+
+    let mut target = if reidentify.path.is_empty() {
+        disclosure.service_path.fill(permit.variables())
+    } else {
+        let variables: Vec<(String, String)> = permit
+            .variables()
+            .iter()
+            .map(|(name, value)| {
+                let value = match reidentify.path.get(name) {
+                    Some(resolver) => encoded(&resolve(resolver, value.as_bytes())),
+                    None => value.clone(),
+                };
+                (name.clone(), value)
+            })
+            .collect();
+        disclosure.service_path.fill(&variables)
+    };
+    let query = head.uri.query().unwrap_or_default();
+    if !query.is_empty() {
+        target.push('?');
+        if reidentify.query.is_empty() {
+            target.push_str(query);
+        } else {
+            for (index, pair) in query.split('&').enumerate() {
+                if index > 0 {
+                    target.push('&');
+                }
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                // The names have been checked against what is agreed, however they are encoded; one that is encoded is
+                // none of these, and was refused.
+                match reidentify.query.get(name) {
+                    Some(resolver) => {
+                        target.push_str(name);
+                        target.push('=');
+                        target.push_str(&encoded(&resolve(resolver, value.as_bytes())));
+                    }
+                    None => target.push_str(pair),
+                }
+            }
+        }
+    }
+    let mut headers = Vec::new();
+    for (name, resolver) in &route.token_headers {
+        let mut values = head.headers.get_all(name).iter();
+        // One value: a list of tokens is for a body.
+        match (values.next(), values.next()) {
+            (None, _) => {}
+            (Some(value), None) => {
+                let resolved = resolve(resolver, value.as_bytes());
+                match HeaderValue::from_str(resolved.as_str()) {
+                    Ok(mut value) => {
+                        value.set_sensitive(true);
+                        headers.push((name.clone(), value));
+                    }
+                    Err(_) => refused.set(true),
+                }
+            }
+            (Some(_), Some(_)) => refused.set(true),
+        }
+    }
+    if refused.get() {
+        return Err(Reason::TokenRefused);
+    }
+    let target = PathAndQuery::try_from(target).map_err(|_| Reason::RequestForm)?;
+    Ok(Asked { target, headers })
+}
+
+/// An identifier as it stands in a path or query: all but RFC 3986's unreserved characters percent-encoded.
+fn encoded(identifier: &Canonical) -> String {
+    let identifier = identifier.as_str();
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut text = String::with_capacity(identifier.len());
+    for byte in identifier.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push('%');
+            text.push(char::from(HEX[usize::from(byte >> 4)]));
+            text.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    text
+}

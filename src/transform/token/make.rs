@@ -1,0 +1,294 @@
+//! Values to tokens: what the machine calls for each value. Nothing is derived or allocated there.
+
+use aes::Aes256Enc;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroize;
+
+use super::shape::{self, Shaped};
+use super::siv::{BLOCK, Siv};
+use super::written::{Letters, push_base32};
+use super::{Identified, Invalid, Scope, Shape};
+use crate::identifier::{CANONICAL_BYTES, Canonical, Kind, Unfit, Unknown};
+use crate::transform::canonical::{characters, identify};
+use crate::transform::{AgreementKeys, Algorithm, EpochKeys, Mismatch, Setting};
+
+/// One-way tokens of one rule.
+#[derive(Clone)]
+pub(in crate::transform) struct Pseudonyms {
+    values: Values,
+    scope: Scope,
+    prefix: Box<[u8]>,
+    hmac: Keyed,
+}
+
+/// Tokens of one rule that turn back.
+#[derive(Clone)]
+pub(in crate::transform) struct Tokens {
+    values: Values,
+    scope: Scope,
+    prefix: Box<[u8]>,
+    how: How,
+}
+
+#[derive(Clone)]
+enum How {
+    Sealed {
+        siv: Box<Siv<Aes256Enc>>,
+        /// Makes what is sealed beside the value where tokens do not link in the whole agreement.
+        nonces: Keyed,
+    },
+    Shaped(Box<Shaped>),
+}
+
+impl Pseudonyms {
+    /// Ready to make tokens as `identified` says, under the current epoch of `keys`.
+    pub(in crate::transform) fn new(identified: &Identified, keys: &AgreementKeys) -> Self {
+        let letters = Letters {
+            reversible: false,
+            scope: identified.scope,
+        };
+        let purpose = match identified.scope {
+            Scope::Agreement => Purpose::Value,
+            Scope::Document => Purpose::ValueInDocument,
+            Scope::Never => Purpose::Fresh,
+        };
+        Self {
+            values: Values::new(identified),
+            scope: identified.scope,
+            prefix: letters.prefix(keys.current().number()).into_bytes().into(),
+            hmac: Keyed::new(keys.current(), identified, purpose),
+        }
+    }
+
+    /// Appends the token of `json`, a single value, to `out` as JSON text.
+    ///
+    /// 16 bytes of HMAC-SHA-256 (RFC 2104) over the purpose and kind and, by scope: the canonical form; the document's
+    /// random bytes and the form; the document's random bytes and a count.
+    pub(in crate::transform) fn apply(
+        &self,
+        json: &[u8],
+        setting: &mut Setting,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Mismatch> {
+        let mut form = Canonical::new();
+        if !self.values.read(json, &mut form, out)? {
+            return Ok(());
+        }
+        let code = match self.scope {
+            Scope::Agreement => self.hmac.code(&[form.as_bytes()]),
+            Scope::Document => {
+                let document = document(setting)?;
+                self.hmac.code(&[&document, form.as_bytes()])
+            }
+            Scope::Never => {
+                let document = document(setting)?;
+                self.hmac.code(&[&document, &setting.count().to_be_bytes()])
+            }
+        };
+        out.push(b'"');
+        out.extend_from_slice(&self.prefix);
+        push_base32(&code, out);
+        out.push(b'"');
+        Ok(())
+    }
+
+    pub(in crate::transform) fn reads_document(&self) -> bool {
+        self.scope != Scope::Agreement
+    }
+}
+
+impl Tokens {
+    /// Ready to make tokens as `identified` says, under the current epoch of `keys`. With a shape the scope is the
+    /// agreement, and the kind has that shape.
+    pub(in crate::transform) fn new(
+        identified: &Identified,
+        shape: Option<Shape>,
+        keys: &AgreementKeys,
+    ) -> Self {
+        let epoch = keys.current();
+        let letters = Letters {
+            reversible: true,
+            scope: identified.scope,
+        };
+        Self {
+            values: Values::new(identified),
+            scope: identified.scope,
+            prefix: letters.prefix(epoch.number()).into_bytes().into(),
+            how: match shape {
+                None => How::Sealed {
+                    siv: Box::new(sealing(epoch, &identified.namespace, identified.kind)),
+                    nonces: Keyed::new(epoch, identified, Purpose::Nonce),
+                },
+                Some(_) => How::Shaped(Box::new(shaping(
+                    epoch,
+                    &identified.namespace,
+                    identified.kind,
+                ))),
+            },
+        }
+    }
+
+    /// Appends the token of `json`, a single value, to `out` as JSON text.
+    ///
+    /// The tag of AES-256-SIV and the encrypted canonical form; where tokens do not link in the whole agreement, before
+    /// them the nonce that makes them differ.
+    pub(in crate::transform) fn apply(
+        &self,
+        json: &[u8],
+        setting: &mut Setting,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Mismatch> {
+        let mut form = Canonical::new();
+        if !self.values.read(json, &mut form, out)? {
+            return Ok(());
+        }
+        match &self.how {
+            How::Shaped(shaped) => {
+                let mut room = [0; shape::LONGEST];
+                let token = shaped.token(form.as_bytes(), &mut room).ok_or(Mismatch)?;
+                out.push(b'"');
+                out.extend_from_slice(token);
+            }
+            How::Sealed { siv, nonces } => {
+                let nonce = match self.scope {
+                    Scope::Agreement => None,
+                    Scope::Document => Some(nonces.code(&[&document(setting)?])),
+                    Scope::Never => {
+                        let document = document(setting)?;
+                        Some(nonces.code(&[&document, &setting.count().to_be_bytes()]))
+                    }
+                };
+                let mut room = [0; 2 * BLOCK + CANONICAL_BYTES];
+                let start = if nonce.is_some() { 0 } else { BLOCK };
+                let end = 2 * BLOCK + form.as_bytes().len();
+                room[2 * BLOCK..end].copy_from_slice(form.as_bytes());
+                let beside = nonce.map(|nonce| beside(self.scope, nonce));
+                let tag = siv.seal(
+                    beside.as_ref().map(<[u8; BLOCK + 1]>::as_slice),
+                    &mut room[2 * BLOCK..end],
+                );
+                room[..BLOCK].copy_from_slice(&nonce.unwrap_or_default());
+                room[BLOCK..2 * BLOCK].copy_from_slice(&tag);
+                out.push(b'"');
+                out.extend_from_slice(&self.prefix);
+                push_base32(&room[start..end], out);
+            }
+        }
+        out.push(b'"');
+        Ok(())
+    }
+
+    pub(in crate::transform) fn reads_document(&self) -> bool {
+        self.scope != Scope::Agreement
+    }
+}
+
+/// AES-SIV for the tokens of a namespace whose identifiers are of `kind`.
+///
+/// AES-256, a key of 64 bytes: keys come from 256 bits, and a token that somebody keeps is to be safe for as long as the
+/// person lives. The namespace and kind are associated data beside being in the key's derivation: a token of one can be no
+/// token of another even where somebody confuses keys.
+pub(super) fn sealing(epoch: &EpochKeys, namespace: &str, kind: Kind) -> Siv<Aes256Enc> {
+    let associated = [
+        b"fg1".as_slice(),
+        namespace.as_bytes(),
+        kind.word().as_bytes(),
+    ];
+    Siv::new(&*epoch.key_64(Algorithm::AesSiv, namespace), &associated)
+}
+
+/// FF1 for the tokens of a namespace whose identifiers are of `kind`.
+pub(super) fn shaping(epoch: &EpochKeys, namespace: &str, kind: Kind) -> Shaped {
+    Shaped::new(&epoch.key(Algorithm::Ff1, namespace), kind, epoch.number())
+}
+
+/// What is sealed beside a value that does not link in the whole agreement: its nonce and its scope.
+pub(super) fn beside(scope: Scope, nonce: [u8; BLOCK]) -> [u8; BLOCK + 1] {
+    let mut text = [scope as u8; BLOCK + 1];
+    text[..BLOCK].copy_from_slice(&nonce);
+    text
+}
+
+fn document(setting: &Setting) -> Result<[u8; 16], Mismatch> {
+    setting
+        .occasion()
+        .and_then(|occasion| occasion.document)
+        .ok_or(Mismatch)
+}
+
+/// How a rule reads values.
+#[derive(Clone)]
+struct Values {
+    kind: Kind,
+    unknown: Unknown,
+    /// What stands in the place of a value that is not of its kind, as JSON text.
+    mark: Option<Box<[u8]>>,
+}
+
+impl Values {
+    fn new(identified: &Identified) -> Self {
+        let kind = identified.kind;
+        Self {
+            kind,
+            unknown: Unknown::new(&identified.unknown),
+            mark: match identified.invalid {
+                Invalid::Mismatch => None,
+                Invalid::Mark => Some(format!("\"[invalid {}]\"", kind.word()).into_bytes().into()),
+            },
+        }
+    }
+
+    /// Whether `json` has a canonical form, which is in `form` then. Where a mark stands for it, that is in `out`.
+    #[inline]
+    fn read(&self, json: &[u8], form: &mut Canonical, out: &mut Vec<u8>) -> Result<bool, Mismatch> {
+        if characters(json).is_some_and(|characters| self.unknown.has(characters, form)) {
+            return Err(Mismatch);
+        }
+        match (identify(self.kind, json, form), &self.mark) {
+            (Ok(()), _) => Ok(true),
+            (Err(Unfit::Invalid), Some(mark)) => {
+                out.extend_from_slice(mark);
+                Ok(false)
+            }
+            (Err(Unfit::Invalid | Unfit::Nobody), _) => Err(Mismatch),
+        }
+    }
+}
+
+/// What an HMAC under the key of a namespace is made for: the first byte of what goes in, so that none is another's.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Value = 1,
+    ValueInDocument = 2,
+    Fresh = 3,
+    Nonce = 4,
+}
+
+/// HMAC-SHA-256 with its inner states computed, the purpose and kind in it; cloned for each value.
+#[derive(Clone)]
+struct Keyed(Hmac<Sha256>);
+
+impl Keyed {
+    fn new(epoch: &EpochKeys, identified: &Identified, purpose: Purpose) -> Self {
+        let key = epoch.key(Algorithm::HmacSha256, &identified.namespace);
+        let mut state =
+            Hmac::<Sha256>::new_from_slice(&*key).expect("HMAC takes a key of any length");
+        state.update(&[purpose as u8]);
+        state.update(identified.kind.word().as_bytes());
+        state.update(&[0]);
+        Self(state)
+    }
+
+    /// The first 128 bits over `parts`, of which all but the last have a fixed length.
+    fn code(&self, parts: &[&[u8]]) -> [u8; BLOCK] {
+        let mut state = self.0.clone();
+        for part in parts {
+            state.update(part);
+        }
+        let mut code = state.finalize().into_bytes();
+        let first = *code.first_chunk().expect("SHA-256 gives 32 bytes");
+        code.as_mut_slice().zeroize();
+        first
+    }
+}

@@ -1,0 +1,116 @@
+//! Tokens: what identifiers become.
+//!
+//! ```text
+//! value ─ canonical form of its kind ─┬─ pseudonymise: HMAC-SHA-256 cut to 128 bits ── fg1p-3-…
+//!                                     ├─ tokenise: AES-256-SIV ────────────────────── fg1t-3-…
+//!                                     └─ tokenise, in a format: FF1, a wrong check digit
+//! ```
+//!
+//! [`make`] makes them of values, [`resolve`] turns back those that turn back. Keys are per agreement, epoch and
+//! namespace; the kind of identifier is part of what is tokenised, so that equal forms of two kinds have nothing in common.
+
+mod ff1;
+mod make;
+mod resolve;
+mod shape;
+mod siv;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod vectors;
+mod written;
+
+pub(super) use make::{Pseudonyms, Tokens};
+pub use resolve::{Refused, Resolver};
+pub use subject::SubjectTokens;
+
+use crate::identifier::Kind;
+
+/// What a value identifies, and what is known of such values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identified {
+    /// What it identifies (`person`, `property`); the same in all rules that should link.
+    pub namespace: String,
+    /// How it is written; the same in all rules of a namespace.
+    pub kind: Kind,
+    /// Within what its tokens link.
+    pub scope: Scope,
+    /// Texts that stand for `not known`, beside those that every kind knows.
+    pub unknown: Vec<String>,
+    /// What becomes of a value that is not of its kind.
+    pub invalid: Invalid,
+}
+
+impl Identified {
+    /// Text that identifies `namespace`, and links in the whole agreement.
+    #[must_use]
+    pub fn text(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            kind: Kind::Text,
+            scope: Scope::Agreement,
+            unknown: Vec::new(),
+            invalid: Invalid::Mismatch,
+        }
+    }
+}
+
+/// Within what the tokens of one identifier are the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// In all that an agreement discloses under one epoch.
+    #[default]
+    Agreement = 0,
+    /// In one body; another body has others.
+    Document = 1,
+    /// Nowhere: each value has a token of its own.
+    Never = 2,
+}
+
+/// What becomes of a value that is not of its kind. It never becomes a token: beside those of valid ones it would pass
+/// for one of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Invalid {
+    /// It is a mismatch, as under every transform.
+    #[default]
+    Mismatch,
+    /// A constant text stands in its place: `[invalid nhs-number]`.
+    Mark,
+}
+
+/// A shape that the tokens of a kind keep, for systems that insist on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// As many digits as the identifier has.
+    Digits,
+    /// Letters where the identifier has letters, digits where it has digits.
+    Alphanumeric,
+}
+
+impl Shape {
+    /// The shape that identifiers of `kind` have and can keep: those with a check digit, which is then made wrong.
+    #[must_use]
+    pub fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::NhsNumber | Kind::ChiNumber | Kind::HcNumber | Kind::Utr | Kind::PaymentCard => {
+                Some(Self::Digits)
+            }
+            Kind::Upn => Some(Self::Alphanumeric),
+            Kind::Text
+            | Kind::Digits
+            | Kind::UpperAlphanumeric
+            | Kind::Nino
+            | Kind::Uprn
+            | Kind::Postcode
+            | Kind::Email
+            | Kind::Phone
+            | Kind::Name
+            | Kind::Date
+            | Kind::DriverNumber
+            | Kind::Passport
+            | Kind::VehicleRegistration
+            | Kind::Iban
+            | Kind::SortCodeAndAccount => None,
+        }
+    }
+}

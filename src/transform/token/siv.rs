@@ -1,0 +1,252 @@
+//! AES-SIV (RFC 5297): encryption that gives the same text for the same value, and notices every altered bit.
+//!
+//! ```text
+//! V = S2V(mac key; associated data…, value)       128 bits: the tag, and the counter to start from
+//! C = value ⊕ CTR(ctr key; V without two bits)    what leaves is V and C
+//! ```
+//!
+//! S2V folds the associated data into a state before it looks at the value. Here these are the same for all values of
+//! a namespace, so the state is computed with the key: a value of up to 15 bytes then costs two AES blocks, one for V and
+//! one of key stream. Both key schedules are kept too, and nothing is changed by use, so that threads share one.
+
+use aes::cipher::consts::U16;
+use aes::cipher::{BlockCipherEncrypt, BlockSizeUser, KeyInit};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// Bytes of an AES block, and of the tag.
+pub(super) const BLOCK: usize = 16;
+
+/// A cipher of 128-bit blocks.
+pub(super) trait Cipher:
+    KeyInit + BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>
+{
+}
+impl<C: KeyInit + BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>> Cipher for C {}
+
+/// AES-SIV under one key and its associated data, ready.
+#[derive(Clone)]
+pub(super) struct Siv<C> {
+    mac: C,
+    ctr: C,
+    /// CMAC's subkeys: for a message of whole blocks, and for one that is filled up.
+    whole: u128,
+    filled: u128,
+    /// S2V's state when all associated data are in it.
+    state: u128,
+}
+
+impl<C: Cipher> Siv<C> {
+    /// Ready for values under `key`, two keys of `C` one behind the other, and `associated`, at most 126 texts.
+    pub(super) fn new(key: &[u8], associated: &[&[u8]]) -> Self {
+        let (mac, ctr) = key.split_at(key.len() / 2);
+        let cipher = |half| C::new_from_slice(half).expect("the key is two keys of the cipher");
+        let (mac, ctr) = (cipher(mac), cipher(ctr));
+        let whole = double(encrypt(&mac, 0));
+        let mut siv = Self {
+            mac,
+            ctr,
+            whole,
+            filled: double(whole),
+            state: 0,
+        };
+        siv.state = siv.cmac(&[0; BLOCK]);
+        for text in associated {
+            siv.state = siv.with(text);
+        }
+        siv
+    }
+
+    /// S2V's state with one more associated text in it.
+    fn with(&self, associated: &[u8]) -> u128 {
+        double(self.state) ^ self.cmac(associated)
+    }
+
+    /// Encrypts `value` in place and gives its tag. `nonce` is one more associated text, if there is one.
+    pub(super) fn seal(&self, nonce: Option<&[u8]>, value: &mut [u8]) -> [u8; BLOCK] {
+        let tag = self.tag(nonce, value);
+        self.xor_key_stream(tag, value);
+        tag.to_be_bytes()
+    }
+
+    /// Decrypts `value` in place; says whether it is what `tag` was given for, and overwrites it if not. The work is the
+    /// same in both cases.
+    #[must_use]
+    pub(super) fn open(&self, nonce: Option<&[u8]>, tag: &[u8; BLOCK], value: &mut [u8]) -> bool {
+        self.xor_key_stream(u128::from_be_bytes(*tag), value);
+        let same: bool = self.tag(nonce, value).to_be_bytes().ct_eq(tag).into();
+        if !same {
+            value.zeroize();
+        }
+        same
+    }
+
+    /// S2V of the associated data and `value`.
+    fn tag(&self, nonce: Option<&[u8]>, value: &[u8]) -> u128 {
+        let state = nonce.map_or(self.state, |nonce| self.with(nonce));
+        let Some((front, last)) = value.split_last_chunk::<BLOCK>() else {
+            let last = double(state) ^ padded(value);
+            return encrypt(&self.mac, last ^ self.whole);
+        };
+        // The state is put on the value's last 16 bytes, which may lie across two blocks: what is before the block in
+        // which they begin goes on as it is, the rest, 16 to 31 bytes, is written anew.
+        let (blocks, rest) = value.split_at(front.len() / BLOCK * BLOCK);
+        let mut room = [0; 2 * BLOCK];
+        let room = &mut room[..rest.len()];
+        let (room_front, room_last) = room.split_at_mut(rest.len() - BLOCK);
+        room_front.copy_from_slice(&rest[..rest.len() - BLOCK]);
+        room_last.copy_from_slice(&(u128::from_be_bytes(*last) ^ state).to_be_bytes());
+        let tag = self.cmac_from(self.chain(0, blocks), room);
+        room.zeroize();
+        tag
+    }
+
+    /// CMAC (RFC 4493) of `message`.
+    fn cmac(&self, message: &[u8]) -> u128 {
+        self.cmac_from(0, message)
+    }
+
+    /// CMAC of what gave `state` and `message`, which is not empty if there was something before.
+    fn cmac_from(&self, state: u128, message: &[u8]) -> u128 {
+        let (blocks, last) = message.split_at(message.len().saturating_sub(1) / BLOCK * BLOCK);
+        let last = match last.first_chunk::<BLOCK>() {
+            Some(block) => u128::from_be_bytes(*block) ^ self.whole,
+            None => padded(last) ^ self.filled,
+        };
+        encrypt(&self.mac, self.chain(state, blocks) ^ last)
+    }
+
+    /// The state when `blocks`, whole ones, have gone in.
+    fn chain(&self, state: u128, blocks: &[u8]) -> u128 {
+        let (blocks, _) = blocks.as_chunks::<BLOCK>();
+        blocks.iter().fold(state, |state, block| {
+            encrypt(&self.mac, state ^ u128::from_be_bytes(*block))
+        })
+    }
+
+    fn xor_key_stream(&self, tag: u128, value: &mut [u8]) {
+        // The top bits of the two last 32-bit words are cleared (§2.5).
+        let mut counter = tag & !((1 << 63) | (1 << 31));
+        for block in value.chunks_mut(BLOCK) {
+            let stream = encrypt(&self.ctr, counter).to_be_bytes();
+            for (byte, stream) in block.iter_mut().zip(stream) {
+                *byte ^= stream;
+            }
+            counter = counter.wrapping_add(1);
+        }
+    }
+}
+
+/// One block through the cipher.
+pub(super) fn encrypt<C: Cipher>(cipher: &C, block: u128) -> u128 {
+    let mut block = block.to_be_bytes().into();
+    cipher.encrypt_block(&mut block);
+    u128::from_be_bytes(block.into())
+}
+
+/// Doubling in the field of 2¹²⁸ elements (RFC 5297 §2.3), without a branch.
+fn double(block: u128) -> u128 {
+    (block << 1) ^ (0x87 * (block >> 127))
+}
+
+/// Fewer than 16 bytes, a one bit, and zeros.
+fn padded(bytes: &[u8]) -> u128 {
+    let mut block = [0; BLOCK];
+    block[..bytes.len()].copy_from_slice(bytes);
+    block[bytes.len()] = 0x80;
+    u128::from_be_bytes(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aes::{Aes128Enc, Aes256Enc};
+    use aes_siv::siv::{Aes128Siv, Aes256Siv};
+    use proptest::prelude::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap()
+    }
+
+    fn sealed<C: Cipher>(key: &[u8], associated: &[&[u8]], value: &[u8]) -> Vec<u8> {
+        let siv = Siv::<C>::new(key, associated);
+        let mut text = value.to_vec();
+        let tag = siv.seal(None, &mut text);
+        let mut opened = text.clone();
+        assert!(siv.open(None, &tag, &mut opened));
+        assert_eq!(opened, value);
+        [&tag[..], &text].concat()
+    }
+
+    #[test]
+    fn it_gives_the_examples_of_rfc_5297() {
+        let key = hex("fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+        let associated = hex("101112131415161718191a1b1c1d1e1f2021222324252627");
+        assert_eq!(
+            sealed::<Aes128Enc>(&key, &[&associated], &hex("112233445566778899aabbccddee")),
+            hex("85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c")
+        );
+        // A.2: three associated texts, the last the nonce.
+        let key = hex("7f7e7d7c7b7a79787776757473727170404142434445464748494a4b4c4d4e4f");
+        let first =
+            hex("00112233445566778899aabbccddeeffdeaddadadeaddadaffeeddccbbaa99887766554433221100");
+        let second = hex("102030405060708090a0");
+        let nonce = hex("09f911029d74e35bd84156c5635688c0");
+        let value = hex(
+            "7468697320697320736f6d6520706c61696e7465787420746f20656e6372797074207573696e67205349562d414553",
+        );
+        let expected = hex(
+            "7bdb6e3b432667eb06f4d14bff2fbd0fcb900f2fddbe404326601965c889bf17\
+             dba77ceb094fa663b7a3f748ba8af829ea64ad544a272e9c485b62a3fd5c0d",
+        );
+        assert_eq!(
+            sealed::<Aes128Enc>(&key, &[&first, &second, &nonce], &value),
+            expected
+        );
+        let mut text = value.clone();
+        let tag = Siv::<Aes128Enc>::new(&key, &[&first, &second]).seal(Some(&nonce), &mut text);
+        assert_eq!(
+            [&tag[..], &text].concat(),
+            expected,
+            "a nonce is the last associated text"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_the_crate_aes_siv(
+            key in proptest::array::uniform32(any::<u8>()),
+            other in proptest::array::uniform32(any::<u8>()),
+            associated in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 0..5),
+            value in proptest::collection::vec(any::<u8>(), 0..=200),
+        ) {
+            let texts: Vec<&[u8]> = associated.iter().map(Vec::as_slice).collect();
+            let long = [key, other].concat();
+            prop_assert_eq!(
+                sealed::<Aes128Enc>(&key, &texts, &value),
+                Aes128Siv::new((&key).into()).encrypt(&associated, &value).unwrap()
+            );
+            prop_assert_eq!(
+                sealed::<Aes256Enc>(&long, &texts, &value),
+                Aes256Siv::new(long.as_slice().try_into().unwrap()).encrypt(&associated, &value).unwrap()
+            );
+        }
+    }
+
+    #[test]
+    fn an_altered_bit_anywhere_is_noticed_and_nothing_is_left() {
+        let siv = Siv::<Aes256Enc>::new(&[7; 64], &[b"fg1", b"person"]);
+        for length in [0, 1, 10, 15, 16, 17, 40] {
+            let mut text = vec![b'5'; length];
+            let tag = siv.seal(None, &mut text);
+            for bit in 0..(BLOCK + length) * 8 {
+                let mut all = [&tag[..], &text].concat();
+                all[bit / 8] ^= 1 << (bit % 8);
+                let (tag, text) = all.split_at_mut(BLOCK);
+                let tag: [u8; BLOCK] = (&*tag).try_into().unwrap();
+                assert!(!siv.open(None, &tag, text), "{length} {bit}");
+                assert!(text.iter().all(|&byte| byte == 0));
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Tokens as text: `fg1p-3-` and base32.
+
+/// What every token starts with: the scheme and its version.
+///
+/// No identifier starts so: one that is digits fails at the first character, one of letters and digits at the third or at its
+/// length. A changed scheme (canonical form, algorithm, length) gets another, so that a partner sees at once that tokens
+/// of the two do not join.
+const SCHEME: &[u8; 3] = b"fg1";
+
+/// Characters of the longest text that can be a token: scheme, letters, epoch, and 288 bytes in base32.
+pub(super) const LONGEST: usize = 3 + 2 + 1 + 10 + 1 + 461;
+
+const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// Not a digit of base32.
+const FOREIGN: u8 = 0xff;
+
+const DIGITS: [u8; 256] = {
+    let mut digits = [FOREIGN; 256];
+    let mut value = 0;
+    while value < 32 {
+        digits[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+
+/// What a token's letters behind the scheme say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Letters {
+    /// It turns back.
+    pub(super) reversible: bool,
+    /// What it links.
+    pub(super) scope: super::Scope,
+}
+
+impl Letters {
+    /// The beginning of all tokens of these letters and `epoch`.
+    pub(super) fn prefix(self, epoch: u32) -> String {
+        let way = if self.reversible { "t" } else { "p" };
+        let scope = match self.scope {
+            super::Scope::Agreement => "",
+            super::Scope::Document => "d",
+            super::Scope::Never => "n",
+        };
+        let scheme = str::from_utf8(SCHEME).expect("the scheme is ASCII");
+        format!("{scheme}{way}{scope}-{epoch}-")
+    }
+}
+
+/// A token's letters, epoch and the base32 behind them, if `text` is written as one.
+pub(super) fn parse(text: &[u8]) -> Option<(Letters, u32, &[u8])> {
+    let rest = text.strip_prefix(SCHEME)?;
+    let (&way, rest) = rest.split_first()?;
+    let reversible = match way {
+        b't' => true,
+        b'p' => false,
+        _ => return None,
+    };
+    let (scope, rest) = match rest {
+        [b'-', rest @ ..] => (super::Scope::Agreement, rest),
+        [b'd', b'-', rest @ ..] => (super::Scope::Document, rest),
+        [b'n', b'-', rest @ ..] => (super::Scope::Never, rest),
+        _ => return None,
+    };
+    let end = rest.iter().position(|&byte| byte == b'-')?;
+    let (digits, body) = (&rest[..end], &rest[end + 1..]);
+    // One writing for each epoch.
+    if !matches!(digits, [b'1'..=b'9', ..]) || digits.len() > 10 {
+        return None;
+    }
+    let epoch = digits.iter().try_fold(0_u32, |number, digit| {
+        let value = digit.checked_sub(b'0').filter(|&value| value <= 9)?;
+        number.checked_mul(10)?.checked_add(value.into())
+    })?;
+    Some((Letters { reversible, scope }, epoch, body))
+}
+
+/// Appends `bytes` to `out` in lower-case base32 (RFC 4648 §6) without padding.
+pub(super) fn push_base32(bytes: &[u8], out: &mut Vec<u8>) {
+    for group in bytes.chunks(5) {
+        let mut room = [0; 8];
+        room[3..3 + group.len()].copy_from_slice(group);
+        let bits = u64::from_be_bytes(room);
+        let text: [u8; 8] =
+            std::array::from_fn(|place| ALPHABET[(bits >> (35 - 5 * place) & 31) as usize]);
+        out.extend_from_slice(&text[..(group.len() * 8).div_ceil(5)]);
+    }
+}
+
+/// Reads `text` as base32 into `out`: how many bytes, if it is the one writing of so many bytes, and they have room. What
+/// is foreign counts as zero, so that the work is the same whatever there is.
+pub(super) fn read_base32(text: &[u8], out: &mut [u8]) -> Option<usize> {
+    let length = text.len() * 5 / 8;
+    let mut foreign = out.len() < length || (length * 8).div_ceil(5) != text.len();
+    for (group, room) in text.chunks(8).zip(out.chunks_mut(5)) {
+        let mut bits = 0_u64;
+        for place in 0..8 {
+            let digit = group
+                .get(place)
+                .map_or(0, |&byte| DIGITS[usize::from(byte)]);
+            foreign |= digit == FOREIGN;
+            bits = bits << 5 | u64::from(digit & 31);
+        }
+        let bytes = &bits.to_be_bytes()[3..];
+        let count = (group.len() * 5 / 8).min(room.len());
+        room[..count].copy_from_slice(&bytes[..count]);
+        // What the last digit has beyond whole bytes is zero.
+        foreign |= bytes[count..].iter().any(|&byte| byte != 0) && count < 5;
+    }
+    (!foreign).then_some(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Scope;
+    use super::*;
+
+    #[test]
+    fn base32_is_that_of_rfc_4648_both_ways() {
+        let mut bytes = Vec::new();
+        for length in 0..300_usize {
+            let expected = data_encoding::BASE32_NOPAD.encode(&bytes).to_lowercase();
+            let mut out = b"before".to_vec();
+            push_base32(&bytes, &mut out);
+            assert_eq!(&out[6..], expected.as_bytes());
+            let mut room = [0; 300];
+            assert_eq!(read_base32(expected.as_bytes(), &mut room), Some(length));
+            assert_eq!(room[..length], bytes);
+            bytes.push((length * 37 % 251) as u8);
+        }
+    }
+
+    #[test]
+    fn bytes_have_one_writing() {
+        let strict = |text: &str| read_base32(text.as_bytes(), &mut [0; 64]);
+        assert_eq!(strict("my"), Some(1));
+        for text in [
+            "mz",
+            "m",
+            "MY",
+            "my=",
+            "mya",
+            "m1",
+            "m y",
+            "myaaaaaaa",
+            "\u{e9}y",
+        ] {
+            assert_eq!(strict(text), None, "{text}");
+        }
+        assert_eq!(read_base32(b"mymymymy", &mut [0; 4]), None, "no room");
+    }
+
+    #[test]
+    fn a_token_begins_with_scheme_way_scope_and_epoch() {
+        for (letters, epoch, prefix) in [
+            (
+                Letters {
+                    reversible: false,
+                    scope: Scope::Agreement,
+                },
+                1,
+                "fg1p-1-",
+            ),
+            (
+                Letters {
+                    reversible: true,
+                    scope: Scope::Agreement,
+                },
+                3,
+                "fg1t-3-",
+            ),
+            (
+                Letters {
+                    reversible: false,
+                    scope: Scope::Document,
+                },
+                10,
+                "fg1pd-10-",
+            ),
+            (
+                Letters {
+                    reversible: true,
+                    scope: Scope::Never,
+                },
+                u32::MAX,
+                "fg1tn-4294967295-",
+            ),
+        ] {
+            assert_eq!(letters.prefix(epoch), prefix);
+            let text = format!("{prefix}abc");
+            assert_eq!(parse(text.as_bytes()), Some((letters, epoch, &b"abc"[..])));
+        }
+        for text in [
+            "",
+            "fg1",
+            "fg1p",
+            "fg1p-",
+            "fg1p-1",
+            "fg1p--abc",
+            "fg1p-0-abc",
+            "fg1p-01-abc",
+            "fg1p-4294967296-abc",
+            "fg1p-1x-abc",
+            "fg2p-1-abc",
+            "FG1P-1-abc",
+            "fg1x-1-abc",
+            "fg1pp-1-abc",
+            "fg1-1-abc",
+            " fg1p-1-abc",
+            "fg1p-+1-abc",
+            "fg1p-99999999999-abc",
+        ] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}

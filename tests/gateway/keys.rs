@@ -1,0 +1,193 @@
+//! Keys change while the gateway runs.
+
+use fieldgate::keyring::{KeyFile, OwnerName, Ring, RootSource};
+use fieldgate::transform::RootKey;
+
+use crate::harness::*;
+
+/// As the usual agreement, with a token of the identifier; and one of another name beside it.
+fn with_tokens(name: &str, path: &str) -> String {
+    CARE.replace("agreement: care", &format!("agreement: {name}"))
+        .replace(
+            "- keep: [$.name, \"$.items[*].name\"]",
+            "- pseudonymise: [$.id]\n          as: person",
+        )
+        .replace("request: GET /", &format!("request: GET /{path}"))
+        .replace("request: POST /", &format!("request: POST /{path}"))
+}
+
+/// A council with a ring, whose agreements `care` and `meals` make tokens; and its ring.
+struct WithRing {
+    council: Council,
+    ring: Ring,
+    root: RootKey,
+}
+
+fn owner(name: &str) -> OwnerName {
+    OwnerName::new(name).unwrap()
+}
+
+fn at() -> jiff::Timestamp {
+    "2026-06-15T12:00:00Z".parse().unwrap()
+}
+
+impl WithRing {
+    fn start(service: &Service) -> Self {
+        let mut setup = Setup::with(service.address);
+        setup.agreements = vec![
+            ("care.yaml".to_owned(), with_tokens("care", "")),
+            ("meals.yaml".to_owned(), with_tokens("meals", "meals/")),
+        ];
+        let mut council = setup.write();
+        let config = std::fs::read_to_string(council.config()).unwrap();
+        let config = config.replace(
+            "root_key_file: root.key",
+            "root_key_file: root.key, ring: ring",
+        );
+        std::fs::write(council.config(), config).unwrap();
+        let folder = council.folder.path();
+        let root = KeyFile(folder.join("root.key")).root().unwrap();
+        let ring = Ring::at(folder.join("ring"));
+        for name in ["care", "meals"] {
+            ring.create(&owner(name), &root, at()).unwrap();
+        }
+        council.start();
+        Self {
+            council,
+            ring,
+            root,
+        }
+    }
+
+    fn reload(&self) {
+        self.council.gateway.as_ref().unwrap().reload().unwrap();
+    }
+
+    /// Waits until the gateway has told the ring that all is entered.
+    async fn until_entered(&self) {
+        until("all changes are entered", || {
+            let owners = self.ring.owners(&self.root).unwrap();
+            owners.iter().all(|owner| owner.unentered().is_empty())
+        })
+        .await;
+    }
+
+    /// The token that the partner gets of the one person there is.
+    async fn token(&self, path: &str) -> String {
+        let answer = self.council.get(path).await;
+        assert_eq!(answer.status(), 200, "{answer:?}");
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn a_new_epoch_makes_the_tokens_of_a_running_gateway_after_a_reload() {
+    run(async {
+        let service = Service::answering(json(r#"{"id":"4010232137"}"#)).await;
+        let mut gateway = WithRing::start(&service);
+        let first = gateway.token("/adults/1").await;
+        let meals = gateway.token("/meals/adults/1").await;
+        assert_ne!(first, meals, "two agreements never share a token");
+        gateway
+            .ring
+            .rotate(&owner("care"), &gateway.root, at())
+            .unwrap();
+        assert_eq!(
+            gateway.token("/adults/1").await,
+            first,
+            "not before the reload"
+        );
+        gateway.reload();
+        let second = gateway.token("/adults/1").await;
+        assert_ne!(second, first);
+        assert_eq!(gateway.token("/meals/adults/1").await, meals);
+        gateway.until_entered().await;
+        gateway.reload();
+        gateway.council.stop().await;
+        let of = |event: &str| gateway.council.entries(event);
+        assert_eq!(of("keys-created").len(), 2);
+        assert_eq!(
+            of("keys-rotated").len(),
+            1,
+            "entered once, whatever is reloaded"
+        );
+        assert_eq!(of("keys-rotated")[0]["agreement"], "care");
+        assert_eq!(of("keys-rotated")[0]["epochs"], serde_json::json!([2]));
+    });
+}
+
+#[test]
+fn a_changed_ring_is_noticed_by_itself() {
+    run(async {
+        let service = Service::answering(json(r#"{"id":"4010232137"}"#)).await;
+        let gateway = WithRing::start(&service);
+        let first = gateway.token("/adults/1").await;
+        gateway
+            .ring
+            .rotate(&owner("care"), &gateway.root, at())
+            .unwrap();
+        while gateway.token("/adults/1").await == first {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn under_an_agreement_whose_keys_are_destroyed_nothing_is_released_and_the_others_go_on() {
+    run(async {
+        let service = Service::answering(json(r#"{"id":"4010232137"}"#)).await;
+        let mut gateway = WithRing::start(&service);
+        let meals = gateway.token("/meals/adults/1").await;
+        gateway
+            .ring
+            .destroy(&owner("care"), None, &gateway.root, at())
+            .unwrap();
+        gateway.reload();
+        let asked = service.requests().len();
+        for path in ["/adults/1", "/adults"] {
+            let refused = gateway.council.get(path).await;
+            let problem = refused.is_problem(403, "keys_destroyed");
+            assert_eq!(problem["agreement"], "care");
+        }
+        assert_eq!(service.requests().len(), asked, "the service is not asked");
+        assert_eq!(gateway.token("/meals/adults/1").await, meals);
+        gateway.until_entered().await;
+        gateway.council.stop().await;
+        let destroyed = gateway.council.entries("keys-destroyed");
+        assert_eq!(destroyed.len(), 1);
+        assert_eq!(destroyed[0]["epochs"], serde_json::json!([1]));
+        // And so it starts again.
+        gateway.council.start();
+        assert_eq!(gateway.council.get("/adults/1").await.status(), 403);
+        assert_eq!(gateway.token("/meals/adults/1").await, meals);
+    });
+}
+
+#[test]
+fn p9_a_ring_that_cannot_be_read_is_refused_and_the_running_keys_stay() {
+    run(async {
+        let service = Service::answering(json(r#"{"id":"4010232137"}"#)).await;
+        let gateway = WithRing::start(&service);
+        let first = gateway.token("/adults/1").await;
+        gateway.until_entered().await;
+        gateway
+            .ring
+            .rotate(&owner("care"), &gateway.root, at())
+            .unwrap();
+        let path = gateway.ring.directory().join("care.json");
+        let good = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &good[..good.len() / 2]).unwrap();
+        let error = gateway
+            .council
+            .gateway
+            .as_ref()
+            .unwrap()
+            .reload()
+            .unwrap_err();
+        assert!(error.to_string().contains("care.json"), "{error}");
+        assert_eq!(gateway.token("/adults/1").await, first);
+        std::fs::write(&path, &good).unwrap();
+        gateway.reload();
+        assert_ne!(gateway.token("/adults/1").await, first);
+    });
+}
