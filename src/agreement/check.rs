@@ -312,7 +312,7 @@ impl DisclosureCheck<'_> {
                     "a GET or DELETE has no body; leave `request_body` out",
                 );
             }
-            let body = Body::check(self.file, &at, &body.body(), faults);
+            let body = Body::check(self.file, &at, &body.body(), &self.context.tables, faults);
             let plan = self.compile(&body, &at, &self.context.request_limits, faults);
             (body, plan)
         });
@@ -328,7 +328,13 @@ impl DisclosureCheck<'_> {
             .links
             .as_ref()
             .and_then(|links| self.links(links, faults));
-        let response = Body::check(self.file, &at, &response.body(), faults);
+        let response = Body::check(
+            self.file,
+            &at,
+            &response.body(),
+            &self.context.tables,
+            faults,
+        );
         response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
 

@@ -3,16 +3,17 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, OnMismatchAsWritten,
-    RuleAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, HINTS, OnMismatchAsWritten, RuleAsWritten,
 };
+use super::ladders::Ladder;
+use super::tables::Tables;
 use super::{format, link, redact};
 use crate::identifier::Kind;
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, Identified, NoKeys, Transform};
+use crate::transform::{Identified, NoKeys, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -31,6 +32,14 @@ pub struct KeptWhole {
 /// # Errors
 /// With every fault of the text. What only compiling shows ([`Plan::compile`]) is not among them.
 pub fn load_fields(file: &str, text: &str) -> Result<BodyRules, Faults> {
+    load_fields_with(file, text, &Tables::none())
+}
+
+/// As [`load_fields`], with the look-up tables that the rules may name.
+///
+/// # Errors
+/// As [`load_fields`], and with what is at fault in a table.
+pub fn load_fields_with(file: &str, text: &str, tables: &Tables) -> Result<BodyRules, Faults> {
     let mut faults = Vec::new();
     let rules = Reader::<FieldsAsWritten>::new(HINTS)
         .read(file, text, &mut faults)
@@ -42,7 +51,7 @@ pub fn load_fields(file: &str, text: &str) -> Result<BodyRules, Faults> {
                     "opaque bodies are not looked into, so a file of rules has none for them; leave `format` out, or write the body's",
                 );
             }
-            Body::check(&written, "", &written.value.body(), &mut faults).rules
+            Body::check(&written, "", &written.value.body(), tables, &mut faults).rules
         });
     Faults::none_of(faults)?;
     Ok(rules.expect("a file that cannot be read has a fault"))
@@ -68,6 +77,7 @@ impl Body {
         written: &Written<T>,
         pointer: &str,
         body: &BodyAsWritten<'_>,
+        tables: &Tables,
         faults: &mut Vec<Fault>,
     ) -> Self {
         let mut checked = Self {
@@ -131,7 +141,7 @@ impl Body {
         ] {
             for (index, rule) in rules.iter().enumerate() {
                 let pointer = format!("{pointer}/{}/{index}", of.key());
-                checked.rule(written, &pointer, of, rule, faults);
+                checked.rule(written, &pointer, of, rule, tables, faults);
                 checked.people(written, &pointer, body.record.is_some(), rule, faults);
             }
         }
@@ -259,6 +269,7 @@ impl Body {
         pointer: &str,
         of: RulesOf,
         rule: &RuleAsWritten,
+        tables: &Tables,
         faults: &mut Vec<Fault>,
     ) {
         let actions = rule.actions();
@@ -322,7 +333,7 @@ impl Body {
             None | Some(OnMismatchAsWritten::Drop) => OnMismatch::Drop,
             Some(OnMismatchAsWritten::Refuse) => OnMismatch::Refuse,
         };
-        let action = rule.action(written, pointer, word, faults);
+        let action = rule.action(written, pointer, word, tables, faults);
         for (index, text) in selectors.iter().enumerate() {
             let place = format!("{pointer}/{}/{index}", word.text());
             let Some(selector) = selector(written, &place, text, Start::Document, faults) else {
@@ -412,6 +423,7 @@ enum Word {
     Replace,
     Mask,
     Generalise,
+    Shift,
     Pseudonymise,
     Link,
     Reidentify,
@@ -419,13 +431,14 @@ enum Word {
 }
 
 impl Word {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
         Self::Replace,
         Self::Mask,
         Self::Generalise,
+        Self::Shift,
         Self::Pseudonymise,
         Self::Link,
         Self::Reidentify,
@@ -440,6 +453,7 @@ impl Word {
             Self::Replace => "replace",
             Self::Mask => "mask",
             Self::Generalise => "generalise",
+            Self::Shift => "shift",
             Self::Pseudonymise => "pseudonymise",
             Self::Link => "link",
             Self::Reidentify => "reidentify",
@@ -451,8 +465,32 @@ impl Word {
         match self {
             Self::Keep | Self::KeepAll | Self::Drop => &["because"],
             Self::Replace => &["because", "with", "on_mismatch"],
-            Self::Mask => &["because", "with", "keep_first", "keep_last", "on_mismatch"],
-            Self::Generalise => &["because", "to", "on_mismatch"],
+            Self::Mask => &[
+                "because",
+                "with",
+                "keep_first",
+                "keep_last",
+                "skip",
+                "on_mismatch",
+            ],
+            // Which of them a rung has: `Ladder`.
+            Self::Generalise => &[
+                "because",
+                "to",
+                "from",
+                "at",
+                "width",
+                "bands",
+                "bottom",
+                "top",
+                "nearest",
+                "table",
+                "column",
+                "key",
+                "otherwise",
+                "on_mismatch",
+            ],
+            Self::Shift => &["because", "days", "direction", "from", "on_mismatch"],
             Self::Pseudonymise => &["because", "as", "on_mismatch"],
             Self::Reidentify => &["because", "as"],
             Self::Link => &["because", "templates", "variables", "on_mismatch"],
@@ -486,6 +524,7 @@ impl RuleAsWritten {
                     Word::Replace => &self.replace,
                     Word::Mask => &self.mask,
                     Word::Generalise => &self.generalise,
+                    Word::Shift => &self.shift,
                     Word::Pseudonymise => &self.pseudonymise,
                     Word::Link => &self.link,
                     Word::Reidentify => &self.reidentify,
@@ -497,7 +536,7 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    fn options(&self) -> [(&'static str, bool); 13] {
+    pub(super) fn options(&self) -> [(&'static str, bool); 27] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
@@ -511,6 +550,20 @@ impl RuleAsWritten {
             ("threshold", self.threshold.is_some()),
             ("keep_first", self.keep_first.is_some()),
             ("keep_last", self.keep_last.is_some()),
+            ("skip", self.skip.is_some()),
+            ("from", self.from.is_some()),
+            ("at", self.at.is_some()),
+            ("width", self.width.is_some()),
+            ("bands", self.bands.is_some()),
+            ("bottom", self.bottom.is_some()),
+            ("top", self.top.is_some()),
+            ("nearest", self.nearest.is_some()),
+            ("table", self.table.is_some()),
+            ("column", self.column.is_some()),
+            ("key", self.key.is_some()),
+            ("otherwise", self.otherwise.is_some()),
+            ("days", self.days.is_some()),
+            ("direction", self.direction.is_some()),
             ("on_mismatch", self.on_mismatch.is_some()),
         ]
     }
@@ -521,8 +574,27 @@ impl RuleAsWritten {
         written: &Written<T>,
         pointer: &str,
         word: Word,
+        tables: &Tables,
         faults: &mut Vec<Fault>,
     ) -> Option<Action> {
+        let ladder = |faults| Ladder {
+            written,
+            pointer,
+            rule: self,
+            tables,
+            faults,
+        };
+        match (word, self.to) {
+            (Word::Generalise, Some(to)) => {
+                let generalise = ladder(faults).generalise(to)?;
+                return Some(Action::Transform(Transform::Generalise(generalise)));
+            }
+            (Word::Shift, _) => {
+                let shift = ladder(faults).shift()?;
+                return Some(Action::Transform(Transform::Shift(shift)));
+            }
+            (_, _) => {}
+        }
         let mut missing = |option: &str, write: &str| {
             if !written.is_faulted_within(&format!("{pointer}/{option}")) {
                 written.fault_at_key(
@@ -546,12 +618,9 @@ impl RuleAsWritten {
                     "because: the partner needs every field of the assessment, new ones too",
                 ),
             },
-            Word::Generalise => match self.to {
-                Some(GeneraliseTo::Year) => {
-                    Some(Action::Transform(Transform::Generalise(Generalise::Year)))
-                }
-                None => missing("to", "to: year"),
-            },
+            // Where there is something to go by, it has been above.
+            Word::Generalise => missing("to", "to: year"),
+            Word::Shift => missing("days", "days: 30"),
             Word::Pseudonymise => match &self.r#as {
                 Some(namespace) => Some(Action::Transform(Transform::Pseudonymise(
                     Identified::text(&namespace.0),
@@ -618,6 +687,11 @@ impl RuleAsWritten {
                 Some(Action::Transform(Transform::Mask {
                     keep_first: characters(self.keep_first),
                     keep_last: characters(self.keep_last),
+                    skip: self
+                        .skip
+                        .as_ref()
+                        .map(|skip| skip.0.clone())
+                        .unwrap_or_default(),
                     with,
                 }))
             }
