@@ -668,6 +668,7 @@ pub(super) struct RuleAsWritten {
     /// `tokenise`: the shape that tokens keep, for a system that insists on one. Of forms with a check digit alone.
     pub(super) format: Option<ShapeAsWritten>,
     /// `redact`: `all`, or the kinds of identifier to find.
+    #[serde(default)]
     #[schemars(schema_with = "kinds_to_detect")]
     pub(super) detect: Option<Value>,
     /// `redact`: where the record names people, who are then found by name. Needs `record`.
