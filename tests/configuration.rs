@@ -561,7 +561,10 @@ const MODEL: &str = r#"{
       "prune": true, "fields": [
         {"keep_all": ["$.a"], "because": "r"}, {"drop": ["$.b"]}, {"replace": ["$.c"], "with": null},
         {"mask": ["$.d"], "keep_first": 1, "keep_last": 2, "with": "x", "on_mismatch": "refuse"},
-        {"generalise": ["$.e"], "to": "year"}, {"pseudonymise": ["$.f"], "as": "person"}
+        {"generalise": ["$.e"], "to": "age-band", "from": "dd/mm/yyyy", "at": "today", "width": 5, "bottom": 5, "top": 90},
+        {"generalise": ["$.g"], "to": "band", "bands": ["0-4", 5, "6+"]}, {"generalise": ["$.h"], "to": "round", "nearest": 5},
+        {"generalise": ["$.i"], "to": "table", "table": "t.csv", "column": "b", "key": "a", "otherwise": "x"},
+        {"shift": ["$.j"], "days": 30, "direction": "either"}, {"mask": ["$.k"], "skip": " -"}, {"pseudonymise": ["$.f"], "as": "person"}
       ]}
   }, {
     "name": "e", "purposes": ["p"], "request": "POST /b", "service": {"name": "s", "path": "/b"},

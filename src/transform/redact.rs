@@ -452,9 +452,7 @@ mod tests {
 
     #[test]
     fn a_token_in_a_text_is_the_one_of_the_field() {
-        let pseudonymise = Transform::Pseudonymise {
-            namespace: "person".to_owned(),
-        };
+        let pseudonymise = Transform::Pseudonymise(crate::transform::Identified::text("person"));
         let redact = Redact {
             replace: InPlace::Token {
                 kind: Kind::NhsNumber,
