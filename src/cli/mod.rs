@@ -15,6 +15,7 @@ pub mod explain;
 pub mod keys;
 pub mod ledger;
 pub mod out;
+pub mod scan;
 pub mod schema;
 pub mod serve;
 
@@ -59,6 +60,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Make and change the keys of agreements: create, list, rotate, retire, destroy
     Keys(keys::KeysArgs),
+    /// Say what identifies somebody in a sample, by path and kind, without printing values
+    Scan(scan::ScanArgs),
     /// Work with the ledger
     Ledger(ledger::LedgerArgs),
     /// Print the JSON Schema of a kind of file, for editors
@@ -81,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Apply(args) => apply::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Keys(args) => keys::run(args),
+        Command::Scan(args) => scan::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

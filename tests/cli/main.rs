@@ -5,6 +5,7 @@
 mod apply;
 mod formats;
 mod keys;
+mod scan;
 
 use std::fs;
 use std::io::{Read, Write};
