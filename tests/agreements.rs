@@ -174,8 +174,10 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
         ),
         Row(
             "          to: year",
-            "          to: postcode-district",
-            &["a.yaml:31:15: `to` has an unknown word; this version has year"],
+            "          to: county",
+            &[
+                "a.yaml:31:15: `to` has an unknown word; this version has year, financial-year, school-year, quarter, month, week, age, age-band, postcode-area, postcode-district, postcode-sector, table, band, round, capped",
+            ],
         ),
         Row(
             "keep_last: 2",
@@ -396,7 +398,7 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             "        - mask: [$.phone]\n          keep_last: 2\n",
             "        - because: it matters\n",
             &[
-                "a.yaml:32:11: the rule has no action; write one of keep, keep_all, drop, replace, mask, generalise, pseudonymise",
+                "a.yaml:32:11: the rule has no action; write one of keep, keep_all, drop, replace, mask, generalise, shift, pseudonymise, link",
             ],
         ),
         Row(
@@ -851,7 +853,7 @@ fn a_file_of_fields_alone_is_read_with_the_same_faults() {
         faults.lines().collect::<Vec<_>>(),
         [
             "f.yaml:1:1: the file is missing `fields`",
-            "f.yaml:1:1: unknown key `field`; did you mean `fields`? The keys here are format, fields, csv, namespaces, record, subject, release_if, prune",
+            "f.yaml:1:1: unknown key `field`; did you mean `fields`? The keys here are format, fields, csv, namespaces, record, subject, release_if, prune, names",
         ]
     );
 }

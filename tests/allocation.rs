@@ -8,7 +8,13 @@ use std::sync::Arc;
 
 use fieldgate::minimise::{Limits, json_machine};
 use fieldgate::plan::{Action, BodyRules, Condition, OnMismatch, Plan, PlanKeys, Rule, Selector};
-use fieldgate::transform::{Generalise, Identified, Prepared, RootKey, Setting, Transform};
+use fieldgate::transform::generalise::{
+    AgeAt, Bands, Caps, Constant, PostcodePart, Rounding, Table, TableColumns, TableKey,
+};
+use fieldgate::transform::{
+    DateForm, Direction, Generalise, Identified, Prepared, RootKey, Setting, Shift, Transform,
+};
+use jiff::civil::Date;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -172,7 +178,6 @@ fn p5_a_filter_on_fifty_megabytes_holds_one_element() {
     let most = peak(|| {
         let mut machine = json_machine(&plan);
         let mut out = Vec::with_capacity(16 << 10);
-        let mut setting = Setting::default();
         machine.push(b"[", &mut out).unwrap();
         for _ in 0..pieces {
             for part in piece.chunks(4_999) {
@@ -221,6 +226,12 @@ fn the_count_sees_an_allocation() {
 #[test]
 fn no_transform_allocates_for_a_value() {
     let keys = RootKey::from_bytes([1; 32]).agreement("falls-prevention", 1);
+    let columns = TableColumns {
+        key: None,
+        from: TableKey::Text,
+        value: "group".to_owned(),
+    };
+    let table = Table::read(b"code,group\n4010232137,A\n401 023 2137,B\n", &columns).unwrap();
     let transforms = [
         Transform::Replace {
             json: "\"withheld\"".to_owned(),
@@ -228,9 +239,29 @@ fn no_transform_allocates_for_a_value() {
         Transform::Mask {
             keep_first: 1,
             keep_last: 1,
+            skip: String::new(),
             with: '•',
         },
-        Transform::Generalise(Generalise::Year),
+        Transform::Generalise(Generalise::year()),
+        Transform::Generalise(Generalise::AgeBand {
+            at: AgeAt::Today,
+            from: DateForm::default(),
+            bands: Bands::even(5, None, Some(90)).unwrap(),
+        }),
+        Transform::Generalise(Generalise::Postcode {
+            to: PostcodePart::Sector,
+            otherwise: Some(Constant::new("elsewhere")),
+        }),
+        Transform::Generalise(Generalise::Table {
+            table: Arc::new(table),
+            otherwise: None,
+        }),
+        Transform::Generalise(Generalise::Band {
+            bands: Bands::listed(&["under 0", "0-9", "10+"]).unwrap(),
+        }),
+        Transform::Generalise(Generalise::Round(Rounding::new(100, None, None).unwrap())),
+        Transform::Generalise(Generalise::Capped(Caps::new(Some(0), None).unwrap())),
+        Transform::Shift(Shift::new(30, Direction::Earlier, DateForm::default()).unwrap()),
         Transform::Pseudonymise(Identified::text("person")),
     ];
     let long = format!("\"{}\"", "long text \\u00e9 ".repeat(100));
@@ -241,6 +272,7 @@ fn no_transform_allocates_for_a_value() {
         "\"1941\\u002d03-07T09:00:00Z\"",
         "\"\\ud834\\udd1e\"",
         "-1.5e3",
+        "\"PO30 1AA\"",
         "true",
         "\"\"",
         &long,
@@ -248,7 +280,7 @@ fn no_transform_allocates_for_a_value() {
     for transform in &transforms {
         let prepared = Prepared::new(transform, Some(&keys)).unwrap();
         let mut out = Vec::with_capacity(16 << 10);
-        let mut setting = Setting::default();
+        let mut setting = Setting::new(Some(Date::constant(2026, 11, 22).into()));
         let count = allocations(|| {
             for _ in 0..10 {
                 for value in values {

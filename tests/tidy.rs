@@ -44,6 +44,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/identifier",
         "src/detect",
         "src/transform",
+        "src/risk",
         "src/written",
         "src/ledger/entry.rs",
         "src/ledger/chain.rs",

@@ -11,20 +11,14 @@ use crate::detect::Kind as Detected;
 use crate::identifier::Kind;
 use crate::transform::Shape;
 use crate::written::text::{
-    ColumnText, ConditionText, Country, Day, HeaderText, LinkText, MediaTypeText, Name, PathText,
-    Period, Provision, QueryText, RequestLine, SelectorText, Words,
+    AtText, ColumnText, ConditionText, Country, Day, FromText, HeaderText, LinkText, MediaTypeText,
+    Name, PathName, PathText, Period, Provision, QueryText, RequestLine, SelectorText, SkipText,
+    Words,
 };
 
 /// Keys that the design knows and this version does not have, or that people try from other tools.
 pub(super) const HINTS: &[(&str, &str)] = &[
-    (
-        "shift",
-        "this version does not have it yet; write generalise with to: year, or leave the field out",
-    ),
-    (
-        "by",
-        "this version does not have it yet; it belongs to shift",
-    ),
+    ("by", "write days, the most that shift moves a date by"),
     ("generalize", "write generalise"),
     ("pseudonymize", "write pseudonymise"),
     ("keep-all", "write keep_all"),
@@ -618,6 +612,9 @@ pub(super) struct RuleAsWritten {
     /// Values that become coarser. Needs `to`.
     #[schemars(length(min = 1))]
     pub(super) generalise: Option<Vec<SelectorText>>,
+    /// Dates that move by some days, all of a record's subject by the same. Needs `days`, and the body a `subject`.
+    #[schemars(length(min = 1))]
+    pub(super) shift: Option<Vec<SelectorText>>,
     /// Identifiers that become one-way keyed tokens. Needs `as`.
     #[schemars(length(min = 1))]
     pub(super) pseudonymise: Option<Vec<SelectorText>>,
@@ -686,6 +683,41 @@ pub(super) struct RuleAsWritten {
     /// `mask`: characters left at the end.
     #[schemars(range(min = 0, max = 1024), example = 2)]
     pub(super) keep_last: Option<u32>,
+    /// `mask`: characters, such as spaces and hyphens, that stay and are not counted.
+    pub(super) skip: Option<SkipText>,
+    /// `generalise` and `shift` of dates: how they are written, `dd/mm/yyyy`; as in ISO 8601 without it. `to: table`:
+    /// what its keys are, `postcode` or `text`; text without it.
+    pub(super) from: Option<FromText>,
+    /// `to: age` and `age-band`: on which day; `today` without it, `school-year` for 31 August before the school year.
+    pub(super) at: Option<AtText>,
+    /// `to: band` and `age-band`: how wide each band is.
+    #[schemars(range(min = 1, max = 1_000_000_000), example = 5)]
+    pub(super) width: Option<u32>,
+    /// `to: band` and `age-band`: the bands, each from where the one before ends.
+    #[schemars(length(min = 1, max = 1000))]
+    pub(super) bands: Option<Vec<BandText>>,
+    /// `to: band`, `age-band`, `round` and `capped`: what is below this is told as one.
+    #[schemars(range(min = -1_000_000_000_000_i64, max = 1_000_000_000_000_i64), example = 5)]
+    pub(super) bottom: Option<i64>,
+    /// `to: band`, `age-band`, `round` and `capped`: what is from here on is told as one.
+    #[schemars(range(min = -1_000_000_000_000_i64, max = 1_000_000_000_000_i64), example = 90)]
+    pub(super) top: Option<i64>,
+    /// `to: round`: to the nearest multiple of this.
+    #[schemars(range(min = 1, max = 1_000_000_000), example = 100)]
+    pub(super) nearest: Option<u32>,
+    /// `to: table`: the CSV file, from the directory of this file. Its first row names the columns.
+    pub(super) table: Option<PathName>,
+    /// `to: table`: the column of the values that leave.
+    pub(super) column: Option<ColumnText>,
+    /// `to: table`: the column of the values that come; the first without it.
+    pub(super) key: Option<ColumnText>,
+    /// `to: table` and parts of postcodes: what leaves for a value that has nothing coarser; nothing without it.
+    pub(super) otherwise: Option<Words>,
+    /// `shift`: days that a date moves at most.
+    #[schemars(range(min = 1, max = 3650), example = 30)]
+    pub(super) days: Option<u16>,
+    /// `shift`: `earlier`, as without it, or `either`, where dates that would pass today stay behind until then.
+    pub(super) direction: Option<DirectionAsWritten>,
     /// When a value is not one that the action is for: `drop` it (as without this), or `refuse` the body.
     pub(super) on_mismatch: Option<OnMismatchAsWritten>,
 }
@@ -766,6 +798,65 @@ fn kinds_to_detect(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[schemars(inline)]
 pub(super) enum GeneraliseTo {
     Year,
+    FinancialYear,
+    SchoolYear,
+    Quarter,
+    Month,
+    Week,
+    Age,
+    AgeBand,
+    PostcodeArea,
+    PostcodeDistrict,
+    PostcodeSector,
+    Table,
+    Band,
+    Round,
+    Capped,
+}
+
+/// A band: `16-24`, `75+`, `under 5`, or a number.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct BandText(Value);
+
+impl BandText {
+    /// The band as text.
+    pub(super) fn text(&self) -> String {
+        match &self.0 {
+            Value::String(text) => text.clone(),
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_)) => other.to_string(),
+        }
+    }
+}
+
+impl JsonSchema for BandText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Band".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["integer", "string"],
+            "pattern": "\\S",
+            "x-form": "a band (16-24, 75+, under 5 or a number)",
+            "examples": ["16-24"],
+        })
+    }
+}
+
+/// Where dates move.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum DirectionAsWritten {
+    Earlier,
+    Either,
 }
 
 /// How an identifier is written.

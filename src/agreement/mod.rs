@@ -16,6 +16,7 @@ mod decide;
 mod file;
 mod format;
 mod headers;
+mod ladders;
 mod link;
 mod namespaces;
 mod redact;
@@ -24,6 +25,7 @@ mod review;
 mod router;
 mod rules;
 mod set;
+mod tables;
 mod template;
 
 pub use crate::written::{Fault, Faults};
@@ -31,9 +33,10 @@ pub use decide::{Ask, Permit, Refusal, RouteMiss, Step};
 pub(crate) use headers::refused as refused_header;
 pub use namespaces::Namespace;
 pub use reidentify::Reidentify;
-pub use review::{DisclosureReview, OpaqueReview, Review, TokenReview, WholeReview};
-pub use rules::{KeptWhole, fields_schema, load_fields};
+pub use review::{DisclosureReview, OpaqueReview, Review, TokenReview, TypeReview, WholeReview};
+pub use rules::{KeptWhole, fields_schema, load_fields, load_fields_with};
 pub use set::{AgreementSet, Context, Source, agreement_schema};
+pub use tables::Tables;
 pub use template::{PathTemplate, TemplateError};
 
 macro_rules! names {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{Agreement, Disclosure, Namespace};
-use crate::plan::{Action, BodyRules, Plan};
+use crate::plan::{Action, BodyRules, Format, Plan, Rule};
 use crate::transform::Shape;
 
 /// Days before the end of a term, or before its review, from which [`Review::warnings`] says so.
@@ -56,6 +56,8 @@ pub struct DisclosureReview {
     pub rules: Vec<(&'static str, usize)>,
     /// How many rules of each action the request's body has.
     pub request_rules: Vec<(&'static str, usize)>,
+    /// Each selector of the response under which values leave, and their type at the partner.
+    pub types: Vec<TypeReview>,
     /// Each `keep_all` and why.
     pub kept_whole: Vec<WholeReview>,
     /// Each body that passes without being looked into, and why.
@@ -69,6 +71,17 @@ pub struct DisclosureReview {
     /// Selectors that reach values through `..` or `.*`, where the members' names on the way come from the
     /// data and leave with the values.
     pub names_from_data: Vec<String>,
+}
+
+/// What leaves under a selector, as its reviewer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TypeReview {
+    /// The selector.
+    pub selector: String,
+    /// The action's word.
+    pub action: &'static str,
+    /// The values' type at the partner, in words. In formats other than JSON every value is text.
+    pub r#type: &'static str,
 }
 
 /// The tokens of one namespace as their reviewer sees them.
@@ -222,6 +235,7 @@ impl Disclosure {
             request_format: self.request_rules.as_ref().map(|rules| rules.format.word()),
             rules: count(&self.response_rules),
             request_rules: self.request_rules.as_ref().map(count).unwrap_or_default(),
+            types: types(&self.response_rules),
             kept_whole: self
                 .kept_whole
                 .iter()
@@ -248,6 +262,29 @@ impl Disclosure {
 
 fn days(from: Date, to: Date) -> i64 {
     i64::from(from.until(to).map_or(0, |span| span.get_days()))
+}
+
+fn types(rules: &BodyRules) -> Vec<TypeReview> {
+    let is_json = match rules.format {
+        Format::Json | Format::Ndjson | Format::JsonSequence | Format::EventStream => true,
+        Format::Csv(_) | Format::Xml(_) | Format::Form | Format::Multipart | Format::Opaque(_) => {
+            false
+        }
+    };
+    let of = |rule: &Rule| {
+        let (action, r#type) = match &rule.action {
+            Action::Drop => return None,
+            Action::Keep => ("keep", "as it is"),
+            Action::KeepAll => ("keep_all", "as it is"),
+            Action::Transform(transform) => (transform.word(), transform.output().word()),
+        };
+        Some(TypeReview {
+            selector: rule.selector.text().to_owned(),
+            action,
+            r#type: if is_json { r#type } else { "text" },
+        })
+    };
+    rules.fields.iter().filter_map(of).collect()
 }
 
 fn count(rules: &BodyRules) -> Vec<(&'static str, usize)> {

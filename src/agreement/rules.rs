@@ -3,16 +3,18 @@
 use serde_json::Value;
 
 use super::file::{
-    BodyAsWritten, FieldsAsWritten, FormatAsWritten, GeneraliseTo, HINTS, InvalidAsWritten,
-    OnMismatchAsWritten, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
+    BodyAsWritten, FieldsAsWritten, FormatAsWritten, HINTS, InvalidAsWritten, OnMismatchAsWritten,
+    RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
 };
+use super::ladders::Ladder;
 use super::namespaces::{Forms, Namespaces};
+use super::tables::Tables;
 use super::{format, link, redact};
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
 };
-use crate::transform::{Generalise, Identified, Invalid, NoKeys, Scope, Transform};
+use crate::transform::{Identified, Invalid, NoKeys, Scope, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -31,6 +33,14 @@ pub struct KeptWhole {
 /// # Errors
 /// With every fault of the text. What only compiling shows ([`Plan::compile`]) is not among them.
 pub fn load_fields(file: &str, text: &str) -> Result<BodyRules, Faults> {
+    load_fields_with(file, text, &Tables::none())
+}
+
+/// As [`load_fields`], with the look-up tables that the rules may name.
+///
+/// # Errors
+/// As [`load_fields`], and with what is at fault in a table.
+pub fn load_fields_with(file: &str, text: &str, tables: &Tables) -> Result<BodyRules, Faults> {
     let mut faults = Vec::new();
     let rules = Reader::<FieldsAsWritten>::new(HINTS)
         .read(file, text, &mut faults)
@@ -44,7 +54,11 @@ pub fn load_fields(file: &str, text: &str) -> Result<BodyRules, Faults> {
             }
             let mut forms = Forms::default();
             forms.take(&written.value.body());
-            let body = Body::check(&written, "", &written.value.body(), &forms, &mut faults);
+            let given = Given {
+                forms: &forms,
+                tables,
+            };
+            let body = Body::check(&written, "", &written.value.body(), given, &mut faults);
             Namespaces::default().take(&written, &body, &mut faults);
             body.rules
         });
@@ -72,7 +86,7 @@ impl Body {
         written: &Written<T>,
         pointer: &str,
         body: &BodyAsWritten<'_>,
-        forms: &Forms,
+        given: Given<'_>,
         faults: &mut Vec<Fault>,
     ) -> Self {
         let mut checked = Self {
@@ -136,7 +150,7 @@ impl Body {
         ] {
             for (index, rule) in rules.iter().enumerate() {
                 let pointer = format!("{pointer}/{}/{index}", of.key());
-                checked.rule(written, &pointer, of, rule, forms, faults);
+                checked.rule(written, &pointer, of, rule, given, faults);
                 checked.people(written, &pointer, body.record.is_some(), rule, faults);
             }
         }
@@ -269,7 +283,7 @@ impl Body {
         pointer: &str,
         of: RulesOf,
         rule: &RuleAsWritten,
-        forms: &Forms,
+        given: Given<'_>,
         faults: &mut Vec<Fault>,
     ) {
         let actions = rule.actions();
@@ -333,7 +347,7 @@ impl Body {
             None | Some(OnMismatchAsWritten::Drop) => OnMismatch::Drop,
             Some(OnMismatchAsWritten::Refuse) => OnMismatch::Refuse,
         };
-        let action = rule.action(written, pointer, word, forms, faults);
+        let action = rule.action(written, pointer, word, given, faults);
         for (index, text) in selectors.iter().enumerate() {
             let place = format!("{pointer}/{}/{index}", word.text());
             let Some(selector) = selector(written, &place, text, Start::Document, faults) else {
@@ -361,6 +375,15 @@ impl Body {
             self.pointers.push(place);
         }
     }
+}
+
+/// What rules mean beside what they say.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// How the identifiers of each namespace are written.
+    pub(super) forms: &'a Forms,
+    /// The tables that rules name.
+    pub(super) tables: &'a Tables,
 }
 
 /// What rules are of.
@@ -423,6 +446,7 @@ enum Word {
     Replace,
     Mask,
     Generalise,
+    Shift,
     Pseudonymise,
     Tokenise,
     Link,
@@ -431,13 +455,14 @@ enum Word {
 }
 
 impl Word {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
         Self::Replace,
         Self::Mask,
         Self::Generalise,
+        Self::Shift,
         Self::Pseudonymise,
         Self::Tokenise,
         Self::Link,
@@ -453,6 +478,7 @@ impl Word {
             Self::Replace => "replace",
             Self::Mask => "mask",
             Self::Generalise => "generalise",
+            Self::Shift => "shift",
             Self::Pseudonymise => "pseudonymise",
             Self::Tokenise => "tokenise",
             Self::Link => "link",
@@ -465,8 +491,32 @@ impl Word {
         match self {
             Self::Keep | Self::KeepAll | Self::Drop => &["because"],
             Self::Replace => &["because", "with", "on_mismatch"],
-            Self::Mask => &["because", "with", "keep_first", "keep_last", "on_mismatch"],
-            Self::Generalise => &["because", "to", "on_mismatch"],
+            Self::Mask => &[
+                "because",
+                "with",
+                "keep_first",
+                "keep_last",
+                "skip",
+                "on_mismatch",
+            ],
+            // Which of them a rung has: `Ladder`.
+            Self::Generalise => &[
+                "because",
+                "to",
+                "from",
+                "at",
+                "width",
+                "bands",
+                "bottom",
+                "top",
+                "nearest",
+                "table",
+                "column",
+                "key",
+                "otherwise",
+                "on_mismatch",
+            ],
+            Self::Shift => &["because", "days", "direction", "from", "on_mismatch"],
             Self::Pseudonymise => &[
                 "because",
                 "as",
@@ -518,6 +568,7 @@ impl RuleAsWritten {
                     Word::Replace => &self.replace,
                     Word::Mask => &self.mask,
                     Word::Generalise => &self.generalise,
+                    Word::Shift => &self.shift,
                     Word::Pseudonymise => &self.pseudonymise,
                     Word::Tokenise => &self.tokenise,
                     Word::Link => &self.link,
@@ -530,7 +581,7 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    fn options(&self) -> [(&'static str, bool); 18] {
+    pub(super) fn options(&self) -> [(&'static str, bool); 32] {
         [
             ("because", self.because.is_some()),
             ("with", self.with.is_some()),
@@ -549,6 +600,20 @@ impl RuleAsWritten {
             ("threshold", self.threshold.is_some()),
             ("keep_first", self.keep_first.is_some()),
             ("keep_last", self.keep_last.is_some()),
+            ("skip", self.skip.is_some()),
+            ("from", self.from.is_some()),
+            ("at", self.at.is_some()),
+            ("width", self.width.is_some()),
+            ("bands", self.bands.is_some()),
+            ("bottom", self.bottom.is_some()),
+            ("top", self.top.is_some()),
+            ("nearest", self.nearest.is_some()),
+            ("table", self.table.is_some()),
+            ("column", self.column.is_some()),
+            ("key", self.key.is_some()),
+            ("otherwise", self.otherwise.is_some()),
+            ("days", self.days.is_some()),
+            ("direction", self.direction.is_some()),
             ("on_mismatch", self.on_mismatch.is_some()),
         ]
     }
@@ -559,9 +624,27 @@ impl RuleAsWritten {
         written: &Written<T>,
         pointer: &str,
         word: Word,
-        forms: &Forms,
+        given: Given<'_>,
         faults: &mut Vec<Fault>,
     ) -> Option<Action> {
+        let ladder = |faults| Ladder {
+            written,
+            pointer,
+            rule: self,
+            tables: given.tables,
+            faults,
+        };
+        match (word, self.to) {
+            (Word::Generalise, Some(to)) => {
+                let generalise = ladder(faults).generalise(to)?;
+                return Some(Action::Transform(Transform::Generalise(generalise)));
+            }
+            (Word::Shift, _) => {
+                let shift = ladder(faults).shift()?;
+                return Some(Action::Transform(Transform::Shift(shift)));
+            }
+            (_, _) => {}
+        }
         let mut missing = |option: &str, write: &str| {
             if !written.is_faulted_within(&format!("{pointer}/{option}")) {
                 written.fault_at_key(
@@ -585,12 +668,9 @@ impl RuleAsWritten {
                     "because: the partner needs every field of the assessment, new ones too",
                 ),
             },
-            Word::Generalise => match self.to {
-                Some(GeneraliseTo::Year) => {
-                    Some(Action::Transform(Transform::Generalise(Generalise::Year)))
-                }
-                None => missing("to", "to: year"),
-            },
+            // Where there is something to go by, it has been above.
+            Word::Generalise => missing("to", "to: year"),
+            Word::Shift => missing("days", "days: 30"),
             Word::Pseudonymise => match self.identified() {
                 Some(identified) => Some(Action::Transform(Transform::Pseudonymise(identified))),
                 None => missing("as", "as: person"),
@@ -604,7 +684,7 @@ impl RuleAsWritten {
             },
             Word::Reidentify => match &self.r#as {
                 Some(namespace) => {
-                    let (kind, format) = forms.of(&namespace.0);
+                    let (kind, format) = given.forms.of(&namespace.0);
                     Some(Action::Transform(Transform::Reidentify {
                         namespace: namespace.0.clone(),
                         kind: self.form.map_or(kind, |form| form.0),
@@ -620,7 +700,7 @@ impl RuleAsWritten {
                         pointer,
                         templates,
                         self.variables.as_ref(),
-                        forms,
+                        given.forms,
                         faults,
                     )?;
                     Some(Action::Transform(Transform::Link(link)))
@@ -631,7 +711,7 @@ impl RuleAsWritten {
                 if self.detect.is_none() && self.names.is_none() && self.patterns.is_none() {
                     return missing("detect", "detect: all");
                 }
-                let redact = redact::check(self, written, pointer, forms, faults)?;
+                let redact = redact::check(self, written, pointer, given.forms, faults)?;
                 Some(Action::Transform(Transform::Redact(redact)))
             }
             Word::Replace => match &self.with {
@@ -671,6 +751,11 @@ impl RuleAsWritten {
                 Some(Action::Transform(Transform::Mask {
                     keep_first: characters(self.keep_first),
                     keep_last: characters(self.keep_last),
+                    skip: self
+                        .skip
+                        .as_ref()
+                        .map(|skip| skip.0.clone())
+                        .unwrap_or_default(),
                     with,
                 }))
             }

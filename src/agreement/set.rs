@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::file::{AgreementAsWritten, HINTS};
 use super::router::Router;
+use super::tables::Tables;
 use super::{Agreement, AgreementName, PartnerName, ServiceName, check};
 use crate::minimise::Limits;
 use crate::transform::Keys;
@@ -38,6 +39,8 @@ pub struct Context {
     pub response_limits: Limits,
     /// Where the days of terms begin and end.
     pub time_zone: TimeZone,
+    /// The look-up tables that agreements name.
+    pub tables: Tables,
 }
 
 impl Context {
@@ -52,6 +55,7 @@ impl Context {
             request_limits: Limits::default(),
             response_limits: Limits::default(),
             time_zone,
+            tables: Tables::none(),
         }
     }
 }

@@ -94,9 +94,12 @@ fn find(args: &CheckArgs) -> Found {
             Ok(loaded) => loaded.config.agreement_context(loaded.keys),
             Err(fault) => return Found::Faulty(fault),
         },
-        (None, false) => Context::alone(
-            TimeZone::get("Europe/London").expect("the bundled database has this zone"),
-        ),
+        (None, false) => Context {
+            tables: config::tables(),
+            ..Context::alone(
+                TimeZone::get("Europe/London").expect("the bundled database has this zone"),
+            )
+        },
     };
     match config::load_agreements(&args.agreements, &context) {
         Ok(set) => Found::Good(set, context.time_zone),
@@ -198,6 +201,13 @@ fn as_text(
                     out,
                     "    request body  {}",
                     body(format, &disclosure.request_rules)
+                )?;
+            }
+            for field in &disclosure.types {
+                writeln!(
+                    out,
+                    "    field         {} by {}: {}",
+                    field.selector, field.action, field.r#type
                 )?;
             }
             for whole in &disclosure.kept_whole {
@@ -337,13 +347,19 @@ falls-prevention version 3: Falls prevention
   adult: POST /adults for falls-prevention
     response      json: 2 keep, 1 keep_all, 1 mask
     request body  json: 1 keep
+    field         $.mobility by keep: as it is
+    field         $.scores.* by keep: as it is
+    field         $.plan by keep_all: as it is
+    field         $.phone by mask: text
     kept whole    $.plan because: the partner writes it with us
     names         $.scores.* lets member names through that come from the data
   adults: GET /adults for falls-prevention
     response      json: 1 keep
+    field         $[?@.age >= 65].mobility by keep: as it is
     held elements response: its filters are decided on each element, positions from the end on each array; of one at most 1048576 bytes
   newest: GET /adults/newest for falls-prevention
     response      json: 1 keep
+    field         $[-1].mobility by keep: as it is
     held whole    response: only the whole document decides its selectors or condition; at most 1048576 bytes
   letter: POST /letters for falls-prevention
     response      opaque: passes without being looked into

@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{GatewayAsWritten, HINTS};
 use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, check};
-use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source};
+use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source, Tables};
 use crate::keyring::{self, Evidence, KeyFile, Ring, RootSource};
 use crate::minimise;
 use crate::transform::{Keys, RootKey};
@@ -16,6 +17,8 @@ use crate::written::{Fault, Faults, Reader, Written};
 const DIRECTORY_FILES: usize = 10_000;
 /// Bytes of a text file that are read; the YAML reader says what is too large.
 const TEXT_BYTES: u64 = 2 << 20;
+/// Bytes of a look-up table's file: several columns for each postcode there is.
+const TABLE_BYTES: u64 = 256 << 20;
 
 /// Whether the files of keys and certificates are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +70,11 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
     };
     // A ring's files are looked at for changes: a running gateway takes a new epoch by itself.
     sources.extend(places.and_then(|places| places.ring));
-    let context = context(&file, config.as_ref(), keys.as_ref());
+    let tables_read = Arc::default();
+    let context = Context {
+        tables: tables_noted(&tables_read),
+        ..context(&file, config.as_ref(), keys.as_ref())
+    };
     let agreements = match load_set(&texts, &context) {
         Ok(agreements) => Some(agreements),
         Err(more) => {
@@ -75,6 +82,7 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
             None
         }
     };
+    sources.append(&mut tables_read.lock().unwrap_or_else(PoisonError::into_inner));
     match (config, agreements) {
         (Some(config), Some(agreements)) if faults.is_empty() => {
             if key_files == KeyFiles::Read {
@@ -288,6 +296,51 @@ fn context(
         }),
         // A zone at fault has been told; the days' order does not hang on it.
         time_zone: check::time_zone(file, &mut Vec::new()),
+        tables: Tables::none(),
+    }
+}
+
+/// The look-up tables that files name, each from the directory of the file that names it.
+#[must_use]
+pub fn tables() -> Tables {
+    tables_noted(&Arc::default())
+}
+
+/// As [`tables`]; the path of each table that is read is added to `read`.
+fn tables_noted(read: &Arc<Mutex<Vec<PathBuf>>>) -> Tables {
+    let read = Arc::clone(read);
+    Tables::read_by(move |file, table| {
+        let base = Path::new(file).parent().unwrap_or(Path::new(""));
+        let path = base.join(table);
+        let bytes = table_bytes(&path)?;
+        let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+        if !read.contains(&path) {
+            read.push(path);
+        }
+        Ok(bytes)
+    })
+}
+
+/// A table's bytes.
+fn table_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| {
+        if let Ok(metadata) = file.metadata() {
+            // Read once and dropped: no room beyond what it takes.
+            bytes.reserve_exact(usize::try_from(metadata.len().min(TABLE_BYTES)).unwrap_or(0));
+        }
+        file.take(TABLE_BYTES + 1).read_to_end(&mut bytes)
+    });
+    match read {
+        Err(error) => Err(format!(
+            "cannot be read ({}); paths are from the directory of this file",
+            reason(&error)
+        )),
+        Ok(length) if length as u64 > TABLE_BYTES => {
+            Err("is larger than 256 MiB; leave out the columns that no rule names".to_owned())
+        }
+        Ok(_) => Ok(bytes),
     }
 }
 

@@ -9,7 +9,7 @@ mod file;
 mod load;
 
 pub use load::{
-    gateway_schema, load, load_agreements, load_alone, load_root_key, load_without_keys,
+    gateway_schema, load, load_agreements, load_alone, load_root_key, load_without_keys, tables,
 };
 
 use std::net::SocketAddr;
@@ -190,6 +190,7 @@ impl Config {
             request_limits: self.limits.request_body.clone(),
             response_limits: self.limits.response_body.clone(),
             time_zone: self.controller.time_zone.clone(),
+            tables: tables(),
         }
     }
 }

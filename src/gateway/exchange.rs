@@ -176,8 +176,12 @@ fn decide(
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
     let route = running.route(&permit);
     let under = |stop: Stop| stop.under(agreement, disclosure);
-    request::check_query(head.uri.query(), permit.disclosure())
-        .map_err(|reason| under(Stop::from(reason)))?;
+    request::check_query(
+        head.uri.query(),
+        &permit.disclosure().query,
+        &permit.disclosure().reidentify.query,
+    )
+    .map_err(|reason| under(Stop::from(reason)))?;
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked =
         reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;

@@ -91,6 +91,7 @@ mod tests {
         let mask = Transform::Mask {
             keep_first: 0,
             keep_last: 1,
+            skip: String::new(),
             with: '-',
         };
         let template = |from: &str| {

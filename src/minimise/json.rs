@@ -356,7 +356,7 @@ mod tests {
             "keep" => Action::Keep,
             "keep_all" => Action::KeepAll,
             "drop" => Action::Drop,
-            "year" => Action::Transform(Transform::Generalise(Generalise::Year)),
+            "year" => Action::Transform(Transform::Generalise(Generalise::year())),
             "token" => Action::Transform(Transform::Pseudonymise(Identified::text("person"))),
             _ => Action::Transform(Transform::Replace {
                 json: word.to_owned(),

@@ -276,6 +276,8 @@ pub enum FieldOutcome {
     Mask,
     /// Transformed by `generalise`.
     Generalise,
+    /// Transformed by `shift`.
+    Shift,
     /// Transformed by `pseudonymise`.
     Pseudonymise,
     /// Transformed by `tokenise`.
@@ -294,7 +296,7 @@ pub enum FieldOutcome {
 
 impl FieldOutcome {
     /// Every outcome, in the order of [`Tally::fields`].
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Keep,
         Self::KeepAll,
         Self::Drop,
@@ -302,6 +304,7 @@ impl FieldOutcome {
         Self::Replace,
         Self::Mask,
         Self::Generalise,
+        Self::Shift,
         Self::Pseudonymise,
         Self::Tokenise,
         Self::Link,
@@ -322,6 +325,7 @@ impl FieldOutcome {
             Self::Replace => "replace",
             Self::Mask => "mask",
             Self::Generalise => "generalise",
+            Self::Shift => "shift",
             Self::Pseudonymise => "pseudonymise",
             Self::Tokenise => "tokenise",
             Self::Link => "link",

@@ -249,7 +249,11 @@ impl Plan {
         let reads_today = filters.all().any(today)
             || condition
                 .as_ref()
-                .is_some_and(|condition| today(condition.expression()));
+                .is_some_and(|condition| today(condition.expression()))
+            || transforms
+                .iter()
+                .flatten()
+                .any(|(transform, _)| transform.reads_today());
         let asks = condition.is_some() || !filters.is_empty() || !known.is_empty();
         let rulebook = Rulebook {
             tracks,

@@ -385,6 +385,7 @@ mod tests {
             "person" => Some(Some(Transform::Mask {
                 keep_first: 0,
                 keep_last: 2,
+                skip: String::new(),
                 with: '*',
             })),
             "page" => Some(None),

@@ -1,32 +1,39 @@
 //! One value in, one value out: tokens and coarser values.
 
 mod canonical;
+mod date;
+pub mod generalise;
 mod keys;
 mod link;
 mod mask;
+mod output;
 mod prepared;
 mod redact;
 mod setting;
+mod shift;
 mod text;
 mod token;
-mod year;
 
+pub use date::{DateForm, DateFormError};
+pub use generalise::Generalise;
 pub use keys::{
     AgreementKeys, Algorithm, EpochKeys, EpochSecret, FIRST_EPOCH, KeyError, Keys, NoKeys, RootKey,
     SubjectKey,
 };
 pub use link::{Link, LinkError, LinkTemplate};
+pub use output::OutputType;
 pub use prepared::{Mismatch, Prepared, TransformError};
 pub use redact::{Findings, InPlace, Redact, finding_words};
 pub use setting::{Known, Occasion, Setting};
+pub use shift::{Direction, KeyedShift, Shift, ShiftError};
 pub use text::unescape;
 pub use token::{Identified, Invalid, Refused, Resolver, Scope, Shape, SubjectTokens};
 
 use crate::identifier::Kind;
 
+pub(crate) use date::date;
 pub(crate) use setting::Knowing;
 pub(crate) use text::{Characters, push_quoted};
-pub(crate) use year::date;
 
 /// What a transforming rule does to a single value. `null` stays `null` under every transform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +50,15 @@ pub enum Transform {
         keep_first: usize,
         /// Characters left as they are at the end. Default 0.
         keep_last: usize,
+        /// Characters, such as spaces and hyphens, that stay as they are wherever they stand and are not counted.
+        skip: String,
         /// What stands in the others' place. Default `*`.
         with: char,
     },
     /// A coarser value.
     Generalise(Generalise),
+    /// A date moved by some days, all of a record's subject by the same.
+    Shift(Shift),
     /// A token turned back into the identifier that it stands for, in canonical form: what a request's body carries to
     /// a service. A value that is no token which still resolves ends the body.
     Reidentify {
@@ -84,6 +95,7 @@ impl Transform {
             Self::Replace { .. } => "replace",
             Self::Mask { .. } => "mask",
             Self::Generalise(_) => "generalise",
+            Self::Shift(_) => "shift",
             Self::Link(_) => "link",
             Self::Redact(_) => "redact",
             Self::Reidentify { .. } => "reidentify",
@@ -99,6 +111,7 @@ impl Transform {
             Self::Replace { .. }
             | Self::Mask { .. }
             | Self::Generalise(_)
+            | Self::Shift(_)
             | Self::Reidentify { .. } => {}
             Self::Redact(redact) => match &redact.replace {
                 InPlace::Kind | InPlace::Placeholder => {}
@@ -128,14 +141,10 @@ impl Transform {
                 InPlace::Kind | InPlace::Placeholder => false,
                 InPlace::Token { transform, .. } => transform.is_keyed(),
             },
-            Self::Pseudonymise(_) | Self::Tokenise { .. } | Self::Reidentify { .. } => true,
+            Self::Shift(_)
+            | Self::Pseudonymise(_)
+            | Self::Tokenise { .. }
+            | Self::Reidentify { .. } => true,
         }
     }
-}
-
-/// To what a value is made coarser.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Generalise {
-    /// An ISO 8601 date or timestamp becomes its year, a four-digit string: `"1941-03-07"` → `"1941"`.
-    Year,
 }

@@ -5,8 +5,7 @@ use super::mask::Mask;
 use super::redact::Redactor;
 use super::text::push_quoted;
 use super::token::{Identified, Pseudonyms, Scope, Shape, Tokens};
-use super::year::year;
-use super::{AgreementKeys, Generalise, Resolver, Setting, Transform};
+use super::{AgreementKeys, Algorithm, Generalise, KeyedShift, Resolver, Setting, Transform};
 use crate::identifier::Canonical;
 use crate::minimise::FieldOutcome;
 
@@ -18,7 +17,8 @@ pub struct Prepared(Kind);
 enum Kind {
     Replace(Box<[u8]>),
     Mask(Mask),
-    Year,
+    Generalise(Generalise),
+    Shift(KeyedShift),
     Pseudonymise(Box<Pseudonyms>),
     Tokenise(Box<Tokens>),
     Link(Links),
@@ -73,13 +73,19 @@ impl Prepared {
             Transform::Mask {
                 keep_first,
                 keep_last,
+                skip,
                 with,
             } => Kind::Mask(Mask {
                 keep_first: *keep_first,
                 keep_last: *keep_last,
+                skip: skip.as_str().into(),
                 with: *with,
             }),
-            Transform::Generalise(Generalise::Year) => Kind::Year,
+            Transform::Generalise(generalise) => Kind::Generalise(generalise.clone()),
+            Transform::Shift(shift) => {
+                let keys = keys.ok_or(TransformError::NoKeys)?;
+                Kind::Shift(shift.keyed(&keys.current().key(Algorithm::Shift, "subject")))
+            }
             Transform::Redact(redact) => Kind::Redact(Redactor::new(redact, keys)?),
             Transform::Reidentify {
                 namespace,
@@ -127,12 +133,9 @@ impl Prepared {
                 [b'-' | b'0'..=b'9', ..] => mask.number(json, out),
                 _ => return Err(Mismatch),
             },
-            Kind::Year => {
-                let [b'"', inside @ .., b'"'] = json else {
-                    return Err(Mismatch);
-                };
-                let year = year(inside).ok_or(Mismatch)?;
-                quoted(&[&year], out);
+            Kind::Generalise(generalise) => generalise.apply(json, setting.today(), out)?,
+            Kind::Shift(shift) => {
+                shift.apply(json, setting.today(), setting.known().subject(), out)?;
             }
             Kind::Reidentify(resolver) => match json {
                 [b'"', inside @ .., b'"'] => {
@@ -163,11 +166,28 @@ impl Prepared {
     #[must_use]
     pub fn reads_subject(&self) -> bool {
         match &self.0 {
+            Kind::Shift(_) => true,
             Kind::Link(links) => links.any(Self::reads_subject),
             Kind::Redact(redactor) => redactor.reads_subject(),
             Kind::Replace(_)
             | Kind::Mask(_)
-            | Kind::Year
+            | Kind::Generalise(_)
+            | Kind::Pseudonymise(_)
+            | Kind::Tokenise(_)
+            | Kind::Reidentify(_) => false,
+        }
+    }
+
+    /// Whether it asks for the day of the exchange.
+    #[must_use]
+    pub fn reads_today(&self) -> bool {
+        match &self.0 {
+            Kind::Generalise(generalise) => generalise.reads_today(),
+            Kind::Shift(shift) => shift.reads_today(),
+            Kind::Link(links) => links.any(Self::reads_today),
+            Kind::Replace(_)
+            | Kind::Mask(_)
+            | Kind::Redact(_)
             | Kind::Pseudonymise(_)
             | Kind::Tokenise(_)
             | Kind::Reidentify(_) => false,
@@ -181,7 +201,11 @@ impl Prepared {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_document),
             Kind::Redact(redactor) => redactor.reads_document(),
-            Kind::Replace(_) | Kind::Mask(_) | Kind::Year | Kind::Reidentify(_) => false,
+            Kind::Replace(_)
+            | Kind::Mask(_)
+            | Kind::Generalise(_)
+            | Kind::Shift(_)
+            | Kind::Reidentify(_) => false,
             Kind::Pseudonymise(tokens) => tokens.reads_document(),
             Kind::Tokenise(tokens) => tokens.reads_document(),
         }
@@ -193,7 +217,8 @@ impl Prepared {
         match self.0 {
             Kind::Replace(_) => FieldOutcome::Replace,
             Kind::Mask(_) => FieldOutcome::Mask,
-            Kind::Year => FieldOutcome::Generalise,
+            Kind::Generalise(_) => FieldOutcome::Generalise,
+            Kind::Shift(_) => FieldOutcome::Shift,
             Kind::Pseudonymise(_) => FieldOutcome::Pseudonymise,
             Kind::Tokenise(_) => FieldOutcome::Tokenise,
             Kind::Link(_) => FieldOutcome::Link,
@@ -218,15 +243,6 @@ fn named<'a>(
         return Err(TransformError::NoNamespace);
     }
     keys.ok_or(TransformError::NoKeys)
-}
-
-/// Appends `parts`, which need no escaping, as one JSON string.
-fn quoted(parts: &[&[u8]], out: &mut Vec<u8>) {
-    out.push(b'"');
-    for part in parts {
-        out.extend_from_slice(part);
-    }
-    out.push(b'"');
 }
 
 /// The text of `json` without white space around it, if it is one single value.
@@ -281,6 +297,7 @@ mod tests {
         prepared(&Transform::Mask {
             keep_first,
             keep_last,
+            skip: String::new(),
             with,
         })
     }
@@ -378,7 +395,7 @@ mod tests {
 
     #[test]
     fn a_date_becomes_a_year_and_a_year_stays_one() {
-        let year = prepared(&Transform::Generalise(Generalise::Year));
+        let year = prepared(&Transform::Generalise(Generalise::year()));
         for json in [
             "\"1941-03-07\"",
             "\"1941-03\"",
@@ -481,7 +498,7 @@ mod tests {
     fn each_transform_is_counted_as_what_it_is() {
         assert_eq!(mask(0, 0, '*').outcome(), FieldOutcome::Mask);
         assert_eq!(pseudonymise("person").outcome(), FieldOutcome::Pseudonymise);
-        let year = prepared(&Transform::Generalise(Generalise::Year));
+        let year = prepared(&Transform::Generalise(Generalise::year()));
         assert_eq!(year.outcome(), FieldOutcome::Generalise);
         assert!(!format!("{year:?}").contains('1'));
     }

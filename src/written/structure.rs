@@ -79,6 +79,11 @@ pub(crate) struct Written<T> {
 }
 
 impl<T> Written<T> {
+    /// The file's name, as faults give it.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Adds a fault at the value at `pointer`, unless one has been told there.
     pub(crate) fn fault(&self, faults: &mut Vec<Fault>, pointer: &str, message: impl Into<String>) {
         let told = self.faulted.iter().any(|faulted| {

@@ -66,6 +66,13 @@ forms! {
         "a media type (type/subtype in lower case, without parameters or wildcards)", "application/pdf";
     /// The name of a table's column.
     ColumnText: "\\S", "a column's name", "postcode";
+    /// How dates are written, or what the keys of a table are.
+    FromText: "\\S", "a form of dates, or what a table's keys are", "dd/mm/yyyy";
+    /// A day on which ages are asked.
+    AtText: "^(today|school-year|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
+        "today, school-year or a day (year-month-day)", "2026-03-31";
+    /// Characters of a separator.
+    SkipText: "^[^A-Za-z0-9]{1,16}$", "separators (at most 16 characters, no letters or digits)", "-/";
     /// A selector; `plan` parses it.
     SelectorText: "\\S", "a selector", "$.address.postcode";
     /// A condition; `plan` parses it.

@@ -10,6 +10,7 @@ mod corpora;
 mod differential;
 mod document;
 mod held;
+mod ladders;
 mod names;
 mod oracle;
 mod promises;

@@ -294,19 +294,16 @@ fn what_happened_is_counted() {
         .tally;
     assert_eq!(tally.bytes_in, MARKED.len() as u64);
     let counts = FieldOutcome::ALL.map(|outcome| (outcome.code(), tally.field(outcome)));
+    let happened: Vec<_> = counts.iter().filter(|(_, count)| *count > 0).collect();
     assert_eq!(
-        counts,
+        happened,
         [
-            ("keep", 2),
-            ("keep_all", 0),
-            ("drop", 1),
-            ("undeclared", 3),
-            ("replace", 0),
-            ("mask", 0),
-            ("generalise", 1),
-            ("pseudonymise", 2),
-            ("mismatch", 2),
-            ("conflict", 0),
+            &("keep", 2),
+            &("drop", 1),
+            &("undeclared", 3),
+            &("generalise", 1),
+            &("pseudonymise", 2),
+            &("mismatch", 2),
         ]
     );
     assert_eq!((tally.records_released, tally.records_withheld), (0, 1));

@@ -50,6 +50,7 @@ fn action(word: &str) -> Action {
     let mask = |keep_last| Transform::Mask {
         keep_first: 0,
         keep_last,
+        skip: String::new(),
         with: '*',
     };
     Action::Transform(match word.split_once(':') {
@@ -63,7 +64,7 @@ fn action(word: &str) -> Action {
             "drop" => return Action::Drop,
             "mask" => mask(0),
             "mask-last-2" => mask(2),
-            "year" => Transform::Generalise(Generalise::Year),
+            "year" => Transform::Generalise(Generalise::year()),
             _ => panic!("{word} is no action"),
         },
     })

@@ -305,8 +305,8 @@ fn fields_plan(
             cannot("read", path, &error)
         }
     })?;
-    let mut rules =
-        agreement::load_fields(&name, &text).map_err(|faults| Stop::Faults(faults.to_string()))?;
+    let mut rules = agreement::load_fields_with(&name, &text, &config::tables())
+        .map_err(|faults| Stop::Faults(faults.to_string()))?;
     if let Some(format) = format {
         rules.format = format.with_options_of(&rules.format);
     }

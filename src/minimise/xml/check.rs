@@ -133,16 +133,20 @@ fn element_name(name: &str, xml: &Xml) -> Option<String> {
 
 /// Whether what a transform writes by itself is of characters that XML has.
 fn writes_xml(transform: &Transform) -> bool {
-    let sound = |text: &str| text.chars().all(|character| is_character(character.into()));
+    let is_sound = |inside: &[u8]| {
+        let mut text = Vec::new();
+        crate::transform::unescape(inside, &mut text);
+        std::str::from_utf8(&text)
+            .is_ok_and(|text| text.chars().all(|character| is_character(character.into())))
+    };
     match transform {
         Transform::Replace { json } => {
             let inside = json.trim().trim_matches('"');
-            let mut text = Vec::new();
-            crate::transform::unescape(inside.as_bytes(), &mut text);
-            std::str::from_utf8(&text).is_ok_and(sound)
+            is_sound(inside.as_bytes())
         }
         Transform::Mask { with, .. } => is_character((*with).into()),
-        Transform::Generalise(_)
+        Transform::Generalise(generalise) => generalise.own_texts().all(is_sound),
+        Transform::Shift(_)
         | Transform::Link(_)
         | Transform::Redact(_)
         | Transform::Pseudonymise(_)
