@@ -205,10 +205,8 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
         ),
         Row(
             "- pseudonymise: [",
-            "- tokenise: [",
-            &[
-                "a.yaml:28:11: `tokenise`: this version does not have it yet; write pseudonymise for a one-way token, or leave the field out",
-            ],
+            "- pseudonymize: [",
+            &["a.yaml:28:11: `pseudonymize`: write pseudonymise"],
         ),
         Row(
             "version: 3",
@@ -746,7 +744,7 @@ fn a_file_with_ten_faults_has_all_ten_told_in_one_run() {
         .replace("GET", "get")
         .replace("[etag]", "[set-cookie]")
         .replace("[$.mobility", "[mobility")
-        .replace("- pseudonymise:", "- tokenise:")
+        .replace("- pseudonymise:", "- pseudonymize:")
         .replace("          because: the partner writes it with us\n", "");
     let places: Vec<String> = faults(&text)
         .iter()

@@ -6,15 +6,16 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
+use fieldgate::identifier::{Canonical, Kind};
 use fieldgate::minimise::{Limits, json_machine};
 use fieldgate::plan::{Action, BodyRules, Condition, OnMismatch, Plan, PlanKeys, Rule, Selector};
 use fieldgate::transform::generalise::{
     AgeAt, Bands, Caps, Constant, PostcodePart, Rounding, Table, TableColumns, TableKey,
 };
 use fieldgate::transform::{
-    DateForm, Direction, Generalise, Identified, Prepared, RootKey, Setting, Shift, Transform,
+    DateForm, Direction, Generalise, Identified, Invalid, Occasion, Prepared, Resolver, RootKey,
+    Scope, Setting, Shape, Shift, Transform,
 };
-use jiff::civil::Date;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -223,6 +224,33 @@ fn the_count_sees_an_allocation() {
     );
 }
 
+fn token(kind: Kind, scope: Scope, format: Option<Shape>) -> Transform {
+    let identified = Identified {
+        kind,
+        scope,
+        ..Identified::text("person")
+    };
+    Transform::Tokenise { identified, format }
+}
+
+#[test]
+fn turning_a_token_back_allocates_nothing() {
+    let keys = RootKey::from_bytes([1; 32]).agreement("falls-prevention", 1);
+    let tokens = Prepared::new(&token(Kind::Text, Scope::Agreement, None), Some(&keys)).unwrap();
+    let mut token = Vec::new();
+    tokens
+        .apply(b"4010232137", &mut Setting::default(), &mut token)
+        .unwrap();
+    let resolver = Resolver::new("person", Kind::Text, None, &keys);
+    let mut form = Canonical::new();
+    let count = allocations(|| {
+        for text in [&token[1..token.len() - 1], b"fg1t-1-nonsense", b""] {
+            let _refused = resolver.resolve(text, &mut form);
+        }
+    });
+    assert_eq!(count, 0);
+}
+
 #[test]
 fn no_transform_allocates_for_a_value() {
     let keys = RootKey::from_bytes([1; 32]).agreement("falls-prevention", 1);
@@ -263,11 +291,31 @@ fn no_transform_allocates_for_a_value() {
         Transform::Generalise(Generalise::Capped(Caps::new(Some(0), None).unwrap())),
         Transform::Shift(Shift::new(30, Direction::Earlier, DateForm::default()).unwrap()),
         Transform::Pseudonymise(Identified::text("person")),
+        token(Kind::NhsNumber, Scope::Agreement, None),
+        token(Kind::NhsNumber, Scope::Document, None),
+        token(Kind::NhsNumber, Scope::Never, None),
+        token(Kind::NhsNumber, Scope::Agreement, Some(Shape::Digits)),
+        token(Kind::Text, Scope::Agreement, None),
+        token(Kind::Name, Scope::Agreement, None),
+        token(Kind::Phone, Scope::Agreement, None),
+        token(Kind::Email, Scope::Agreement, None),
+        token(Kind::Date, Scope::Agreement, None),
+        Transform::Pseudonymise(Identified {
+            scope: Scope::Never,
+            unknown: vec!["not on system".to_owned()],
+            invalid: Invalid::Mark,
+            ..Identified::text("person")
+        }),
     ];
     let long = format!("\"{}\"", "long text \\u00e9 ".repeat(100));
     let values = [
         "4010232137",
         "\"401 023 2137\"",
+        "\"\\uff14\\uff10１\u{a0}023\u{a0}2137\"",
+        "\"Mrs Siân Ó Néill\"",
+        "\"(020) 7946 0123 x4\"",
+        "\"Ann@Example.ORG\"",
+        "\"UNKNOWN\"",
         "\"1941-03-07\"",
         "\"1941\\u002d03-07T09:00:00Z\"",
         "\"\\ud834\\udd1e\"",
@@ -280,7 +328,10 @@ fn no_transform_allocates_for_a_value() {
     for transform in &transforms {
         let prepared = Prepared::new(transform, Some(&keys)).unwrap();
         let mut out = Vec::with_capacity(16 << 10);
-        let mut setting = Setting::new(Some(Date::constant(2026, 11, 22).into()));
+        let mut setting = Setting::new(Some(Occasion {
+            today: jiff::civil::date(2026, 11, 22),
+            document: Some([7; 16]),
+        }));
         let count = allocations(|| {
             for _ in 0..10 {
                 for value in values {
