@@ -14,7 +14,7 @@ use fieldgate::identifier::{Canonical, Kind};
 use fieldgate::transform::{
     Algorithm, Identified, Prepared, Resolver, RootKey, Setting, Shape, Transform,
 };
-use hmac::{Hmac, KeyInit as _, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 #[allow(dead_code, reason = "the benches share it")]

@@ -4,8 +4,8 @@
 //!
 //! Open [`gateway::exchange`](gateway) first: one exchange, top to bottom. Then [`minimise`].
 //!
-//! The core ([`agreement`], [`plan`], [`minimise`], [`identifier`], [`transform`], the entries of [`ledger`]) does no
-//! I/O: bytes and values in, bytes and values out. The shell ([`gateway`], [`config`], [`keyring`],
+//! The core ([`agreement`], [`plan`], [`minimise`], [`identifier`], [`transform`], [`risk`], the entries of [`ledger`])
+//! does no I/O: bytes and values in, bytes and values out. The shell ([`gateway`], [`config`], [`keyring`],
 //! [`cli`], the ledger's writer) may wait and may fail from outside.
 
 pub mod agreement;
@@ -19,5 +19,6 @@ pub mod keyring;
 pub mod ledger;
 pub mod minimise;
 pub mod plan;
+pub mod risk;
 pub mod transform;
 pub mod written;

@@ -483,6 +483,42 @@ fn a_reviewer_without_the_keys_can_check_everything_else() {
 }
 
 #[test]
+fn a_table_is_read_from_beside_its_agreement_and_watched_with_it() {
+    let (directory, path) = directory(CONFIGURATION);
+    let at = |name: &str| directory.path().join(name);
+    let agreement = AGREEMENT.replace(
+        "        - pseudonymise",
+        "        - { generalise: [$.postcode], to: table, table: ../wards.csv, column: ward }\n        - pseudonymise",
+    );
+    fs::write(at("agreements/falls.yaml"), agreement).unwrap();
+    let Err(ConfigFault::Content(faults)) = load(&path) else {
+        panic!("the table is not there");
+    };
+    assert!(faults.to_string().contains("falls.yaml:15:"), "{faults}");
+    assert!(
+        faults.to_string().contains("../wards.csv cannot be read"),
+        "{faults}"
+    );
+    fs::write(at("wards.csv"), "pcds,ward\nPO30 1AA,Newport\n").unwrap();
+    let loaded = load(&path).unwrap();
+    assert!(loaded.sources.contains(&at("agreements/../wards.csv")));
+    fs::write(
+        at("wards.csv"),
+        "pcds,ward\nPO30 1AA,Newport\nPO30 1AA,Ryde\n",
+    )
+    .unwrap();
+    let Err(ConfigFault::Content(faults)) = load(&path) else {
+        panic!("a key stands twice, and the file was read again");
+    };
+    assert!(
+        faults
+            .to_string()
+            .contains("the keys of rows 2 and 3 are the same"),
+        "{faults}"
+    );
+}
+
+#[test]
 fn text_that_is_not_utf_8_is_a_fault_of_its_line() {
     let (directory, path) = directory(CONFIGURATION);
     fs::write(

@@ -43,6 +43,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/minimise",
         "src/identifier",
         "src/transform",
+        "src/risk",
         "src/written",
         "src/ledger/entry.rs",
         "src/ledger/chain.rs",

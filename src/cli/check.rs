@@ -94,9 +94,12 @@ fn find(args: &CheckArgs) -> Found {
             Ok(loaded) => loaded.config.agreement_context(loaded.keys),
             Err(fault) => return Found::Faulty(fault),
         },
-        (None, false) => Context::alone(
-            TimeZone::get("Europe/London").expect("the bundled database has this zone"),
-        ),
+        (None, false) => Context {
+            tables: config::tables(),
+            ..Context::alone(
+                TimeZone::get("Europe/London").expect("the bundled database has this zone"),
+            )
+        },
     };
     match config::load_agreements(&args.agreements, &context) {
         Ok(set) => Found::Good(set, context.time_zone),

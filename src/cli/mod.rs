@@ -15,6 +15,7 @@ pub mod explain;
 pub mod keys;
 pub mod ledger;
 pub mod out;
+pub mod risk;
 pub mod schema;
 pub mod serve;
 
@@ -57,6 +58,8 @@ pub enum Command {
     Apply(apply::ApplyArgs),
     /// Say why a request would be permitted or refused, and which rule decides each field of a sample
     Explain(explain::ExplainArgs),
+    /// Measure how alike the records are that an agreement lets out
+    Risk(risk::RiskArgs),
     /// Make and change the keys of agreements: create, list, rotate, retire, destroy
     Keys(keys::KeysArgs),
     /// Work with the ledger
@@ -80,6 +83,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Apply(args) => apply::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Risk(args) => risk::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Schema(args) => schema::run(args),

@@ -153,7 +153,13 @@ impl Search<'_> {
             Word::new(b"release"),
         ];
         let near = Near::around(text, one.start, four.end);
-        if near.words().iter().any(|word| OTHERS.contains(word)) {
+        if near
+            .before()
+            .iter()
+            .rev()
+            .take(2)
+            .any(|word| OTHERS.contains(word))
+        {
             return;
         }
         self.take(Kind::IpAddress, 70, one.start, four.end);

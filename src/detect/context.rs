@@ -90,6 +90,8 @@ const VOCABULARY: &[(&[u8], Kinds)] = &[
     (b"iban", of(&[Kind::Iban])),
     (b"amex", of(&[Kind::PaymentCard])),
     (b"card", of(&[Kind::PaymentCard])),
+    (b"cards", of(&[Kind::PaymentCard])),
+    (b"cc", of(&[Kind::PaymentCard])),
     (b"credit", of(&[Kind::PaymentCard])),
     (b"debit", of(&[Kind::PaymentCard])),
     (b"mastercard", of(&[Kind::PaymentCard])),
@@ -178,6 +180,8 @@ pub(super) fn meaning(word: Word) -> Kinds {
 pub(super) struct Near {
     words: [Word; 2 * WORDS],
     length: usize,
+    /// How many of them stand before the candidate.
+    before: usize,
 }
 
 impl Default for Word {
@@ -209,6 +213,7 @@ impl Near {
             near.words[near.length] = ring[at % WORDS];
             near.length += 1;
         }
+        near.before = near.length;
         let behind = &text[end..text.len().min(end + BEHIND)];
         let most = near.length + WORDS;
         each_word(behind, false, |part| match part {
@@ -227,6 +232,11 @@ impl Near {
         self.words()
             .iter()
             .fold(Kinds::NONE, |kinds, word| kinds.or(meaning(*word)))
+    }
+
+    /// Those before the candidate, in the order in which they stand.
+    pub(super) fn before(&self) -> &[Word] {
+        &self.words[..self.before]
     }
 
     pub(super) fn words(&self) -> &[Word] {

@@ -131,7 +131,8 @@ impl Search<'_> {
         if (12..=DIGITS).contains(&digits.len())
             && gaps.is_plain()
             && self.kinds.has(Kind::PaymentCard)
-            && check::payment_card(digits)
+            && check::luhn(digits)
+            && !check::is_repeated(digits)
         {
             let usual: &[&[u8]] = &[
                 &[4, 4, 4, 4],
@@ -141,7 +142,9 @@ impl Search<'_> {
                 &[4, 4, 4],
                 &[4, 4, 4, 1],
             ];
-            let base = if gaps.is_uniform() && is_usual(groups, gaps, usual) {
+            // One number in ten passes the check, so that it must be an issuer's too, or stand beside words.
+            let is_usual = gaps.is_uniform() && is_usual(groups, gaps, usual);
+            let base = if is_usual && check::payment_card(digits) {
                 100
             } else {
                 40
@@ -231,6 +234,8 @@ impl Search<'_> {
                     }
                 } else if lengths(&[6, 8]) {
                     60
+                } else if groups.len() == 1 {
+                    30
                 } else if last.gaps.has(Gap::LINE) {
                     // Cut by a line's end: of the usual groups when it is taken away.
                     60

@@ -80,10 +80,14 @@ impl Pattern {
             .parse(matches)
             .map_err(syntax)?;
         let properties = parsed.properties();
-        match (properties.minimum_len(), properties.maximum_len()) {
-            (Some(least), _) if least < 2 => return Err(PatternError::Empty),
-            (Some(_), Some(most)) if most <= MOST_BYTES => {}
-            (Some(_) | None, Some(_) | None) => return Err(PatternError::TooLong),
+        if properties
+            .maximum_len()
+            .is_none_or(|most| most > MOST_BYTES)
+        {
+            return Err(PatternError::TooLong);
+        }
+        if properties.minimum_len().is_none_or(|least| least < 2) {
+            return Err(PatternError::Empty);
         }
         let regex = RegexBuilder::new(matches)
             .size_limit(COMPILED)

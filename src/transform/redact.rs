@@ -358,7 +358,7 @@ fn push_letter(number: u32, out: &mut Vec<u8>) {
 mod tests {
     use super::super::setting::Knowing;
     use super::*;
-    use crate::transform::RootKey;
+    use crate::transform::{Identified, RootKey};
 
     const ALL: Redact = Redact {
         kinds: Kinds::ALL,
@@ -452,7 +452,7 @@ mod tests {
 
     #[test]
     fn a_token_in_a_text_is_the_one_of_the_field() {
-        let pseudonymise = Transform::Pseudonymise(crate::transform::Identified::text("person"));
+        let pseudonymise = Transform::Pseudonymise(Identified::text("person"));
         let redact = Redact {
             replace: InPlace::Token {
                 kind: Kind::NhsNumber,
