@@ -42,6 +42,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/plan",
         "src/minimise",
         "src/identifier",
+        "src/detect",
         "src/transform",
         "src/risk",
         "src/written",

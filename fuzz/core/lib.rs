@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "the gateway calls what the targets do not")]
 
+#[path = "../../src/detect/mod.rs"]
+pub mod detect;
+#[path = "../../src/identifier/mod.rs"]
+pub mod identifier;
 #[path = "../../src/minimise/mod.rs"]
 pub mod minimise;
 #[path = "../../src/plan/mod.rs"]

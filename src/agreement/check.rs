@@ -15,7 +15,7 @@ use super::file::{
 };
 use super::headers;
 use super::namespaces::{Forms, Namespaces};
-use super::rules::{Body, Given};
+use super::rules::{Beside, Body};
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, PurposeName, ServiceName, Term, key_owner,
@@ -273,14 +273,6 @@ pub(super) struct DisclosureCheck<'a> {
 }
 
 impl DisclosureCheck<'_> {
-    /// What its rules mean beside what they say.
-    fn given(&self) -> Given<'_> {
-        Given {
-            forms: self.forms,
-            tables: &self.context.tables,
-        }
-    }
-
     pub(super) fn at(&self, below: &str) -> String {
         format!("{}/{below}", self.pointer)
     }
@@ -347,7 +339,7 @@ impl DisclosureCheck<'_> {
                     "a GET or DELETE has no body; leave `request_body` out",
                 );
             }
-            let body = Body::check(self.file, &at, &body.body(), self.given(), faults);
+            let body = Body::check(self.file, &at, &body.body(), self.beside(), faults);
             namespaces.take(self.file, &body, faults);
             let plan = self.compile(&body, &at, &self.context.request_limits, faults);
             (body, plan)
@@ -364,7 +356,7 @@ impl DisclosureCheck<'_> {
             .links
             .as_ref()
             .and_then(|links| self.links(links, faults));
-        let response = Body::check(self.file, &at, &response.body(), self.given(), faults);
+        let response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
         namespaces.take(self.file, &response, faults);
         response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
@@ -395,6 +387,14 @@ impl DisclosureCheck<'_> {
             kept_whole,
             opaque,
         })
+    }
+
+    /// What its bodies' rules are read beside.
+    fn beside(&self) -> Beside<'_> {
+        Beside {
+            tables: &self.context.tables,
+            forms: self.forms,
+        }
     }
 
     fn compile(

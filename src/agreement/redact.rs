@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::file::RuleAsWritten;
 use super::namespaces::Forms;
-use crate::detect::{Kind, Kinds, Pattern, PatternError, Score, THRESHOLD};
+use crate::detect::{Kind, Kinds, Pattern, PatternError, THRESHOLD, score};
 use crate::transform::{InPlace, Redact, Transform};
 use crate::written::{Fault, Written};
 
@@ -81,15 +81,4 @@ fn in_place(with: Option<&Value>, forms: &Forms) -> Option<InPlace> {
         }),
         Some(_) => None,
     }
-}
-
-/// Hundredths of a threshold from 0.3 to 1, as the schema has it.
-fn score(threshold: f64) -> Score {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "from 30 to 100 after clamping"
-    )]
-    let score = (threshold * 100.0).round().clamp(30.0, 100.0) as Score;
-    score
 }

@@ -73,17 +73,6 @@ pub struct DisclosureReview {
     pub names_from_data: Vec<String>,
 }
 
-/// What leaves under a selector, as its reviewer sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TypeReview {
-    /// The selector.
-    pub selector: String,
-    /// The action's word.
-    pub action: &'static str,
-    /// The values' type at the partner, in words. In formats other than JSON every value is text.
-    pub r#type: &'static str,
-}
-
 /// The tokens of one namespace as their reviewer sees them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TokenReview {
@@ -95,6 +84,17 @@ pub struct TokenReview {
     pub reversible: bool,
     /// The shape that they keep, if a rule says so.
     pub format: Option<&'static str>,
+}
+
+/// What leaves under a selector, as its reviewer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TypeReview {
+    /// The selector.
+    pub selector: String,
+    /// The action's word.
+    pub action: &'static str,
+    /// The values' type at the partner, in words. In formats other than JSON every value is text.
+    pub r#type: &'static str,
 }
 
 /// A `keep_all` as its reviewer sees it.

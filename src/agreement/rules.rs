@@ -54,11 +54,11 @@ pub fn load_fields_with(file: &str, text: &str, tables: &Tables) -> Result<BodyR
             }
             let mut forms = Forms::default();
             forms.take(&written.value.body());
-            let given = Given {
-                forms: &forms,
+            let beside = Beside {
                 tables,
+                forms: &forms,
             };
-            let body = Body::check(&written, "", &written.value.body(), given, &mut faults);
+            let body = Body::check(&written, "", &written.value.body(), beside, &mut faults);
             Namespaces::default().take(&written, &body, &mut faults);
             body.rules
         });
@@ -70,6 +70,15 @@ pub fn load_fields_with(file: &str, text: &str, tables: &Tables) -> Result<BodyR
 #[must_use]
 pub fn fields_schema() -> String {
     crate::written::schema_text::<FieldsAsWritten>()
+}
+
+/// What rules are read beside.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'a> {
+    /// The look-up tables that are there.
+    pub(super) tables: &'a Tables,
+    /// How the identifiers of each namespace are written.
+    pub(super) forms: &'a Forms,
 }
 
 /// A body's rules, and where each stands.
@@ -86,7 +95,7 @@ impl Body {
         written: &Written<T>,
         pointer: &str,
         body: &BodyAsWritten<'_>,
-        given: Given<'_>,
+        beside: Beside<'_>,
         faults: &mut Vec<Fault>,
     ) -> Self {
         let mut checked = Self {
@@ -150,7 +159,7 @@ impl Body {
         ] {
             for (index, rule) in rules.iter().enumerate() {
                 let pointer = format!("{pointer}/{}/{index}", of.key());
-                checked.rule(written, &pointer, of, rule, given, faults);
+                checked.rule(written, &pointer, of, rule, beside, faults);
                 checked.people(written, &pointer, body.record.is_some(), rule, faults);
             }
         }
@@ -283,7 +292,7 @@ impl Body {
         pointer: &str,
         of: RulesOf,
         rule: &RuleAsWritten,
-        given: Given<'_>,
+        beside: Beside<'_>,
         faults: &mut Vec<Fault>,
     ) {
         let actions = rule.actions();
@@ -347,7 +356,7 @@ impl Body {
             None | Some(OnMismatchAsWritten::Drop) => OnMismatch::Drop,
             Some(OnMismatchAsWritten::Refuse) => OnMismatch::Refuse,
         };
-        let action = rule.action(written, pointer, word, given, faults);
+        let action = rule.action(written, pointer, word, beside, faults);
         for (index, text) in selectors.iter().enumerate() {
             let place = format!("{pointer}/{}/{index}", word.text());
             let Some(selector) = selector(written, &place, text, Start::Document, faults) else {
@@ -375,15 +384,6 @@ impl Body {
             self.pointers.push(place);
         }
     }
-}
-
-/// What rules mean beside what they say.
-#[derive(Clone, Copy)]
-pub(super) struct Given<'a> {
-    /// How the identifiers of each namespace are written.
-    pub(super) forms: &'a Forms,
-    /// The tables that rules name.
-    pub(super) tables: &'a Tables,
 }
 
 /// What rules are of.
@@ -624,14 +624,14 @@ impl RuleAsWritten {
         written: &Written<T>,
         pointer: &str,
         word: Word,
-        given: Given<'_>,
+        beside: Beside<'_>,
         faults: &mut Vec<Fault>,
     ) -> Option<Action> {
         let ladder = |faults| Ladder {
             written,
             pointer,
             rule: self,
-            tables: given.tables,
+            tables: beside.tables,
             faults,
         };
         match (word, self.to) {
@@ -684,7 +684,7 @@ impl RuleAsWritten {
             },
             Word::Reidentify => match &self.r#as {
                 Some(namespace) => {
-                    let (kind, format) = given.forms.of(&namespace.0);
+                    let (kind, format) = beside.forms.of(&namespace.0);
                     Some(Action::Transform(Transform::Reidentify {
                         namespace: namespace.0.clone(),
                         kind: self.form.map_or(kind, |form| form.0),
@@ -700,7 +700,7 @@ impl RuleAsWritten {
                         pointer,
                         templates,
                         self.variables.as_ref(),
-                        given.forms,
+                        beside.forms,
                         faults,
                     )?;
                     Some(Action::Transform(Transform::Link(link)))
@@ -711,7 +711,7 @@ impl RuleAsWritten {
                 if self.detect.is_none() && self.names.is_none() && self.patterns.is_none() {
                     return missing("detect", "detect: all");
                 }
-                let redact = redact::check(self, written, pointer, given.forms, faults)?;
+                let redact = redact::check(self, written, pointer, beside.forms, faults)?;
                 Some(Action::Transform(Transform::Redact(redact)))
             }
             Word::Replace => match &self.with {

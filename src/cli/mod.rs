@@ -16,6 +16,7 @@ pub mod keys;
 pub mod ledger;
 pub mod out;
 pub mod risk;
+pub mod scan;
 pub mod schema;
 pub mod serve;
 
@@ -62,6 +63,8 @@ pub enum Command {
     Risk(risk::RiskArgs),
     /// Make and change the keys of agreements: create, list, rotate, retire, destroy
     Keys(keys::KeysArgs),
+    /// Say what identifies somebody in a sample, by path and kind, without printing values
+    Scan(scan::ScanArgs),
     /// Work with the ledger
     Ledger(ledger::LedgerArgs),
     /// Print the JSON Schema of a kind of file, for editors
@@ -85,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Risk(args) => risk::run(args),
         Command::Keys(args) => keys::run(args),
+        Command::Scan(args) => scan::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

@@ -175,6 +175,24 @@ pub(super) fn meaning(word: Word) -> Kinds {
     }
 }
 
+/// The kinds that a field of this name is about: `dateOfBirth`, `NHS_NO`, `contact-tel`.
+#[must_use]
+pub fn about(name: &str) -> Kinds {
+    let (mut kinds, mut word) = (Kinds::NONE, Word::default());
+    let mut was_small = false;
+    for byte in name.bytes() {
+        if !is_letter(byte) || byte.is_ascii_uppercase() && was_small {
+            kinds = kinds.or(meaning(word));
+            word = Word::default();
+        }
+        if is_letter(byte) {
+            word = word.and(byte);
+        }
+        was_small = byte.is_ascii_lowercase();
+    }
+    kinds.or(meaning(word))
+}
+
 /// Up to five words on each side of a candidate.
 #[derive(Debug, Default)]
 pub(super) struct Near {
@@ -328,6 +346,21 @@ mod tests {
         ];
         for (text, kinds) in rows {
             assert_eq!(near(text), kinds, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_field_says_what_is_in_it() {
+        for (name, kind) in [
+            ("dateOfBirth", Some(Kind::DateOfBirth)),
+            ("DOB", Some(Kind::DateOfBirth)),
+            ("nhs_number", Some(Kind::NhsNumber)),
+            ("NHSNumber", None),
+            ("home-tel", Some(Kind::Phone)),
+            ("notes", None),
+            ("", None),
+        ] {
+            assert_eq!(about(name), kind.into_iter().collect(), "{name}");
         }
     }
 

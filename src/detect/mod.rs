@@ -33,6 +33,7 @@ mod patterns;
 mod pieces;
 mod search;
 
+pub use context::about;
 pub use kind::{Kind, Kinds};
 pub use names::Names;
 pub use patterns::{Pattern, PatternError};
@@ -44,6 +45,18 @@ use search::{Candidate, Search};
 
 /// How far something is believed, in hundredths.
 pub type Score = u8;
+
+/// A score from 0 to 1 in hundredths; what is outside of that is the nearer end.
+#[must_use]
+pub fn score(score: f64) -> Score {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to 100 after clamping"
+    )]
+    let hundredths = (score * 100.0).round().clamp(0.0, 100.0) as Score;
+    hundredths
+}
 
 /// The threshold where an agreement gives none.
 pub const THRESHOLD: Score = 60;

@@ -162,3 +162,180 @@ fn what_identifies_somebody_is_found_in_a_sentence() {
         assert_eq!(find(text), *expected, "{text}");
     }
 }
+
+#[test]
+fn overlaps_are_one_and_nothing_that_was_found_is_left_over() {
+    let rows: &[(&str, &[(&str, &str)])] = &[
+        // An address in a URL, a number in an address.
+        (
+            "http://x.example/?mail=a@b.example",
+            &[("http://x.example/?mail=a@b.example", "url")],
+        ),
+        ("9434765919@x.example", &[("9434765919@x.example", "email")]),
+        (
+            "9434765919 4010232137",
+            &[("9434765919", "nhs-number"), ("4010232137", "nhs-number")],
+        ),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(find(text), *expected, "{text}");
+    }
+    let candidate = |start, end, kind| Candidate {
+        start,
+        end,
+        what: What::Kind(kind),
+        score: 60,
+    };
+    let mut candidates = vec![
+        candidate(15, 40, Kind::Url),
+        candidate(0, 10, Kind::Nino),
+        candidate(5, 20, Kind::Email),
+        candidate(40, 41, Kind::Upn),
+    ];
+    resolve(&mut candidates);
+    assert_eq!(
+        candidates,
+        [candidate(0, 40, Kind::Url), candidate(40, 41, Kind::Upn)]
+    );
+}
+
+#[test]
+fn a_threshold_says_how_sure_to_be() {
+    let text = "9434765919 at PO30 1UD, 7/3/1941";
+    let words = |threshold| {
+        let detectors = Detectors::new(Kinds::ALL, score(threshold), Vec::new());
+        let mut scratch = Scratch::default();
+        let found = detectors.find(text.as_bytes(), Kinds::NONE, None, &mut scratch);
+        found.iter().map(|found| found.what).collect::<Vec<_>>()
+    };
+    let (nhs, postcode) = (What::Kind(Kind::NhsNumber), What::Kind(Kind::Postcode));
+    assert_eq!(words(1.0), [nhs]);
+    assert_eq!(words(0.6), [nhs, postcode]);
+    assert_eq!(words(0.3), [nhs, postcode, What::Kind(Kind::DateOfBirth)]);
+}
+
+#[test]
+fn what_is_known_of_the_text_counts_as_words_near_it() {
+    let detectors = Detectors::new(Kinds::ALL, THRESHOLD, Vec::new());
+    let mut scratch = Scratch::default();
+    assert!(
+        detectors
+            .find(b"1941-03-07", Kinds::NONE, None, &mut scratch)
+            .is_empty()
+    );
+    let about = about("dateOfBirth");
+    assert_eq!(
+        detectors
+            .find(b"1941-03-07", about, None, &mut scratch)
+            .len(),
+        1
+    );
+}
+
+/// How much was looked at more closely in `text`.
+fn steps(text: &str) -> usize {
+    let mut names = Names::default();
+    names.add("Ann Bates");
+    let mut scratch = Scratch::default();
+    Detectors::new(Kinds::ALL, 30, Vec::new()).find(
+        text.as_bytes(),
+        Kinds::NONE,
+        Some(&names),
+        &mut scratch,
+    );
+    scratch.steps
+}
+
+#[test]
+fn work_grows_with_the_text_and_no_faster_whatever_the_text_is() {
+    for unit in [
+        "a1",
+        "1 ",
+        "1-",
+        "1.",
+        "@",
+        "a@",
+        "a@b.",
+        ".",
+        ":",
+        "::",
+        "a:",
+        "1:",
+        "f::",
+        "://",
+        "http://",
+        "www.",
+        "1",
+        "12 34 56 78 ",
+        "GB82",
+        "AB51 ABC ",
+        "1/",
+        "(1)",
+        "Ann ",
+        "a",
+        "A ",
+        "+44",
+        "-",
+        "a.b@c.d ",
+        "0 ",
+        "7/3/1941 ",
+        "born ",
+        "&#52;",
+        "\\u0034",
+        "４",
+        "é1",
+        "192.0.2.1.",
+        "1a2b3c4d:",
+    ] {
+        let once = steps(&unit.repeat(4_000));
+        let twice = steps(&unit.repeat(8_000));
+        assert!(twice <= 2 * once + 500, "{unit}: {once}, then {twice}");
+        assert!(once <= 40 * 4_000 * unit.len() + 500, "{unit}: {once}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn p1_no_valid_number_survives_in_any_text(
+        before in "[ -~é\u{a0}\u{200b}]{0,40}",
+        between in "[ .\u{a0}\u{ad}-]",
+        after in "[ -~é\u{a0}\u{200b}]{0,40}",
+        serial in 0_u32..1_000_000_000,
+    ) {
+        let front = format!("{serial:09}");
+        let number = (0..10).map(|check| format!("{front}{check}")).find(|number| {
+            number.as_bytes().first_chunk().is_some_and(crate::identifier::check::nhs_number)
+        });
+        let Some(number) = number else { return Ok(()) };
+        let spelt = format!("{}{between}{}{between}{}", &number[..3], &number[3..6], &number[6..]);
+        // Beside other digits it is another number; beside quotation marks and the like it is not.
+        let text = format!("{before}. {spelt} ; {after}");
+        let mut json = Vec::new();
+        crate::transform::push_quoted(&text, &mut json);
+        let inside = &json[1..json.len() - 1];
+        let mut scratch = Scratch::default();
+        let detectors = Detectors::new(Kinds::ALL, THRESHOLD, Vec::new());
+        let found = detectors.find(inside, Kinds::NONE, None, &mut scratch);
+        let mut rest = String::new();
+        let mut from = 0;
+        for found in found {
+            proptest::prop_assert!(from <= found.start && found.start < found.end);
+            rest.push_str(std::str::from_utf8(&inside[from..found.start]).unwrap());
+            from = found.end;
+        }
+        rest.push_str(std::str::from_utf8(&inside[from..]).unwrap());
+        proptest::prop_assert!(!rest.contains(&spelt), "{text:?}");
+    }
+
+    #[test]
+    fn p8_any_text_is_read_to_its_end(inside in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
+        // Not JSON, not UTF-8: nothing panics, and every place is inside the text.
+        let mut names = Names::default();
+        names.add(&String::from_utf8_lossy(&inside));
+        let mut scratch = Scratch::default();
+        let detectors = Detectors::new(Kinds::ALL, 30, Vec::new());
+        for found in detectors.find(&inside, Kinds::NONE, Some(&names), &mut scratch) {
+            proptest::prop_assert!(found.start <= found.end && found.end <= inside.len());
+        }
+    }
+}

@@ -6,6 +6,7 @@ mod apply;
 mod coarse;
 mod formats;
 mod keys;
+mod scan;
 
 use std::fs;
 use std::io::{Read, Write};

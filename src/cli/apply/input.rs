@@ -49,8 +49,8 @@ impl Packing {
 }
 
 /// Where a body comes from.
-pub(super) struct Input {
-    pub(super) name: String,
+pub(in crate::cli) struct Input {
+    pub(in crate::cli) name: String,
     bytes: Box<dyn Read>,
     packing: Option<Packing>,
     /// Where bytes come from that may be long in coming.
@@ -71,7 +71,7 @@ impl Input {
     ///
     /// # Errors
     /// If the file cannot be opened or read.
-    pub(super) fn open(path: Option<&Path>) -> Result<Self, Stop> {
+    pub(in crate::cli) fn open(path: Option<&Path>) -> Result<Self, Stop> {
         let Some(path) = path else {
             if io::stdin().is_terminal() {
                 out::say("fieldgate: reading from the terminal; end it with Ctrl-D");
@@ -148,7 +148,7 @@ impl Input {
     ///
     /// # Errors
     /// If the file cannot be read, or is not one whole packed stream to its last byte.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> Result<usize, Stop> {
+    pub(in crate::cli) fn read(&mut self, into: &mut [u8]) -> Result<usize, Stop> {
         let read = match self.bytes.read(into) {
             // No packed stream is without bytes, not even that of nothing.
             Ok(0) if self.packing.is_some() && !self.source.any.get() => {

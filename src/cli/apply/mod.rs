@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 mod cores;
-mod input;
+pub(super) mod input;
 mod output;
 mod split;
 
