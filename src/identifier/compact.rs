@@ -46,6 +46,15 @@ pub(super) fn compact(
     checked(kind, out, seen.letters)
 }
 
+/// As [`compact`], of ASCII digits alone.
+pub(super) fn compact_digits(kind: Kind, digits: &[u8], out: &mut Canonical) -> Result<(), Unfit> {
+    out.push_all(digits)?;
+    if digits.is_empty() || unknown::is_filler(digits) {
+        return Err(Unfit::Nobody);
+    }
+    checked(kind, out, false)
+}
+
 /// What was seen beside capitals and digits.
 #[derive(Default)]
 struct Seen {

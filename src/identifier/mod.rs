@@ -151,6 +151,41 @@ impl Kind {
         result
     }
 
+    /// As [`canonical`](Self::canonical) of ASCII digits alone, which most identifiers are: without a look at each character.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn canonical_digits(self, digits: &[u8], out: &mut Canonical) -> Result<(), Unfit> {
+        debug_assert!(digits.iter().all(u8::is_ascii_digit), "digits alone");
+        out.clear();
+        let result = match self {
+            Self::Text => text::text_digits(digits, out),
+            Self::Email | Self::Phone | Self::Name | Self::Date => {
+                return self.canonical(digits.iter().copied().map(char::from), out);
+            }
+            Self::Digits
+            | Self::UpperAlphanumeric
+            | Self::NhsNumber
+            | Self::ChiNumber
+            | Self::HcNumber
+            | Self::Nino
+            | Self::Upn
+            | Self::Utr
+            | Self::Uprn
+            | Self::Postcode
+            | Self::DriverNumber
+            | Self::Passport
+            | Self::VehicleRegistration
+            | Self::Iban
+            | Self::PaymentCard
+            | Self::SortCodeAndAccount => compact::compact_digits(self, digits, out),
+        };
+        if result.is_err() {
+            out.clear();
+        }
+        result
+    }
+
     /// As [`canonical`](Self::canonical), of a number's `digits` as they stand in a document that writes numbers without
     /// leading zeros.
     ///
@@ -164,7 +199,7 @@ impl Kind {
             (Self::ChiNumber | Self::Utr, 9) | (Self::SortCodeAndAccount, 13) => "0",
             (Self::Phone, 9 | 10) if !digits.starts_with(b"0") => "0",
             (Self::Phone, 11 | 12) if digits.starts_with(b"44") => "+",
-            _ => "",
+            _ => return self.canonical_digits(digits, out),
         };
         let digits = digits.iter().copied().map(char::from);
         self.canonical(before.chars().chain(digits), out)

@@ -41,13 +41,23 @@ pub(super) fn text(
             }
             out.retain(|byte| byte.is_ascii_digit());
         }
-        let digits = out.as_bytes();
-        if unknown::is_filler(digits) || unknown::is_run(digits) {
-            return Err(Unfit::Nobody);
-        }
-        return Ok(());
+        return somebody(out.as_bytes());
     }
     if !(has_digit || has_alphanumeric) || says_unknown(out.as_bytes()) {
+        return Err(Unfit::Nobody);
+    }
+    Ok(())
+}
+
+/// As [`text`], of ASCII digits alone.
+pub(super) fn text_digits(digits: &[u8], out: &mut Canonical) -> Result<(), Unfit> {
+    out.push_all(digits)?;
+    somebody(digits)
+}
+
+/// Whether digits can be somebody's number.
+fn somebody(digits: &[u8]) -> Result<(), Unfit> {
+    if digits.is_empty() || unknown::is_filler(digits) || unknown::is_run(digits) {
         return Err(Unfit::Nobody);
     }
     Ok(())

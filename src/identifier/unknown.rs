@@ -132,6 +132,12 @@ impl Unknown {
         Self(keys.into())
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether `characters` are one of the texts. Leaves `room` with anything in it.
     pub fn has(&self, characters: impl Iterator<Item = char>, room: &mut Canonical) -> bool {
         !self.0.is_empty()

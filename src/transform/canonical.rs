@@ -10,6 +10,9 @@ use crate::identifier::{Canonical, Kind, Unfit};
 /// nowhere but to the stack, which is cleared.
 pub(crate) fn identify(kind: Kind, json: &[u8], out: &mut Canonical) -> Result<(), Unfit> {
     match json {
+        [b'"', inside @ .., b'"'] if inside.iter().all(u8::is_ascii_digit) => {
+            kind.canonical_digits(inside, out)
+        }
         [b'"', inside @ .., b'"'] if is_plain(inside) => {
             kind.canonical(inside.iter().copied().map(char::from), out)
         }
