@@ -11,10 +11,10 @@ use crate::transform::{AgreementKeys, EpochSecret, RootKey};
 const EPOCHS: u32 = 1_000;
 /// Changes that may wait to be entered in a ledger.
 const UNENTERED: usize = 1_000;
-/// Characters of a name.
-const NAME_CHARACTERS: usize = 128;
+/// Characters of a name: room for `link.PARTNER.GROUP`, each of 64.
+const NAME_CHARACTERS: usize = 160;
 
-/// Whose keys: an agreement's name, or that of a group of linked agreements. Lower-case letters, digits,
+/// Whose keys: an agreement's name, or `link.PARTNER.GROUP` for a group of linked agreements. Lower-case letters, digits,
 /// hyphens and dots; starts with a letter or digit. A file's name is made of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnerName(String);
@@ -462,12 +462,12 @@ mod tests {
 
     #[test]
     fn a_name_is_one_that_a_file_can_have() {
-        let long = "a".repeat(129);
+        let long = "a".repeat(NAME_CHARACTERS + 1);
         for (text, good) in [
             ("falls-prevention", true),
             ("7", true),
-            ("group.housing-and-health", true),
-            (&long[..128], true),
+            ("link.island-health.housing", true),
+            (&long[..NAME_CHARACTERS], true),
             ("", false),
             (&long, false),
             (".hidden", false),
