@@ -1,11 +1,12 @@
 //! Tokens beside what they are made with: the bare keyed HMAC of the same crate, and the crate `aes-siv` used as its
 //! documentation shows, with its key set up for each value.
 //!
-//! `cargo bench --bench tokens` prints a table; `-- --quick` runs each row once on few values, to see that it still does. Ratios
+//! `cargo bench --bench tokens` prints a table; `-- --quick` runs each row once on few values, to see that it still does; `-- --people 1000000` joins two agreements' tokens of so many people. Ratios
 //! are of the same values in the same run, the contestants taking turns, on one core. Ours read a value as it stands in a
 //! document, bring it to its canonical form, check it, and append the token as text with its quotes; the peers get the ten
 //! digits and stop at bytes, which neither encodes.
 
+use std::collections::HashSet;
 use std::hint::black_box;
 
 use aes_siv::KeyInit as _;
@@ -42,7 +43,52 @@ fn numbers(count: usize) -> Vec<[u8; 12]> {
     numbers
 }
 
+/// Counts what two agreements' tokens of the same people have in common, which is nothing.
+fn join(people: usize) {
+    let values = numbers(people);
+    let root = RootKey::from_bytes([1; 32]);
+    let tokens = |agreement: &str, reversible: bool| {
+        let identified = Identified {
+            kind: Kind::NhsNumber,
+            ..Identified::text("person")
+        };
+        let transform = match reversible {
+            true => Transform::Tokenise {
+                identified,
+                format: None,
+            },
+            false => Transform::Pseudonymise(identified),
+        };
+        let keys = root.agreement(agreement, 1);
+        let prepared = Prepared::new(&transform, Some(&keys)).expect("a transform with its keys");
+        let mut setting = Setting::default();
+        let made = values.iter().map(|value| {
+            let mut token = Vec::new();
+            prepared
+                .apply(value, &mut setting, &mut token)
+                .expect("a valid number");
+            token
+        });
+        made.collect::<HashSet<_>>()
+    };
+    for reversible in [false, true] {
+        let (first, second) = (tokens("first", reversible), tokens("second", reversible));
+        line(&format!(
+            "{people} people, {} and {} tokens under two agreements, {} in common",
+            first.len(),
+            second.len(),
+            first.intersection(&second).count()
+        ));
+    }
+}
+
 fn main() {
+    if let Some(people) = std::env::args()
+        .skip_while(|argument| argument != "--people")
+        .nth(1)
+    {
+        return join(people.parse().expect("--people takes a number"));
+    }
     let quick = std::env::args().any(|argument| argument == "--quick");
     let (count, rounds) = if quick { (1_000, 0) } else { (200_000, 15) };
     let values = numbers(count);

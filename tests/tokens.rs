@@ -262,7 +262,7 @@ disclosures:
 ";
 
 fn load(texts: &[&str]) -> Result<AgreementSet, Vec<String>> {
-    let names = ["a.yaml", "b.yaml", "c.yaml"];
+    let names = ["a.yaml", "b.yaml", "c.yaml", "d.yaml"];
     let sources: Vec<Source<'_>> = names
         .iter()
         .zip(texts)
@@ -367,6 +367,12 @@ fn linked_agreements_of_one_partner_share_tokens_if_both_say_so() {
             says_alone("b.yaml", "mainland-health")
         ]
     );
+    let third = linked(&second("mainland-health"));
+    let fourth = third.replace("second", "third");
+    let set = load(&[&one, &other, &third.replace("second", "fourth"), &fourth]).unwrap();
+    let theirs = response(&set, "third", PERSON);
+    assert_eq!(theirs, response(&set, "fourth", PERSON));
+    assert_ne!(tokens(&theirs)[0], tokens(&text)[0]);
     let otherwise = other.replace("form: nhs-number", "form: text");
     assert_eq!(
         load(&[&one, &otherwise]).unwrap_err(),

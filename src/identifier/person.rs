@@ -133,14 +133,7 @@ impl Words {
             // Of other scripts, the signs that are parts of a letter stay with it.
             _ if part.is_alphabetic() || canonical_combining_class(part) > 0 => {
                 for upper in part.to_uppercase() {
-                    // What has no single capital becomes several characters, some of them accents.
-                    let mut full = Ok(());
-                    fold(upper, |upper| {
-                        if !is_accent(upper) {
-                            full = full.and(self.letter(upper, out));
-                        }
-                    });
-                    full?;
+                    self.letter(upper, out)?;
                 }
             }
             _ if part.is_alphanumeric() => self.foreign_alphanumeric = true,

@@ -582,6 +582,15 @@ fn every_kind_has_a_word_of_its_own() {
     assert_eq!(Kind::default(), Kind::Text);
 }
 
+#[test]
+fn a_name_of_any_letters_is_its_own_form() {
+    for letter in ('\0'..=char::MAX).filter(|letter| letter.is_alphabetic()) {
+        if let Ok(once) = form(Kind::Name, &format!("A{letter}b")) {
+            assert_eq!(form(Kind::Name, &once), Ok(once), "{:x}", u32::from(letter));
+        }
+    }
+}
+
 /// Text that is near enough to identifiers to be read, with whatever else there is.
 fn near() -> impl Strategy<Value = String> {
     let spellings: Vec<&str> = ONE
