@@ -339,6 +339,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn the_figures_are_those_of_a_plain_count(
             records in proptest::collection::vec((proptest::collection::vec(0_u8..4, 2), 0_u8..3), 1..200)

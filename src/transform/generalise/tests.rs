@@ -350,6 +350,8 @@ fn postcodes() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn the_spelling_of_a_value_changes_nothing(
         day in days(),
