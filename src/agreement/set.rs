@@ -130,7 +130,10 @@ impl AgreementSet {
 
 /// The groups of linked agreements in a set.
 #[derive(Default)]
-struct Groups(BTreeMap<(PartnerName, String), Vec<(Arc<Agreement>, Written<AgreementAsWritten>)>>);
+struct Groups(BTreeMap<(PartnerName, String), Vec<Linked>>);
+
+/// An agreement of a group, and its file.
+type Linked = (Arc<Agreement>, Written<AgreementAsWritten>);
 
 impl Groups {
     fn take(&mut self, agreement: Arc<Agreement>, file: Written<AgreementAsWritten>) {

@@ -120,7 +120,8 @@ impl Search<'_> {
             return;
         };
         let dotted = |piece: &Piece| piece.digits && piece.gap == Gap::DOT;
-        if !(dotted(two) && dotted(three) && dotted(four)) || !self.kinds.has(Kind::IpAddress) {
+        let wanted = self.kinds.has(Kind::IpAddress);
+        if !(wanted && dotted(two) && dotted(three) && dotted(four)) {
             return;
         }
         let text = self.text;

@@ -423,7 +423,9 @@ mod tests {
     #[test]
     fn identifiers_in_links_become_what_their_rule_makes_of_them() {
         let contacts = [("/adults/{person}/contacts?page={page}", None)];
-        let rows: &[(&[(&str, Option<&str>)], &str, &str)] = &[
+        /// Templates, a link, and what it leaves as.
+        type Row<'a> = (&'a [(&'a str, Option<&'a str>)], &'a str, &'a str);
+        let rows: &[Row<'_>] = &[
             (
                 &contacts,
                 "/adults/9434765919/contacts?page=2",

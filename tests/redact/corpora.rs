@@ -1,5 +1,10 @@
 //! The labelled sentences of presidio-research: what others have marked in texts of theirs.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was skipped, and how much was found, should be seen"
+)]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -209,14 +209,10 @@ fn near_misses(kind: Kind, draw: &mut Draw) -> Vec<String> {
     // A number that fails one check may pass another's, and is then that other's.
     let is_one = |text: &str| {
         Kind::ALL.iter().any(|kind| {
-            let length = match kind {
-                Kind::NhsNumber | Kind::HcNumber | Kind::ChiNumber | Kind::Utr => 10,
-                Kind::PaymentCard => 16,
-                _ => return false,
-            };
-            text.len() == length
-                && text.bytes().all(|byte| byte.is_ascii_digit())
-                && is_valid(kind.word(), text)
+            let ten = [Kind::NhsNumber, Kind::HcNumber, Kind::ChiNumber, Kind::Utr];
+            let fits = ten.contains(kind) && text.len() == 10
+                || *kind == Kind::PaymentCard && text.len() == 16;
+            fits && text.bytes().all(|byte| byte.is_ascii_digit()) && is_valid(kind.word(), text)
         })
     };
     let mut misses = Vec::new();

@@ -19,7 +19,7 @@ impl Draw {
     }
 
     pub(crate) fn below(&mut self, most: usize) -> usize {
-        usize::try_from(self.next() % most as u64).unwrap()
+        usize::try_from(self.next() % most as u64).expect("it is less than a usize")
     }
 
     pub(crate) fn one<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
@@ -129,7 +129,7 @@ pub(crate) fn identifier(kind: &str, draw: &mut Draw) -> Vec<String> {
                 let card = (0..10)
                     .map(|digit| format!("{front}{digit}"))
                     .find(|card| luhn(card));
-                split(card.unwrap(), &[4, 4, 4])
+                split(card.expect("one in ten passes"), &[4, 4, 4])
             }
             "phone" => split(
                 format!(
@@ -237,7 +237,7 @@ fn luhn(digits: &str) -> bool {
             }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 fn modulo_97(text: &str) -> u32 {

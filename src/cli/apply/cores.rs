@@ -40,7 +40,7 @@ struct Piece {
 /// What becomes of a piece, in one part or more.
 enum Outcome {
     Leaves(Vec<u8>),
-    Ended(Result<Ended, BodyError>),
+    Ended(Box<Result<Ended, BodyError>>),
 }
 
 /// Buffers that are used again.
@@ -148,7 +148,7 @@ fn one_piece(splitter: &Splitter, piece: Piece, pool: &Pool) {
     pool.give(piece.bytes);
     // A writer that has stopped takes nothing any more.
     if piece.outcome.send(Outcome::Leaves(out)).is_ok() {
-        drop(piece.outcome.send(Outcome::Ended(ended)));
+        drop(piece.outcome.send(Outcome::Ended(Box::new(ended))));
     }
 }
 
@@ -173,13 +173,12 @@ fn write(
                     }
                     pool.give(out);
                 }
-                Outcome::Ended(Ok(ended)) => {
+                Outcome::Ended(ended) => {
+                    let ended =
+                        ended.map_err(|error| broken(counted(error, |index| elements + index)))?;
                     tally.add(&ended.tally);
                     elements += ended.elements;
                     break;
-                }
-                Outcome::Ended(Err(error)) => {
-                    return Err(broken(counted(error, |index| elements + index)));
                 }
             }
         }
@@ -307,14 +306,14 @@ impl Reader<'_> {
             }
             if let Err(error) = pushed {
                 // The writer tells it; if that has stopped before, it had something to tell that was earlier.
-                drop(outcome.send(Outcome::Ended(Err(error))));
+                drop(outcome.send(Outcome::Ended(Box::new(Err(error)))));
                 return Ok(Err(WriterGone));
             }
             if end.is_some() || self.more(piece)? == 0 {
                 let mut last = self.pool.take();
                 let ended = run.finish(&mut last);
                 let told = outcome.send(Outcome::Leaves(last)).is_ok()
-                    && outcome.send(Outcome::Ended(ended)).is_ok();
+                    && outcome.send(Outcome::Ended(Box::new(ended))).is_ok();
                 return Ok(if told { Ok(()) } else { Err(WriterGone) });
             }
         }

@@ -39,10 +39,12 @@ enum Check {
 impl Check {
     /// Of a kind that has a shape.
     fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Utr => Self::FirstDigit,
-            Kind::Upn => Self::FirstLetter,
-            _ => Self::LastDigit,
+        if kind == Kind::Utr {
+            Self::FirstDigit
+        } else if kind == Kind::Upn {
+            Self::FirstLetter
+        } else {
+            Self::LastDigit
         }
     }
 
@@ -147,11 +149,11 @@ impl Shaped {
     /// The arithmetic of the check alone.
     fn passes(&self, text: &[u8]) -> bool {
         use crate::identifier::check;
-        match self.kind {
-            Kind::Utr => text.try_into().is_ok_and(check::utr),
-            Kind::Upn => text.try_into().is_ok_and(check::upn),
-            Kind::PaymentCard => check::luhn(text),
-            _ => text.try_into().is_ok_and(check::nhs_number),
+        match Check::of(self.kind) {
+            Check::FirstDigit => text.try_into().is_ok_and(check::utr),
+            Check::FirstLetter => text.try_into().is_ok_and(check::upn),
+            Check::LastDigit if self.kind == Kind::PaymentCard => check::luhn(text),
+            Check::LastDigit => text.try_into().is_ok_and(check::nhs_number),
         }
     }
 
