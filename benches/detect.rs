@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::io::Write as _;
 
 use fieldgate::detect::{Detectors, Kinds, Names, Scratch, THRESHOLD};
-use regex::bytes::RegexSet;
+use regex::bytes::RegexSetBuilder;
 
 #[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../tests/redact/notes.rs"]
@@ -97,7 +97,10 @@ fn main() {
         .map(|note| note.replace(". ", ".\\n").replace("'", "\\u2019"))
         .collect();
     let all = Detectors::new(Kinds::ALL, THRESHOLD, Vec::new());
-    let set = RegexSet::new(PATTERNS).expect("the patterns are patterns");
+    let set = RegexSetBuilder::new(PATTERNS)
+        .unicode(false)
+        .build()
+        .expect("the patterns are patterns");
     let mut names = Names::default();
     names.add("Mary-Ann O'Neill");
     names.add("Tom Bates");

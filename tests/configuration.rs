@@ -319,7 +319,7 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
         (
             "keys: { root_key_file: root.key }",
             "keys: { root_key_pkcs11: { module: m.so, token: t, key: k } }",
-            &["fieldgate.yaml:22:26: `root_key_pkcs11` is missing `pin_file`"],
+            &["fieldgate.yaml:22:9: `root_key_pkcs11` is missing `pin_file`"],
         ),
         (
             "agreements: [agreements]",

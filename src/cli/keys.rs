@@ -64,7 +64,7 @@ Examples:
 
 Exit codes: 0 they are made; 1 there are keys already; 3 the ring or the root key cannot be used.")]
 pub struct CreateArgs {
-    /// The agreement's name, or that of a group
+    /// The agreement's name, or link.PARTNER.GROUP for a group of linked ones
     #[arg(value_name = "AGREEMENT", value_parser = name)]
     pub owner: OwnerName,
     #[command(flatten)]
@@ -82,7 +82,7 @@ Examples:
 
 Exit codes: 0 listed; 1 the ring has no such keys; 3 the ring or the root key cannot be used.")]
 pub struct ListArgs {
-    /// The agreement's name, or that of a group [default: all]
+    /// The agreement's name, or link.PARTNER.GROUP for a group of linked ones [default: all]
     #[arg(value_name = "AGREEMENT", value_parser = name)]
     pub owner: Option<OwnerName>,
     /// Print the result as one JSON object
@@ -104,7 +104,7 @@ older epoch once the partner holds new ones.
 
 Exit codes: 0 begun; 1 there are no keys; 3 the ring or the root key cannot be used.")]
 pub struct RotateArgs {
-    /// The agreement's name, or that of a group
+    /// The agreement's name, or link.PARTNER.GROUP for a group of linked ones
     #[arg(value_name = "AGREEMENT", value_parser = name)]
     pub owner: OwnerName,
     #[command(flatten)]
@@ -120,7 +120,7 @@ Examples:
 
 Exit codes: 0 retired; 1 it is not an active epoch; 3 the ring or the root key cannot be used.")]
 pub struct RetireArgs {
-    /// The agreement's name, or that of a group
+    /// The agreement's name, or link.PARTNER.GROUP for a group of linked ones
     #[arg(value_name = "AGREEMENT", value_parser = name)]
     pub owner: OwnerName,
     /// The epoch's number
@@ -144,7 +144,7 @@ destroyed, and a gateway refuses every request under the agreement from then on.
 Exit codes: 0 destroyed; 1 there is nothing to destroy, or the epoch is current; 2 the name was not typed
 again; 3 the ring or the root key cannot be used.")]
 pub struct DestroyArgs {
-    /// The agreement's name, or that of a group
+    /// The agreement's name, or link.PARTNER.GROUP for a group of linked ones
     #[arg(value_name = "AGREEMENT", value_parser = name)]
     pub owner: OwnerName,
     /// The epoch's number [default: all of them]

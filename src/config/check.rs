@@ -87,7 +87,8 @@ pub(super) fn key_places(file: &File, base: &Path, faults: &mut Vec<Fault>) -> O
         .into_iter()
         .filter_map(|(key, place)| Some((key, place?)));
     let Some((first, root)) = found.next() else {
-        if !file.is_faulted_within(AT) {
+        // Of one that is incomplete that has been told.
+        if keys.root_key_pkcs11.is_none() && !file.is_faulted_within(AT) {
             file.fault(
                 faults,
                 AT,

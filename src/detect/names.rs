@@ -392,7 +392,9 @@ impl Word {
         while let Some(&byte) = text.get(at) {
             if byte.is_ascii_alphabetic() {
                 word.letter(byte.to_ascii_uppercase());
-                tail.letter(byte.to_ascii_uppercase());
+                if before.is_some() {
+                    tail.letter(byte.to_ascii_uppercase());
+                }
                 at += 1;
             } else if byte >= 0x80 {
                 let (character, length) = character(&text[at..]);

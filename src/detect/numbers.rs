@@ -346,7 +346,12 @@ fn phone_score(digits: &[u8], plus: bool, first: usize, groups: usize, gaps: Gap
         // Written as numbers in North America are.
         _ if digits.len() == 10 && groups == 3 && first == 3 && !gaps.has(Gap::LINE) => 40,
         // A local number, or one of another plan: only beside words that say so.
-        _ if (6..=12).contains(&digits.len()) && (groups == 1 || first >= 2) => 28,
+        _ if (6..=12).contains(&digits.len())
+            && (groups == 1 || first >= 2)
+            && !gaps.has(Gap::DOT) =>
+        {
+            28
+        }
         _ => 0,
     }
 }

@@ -55,7 +55,7 @@ const ALONE: Score = 90;
 const NEEDS_CONTEXT: Score = 30;
 
 impl Pattern {
-    /// A pattern `name` that matches what `matches`, a regular expression, does; only near one of the words of `near`,
+    /// A pattern `name` that matches what `matches`, a regular expression of ASCII classes, does; only near one of the words of `near`,
     /// if there are any. It matches whole words: neither a letter nor a digit stands directly before or behind.
     ///
     /// # Errors
@@ -76,6 +76,8 @@ impl Pattern {
         };
         let parsed = regex_syntax::ParserBuilder::new()
             .nest_limit(32)
+            .unicode(false)
+            .utf8(false)
             .build()
             .parse(matches)
             .map_err(syntax)?;
@@ -93,6 +95,7 @@ impl Pattern {
             .size_limit(COMPILED)
             .dfa_size_limit(COMPILED)
             .nest_limit(32)
+            .unicode(false)
             .build()
             .map_err(|_| PatternError::TooLarge)?;
         let near = near
@@ -134,7 +137,15 @@ impl Pattern {
         found: &mut Vec<Candidate>,
     ) {
         for matched in self.regex.find_iter(text) {
-            let (start, end) = (matched.start(), matched.end());
+            let (mut start, mut end) = (matched.start(), matched.end());
+            // A pattern is of bytes: what it cuts of a character goes as well.
+            let is_inside = |at: usize| text.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+            while is_inside(start) && start > 0 {
+                start -= 1;
+            }
+            while is_inside(end) {
+                end += 1;
+            }
             let is_whole = |outside: Option<&u8>, inside: u8| {
                 !(is_word(inside) && outside.is_some_and(|byte| is_word(*byte)))
             };
@@ -173,3 +184,56 @@ impl PartialEq for Pattern {
 }
 
 impl Eq for Pattern {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spellings(pattern: &Pattern, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        pattern.find(text.as_bytes(), 0, 60, &mut found);
+        found
+            .iter()
+            .map(|found| text[found.start..found.end].to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_pattern_matches_whole_words_beside_its_words() {
+        let case = Pattern::new("case-number", r"(?i)CR\d{6}", &["case", "ref"]).unwrap();
+        assert_eq!(
+            spellings(&case, "case CR123456; xCR123456, CR1234567"),
+            ["CR123456"]
+        );
+        assert!(spellings(&case, "CR123456").is_empty());
+        assert_eq!((case.name(), case.label()), ("case-number", "case number"));
+        let anything = Pattern::new("two", "[^a]{2}", &[]).unwrap();
+        for text in ["éé", "aéa€a", "a𝄞"] {
+            let spelt = spellings(&anything, text);
+            assert!(spelt.iter().all(|spelt| text.contains(spelt.as_str())));
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_looked_for_is_refused() {
+        for (name, matches, near, error) in [
+            ("Case", "ab", "x", PatternError::Name),
+            ("", "ab", "x", PatternError::Name),
+            ("x", "a+b", "x", PatternError::TooLong),
+            ("x", "a{300}", "x", PatternError::TooLong),
+            ("x", "a?", "x", PatternError::Empty),
+            ("x", r"\bab\b|$", "x", PatternError::Empty),
+            ("x", "(a|b|[cd]{1,9}){28}", "x 1", PatternError::Near),
+        ] {
+            assert_eq!(
+                Pattern::new(name, matches, &[near]),
+                Err(error),
+                "{matches}"
+            );
+        }
+        assert!(matches!(
+            Pattern::new("x", "(ab", &[]),
+            Err(PatternError::Syntax(_))
+        ));
+    }
+}

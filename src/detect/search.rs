@@ -4,7 +4,7 @@ use memchr::memmem::Finder;
 
 use super::context::Near;
 use super::kind::{Kind, Kinds};
-use super::pieces::Cluster;
+use super::pieces::{Cluster, Gap};
 use super::{Score, What};
 
 /// What words near a candidate add to its score.
@@ -72,15 +72,34 @@ impl Search<'_> {
 
     fn cluster(&mut self, cluster: &Cluster) {
         let pieces = cluster.pieces();
+        // Most clusters of a text are a day, an age, a sum: too few digits for most kinds.
+        let (few, many) = (4, 6);
         for (index, piece) in pieces.iter().enumerate() {
             if piece.digits {
-                self.date(pieces, index);
-                self.address_4(pieces, index);
-                self.number(pieces, index);
-                self.phone(pieces, index);
-            } else if pieces.get(index + 1).is_some_and(|next| next.digits) {
-                self.month_first(pieces, index);
-                self.code(pieces, index);
+                if cluster.digits >= few {
+                    self.date(pieces, index);
+                    self.address_4(pieces, index);
+                }
+                if cluster.digits >= many {
+                    self.number(pieces, index);
+                    self.phone(pieces, index);
+                }
+            } else if let Some(next) = pieces.get(index + 1)
+                && next.digits
+            {
+                if cluster.digits >= many {
+                    self.month_first(pieces, index);
+                    self.code(pieces, index);
+                    continue;
+                }
+                if cluster.digits >= few && piece.len() >= 3 {
+                    self.month_first(pieces, index);
+                }
+                // A postcode or a registration mark: a word before a number is none.
+                let capital = self.text[piece.end - 1].is_ascii_uppercase();
+                if piece.len() <= 3 && (next.gap == Gap::GLUED || capital) {
+                    self.code(pieces, index);
+                }
             }
         }
     }

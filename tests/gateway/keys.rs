@@ -36,9 +36,14 @@ fn at() -> jiff::Timestamp {
 
 impl WithRing {
     fn start(service: &Service) -> Self {
+        Self::start_with(service, with_tokens("care", ""))
+    }
+
+    /// As [`WithRing::start`], with this text of the agreement `care`.
+    fn start_with(service: &Service, care: String) -> Self {
         let mut setup = Setup::with(service.address);
         setup.agreements = vec![
-            ("care.yaml".to_owned(), with_tokens("care", "")),
+            ("care.yaml".to_owned(), care),
             ("meals.yaml".to_owned(), with_tokens("meals", "meals/")),
         ];
         let mut council = setup.write();
@@ -266,5 +271,56 @@ fn rotation_under_load_refuses_no_request_and_never_goes_back_to_an_older_epoch(
                 .collect();
             assert!(order.is_sorted(), "{order:?}");
         }
+    });
+}
+
+#[test]
+fn an_older_epochs_tokens_turn_back_until_it_is_retired() {
+    run(async {
+        let service = Service::answering(json(r#"{"id":"4010232137"}"#)).await;
+        let both_ways = with_tokens("care", "")
+            .replace("- pseudonymise:", "- tokenise:")
+            .replace(
+                "path: { person: keep }\n      query",
+                "path: { person: { reidentify: person } }\n      query",
+            );
+        // A person's record is asked for by token alone, so the first token comes from the list of all.
+        let both_ways = both_ways.replace(
+            r#"- keep: ["$[*].name"]"#,
+            "- tokenise: [$.id]\n          as: person",
+        );
+        let gateway = WithRing::start_with(&service, both_ways);
+        let asked = || {
+            let last = service.requests().pop().unwrap();
+            last.lines().next().unwrap().to_owned()
+        };
+        let first = gateway.token("/adults").await;
+        assert_eq!(gateway.token(&format!("/adults/{first}")).await, first);
+        assert_eq!(asked(), "GET /api/4010232137 HTTP/1.1");
+        gateway
+            .ring
+            .rotate(&owner("care"), &gateway.root, at())
+            .unwrap();
+        gateway.reload();
+        // Asked by the older token, answered with the newer one.
+        let second = gateway.token(&format!("/adults/{first}")).await;
+        assert_ne!(second, first);
+        assert_eq!(asked(), "GET /api/4010232137 HTTP/1.1");
+        assert_eq!(gateway.token(&format!("/adults/{second}")).await, second);
+        gateway
+            .ring
+            .retire(&owner("care"), 1, &gateway.root, at())
+            .unwrap();
+        gateway.reload();
+        let before = service.requests().len();
+        let never = gateway
+            .council
+            .get(&format!("/adults/{}", first.replace('a', "b")))
+            .await;
+        let retired = gateway.council.get(&format!("/adults/{first}")).await;
+        assert_eq!(retired.status(), never.status());
+        assert!((400..500).contains(&retired.status()), "{retired:?}");
+        assert_eq!(service.requests().len(), before, "the service is not asked");
+        assert_eq!(gateway.token(&format!("/adults/{second}")).await, second);
     });
 }

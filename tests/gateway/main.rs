@@ -22,5 +22,6 @@ mod p5_back_pressure;
 mod p6_refusals;
 mod p7_canaries;
 mod p9_reload;
+mod planted;
 mod shutdown;
 mod tls;

@@ -54,6 +54,20 @@ pub(super) fn differences(seen: &Seen, behind: &Behind) -> Vec<String> {
         format!("{} gets something else with its certificate", HEALTH.name),
     );
 
+    let (path, by_token) = &seen.by_token;
+    let first = &seen.held[0];
+    let mut got = by_token.json();
+    let token = got["nhsNumber"].take();
+    let right = json!({
+        "nhsNumber": null,
+        "mobility": { "aid": first["mobility"]["aid"], "stairs": first["mobility"]["stairs"] },
+        "falls": each(&first["falls"], "date"),
+    });
+    expect(
+        got == right && token.as_str() == path.strip_prefix("/people/"),
+        format!("{} does not get the first record by its token", HEALTH.name),
+    );
+
     let problem = seen.refused.json();
     expect(
         seen.refused.status == StatusCode::FORBIDDEN && problem["reason"] == "purpose_not_agreed",
@@ -71,6 +85,7 @@ pub(super) fn differences(seen: &Seen, behind: &Behind) -> Vec<String> {
     let everywhere = [
         ("the first partner", &seen.shared[0].body[..]),
         ("the second partner", &seen.shared[1].body),
+        ("the answer by token", &by_token.body),
         ("the refusal", &seen.refused.body),
         ("the metrics", &behind.metrics.body),
         ("the ledger", seen.ledger.concat().as_bytes()),
@@ -91,15 +106,15 @@ pub(super) fn differences(seen: &Seen, behind: &Behind) -> Vec<String> {
         account.fault.is_none(),
         format!("the ledger is broken: {:?}", account.fault),
     );
-    // Both partners, and the first once more over TLS.
+    // Both partners, the first once more by token and once over TLS.
     expect(
         (
             account.entered("intent"),
             account.entered("release"),
             account.entered("refusal"),
-        ) == (3, 3, 1),
+        ) == (4, 4, 1),
         format!(
-            "the ledger has {} intents, {} releases and {} refusals instead of 3, 3 and 1",
+            "the ledger has {} intents, {} releases and {} refusals instead of 4, 4 and 1",
             account.entered("intent"),
             account.entered("release"),
             account.entered("refusal")
@@ -134,6 +149,7 @@ fn expected(partner: Partner, held: &[Value]) -> Value {
                 json!({ "aid": record["mobility"]["aid"], "stairs": record["mobility"]["stairs"] }),
             );
             item.insert("falls".to_owned(), each(&record["falls"], "date"));
+            item.insert("notes".to_owned(), json!(without_people(record)));
             Value::Object(item)
         } else {
             let home = &record["address"];
@@ -148,6 +164,25 @@ fn expected(partner: Partner, held: &[Value]) -> Value {
         }
     };
     json!({ "items": sharing(held).map(item).collect::<Vec<_>>() })
+}
+
+/// The notes of a record without the names and telephone numbers that the record itself has.
+fn without_people(record: &Value) -> String {
+    let mut notes = record["notes"].as_str().unwrap_or_default().to_owned();
+    let household = || record["household"].as_array().into_iter().flatten();
+    for phone in household().filter_map(|one| one["phone"].as_str()) {
+        notes = notes.replace(phone, "[phone number]");
+    }
+    let names = household()
+        .map(|one| &one["name"])
+        .chain([&record["name"]["given"], &record["name"]["family"]]);
+    for name in names
+        .filter_map(Value::as_str)
+        .flat_map(str::split_whitespace)
+    {
+        notes = notes.replace(name, "[name]");
+    }
+    notes
 }
 
 /// Of each element of `list`, its member `name` alone.
@@ -175,10 +210,14 @@ fn tokens(answer: &Answer) -> Vec<String> {
         .collect()
 }
 
-/// What says that it is a token, then 128 bits in base32: nothing that anybody could take for a number.
+/// What says that it is a token of the first epoch, then at least 128 bits in base32: nothing that anybody could take for
+/// a number.
 fn is_token(text: &str) -> bool {
-    text.strip_prefix("fg1p-1-").is_some_and(|digits| {
-        digits.len() == 26
+    let digits = text
+        .strip_prefix("fg1p-1-")
+        .or_else(|| text.strip_prefix("fg1t-1-"));
+    digits.is_some_and(|digits| {
+        digits.len() >= 26
             && digits
                 .bytes()
                 .all(|digit| matches!(digit, b'a'..=b'z' | b'2'..=b'7'))
@@ -199,7 +238,6 @@ fn never_shared(record: &Value) -> Vec<(&'static str, String)> {
     see("date of birth", &record["dateOfBirth"]);
     see("street", &record["address"]["line1"]);
     see("postcode", &record["address"]["postcode"]);
-    see("notes", &record["notes"]);
     for contact in record["contacts"].as_array().into_iter().flatten() {
         see("contact", &contact["value"]);
     }
@@ -237,19 +275,32 @@ mod tests {
         answer(200, &body)
     }
 
+    fn by_token() -> Answer {
+        let first = &council::adults()[0];
+        answer(
+            200,
+            &json!({
+                "nhsNumber": "fg1t-1-a",
+                "mobility": { "aid": first["mobility"]["aid"], "stairs": first["mobility"]["stairs"] },
+                "falls": each(&first["falls"], "date"),
+            }),
+        )
+    }
+
     fn as_it_should_be() -> (Seen, Behind) {
         let problem =
             json!({ "reason": "purpose_not_agreed", "agreed_purposes": [HEALTH.purpose] });
         let mut account = verify::<&[u8]>([], None).unwrap();
         for (event, count) in &mut account.events {
             *count = match *event {
-                "intent" | "release" => 3,
+                "intent" | "release" => 4,
                 _ => 1,
             };
         }
         let seen = Seen {
             held: council::adults(),
             shared: [shared(HEALTH, 'h'), shared(HOUSING, 'i')],
+            by_token: ("/people/fg1t-1-a".to_owned(), by_token()),
             refused: answer(403, &problem),
             ledger: vec!["{}".to_owned()],
         };
@@ -270,7 +321,7 @@ mod tests {
     #[test]
     fn whatever_else_is_seen_is_a_difference() {
         type Spoil = fn(&mut Seen, &mut Behind);
-        let rows: [(&str, Spoil); 10] = [
+        let rows: [(&str, Spoil); 11] = [
             ("shows somebody's NHS number", |seen, _| {
                 seen.shared[1] = answer(200, &json!({ "items": seen.held }));
             }),
@@ -296,8 +347,12 @@ mod tests {
             ("is not refused", |seen, _| {
                 seen.refused.status = StatusCode::OK
             }),
-            ("the ledger shows somebody's notes", |seen, _| {
-                seen.ledger.push(seen.held[0]["notes"].to_string());
+            ("the ledger shows somebody's street", |seen, _| {
+                seen.ledger
+                    .push(seen.held[0]["address"]["line1"].to_string());
+            }),
+            ("by its token", |seen, _| {
+                seen.by_token.0 = "/people/9990000018".to_owned();
             }),
             ("2 intents", |_, behind| behind.account.events[1].1 = 2),
         ];

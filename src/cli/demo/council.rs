@@ -88,14 +88,17 @@ async fn accept(listener: TcpListener, records: Arc<Vec<Value>>) {
 
 fn answer(request: &Request<Incoming>, records: &[Value]) -> Response<Full<Bytes>> {
     let path = request.uri().path();
-    let body = match path.strip_prefix("/api/v2/adults") {
+    let path = path.strip_prefix("/api/v2").unwrap_or_default();
+    let one = |name: &str, value: &str| {
+        let mut records = records.iter();
+        records.find(|record| record[name] == *value).cloned()
+    };
+    let body = match path.split('/').collect::<Vec<_>>()[..] {
         _ if request.method() != Method::GET => None,
-        Some("") => Some(json!({ "total": records.len(), "items": records })),
-        Some(rest) => records
-            .iter()
-            .find(|record| record["referral"].as_str() == rest.strip_prefix('/'))
-            .cloned(),
-        None => None,
+        ["", "adults"] => Some(json!({ "total": records.len(), "items": records })),
+        ["", "adults", referral] => one("referral", referral),
+        ["", "people", nhs_number] => one("nhsNumber", nhs_number),
+        _ => None,
     };
     let (status, body) = match body {
         Some(body) => (StatusCode::OK, body),

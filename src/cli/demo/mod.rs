@@ -81,6 +81,8 @@ struct Seen {
     held: Vec<Value>,
     /// What each of [`PARTNERS`] got for its purpose.
     shared: [Answer; 2],
+    /// The path by which the first of them asked again about one person, whose token it then had, and what it got.
+    by_token: (String, Answer),
     /// What the first of them got for [`REFUSED_PURPOSE`].
     refused: Answer,
     /// The ledger's lines for these.
@@ -147,7 +149,7 @@ async fn demo(once: bool) -> Result<(), Stop> {
     if once {
         out::line("\nAll of this is as it should be.")?;
     } else {
-        out::data(show::what_to_try(&site, addresses).as_bytes())?;
+        out::data(show::what_to_try(&site, addresses, &seen).as_bytes())?;
         serve_until_told_to_stop().await?;
     }
     gateway
@@ -158,24 +160,28 @@ async fn demo(once: bool) -> Result<(), Stop> {
 /// Asks everything that the page shows.
 async fn see(council: &Council, site: &Site, addresses: Addresses) -> Result<Seen, Stop> {
     let [first, second] = PARTNERS;
-    let ask = async |partner: Partner, purpose: &str| {
+    let ask = async |partner: Partner, purpose: &str, path: &str| {
         let headers = vec![
             ("x-api-key", site.api_key(partner).to_owned()),
             ("data-purpose", purpose.to_owned()),
         ];
-        client::plain(addresses.plain, "/adults", headers)
+        client::plain(addresses.plain, path, headers)
             .await
             .map_err(|error| cannot("ask the gateway", error))
     };
     let shared = [
-        ask(first, first.purpose).await?,
-        ask(second, second.purpose).await?,
+        ask(first, first.purpose, "/adults").await?,
+        ask(second, second.purpose, "/adults").await?,
     ];
-    let refused = ask(first, REFUSED_PURPOSE).await?;
-    account_of(site, 3).await?;
+    let token = shared[0].json()["items"][0]["nhsNumber"].clone();
+    let path = format!("/people/{}", token.as_str().unwrap_or("none"));
+    let by_token = ask(first, first.purpose, &path).await?;
+    let refused = ask(first, REFUSED_PURPOSE, "/adults").await?;
+    account_of(site, 4).await?;
     Ok(Seen {
         held: council.records(),
         shared,
+        by_token: (path, by_token),
         refused,
         ledger: site
             .ledger_lines()
@@ -197,7 +203,7 @@ async fn look_behind(site: &Site, addresses: Addresses) -> Result<Behind, Stop> 
         metrics: client::plain(addresses.admin, "/metrics", Vec::new())
             .await
             .map_err(|error| cannot("ask for the metrics", error))?,
-        account: account_of(site, 4).await?,
+        account: account_of(site, 5).await?,
     })
 }
 

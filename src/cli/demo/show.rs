@@ -71,12 +71,19 @@ pub(super) fn page(seen: &Seen, look: &Look) -> String {
     );
     page.push_str(&table(seen, look));
     page.push_str(&counts(seen));
+    let (path, by_token) = &seen.by_token;
     page.push_str(&look.title(&format!(
-        "2. {} asks for the same records for another purpose, {REFUSED_PURPOSE}: {}",
+        "2. {} asks again about the first, whose NHS number it never had: {}",
+        HEALTH.name, by_token.status
+    )));
+    page.push_str(&format!("GET {path}\n"));
+    page.push_str(&pretty(&by_token.json()));
+    page.push_str(&look.title(&format!(
+        "3. {} asks for the same records for another purpose, {REFUSED_PURPOSE}: {}",
         HEALTH.name, seen.refused.status
     )));
     page.push_str(&pretty(&seen.refused.json()));
-    page.push_str(&look.title("3. The ledger, which had each intent on disk before anything left"));
+    page.push_str(&look.title("4. The ledger, which had each intent on disk before anything left"));
     for line in &seen.ledger {
         page.push_str(&wrapped(&shortened(line), look.width));
     }
@@ -84,7 +91,7 @@ pub(super) fn page(seen: &Seen, look: &Look) -> String {
 }
 
 /// What to do next, with lines that work as they are.
-pub(super) fn what_to_try(site: &Site, addresses: Addresses) -> String {
+pub(super) fn what_to_try(site: &Site, addresses: Addresses, seen: &Seen) -> String {
     let Addresses { plain, tls, admin } = addresses;
     let directory = site.path().display();
     let fieldgate = this_command();
@@ -103,14 +110,16 @@ pub(super) fn what_to_try(site: &Site, addresses: Addresses) -> String {
                 curl(HEALTH, HEALTH.purpose, "/adults"),
                 curl(HOUSING, HOUSING.purpose, "/adults"),
                 curl(HEALTH, HEALTH.purpose, "/adults/IH-20417"),
+                curl(HEALTH, HEALTH.purpose, &seen.by_token.0),
             ],
         ),
         (
-            "What a partner does not get: another's purpose, another's path, somebody who has not agreed.",
+            "What a partner does not get: another's purpose, another's path, somebody who has not agreed, anybody by a number.",
             vec![
                 curl(HEALTH, HOUSING.purpose, "/adults"),
                 curl(HOUSING, HOUSING.purpose, "/adults/IH-20417"),
                 curl(HEALTH, HEALTH.purpose, "/adults/IH-20466"),
+                curl(HEALTH, HEALTH.purpose, "/people/9990000018"),
             ],
         ),
         (
@@ -134,7 +143,7 @@ pub(super) fn what_to_try(site: &Site, addresses: Addresses) -> String {
             ],
         ),
     ];
-    let mut text = String::from("\n4. What to try now, in another terminal\n");
+    let mut text = String::from("\n5. What to try now, in another terminal\n");
     for (what, commands) in lines {
         text.push_str(&format!("\n{what}\n"));
         for command in commands {

@@ -444,6 +444,13 @@ mod tests {
                 "{json}"
             );
         }
+        for json in ["\"\"", "\"12 pounds\"", "\"1,000\"", "true", "false"] {
+            assert_eq!(
+                applied(|json, out| caps.apply(json, out), json),
+                None,
+                "{json}"
+            );
+        }
     }
 
     #[test]
