@@ -119,11 +119,10 @@ impl Tokens {
                     siv: Box::new(sealing(epoch, &identified.namespace, identified.kind)),
                     nonces: Keyed::new(epoch, identified, Purpose::Nonce),
                 },
-                Some(_) => How::Shaped(Box::new(shaping(
-                    epoch,
-                    &identified.namespace,
-                    identified.kind,
-                ))),
+                Some(_) => How::Shaped(Box::new(
+                    shaping(epoch, &identified.namespace, identified.kind)
+                        .expect("a kind with a format has a shape"),
+                )),
             },
         }
     }
@@ -197,8 +196,8 @@ pub(super) fn sealing(epoch: &EpochKeys, namespace: &str, kind: Kind) -> Siv<Aes
     Siv::new(&*epoch.key_64(Algorithm::AesSiv, namespace), &associated)
 }
 
-/// FF1 for the tokens of a namespace whose identifiers are of `kind`.
-pub(super) fn shaping(epoch: &EpochKeys, namespace: &str, kind: Kind) -> Shaped {
+/// FF1 for the tokens of a namespace whose identifiers are of `kind`, if that has a shape.
+pub(super) fn shaping(epoch: &EpochKeys, namespace: &str, kind: Kind) -> Option<Shaped> {
     Shaped::new(&epoch.key(Algorithm::Ff1, namespace), kind, epoch.number())
 }
 

@@ -96,30 +96,4 @@ impl Shape {
             Self::Alphanumeric => "alphanumeric",
         }
     }
-
-    /// The shape that identifiers of `kind` have and can keep: those with a check digit, which is then made wrong.
-    #[must_use]
-    pub fn of(kind: Kind) -> Option<Self> {
-        match kind {
-            Kind::NhsNumber | Kind::ChiNumber | Kind::HcNumber | Kind::Utr | Kind::PaymentCard => {
-                Some(Self::Digits)
-            }
-            Kind::Upn => Some(Self::Alphanumeric),
-            Kind::Text
-            | Kind::Digits
-            | Kind::UpperAlphanumeric
-            | Kind::Nino
-            | Kind::Uprn
-            | Kind::Postcode
-            | Kind::Email
-            | Kind::Phone
-            | Kind::Name
-            | Kind::Date
-            | Kind::DriverNumber
-            | Kind::Passport
-            | Kind::VehicleRegistration
-            | Kind::Iban
-            | Kind::SortCodeAndAccount => None,
-        }
-    }
 }

@@ -43,7 +43,7 @@ impl Resolver {
         let epochs = keys.epochs().iter().rev().map(|epoch| Epoch {
             number: epoch.number(),
             siv: sealing(epoch, namespace, kind),
-            shaped: shape.map(|_| shaping(epoch, namespace, kind)),
+            shaped: shape.and_then(|_| shaping(epoch, namespace, kind)),
         });
         Self {
             kind,

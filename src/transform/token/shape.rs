@@ -11,8 +11,9 @@
 use aes::Aes256Enc;
 use zeroize::Zeroize;
 
+use super::Shape;
 use super::ff1::Ff1;
-use crate::identifier::{Canonical, Kind};
+use crate::identifier::{Canonical, Kind, check};
 
 /// The longest identifier with a shape: a payment card's number.
 pub(super) const LONGEST: usize = 19;
@@ -25,52 +26,111 @@ const PUPIL_LETTERS: &[u8; 23] = b"ABCDEFGHJKLMNPQRTUVWXYZ";
 pub(super) struct Shaped {
     ff1: Ff1<Aes256Enc>,
     kind: Kind,
+    check: Check,
     epoch: u32,
 }
 
-/// Where in an identifier its check character stands, and what characters there are for it.
+/// What checks an identifier that has a shape.
 #[derive(Clone, Copy)]
 enum Check {
-    FirstDigit,
-    LastDigit,
-    FirstLetter,
+    /// The last of ten digits, as of an NHS number.
+    Modulus11,
+    /// The first of ten digits, as of a taxpayer reference.
+    Utr,
+    /// The letter before a pupil number's twelve digits.
+    Upn,
+    /// The last digit of a payment card's number.
+    Luhn,
 }
 
 impl Check {
     /// Of a kind that has a shape.
-    fn of(kind: Kind) -> Self {
-        if kind == Kind::Utr {
-            Self::FirstDigit
-        } else if kind == Kind::Upn {
-            Self::FirstLetter
-        } else {
-            Self::LastDigit
+    fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::NhsNumber | Kind::ChiNumber | Kind::HcNumber => Some(Self::Modulus11),
+            Kind::Utr => Some(Self::Utr),
+            Kind::Upn => Some(Self::Upn),
+            Kind::PaymentCard => Some(Self::Luhn),
+            Kind::Text
+            | Kind::Digits
+            | Kind::UpperAlphanumeric
+            | Kind::Nino
+            | Kind::Uprn
+            | Kind::Postcode
+            | Kind::Email
+            | Kind::Phone
+            | Kind::Name
+            | Kind::Date
+            | Kind::DriverNumber
+            | Kind::Passport
+            | Kind::VehicleRegistration
+            | Kind::Iban
+            | Kind::SortCodeAndAccount => None,
         }
     }
 
+    /// Where in an identifier of `length` characters its check character stands.
     fn place(self, length: usize) -> usize {
         match self {
-            Self::FirstDigit | Self::FirstLetter => 0,
-            Self::LastDigit => length - 1,
+            Self::Utr | Self::Upn => 0,
+            Self::Modulus11 | Self::Luhn => length - 1,
         }
     }
 
+    /// What characters there are for it.
     fn characters(self) -> &'static [u8] {
         match self {
-            Self::FirstDigit | Self::LastDigit => b"0123456789",
-            Self::FirstLetter => PUPIL_LETTERS,
+            Self::Modulus11 | Self::Utr | Self::Luhn => b"0123456789",
+            Self::Upn => PUPIL_LETTERS,
+        }
+    }
+
+    /// Its arithmetic alone.
+    fn passes(self, text: &[u8]) -> bool {
+        match self {
+            Self::Modulus11 => text.try_into().is_ok_and(check::nhs_number),
+            Self::Utr => text.try_into().is_ok_and(check::utr),
+            Self::Upn => text.try_into().is_ok_and(check::upn),
+            Self::Luhn => check::luhn(text),
+        }
+    }
+
+    /// The place among its characters of the one that would be right for the others of `text`; the first for those for
+    /// which none is.
+    fn right(self, text: &[u8]) -> usize {
+        let mut room = [0; LONGEST];
+        let room = &mut room[..text.len()];
+        room.copy_from_slice(text);
+        let place = self.place(text.len());
+        let right = self.characters().iter().position(|&character| {
+            room[place] = character;
+            self.passes(room)
+        });
+        room.zeroize();
+        right.unwrap_or(0)
+    }
+}
+
+impl Shape {
+    /// The shape that identifiers of `kind` have and can keep: those with a check character, which is then made wrong.
+    #[must_use]
+    pub fn of(kind: Kind) -> Option<Self> {
+        match Check::of(kind)? {
+            Check::Modulus11 | Check::Utr | Check::Luhn => Some(Self::Digits),
+            Check::Upn => Some(Self::Alphanumeric),
         }
     }
 }
 
 impl Shaped {
-    /// Ready for identifiers of `kind`, which has a shape.
-    pub(super) fn new(key: &[u8; 32], kind: Kind, epoch: u32) -> Self {
-        Self {
+    /// Ready for identifiers of `kind`; `None` where it has no shape.
+    pub(super) fn new(key: &[u8; 32], kind: Kind, epoch: u32) -> Option<Self> {
+        Some(Self {
             ff1: Ff1::new(key, 10),
             kind,
+            check: Check::of(kind)?,
             epoch,
-        }
+        })
     }
 
     /// The token of `identifier`, canonical and valid, written to `room`. `None` where it has another shape than most of its
@@ -82,25 +142,22 @@ impl Shaped {
     ) -> Option<&'a [u8]> {
         let room = room.get_mut(..identifier.len())?;
         room.copy_from_slice(identifier);
-        let check = Check::of(self.kind);
-        self.permute(check, room, true)?;
-        let right = self.right(check, room);
-        let characters = check.characters();
-        let wrong = (right + self.wrong_by(check)) % characters.len();
-        room[check.place(room.len())] = characters[wrong];
+        self.permute(room, true)?;
+        let characters = self.check.characters();
+        let wrong = (self.check.right(room) + self.wrong_by()) % characters.len();
+        room[self.check.place(room.len())] = characters[wrong];
         Some(room)
     }
 
     /// Turns `token` back and writes the identifier to `out`, if it is one that this epoch could have made.
     pub(super) fn identifier(&self, token: &[u8], out: &mut Canonical) -> bool {
-        let check = Check::of(self.kind);
         let mut room = [0; LONGEST];
         let Some(text) = room.get_mut(..token.len()).filter(|text| text.len() > 1) else {
             return false;
         };
         text.copy_from_slice(token);
-        let characters = check.characters();
-        let place = check.place(text.len());
+        let characters = self.check.characters();
+        let place = self.check.place(text.len());
         let wrong = characters.iter().position(|&one| one == text[place]);
         let digits = text
             .iter()
@@ -109,9 +166,9 @@ impl Shaped {
         let Some(wrong) = wrong.filter(|_| digits) else {
             return false;
         };
-        let ours = (self.right(check, text) + self.wrong_by(check)) % characters.len() == wrong;
-        let fits = self.permute(check, text, false).is_some();
-        let right = self.right(check, text);
+        let ours = (self.check.right(text) + self.wrong_by()) % characters.len() == wrong;
+        let fits = self.permute(text, false).is_some();
+        let right = self.check.right(text);
         text[place] = characters[right];
         // The kind's own check once more: no digit is right for some, and days of birth are days.
         let valid = self
@@ -127,41 +184,15 @@ impl Shaped {
 
     /// By how much tokens of this epoch are wrong: never by nothing. Epochs that resolve at one time are few and follow one
     /// another, so that they are told apart.
-    fn wrong_by(&self, check: Check) -> usize {
-        1 + self.epoch as usize % (check.characters().len() - 1)
-    }
-
-    /// The place among its characters of the check character that would be right for the others of `text`; the first for
-    /// those for which none is.
-    fn right(&self, check: Check, text: &[u8]) -> usize {
-        let mut room = [0; LONGEST];
-        let room = &mut room[..text.len()];
-        room.copy_from_slice(text);
-        let place = check.place(text.len());
-        let right = check.characters().iter().position(|&character| {
-            room[place] = character;
-            self.passes(room)
-        });
-        room.zeroize();
-        right.unwrap_or(0)
-    }
-
-    /// The arithmetic of the check alone.
-    fn passes(&self, text: &[u8]) -> bool {
-        use crate::identifier::check;
-        match Check::of(self.kind) {
-            Check::FirstDigit => text.try_into().is_ok_and(check::utr),
-            Check::FirstLetter => text.try_into().is_ok_and(check::upn),
-            Check::LastDigit if self.kind == Kind::PaymentCard => check::luhn(text),
-            Check::LastDigit => text.try_into().is_ok_and(check::nhs_number),
-        }
+    fn wrong_by(&self) -> usize {
+        1 + self.epoch as usize % (self.check.characters().len() - 1)
     }
 
     /// Permutes all but the check character, digits, or undoes it.
-    fn permute(&self, check: Check, text: &mut [u8], forward: bool) -> Option<()> {
-        let body = match check {
-            Check::FirstDigit | Check::FirstLetter => &mut text[1..],
-            Check::LastDigit => text.split_last_mut()?.1,
+    fn permute(&self, text: &mut [u8], forward: bool) -> Option<()> {
+        let body = match self.check {
+            Check::Utr | Check::Upn => &mut text[1..],
+            Check::Modulus11 | Check::Luhn => text.split_last_mut()?.1,
         };
         for byte in &mut *body {
             *byte = byte.wrapping_sub(b'0');
@@ -182,11 +213,10 @@ impl Shaped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transform::token::Shape;
     use proptest::prelude::*;
 
     fn shaped(kind: Kind, epoch: u32) -> Shaped {
-        Shaped::new(&[epoch as u8; 32], kind, epoch)
+        Shaped::new(&[epoch as u8; 32], kind, epoch).unwrap()
     }
 
     fn token(shaped: &Shaped, identifier: &str) -> Option<String> {
