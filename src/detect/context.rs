@@ -207,36 +207,80 @@ impl Near {
     pub(super) fn around(text: &[u8], start: usize, end: usize) -> Self {
         let mut near = Self::default();
         let from = start.saturating_sub(BEFORE);
-        let mut ring = [Word::default(); WORDS];
-        let mut count = 0;
-        // A word that the window cuts is no word.
-        let cut = from > 0 && is_letter(text[from - 1]);
-        each_word(&text[from..start], cut, |part| {
-            match part {
-                Part::Word(word) => {
-                    ring[count % WORDS] = word;
-                    count += 1;
+        let (mut at, mut digits) = (start, 0);
+        // Backwards; the words are put in order afterwards.
+        while at > from && near.length < WORDS {
+            let byte = text[at - 1];
+            if !is_letter(byte) {
+                digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+                if digits == NUMBER {
+                    break;
                 }
-                Part::Number => count = 0,
+                at -= 1;
+                continue;
             }
-            true
-        });
-        for at in count.saturating_sub(WORDS)..count {
-            near.words[near.length] = ring[at % WORDS];
-            near.length += 1;
+            digits = 0;
+            let end = at;
+            loop {
+                while at > from && is_letter(text[at - 1]) {
+                    at -= 1;
+                }
+                let joins = end - at < MOST_JOINED
+                    && at >= from + 2
+                    && is_joint(text[at - 1])
+                    && is_letter(text[at - 2])
+                    && (at < 3 || !is_letter(text[at - 3]));
+                if !joins {
+                    break;
+                }
+                at -= 2;
+            }
+            // A word that the window cuts is no word.
+            if at == from && from > 0 && is_letter(text[from - 1]) {
+                break;
+            }
+            near.push(&text[at..end]);
         }
         near.before = near.length;
-        let behind = &text[end..text.len().min(end + BEHIND)];
-        let most = near.length + WORDS;
-        each_word(behind, false, |part| match part {
-            Part::Word(word) => {
-                near.words[near.length] = word;
-                near.length += 1;
-                near.length < most
+        near.words[..near.before].reverse();
+        let until = text.len().min(end + BEHIND);
+        let (mut at, mut digits) = (end, 0);
+        while at < until && near.length < near.before + WORDS {
+            let byte = text[at];
+            if !is_letter(byte) {
+                digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+                if digits == NUMBER {
+                    break;
+                }
+                at += 1;
+                continue;
             }
-            Part::Number => false,
-        });
+            digits = 0;
+            let start = at;
+            loop {
+                while at < until && is_letter(text[at]) {
+                    at += 1;
+                }
+                let joins = at - start < MOST_JOINED
+                    && at + 1 < until
+                    && is_joint(text[at])
+                    && is_letter(text[at + 1])
+                    && (at + 2 >= until || !is_letter(text[at + 2]));
+                if !joins {
+                    break;
+                }
+                at += 2;
+            }
+            near.push(&text[start..at]);
+        }
         near
+    }
+
+    /// One more word: the letters of `text`.
+    fn push(&mut self, text: &[u8]) {
+        let letters = text.iter().copied().filter(|byte| is_letter(*byte));
+        self.words[self.length] = letters.fold(Word::default(), Word::and);
+        self.length += 1;
     }
 
     /// What the words say.
@@ -256,52 +300,16 @@ impl Near {
     }
 }
 
-enum Part {
-    Word(Word),
-    /// Digits enough to be an identifier's.
-    Number,
-}
-
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic()
 }
 
-/// Hands out the words and numbers of `text` in order, as long as `each` says so. `D.O.B.` and `h&c` are words.
-fn each_word(text: &[u8], cut: bool, mut each: impl FnMut(Part) -> bool) {
-    let (mut word, mut letters, mut digits) = (Word::default(), 0, 0);
-    let mut skip = cut;
-    let mut at = 0;
-    while at < text.len() {
-        let byte = text[at];
-        if is_letter(byte) {
-            if !skip {
-                word = word.and(byte);
-                letters += 1;
-            }
-            digits = 0;
-        } else {
-            skip = false;
-            digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
-            let joins = letters > 0
-                && letters <= 3
-                && matches!(byte, b'.' | b'&' | b'/')
-                && text.get(at + 1).is_some_and(|next| is_letter(*next))
-                && text.get(at + 2).is_none_or(|next| !is_letter(*next));
-            if letters > 0 && !joins {
-                if !each(Part::Word(word)) {
-                    return;
-                }
-                (word, letters) = (Word::default(), 0);
-            }
-            if digits == NUMBER && !each(Part::Number) {
-                return;
-            }
-        }
-        at += 1;
-    }
-    if letters > 0 {
-        each(Part::Word(word));
-    }
+/// Characters of `D.O.B`, `a/c`.
+const MOST_JOINED: usize = 6;
+
+/// What joins single letters to a word.
+fn is_joint(byte: u8) -> bool {
+    matches!(byte, b'.' | b'&' | b'/')
 }
 
 #[cfg(test)]
