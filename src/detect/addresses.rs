@@ -120,7 +120,8 @@ impl Search<'_> {
             return;
         };
         let dotted = |piece: &Piece| piece.digits && piece.gap == Gap::DOT;
-        if !(dotted(two) && dotted(three) && dotted(four)) || !self.kinds.has(Kind::IpAddress) {
+        let is_dotted = dotted(two) && dotted(three) && dotted(four);
+        if !is_dotted || !self.kinds.has(Kind::IpAddress) {
             return;
         }
         let text = self.text;

@@ -12,7 +12,7 @@ const BEHIND: usize = 48;
 const NUMBER: usize = 3;
 
 /// A word in lower case: its first eight letters. Longer words that share these are one word here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Word(u64);
 
 impl Word {
@@ -200,12 +200,6 @@ pub(super) struct Near {
     length: usize,
     /// How many of them stand before the candidate.
     before: usize,
-}
-
-impl Default for Word {
-    fn default() -> Self {
-        Self(0)
-    }
 }
 
 impl Near {

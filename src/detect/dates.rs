@@ -187,6 +187,6 @@ fn month_of(letters: &[u8]) -> Option<u32> {
         letters.eq_ignore_ascii_case(month)
             || short && letters.eq_ignore_ascii_case(&month[..letters.len()])
     };
-    let index = MONTHS.iter().position(|month| is(month))?;
+    let index = MONTHS.iter().position(is)?;
     u32::try_from(index + 1).ok()
 }

@@ -40,7 +40,7 @@ struct Piece {
 /// What becomes of a piece, in one part or more.
 enum Outcome {
     Leaves(Vec<u8>),
-    Ended(Result<Ended, BodyError>),
+    Ended(Result<Box<Ended>, BodyError>),
 }
 
 /// Buffers that are used again.
@@ -148,7 +148,7 @@ fn one_piece(splitter: &Splitter, piece: Piece, pool: &Pool) {
     pool.give(piece.bytes);
     // A writer that has stopped takes nothing any more.
     if piece.outcome.send(Outcome::Leaves(out)).is_ok() {
-        drop(piece.outcome.send(Outcome::Ended(ended)));
+        drop(piece.outcome.send(Outcome::Ended(ended.map(Box::new))));
     }
 }
 
@@ -314,7 +314,7 @@ impl Reader<'_> {
                 let mut last = self.pool.take();
                 let ended = run.finish(&mut last);
                 let told = outcome.send(Outcome::Leaves(last)).is_ok()
-                    && outcome.send(Outcome::Ended(ended)).is_ok();
+                    && outcome.send(Outcome::Ended(ended.map(Box::new))).is_ok();
                 return Ok(if told { Ok(()) } else { Err(WriterGone) });
             }
         }
