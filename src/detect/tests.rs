@@ -197,6 +197,10 @@ fn overlaps_are_one_and_nothing_that_was_found_is_left_over() {
         candidates,
         [candidate(0, 40, Kind::Url), candidate(40, 41, Kind::Upn)]
     );
+    // The shorter one goes with the longer, as far as it reaches.
+    let mut candidates = vec![candidate(0, 30, Kind::Url), candidate(25, 40, Kind::Nino)];
+    resolve(&mut candidates);
+    assert_eq!(candidates, [candidate(0, 40, Kind::Url)]);
 }
 
 #[test]
