@@ -1,10 +1,11 @@
 //! Tokens beside what they are made with: the bare keyed HMAC of the same crate, and the crate `aes-siv` used as its
 //! documentation shows, with its key set up for each value.
 //!
-//! `cargo bench --bench tokens` prints a table; `-- --quick` runs each row once on few values, to see that it still does; `-- --people 1000000` joins two agreements' tokens of so many people. Ratios
-//! are of the same values in the same run, the contestants taking turns, on one core. Ours read a value as it stands in a
-//! document, bring it to its canonical form, check it, and append the token as text with its quotes; the peers get the ten
-//! digits and stop at bytes, which neither encodes.
+//! `cargo bench --bench tokens` prints a table; `-- --quick` runs each row once on few values, to see that it still does;
+//! `-- --people 1000000` joins the tokens of so many people under two agreements. Ratios are of the same values in the same
+//! run, the contestants taking turns, on one core. Ours read a value as it stands in a document, bring it to its canonical
+//! form, check it, and append the token as text with its quotes; the peers get the ten digits and stop at bytes, which
+//! neither encodes.
 
 use std::collections::HashSet;
 use std::hint::black_box;

@@ -10,7 +10,7 @@
 //! one of key stream. Both key schedules are kept too, and nothing is changed by use, so that threads share one.
 
 use aes::cipher::consts::U16;
-use aes::cipher::{BlockCipherEncrypt, BlockSizeUser, KeyInit};
+use aes::cipher::{BlockEncrypt, BlockSizeUser, KeyInit};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
@@ -18,11 +18,8 @@ use zeroize::Zeroize;
 pub(super) const BLOCK: usize = 16;
 
 /// A cipher of 128-bit blocks.
-pub(super) trait Cipher:
-    KeyInit + BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>
-{
-}
-impl<C: KeyInit + BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>> Cipher for C {}
+pub(super) trait Cipher: KeyInit + BlockEncrypt + BlockSizeUser<BlockSize = U16> {}
+impl<C: KeyInit + BlockEncrypt + BlockSizeUser<BlockSize = U16>> Cipher for C {}
 
 /// AES-SIV under one key and its associated data, ready.
 #[derive(Clone)]
@@ -161,6 +158,7 @@ fn padded(bytes: &[u8]) -> u128 {
 mod tests {
     use super::*;
     use aes::{Aes128Enc, Aes256Enc};
+    use aes_siv::KeyInit as _;
     use aes_siv::siv::{Aes128Siv, Aes256Siv};
     use proptest::prelude::*;
 

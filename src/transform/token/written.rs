@@ -78,13 +78,19 @@ pub(super) fn parse(text: &[u8]) -> Option<(Letters, u32, &[u8])> {
 
 /// Appends `bytes` to `out` in lower-case base32 (RFC 4648 §6) without padding.
 pub(super) fn push_base32(bytes: &[u8], out: &mut Vec<u8>) {
-    for group in bytes.chunks(5) {
-        let mut room = [0; 8];
-        room[3..3 + group.len()].copy_from_slice(group);
-        let bits = u64::from_be_bytes(room);
-        let text: [u8; 8] =
-            std::array::from_fn(|place| ALPHABET[(bits >> (35 - 5 * place) & 31) as usize]);
-        out.extend_from_slice(&text[..(group.len() * 8).div_ceil(5)]);
+    let text = |group: [u8; 5]| -> [u8; 8] {
+        let [a, b, c, d, e] = group;
+        let bits = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+        std::array::from_fn(|place| ALPHABET[(bits >> (35 - 5 * place) & 31) as usize])
+    };
+    let (groups, rest) = bytes.as_chunks::<5>();
+    for group in groups {
+        out.extend_from_slice(&text(*group));
+    }
+    if !rest.is_empty() {
+        let mut group = [0; 5];
+        group[..rest.len()].copy_from_slice(rest);
+        out.extend_from_slice(&text(group)[..(rest.len() * 8).div_ceil(5)]);
     }
 }
 
