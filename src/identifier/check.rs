@@ -142,12 +142,11 @@ pub(crate) fn is_day(year: u32, month: u32, day: u32) -> bool {
 
 /// The sum of the digits, each by its weight; `None` where a byte is no digit.
 fn weighted<const N: usize>(digits: &[u8; N], weights: [u32; N]) -> Option<u32> {
-    digits
-        .iter()
-        .zip(weights)
-        .try_fold(0, |sum, (digit, weight)| {
-            Some(sum + weight * u32::from(digit.checked_sub(b'0').filter(|&value| value <= 9)?))
-        })
+    let values = digits.iter().zip(weights);
+    let sum = values
+        .map(|(digit, weight)| weight * u32::from(digit & 0xf))
+        .sum();
+    digits.iter().all(u8::is_ascii_digit).then_some(sum)
 }
 
 #[cfg(test)]

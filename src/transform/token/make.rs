@@ -6,7 +6,7 @@ use sha2::Sha256;
 
 use super::shape::{self, Shaped};
 use super::siv::{BLOCK, Siv};
-use super::written::{Letters, push_base32};
+use super::written::{Letters, Prefix, push_base32};
 use super::{Identified, Invalid, Scope, Shape};
 use crate::identifier::{CANONICAL_BYTES, Canonical, Kind, Unfit, Unknown};
 use crate::transform::canonical::{characters, identify};
@@ -17,7 +17,7 @@ use crate::transform::{AgreementKeys, Algorithm, EpochKeys, Mismatch, Setting};
 pub(in crate::transform) struct Pseudonyms {
     values: Values,
     scope: Scope,
-    prefix: Box<[u8]>,
+    prefix: Prefix,
     hmac: Keyed,
 }
 
@@ -26,7 +26,7 @@ pub(in crate::transform) struct Pseudonyms {
 pub(in crate::transform) struct Tokens {
     values: Values,
     scope: Scope,
-    prefix: Box<[u8]>,
+    prefix: Prefix,
     how: How,
 }
 
@@ -55,7 +55,7 @@ impl Pseudonyms {
         Self {
             values: Values::new(identified),
             scope: identified.scope,
-            prefix: letters.prefix(keys.current().number()).into_bytes().into(),
+            prefix: letters.prefix(keys.current().number()),
             hmac: Keyed::new(keys.current(), identified, purpose),
         }
     }
@@ -85,8 +85,7 @@ impl Pseudonyms {
                 self.hmac.code(&[&document, &setting.count().to_be_bytes()])
             }
         };
-        out.push(b'"');
-        out.extend_from_slice(&self.prefix);
+        self.prefix.push(out);
         push_base32(&code, out);
         out.push(b'"');
         Ok(())
@@ -113,7 +112,7 @@ impl Tokens {
         Self {
             values: Values::new(identified),
             scope: identified.scope,
-            prefix: letters.prefix(epoch.number()).into_bytes().into(),
+            prefix: letters.prefix(epoch.number()),
             how: match shape {
                 None => How::Sealed {
                     siv: Box::new(sealing(epoch, &identified.namespace, identified.kind)),
@@ -157,24 +156,44 @@ impl Tokens {
                         Some(nonces.code(&[&document, &setting.count().to_be_bytes()]))
                     }
                 };
-                let mut room = [0; 2 * BLOCK + CANONICAL_BYTES];
-                let start = if nonce.is_some() { 0 } else { BLOCK };
-                let end = 2 * BLOCK + form.as_bytes().len();
-                room[2 * BLOCK..end].copy_from_slice(form.as_bytes());
                 let beside = nonce.map(|nonce| beside(self.scope, nonce));
-                let tag = siv.seal(
-                    beside.as_ref().map(<[u8; BLOCK + 1]>::as_slice),
-                    &mut room[2 * BLOCK..end],
-                );
-                room[..BLOCK].copy_from_slice(&nonce.unwrap_or_default());
-                room[BLOCK..2 * BLOCK].copy_from_slice(&tag);
-                out.push(b'"');
-                out.extend_from_slice(&self.prefix);
-                push_base32(&room[start..end], out);
+                let beside = beside.as_ref().map(<[u8; BLOCK + 1]>::as_slice);
+                let length = form.as_bytes().len();
+                // Most identifiers are shorter than a block. Clearing and copying more would cost as much as a block.
+                if length < BLOCK {
+                    let mut room = [0; 3 * BLOCK];
+                    let value = room.last_chunk_mut().expect("a block of three");
+                    *value = *form.first_block();
+                    let tag = siv.seal_short(beside, value, length);
+                    self.push(&mut room, nonce, tag, length, out);
+                } else {
+                    let mut room = [0; 2 * BLOCK + CANONICAL_BYTES];
+                    let value = &mut room[2 * BLOCK..2 * BLOCK + length];
+                    value.copy_from_slice(form.as_bytes());
+                    let tag = siv.seal(beside, value);
+                    self.push(&mut room, nonce, tag, length, out);
+                }
             }
         }
         out.push(b'"');
         Ok(())
+    }
+
+    /// Appends a token but for its last quote: `nonce`, `tag` and the `length` bytes that stand behind two blocks in `room`.
+    #[inline]
+    fn push(
+        &self,
+        room: &mut [u8],
+        nonce: Option<[u8; BLOCK]>,
+        tag: [u8; BLOCK],
+        length: usize,
+        out: &mut Vec<u8>,
+    ) {
+        room[..BLOCK].copy_from_slice(&nonce.unwrap_or_default());
+        room[BLOCK..2 * BLOCK].copy_from_slice(&tag);
+        let start = if nonce.is_some() { 0 } else { BLOCK };
+        self.prefix.push(out);
+        push_base32(&room[start..2 * BLOCK + length], out);
     }
 
     pub(in crate::transform) fn reads_document(&self) -> bool {

@@ -59,6 +59,25 @@ impl<C: Cipher> Siv<C> {
         double(self.state) ^ self.cmac(associated)
     }
 
+    /// As [`seal`](Self::seal), of the first `length` bytes of `value`, at most 15: without a copy or a loop. What is behind
+    /// them is no longer as it was.
+    #[inline]
+    pub(super) fn seal_short(
+        &self,
+        nonce: Option<&[u8]>,
+        value: &mut [u8; BLOCK],
+        length: usize,
+    ) -> [u8; BLOCK] {
+        debug_assert!(length < BLOCK, "less than a block");
+        let state = nonce.map_or(self.state, |nonce| self.with(nonce));
+        let bits = u128::from_be_bytes(*value);
+        let behind = u128::MAX >> (8 * length);
+        let padded = bits & !behind | (behind ^ (behind >> 1));
+        let tag = encrypt(&self.mac, double(state) ^ padded ^ self.whole);
+        *value = (bits ^ encrypt(&self.ctr, first_counter(tag))).to_be_bytes();
+        tag.to_be_bytes()
+    }
+
     /// Encrypts `value` in place and gives its tag. `nonce` is one more associated text, if there is one.
     pub(super) fn seal(&self, nonce: Option<&[u8]>, value: &mut [u8]) -> [u8; BLOCK] {
         let tag = self.tag(nonce, value);
@@ -122,8 +141,7 @@ impl<C: Cipher> Siv<C> {
     }
 
     fn xor_key_stream(&self, tag: u128, value: &mut [u8]) {
-        // The top bits of the two last 32-bit words are cleared (§2.5).
-        let mut counter = tag & !((1 << 63) | (1 << 31));
+        let mut counter = first_counter(tag);
         for block in value.chunks_mut(BLOCK) {
             let stream = encrypt(&self.ctr, counter).to_be_bytes();
             for (byte, stream) in block.iter_mut().zip(stream) {
@@ -132,6 +150,11 @@ impl<C: Cipher> Siv<C> {
             counter = counter.wrapping_add(1);
         }
     }
+}
+
+/// From where key stream is counted: the tag without the top bits of its two last 32-bit words (§2.5).
+fn first_counter(tag: u128) -> u128 {
+    tag & !((1 << 63) | (1 << 31))
 }
 
 /// One block through the cipher.
@@ -170,6 +193,12 @@ mod tests {
         let siv = Siv::<C>::new(key, associated);
         let mut text = value.to_vec();
         let tag = siv.seal(None, &mut text);
+        if value.len() < BLOCK {
+            let mut short = [0xaa; BLOCK];
+            short[..value.len()].copy_from_slice(value);
+            assert_eq!(siv.seal_short(None, &mut short, value.len()), tag);
+            assert_eq!(short[..value.len()], text);
+        }
         let mut opened = text.clone();
         assert!(siv.open(None, &tag, &mut opened));
         assert_eq!(opened, value);
