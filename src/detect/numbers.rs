@@ -298,8 +298,10 @@ impl Search<'_> {
             }
         }
         let Some((score, end)) = best else { return };
+        // A bracket is the number's own only if it closes in it.
+        let own = |byte: u8| byte == b'+' || byte == b'(' && text[piece.start..end].contains(&b')');
         let mut start = piece.start;
-        while start > 0 && matches!(text[start - 1], b'+' | b'(') && piece.start - start < 2 {
+        while start > 0 && own(text[start - 1]) && piece.start - start < 2 {
             start -= 1;
         }
         self.offer(Kind::Phone, score, start, end);

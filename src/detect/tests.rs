@@ -112,6 +112,8 @@ fn what_identifies_somebody_is_found_in_a_sentence() {
         ("4111111111111112", &[]),
         ("01983 821000", &[("01983 821000", "phone")]),
         ("(01983) 821000", &[("(01983) 821000", "phone")]),
+        ("(01983 821000)", &[("01983 821000", "phone")]),
+        ("(+44 1983 821000)", &[("+44 1983 821000", "phone")]),
         ("+44 (0)1983 821000", &[("+44 (0)1983 821000", "phone")]),
         ("0044 7700 900123", &[("0044 7700 900123", "phone")]),
         ("07700-900-123", &[("07700-900-123", "phone")]),
@@ -197,6 +199,10 @@ fn overlaps_are_one_and_nothing_that_was_found_is_left_over() {
         candidates,
         [candidate(0, 40, Kind::Url), candidate(40, 41, Kind::Upn)]
     );
+    // The shorter one goes with the longer, as far as it reaches.
+    let mut candidates = vec![candidate(0, 30, Kind::Url), candidate(25, 40, Kind::Nino)];
+    resolve(&mut candidates);
+    assert_eq!(candidates, [candidate(0, 40, Kind::Url)]);
 }
 
 #[test]

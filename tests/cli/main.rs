@@ -231,7 +231,7 @@ fn apply_takes_an_agreement_of_the_configuration() {
     fs::set_permissions(root_key, mode).unwrap();
     desk.put(
         "person.json",
-        r#"{"nhsNumber":"9990000018","mobility":"frame","notes":"likes tea","consent":{"sharing":true}}"#,
+        r#"{"nhsNumber":"9990000018","mobility":"frame","pets":"likes tea","consent":{"sharing":true}}"#,
     );
     let ran = desk.run("apply --config config/fieldgate.yaml --agreement falls-prevention --disclosure adult person.json");
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -389,7 +389,7 @@ fn explain_shows_each_step_of_a_decision_and_the_rule_of_each_field() {
     let desk = Desk::new();
     let sample = desk.put(
         "adult.json",
-        r#"{"nhsNumber":"9990000018","mobility":"frame","notes":["likes tea"],"consent":{"sharing":true}}"#,
+        r#"{"nhsNumber":"9990000018","mobility":"frame","notes":"likes tea","consent":{"sharing":true}}"#,
     );
     let ran = explain(&format!(
         "--purpose falls-prevention --sample {}",
@@ -407,11 +407,11 @@ GET /adults/9990000018 from island-health for falls-prevention, 2026-11-22 12:00
 permitted: the service social-care is asked for /api/v2/adults/{person}
 
 each field of the sample, by the rules of config/agreements/falls-prevention.yaml:
-  $               structure     on the way to something that may leave
-  $['nhsNumber']  pseudonymise  line 36: $.nhsNumber
-  $['mobility']   keep          line 33: $.mobility
-  $['notes']      undeclared    no rule names it
-  $['consent']    undeclared    no rule names it
+  $               structure   on the way to something that may leave
+  $['nhsNumber']  tokenise    line 39: $.nhsNumber
+  $['mobility']   keep        line 33: $.mobility
+  $['notes']      redact      line 34: $.notes
+  $['consent']    undeclared  no rule names it
 records: 1 released, 0 withheld by release_if
 "
     );

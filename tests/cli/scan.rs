@@ -14,12 +14,12 @@ fn scan_says_where_and_what_and_how_often() {
     assert_eq!(
         ran.out,
         "\
-$[*].contacts.* (name)        nhs-number             1 value
-$[*].contacts.*.tel           phone                  1 value
-$[*].contacts['x \\'y\\'']      nino                   1 value
-$[*].dob                      date-of-birth          1 value
-$[*].nhs                      nhs-number             1 value
-$[*].notes                    nhs-number             1 value (2 times)
+$[*].contacts.* (name)    nhs-number             1 value
+$[*].contacts.*.tel       phone                  1 value
+$[*].contacts['x \\'y\\'']  nino                   1 value
+$[*].dob                  date-of-birth          1 value
+$[*].nhs                  nhs-number             1 value
+$[*].notes                nhs-number             1 value (2 times)
 6 values looked at; detection misses things
 "
     );
