@@ -312,7 +312,9 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
         Row(
             "path: { person: keep }",
             "path: { person: { reidentify: person } }",
-            &[],
+            &[
+                "a.yaml:17:23: no rule of this agreement tokenises `person`, so no token of it comes back; write tokenise with as: person where the partner gets it",
+            ],
         ),
         Row(
             "[Accept-Language]",

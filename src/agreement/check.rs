@@ -13,13 +13,13 @@ use super::file::{
     AgreementAsWritten, BodyAsWritten, DisclosureAsWritten, FormatAsWritten, ParametersAsWritten,
     TermAsWritten,
 };
-use super::headers;
 use super::namespaces::{Forms, Namespaces};
 use super::rules::{Beside, Body};
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, PurposeName, ServiceName, Term, key_owner,
 };
+use super::{headers, reidentify};
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
@@ -121,6 +121,11 @@ pub(super) fn check(
             None => complete = false,
         }
     }
+    let namespaces = namespaces.all();
+    // Another agreement of a group may tokenise what this one turns back.
+    if link.is_none() {
+        reidentify::refuse_unknown(file, &namespaces, faults);
+    }
     Some(Agreement {
         name: AgreementName::new(name?),
         version: written.version?,
@@ -132,7 +137,7 @@ pub(super) fn check(
         hash: data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
         disclosures: complete.then_some(disclosures)?,
         link: link.map(str::to_owned),
-        namespaces: namespaces.all(),
+        namespaces,
         keys_destroyed,
     })
 }
@@ -266,7 +271,7 @@ pub(super) struct DisclosureCheck<'a> {
     purposes: &'a [(PurposeName, String)],
     pub(super) keys: &'a PlanKeys,
     /// Why the agreement has no keys; `Some(None)` where nobody has any.
-    no_keys: Option<&'a Option<NoKeys>>,
+    pub(super) no_keys: Option<&'a Option<NoKeys>>,
     /// How the identifiers of each namespace are written.
     pub(super) forms: &'a Forms,
     pointer: String,

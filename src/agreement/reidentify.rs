@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use super::check::{DisclosureCheck, File};
 use super::file::ParametersAsWritten;
 use super::headers;
-use super::namespaces::Forms;
+use super::namespaces::{Forms, Namespace};
 use crate::identifier::Kind;
-use crate::transform::{AgreementKeys, Resolver};
+use crate::transform::{AgreementKeys, NoKeys, Resolver};
 use crate::written::Fault;
 
 /// The parts of a request in which tokens stand, each with what turns its tokens back.
@@ -31,13 +31,68 @@ impl Reidentify {
     }
 }
 
+/// What turns tokens back: the agreement's keys, or why there are none, and how its identifiers are written.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    keys: Result<&'a AgreementKeys, Option<&'a NoKeys>>,
+    forms: &'a Forms,
+}
+
+/// Adds a fault wherever a token of a namespace is to come back that no rule of the agreement tokenises.
+pub(super) fn refuse_unknown(file: &File, namespaces: &[Namespace], faults: &mut Vec<Fault>) {
+    let mut refuse = |pointer: &str, namespace: &str| {
+        let mut known = namespaces.iter();
+        if !known.any(|known| known.name == namespace && known.reversible) {
+            let message = format!(
+                "no rule of this agreement tokenises `{namespace}`, so no token of it comes back; write tokenise with as: {namespace} where the partner gets it"
+            );
+            file.fault(faults, pointer, message);
+        }
+    };
+    for (index, disclosure) in file.value.disclosures.iter().flatten().enumerate() {
+        let at = format!("/disclosures/{index}");
+        let parameters = disclosure.parameters.as_ref();
+        let query = parameters.and_then(|all| all.query.as_ref()?.tokens.as_ref());
+        let headers = parameters.and_then(|all| all.headers.as_ref()?.tokens.as_ref());
+        for (below, rules) in [
+            (
+                "parameters/path",
+                parameters.and_then(|all| all.path.as_ref()),
+            ),
+            ("parameters/query/tokens", query),
+            ("parameters/headers/tokens", headers),
+        ] {
+            for (name, rule) in rules.into_iter().flatten() {
+                if let Some(namespace) = rule.get("reidentify").and_then(Value::as_str) {
+                    let pointer = crate::written::child(&format!("{at}/{below}"), name);
+                    refuse(&pointer, namespace);
+                }
+            }
+        }
+        let body = disclosure.request_body.as_ref();
+        for (index, rule) in body
+            .and_then(|body| body.fields.as_ref())
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            if let (Some(_), Some(namespace)) = (&rule.reidentify, &rule.r#as) {
+                refuse(
+                    &format!("{at}/request_body/fields/{index}/as"),
+                    &namespace.0,
+                );
+            }
+        }
+    }
+}
+
 /// The rules of one part of a request, at `pointer`: names and the namespaces of the tokens that stand there. What is
 /// no object is another rule, `keep`.
 fn resolvers(
     file: &File,
     pointer: &str,
     rules: &Map<String, Value>,
-    (keys, forms): (Option<&AgreementKeys>, &Forms),
+    keys: Given<'_>,
     faults: &mut Vec<Fault>,
 ) -> BTreeMap<String, Resolver> {
     let mut resolvers = BTreeMap::new();
@@ -57,16 +112,19 @@ fn resolvers(
         let Some((namespace, form)) = namespace else {
             continue;
         };
-        let (kind, format) = forms.of(namespace);
-        match keys {
-            Some(keys) => {
+        let (kind, format) = keys.forms.of(namespace);
+        match keys.keys {
+            Ok(keys) => {
                 let kind = form.unwrap_or(kind);
                 resolvers.insert(name.clone(), Resolver::new(namespace, kind, format, keys));
             }
-            None => file.fault(
+            Err(why) => file.fault(
                 faults,
                 &crate::written::child(pointer, name),
-                "reidentify needs a key; write keys: { root_key_file: FILE } in the gateway's configuration",
+                why.map_or_else(
+                    || "reidentify needs a key; write keys: { root_key_file: FILE } in the gateway's configuration".to_owned(),
+                    ToString::to_string,
+                ),
             ),
         }
     }
@@ -78,7 +136,7 @@ fn header_resolvers(
     file: &File,
     pointer: &str,
     rules: &Map<String, Value>,
-    keys: (Option<&AgreementKeys>, &Forms),
+    keys: Given<'_>,
     faults: &mut Vec<Fault>,
 ) -> BTreeMap<String, Resolver> {
     let mut resolved = BTreeMap::new();
@@ -107,7 +165,14 @@ impl DisclosureCheck<'_> {
         kept_headers: &[String],
         faults: &mut Vec<Fault>,
     ) -> Reidentify {
-        let keys = (self.keys.agreement.as_ref(), self.forms);
+        let keys = Given {
+            keys: self
+                .keys
+                .agreement
+                .as_ref()
+                .ok_or_else(|| self.no_keys.and_then(Option::as_ref)),
+            forms: self.forms,
+        };
         let nothing = Map::new();
         let tokens = |rules: Option<&Option<Map<String, Value>>>| {
             rules.and_then(Option::as_ref).unwrap_or(&nothing).clone()

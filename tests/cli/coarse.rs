@@ -188,6 +188,7 @@ fn risk_tells_what_a_generalisation_buys_and_no_value() {
 fn p7_risk_that_cannot_go_on_says_where_and_no_value() {
     let desk = Desk::new();
     desk.put("torn.json", r#"[{"a":"SECRET"},{"a":SECRET}]"#);
+    desk.put("whole.json", r#"[{"a":"SECRET"}]"#);
     for (asked, code, told) in [
         (
             "risk torn.json --keys $.a",
@@ -195,6 +196,11 @@ fn p7_risk_that_cannot_go_on_says_where_and_no_value() {
             "torn.json: line 1, column 22: is no JSON that this reads",
         ),
         ("risk none.json --keys $.a", 3, "cannot read none.json"),
+        (
+            "risk whole.json --keys $[*].a",
+            2,
+            "no record of whole.json has anything at $[*].a; selectors here start at a record",
+        ),
         ("risk torn.json --keys a", 2, "--keys a: "),
         ("risk torn.json --keys $.a --records a", 2, "--records a: "),
         ("risk torn.json", 2, "--keys"),

@@ -167,17 +167,30 @@ impl Measure {
         };
         let format = self.format.unwrap_or_else(|| RecordsFormat::of_name(&name));
         let mut counting = Counting::new(self.sensitive.len());
+        // The selectors that no record had anything at so far.
+        let mut idle: Vec<&Selector> = self.keys.iter().chain(&self.sensitive).collect();
         let mut each = |record: &Value| {
-            let keys = fingerprint(&self.keys, record)?;
+            let keys = fingerprint(&self.keys, record, &mut idle)?;
             let sensitive = self.sensitive.iter();
-            let sensitive =
-                sensitive.map(|selector| fingerprint(std::slice::from_ref(selector), record));
+            let sensitive = sensitive
+                .map(|selector| fingerprint(std::slice::from_ref(selector), record, &mut idle));
             counting
                 .add(keys, &sensitive.collect::<Result<Vec<_>, _>>()?)
                 .map_err(|error| Stop::input(format_args!("{name}: {error}")))
         };
-        match read::records(input, format, &self.within, &mut each) {
-            Ok(()) => Ok(counting.finish()),
+        let read = read::records(input, format, &self.within, &mut each);
+        match read {
+            Ok(()) => {
+                let risk = counting.finish();
+                // All records would be alike in what none of them has.
+                match idle.first().filter(|_| risk.records > 0) {
+                    Some(selector) => Err(Stop::usage(format_args!(
+                        "no record of {name} has anything at {}; selectors here start at a record, $.age",
+                        selector.text()
+                    ))),
+                    None => Ok(risk),
+                }
+            }
             Err(ReadFault::Receiver(stop)) => Err(stop),
             Err(ReadFault::Content(message)) => Err(Stop::input(format_args!("{name}: {message}"))),
             Err(ReadFault::Io(error)) => Err(Stop::environment(format_args!(
@@ -300,8 +313,12 @@ impl Measure {
     }
 }
 
-/// The fingerprint of what `selectors` pick of `record`.
-fn fingerprint(selectors: &[Selector], record: &Value) -> Result<Fingerprint, Stop> {
+/// The fingerprint of what `selectors` pick of `record`. Those that pick something are taken out of `idle`.
+fn fingerprint(
+    selectors: &[Selector],
+    record: &Value,
+    idle: &mut Vec<&Selector>,
+) -> Result<Fingerprint, Stop> {
     let mut texts = Vec::with_capacity(selectors.len());
     for selector in selectors {
         let found = js_path_process(selector.query(), record).map_err(|_| {
@@ -314,6 +331,9 @@ fn fingerprint(selectors: &[Selector], record: &Value) -> Result<Fingerprint, St
             .into_iter()
             .map(|found| found.val().to_string())
             .collect();
+        if !found.is_empty() {
+            idle.retain(|idle| idle.text() != selector.text());
+        }
         texts.push(found);
     }
     Ok(Fingerprint::of(
