@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use crate::transform::uri::{is_unreserved, octet};
+
 /// Segments of one template. Requests with more match none.
 const SEGMENTS: usize = 32;
 
@@ -185,7 +187,7 @@ fn normal(segment: &str) -> Option<Cow<'_, str>> {
         let [high, low, after @ ..] = after else {
             return None;
         };
-        let byte = hex(*high)? << 4 | hex(*low)?;
+        let byte = octet(*high, *low)?;
         if is_unreserved(byte) {
             text.push(char::from(byte));
         } else if is_refused(byte) {
@@ -200,19 +202,8 @@ fn normal(segment: &str) -> Option<Cow<'_, str>> {
     (!is_dots(&text)).then_some(Cow::Owned(text))
 }
 
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
-}
-
 fn is_dots(segment: &str) -> bool {
     segment == "." || segment == ".."
-}
-
-/// RFC 3986 §2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 /// What may stand in a segment as it is: RFC 3986's `pchar` without `%`, and without `;`, after which

@@ -14,7 +14,7 @@ use super::reason::Reason;
 use super::running::Route;
 use crate::agreement::Permit;
 use crate::identifier::Canonical;
-use crate::transform::Resolver;
+use crate::transform::{Resolver, uri};
 
 /// What of a request's head reaches the service, but for the gateway's own headers.
 pub(crate) struct Asked {
@@ -102,19 +102,11 @@ pub(crate) fn asked(permit: &Permit, route: &Route, head: &Parts) -> Result<Aske
     Ok(Asked { target, headers })
 }
 
-/// An identifier as it stands in a path or query: all but RFC 3986's unreserved characters percent-encoded.
+/// An identifier as it stands in a path or query.
 fn encoded(identifier: &Canonical) -> String {
-    let identifier = identifier.as_str();
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut text = String::with_capacity(identifier.len());
-    for byte in identifier.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push('%');
-            text.push(char::from(HEX[usize::from(byte >> 4)]));
-            text.push(char::from(HEX[usize::from(byte & 15)]));
-        }
+    let mut text = String::with_capacity(identifier.as_str().len());
+    for byte in identifier.as_str().bytes() {
+        text.push_str(uri::encoded(byte, &mut [0; 3]));
     }
     text
 }

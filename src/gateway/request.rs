@@ -26,7 +26,7 @@ use super::reidentify::Asked;
 use super::running::Route;
 use crate::ledger::RequestId;
 use crate::minimise::{self, Machine};
-use crate::transform::{Occasion, Resolver};
+use crate::transform::{Occasion, Resolver, uri};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -94,13 +94,10 @@ fn is_encoding_of(encoded: &str, plain: &str) -> bool {
         let decoded = match byte {
             b'+' => b' ',
             b'%' => {
-                let digit = |byte: Option<u8>| {
-                    byte.and_then(|byte| char::from(byte).to_digit(16))
-                        .and_then(|digit| u8::try_from(digit).ok())
-                };
-                match (digit(encoded.next()), digit(encoded.next())) {
-                    (Some(high), Some(low)) => high << 4 | low,
-                    (_, _) => return false,
+                let digits = encoded.next().zip(encoded.next());
+                match digits.and_then(|(high, low)| uri::octet(high, low)) {
+                    Some(octet) => octet,
+                    None => return false,
                 }
             }
             other => other,

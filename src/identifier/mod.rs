@@ -39,7 +39,18 @@ macro_rules! kinds {
             $($(#[$attribute])* $name,)*
         }
 
-        impl Kind {
+        /// How identifiers of a kind are read.
+enum Reading {
+    Text,
+    Email,
+    Phone,
+    Name,
+    Date,
+    /// Letters and digits alone, however they are grouped.
+    Compact,
+}
+
+impl Kind {
             /// Every kind, the general ones first.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
@@ -122,12 +133,27 @@ impl Kind {
         out: &mut Canonical,
     ) -> Result<(), Unfit> {
         out.clear();
-        let result = match self {
-            Self::Text => text::text(characters, out),
-            Self::Email => contact::email(characters, out),
-            Self::Phone => contact::phone(characters, out),
-            Self::Name => person::name(characters, out),
-            Self::Date => person::date(characters, out),
+        let result = match self.reading() {
+            Reading::Text => text::text(characters, out),
+            Reading::Email => contact::email(characters, out),
+            Reading::Phone => contact::phone(characters, out),
+            Reading::Name => person::name(characters, out),
+            Reading::Date => person::date(characters, out),
+            Reading::Compact => compact::compact(self, characters, out),
+        };
+        if result.is_err() {
+            out.clear();
+        }
+        result
+    }
+
+    fn reading(self) -> Reading {
+        match self {
+            Self::Text => Reading::Text,
+            Self::Email => Reading::Email,
+            Self::Phone => Reading::Phone,
+            Self::Name => Reading::Name,
+            Self::Date => Reading::Date,
             Self::Digits
             | Self::UpperAlphanumeric
             | Self::NhsNumber
@@ -143,12 +169,8 @@ impl Kind {
             | Self::VehicleRegistration
             | Self::Iban
             | Self::PaymentCard
-            | Self::SortCodeAndAccount => compact::compact(self, characters, out),
-        };
-        if result.is_err() {
-            out.clear();
+            | Self::SortCodeAndAccount => Reading::Compact,
         }
-        result
     }
 
     /// As [`canonical`](Self::canonical) of ASCII digits alone, which most identifiers are: without a look at each character.
@@ -158,27 +180,12 @@ impl Kind {
     pub fn canonical_digits(self, digits: &[u8], out: &mut Canonical) -> Result<(), Unfit> {
         debug_assert!(digits.iter().all(u8::is_ascii_digit), "digits alone");
         out.clear();
-        let result = match self {
-            Self::Text => text::text_digits(digits, out),
-            Self::Email | Self::Phone | Self::Name | Self::Date => {
+        let result = match self.reading() {
+            Reading::Text => text::text_digits(digits, out),
+            Reading::Email | Reading::Phone | Reading::Name | Reading::Date => {
                 return self.canonical(digits.iter().copied().map(char::from), out);
             }
-            Self::Digits
-            | Self::UpperAlphanumeric
-            | Self::NhsNumber
-            | Self::ChiNumber
-            | Self::HcNumber
-            | Self::Nino
-            | Self::Upn
-            | Self::Utr
-            | Self::Uprn
-            | Self::Postcode
-            | Self::DriverNumber
-            | Self::Passport
-            | Self::VehicleRegistration
-            | Self::Iban
-            | Self::PaymentCard
-            | Self::SortCodeAndAccount => compact::compact_digits(self, digits, out),
+            Reading::Compact => compact::compact_digits(self, digits, out),
         };
         if result.is_err() {
             out.clear();

@@ -5,6 +5,7 @@
 //! service runs, and by which parameters it pages. A template says which of that may leave, and as what.
 
 use super::text::{Characters, push_quoted, unescape};
+use super::uri;
 use super::{AgreementKeys, Mismatch, Prepared, Setting, Transform, TransformError};
 
 /// How links leave: the first template that matches decides.
@@ -192,12 +193,7 @@ fn pieces(template: &str) -> Result<Vec<Written>, LinkError> {
 
 /// What a URI may hold (RFC 3986 §2).
 fn is_uri(byte: u8) -> bool {
-    is_unreserved(byte) || b":/?#[]@!$&'()*+,;=%".contains(&byte)
-}
-
-/// RFC 3986 §2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+    uri::is_unreserved(byte) || b":/?#[]@!$&'()*+,;=%".contains(&byte)
 }
 
 /// Bytes of scheme and authority before a link's path (RFC 3986 §3); none of a relative one.
@@ -343,9 +339,7 @@ fn percent_decoded(value: &str, decoded: &mut Vec<u8>) -> Result<(), Mismatch> {
             continue;
         }
         let digits = rest.split_at_checked(2).ok_or(Mismatch)?;
-        let digit = |digit: u8| char::from(digit).to_digit(16).ok_or(Mismatch);
-        let code = digit(digits.0[0])? << 4 | digit(digits.0[1])?;
-        decoded.push(u8::try_from(code).map_err(|_| Mismatch)?);
+        decoded.push(uri::octet(digits.0[0], digits.0[1]).ok_or(Mismatch)?);
         rest = digits.1;
     }
     Ok(())
@@ -361,16 +355,7 @@ fn percent_encode(json: &[u8], out: &mut Vec<u8>) {
     for character in Characters::new(inside) {
         let mut bytes = [0; 4];
         for byte in character.encode_utf8(&mut bytes).bytes() {
-            if is_unreserved(byte) {
-                out.push(byte);
-            } else {
-                const HEX: &[u8; 16] = b"0123456789ABCDEF";
-                out.extend_from_slice(&[
-                    b'%',
-                    HEX[usize::from(byte >> 4)],
-                    HEX[usize::from(byte & 15)],
-                ]);
-            }
+            out.extend_from_slice(uri::encoded(byte, &mut [0; 3]).as_bytes());
         }
     }
 }

@@ -13,6 +13,7 @@ mod setting;
 mod shift;
 mod text;
 mod token;
+pub(crate) mod uri;
 
 pub use date::{DateForm, DateFormError};
 pub use generalise::Generalise;
