@@ -139,6 +139,7 @@ impl Agreement {
                 _ => format!("ends in {days_left} days, today included"),
             });
         }
+        warnings.extend(self.warnings.iter().cloned());
         if self.keys_destroyed {
             warnings.push("its keys are destroyed; its requests are refused".to_owned());
         }

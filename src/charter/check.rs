@@ -12,7 +12,7 @@ use super::territory::countries;
 use super::{Charter, Layer};
 use crate::agreement::{PurposeName, Source};
 use crate::plan::Selector;
-use crate::register::Sensitivity;
+use crate::register::{Register, Sensitivity};
 use crate::written::text::{Name, Period};
 use crate::written::{Fault, Faults, Reader, Written, nearest};
 
@@ -24,7 +24,11 @@ type File = Written<CharterAsWritten>;
 /// A directorate's file and its text.
 type Read<'a> = (File, &'a str);
 
-pub(super) fn load(charter: Source<'_>, directorates: &[Source<'_>]) -> Result<Charter, Faults> {
+pub(super) fn load(
+    charter: Source<'_>,
+    directorates: &[Source<'_>],
+    register: &Register,
+) -> Result<Charter, Faults> {
     let reader = Reader::<CharterAsWritten>::new(HINTS);
     let mut faults = Vec::new();
     let council = reader.read(charter.name, charter.text, &mut faults);
@@ -48,6 +52,7 @@ pub(super) fn load(charter: Source<'_>, directorates: &[Source<'_>]) -> Result<C
             file.fault(&mut faults, "", message);
         }
         let name = file.value.charter.as_ref().map(|name| name.0.clone());
+        registered(&file, register, &mut faults);
         layer(&file, charter.text, name, None, &mut faults)
     });
     if let Some(last) = directorates.get(LAYERS) {
@@ -57,6 +62,9 @@ pub(super) fn load(charter: Source<'_>, directorates: &[Source<'_>]) -> Result<C
             column: 1,
             message: format!("more than {LAYERS} directorates; put several into one"),
         });
+    }
+    for (file, _) in &under {
+        registered(file, register, &mut faults);
     }
     // Without the charter nothing can be said of what stands under it.
     let directorates = match &council {
@@ -68,6 +76,59 @@ pub(super) fn load(charter: Source<'_>, directorates: &[Source<'_>]) -> Result<C
         council: council.expect("a charter that is not there has a fault"),
         directorates,
     })
+}
+
+/// Adds a fault at each name that the register does not have: a limit on what is not there would protect nothing.
+fn registered(file: &File, register: &Register, faults: &mut Vec<Fault>) {
+    let written = &file.value;
+    let mut known = |pointer: String, kind: &str, name: &str, all: &[&str]| {
+        if !all.contains(&name) {
+            let write = match nearest(name, all) {
+                Some(near) => format!("did you mean {near}?"),
+                None => "add it there first".to_owned(),
+            };
+            let message = format!("the register has no {kind} `{name}`; {write}");
+            file.fault(faults, &pointer, message);
+        }
+    };
+    let directorates: Vec<&str> = register
+        .representatives
+        .keys()
+        .map(String::as_str)
+        .collect();
+    if let Some(name) = &written.directorate {
+        let pointer = "/directorate".to_owned();
+        known(pointer, "directorate", &name.0, &directorates);
+    }
+    let data_sets: Vec<&str> = register
+        .data_sets
+        .iter()
+        .map(|data_set| data_set.name.as_str())
+        .collect();
+    for (index, name) in written.data_sets.iter().flatten().enumerate() {
+        known(
+            format!("/data_sets/{index}"),
+            "data set",
+            &name.0,
+            &data_sets,
+        );
+    }
+    let never = written.never_share.iter();
+    let fields = never.flat_map(|never| never.fields.iter().flatten());
+    for (index, field) in fields.enumerate() {
+        if let Some(name) = &field.data_set {
+            let pointer = format!("/never_share/fields/{index}/data_set");
+            known(pointer, "data set", &name.0, &data_sets);
+        }
+    }
+    let purposes: Vec<&str> = register
+        .purposes
+        .iter()
+        .map(|purpose| purpose.name.as_str())
+        .collect();
+    for (index, name) in written.purposes.iter().flatten().enumerate() {
+        known(format!("/purposes/{index}"), "purpose", &name.0, &purposes);
+    }
 }
 
 /// The layers of `files`, each after the one that it stands under; sorted by name.

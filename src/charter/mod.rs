@@ -8,6 +8,7 @@
 //! that the terms of a child are made from its parent's.
 
 use crate::agreement::Source;
+use crate::register::Register;
 use crate::written::Faults;
 
 mod check;
@@ -48,12 +49,16 @@ pub struct Layer {
 }
 
 impl Charter {
-    /// Reads and checks the charter and the directorates' files.
+    /// Reads and checks the charter and the directorates' files, which name what `register` has.
     ///
     /// # Errors
     /// With every fault of every file; a child that widens is refused with its parent's line.
-    pub fn load(charter: Source<'_>, directorates: &[Source<'_>]) -> Result<Self, Faults> {
-        check::load(charter, directorates)
+    pub fn load(
+        charter: Source<'_>,
+        directorates: &[Source<'_>],
+        register: &Register,
+    ) -> Result<Self, Faults> {
+        check::load(charter, directorates, register)
     }
 
     /// The layer for what `directorate` owns: its own, else the council's.

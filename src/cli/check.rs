@@ -91,7 +91,11 @@ fn find(args: &CheckArgs) -> Found {
             };
         }
         (Some(config), false) => match from_config(config) {
-            Ok(loaded) => loaded.config.agreement_context(loaded.keys),
+            Ok(loaded) => Context {
+                register: loaded.agreements.register.clone(),
+                charter: loaded.agreements.charter.clone(),
+                ..loaded.config.agreement_context(loaded.keys)
+            },
             Err(fault) => return Found::Faulty(fault),
         },
         (None, false) => Context {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::touched::{Touched, Ways, touched_by};
 use super::{DataSet, Field, Recipient, Register, Relation, Sensitivity, Statute, Subjects};
-use crate::agreement::{PartnerName, PurposeName, ServiceName};
+use crate::agreement::{PartnerName, PurposeName, Role, ServiceName};
 use crate::plan::{Action, BodyRules, Format};
 use crate::written::nearest;
 
@@ -40,7 +40,7 @@ pub struct ProposedPurpose<'a> {
     /// Its name.
     pub name: &'a PurposeName,
     /// The roles that may declare it; empty is every one.
-    pub roles: &'a [String],
+    pub roles: &'a [Role],
     /// A request for it has to name its case.
     pub reference: bool,
 }
@@ -409,7 +409,7 @@ impl<'a> Admission<'a> {
                     format!(
                         "{citation} is for {1}; write in the agreement's purposes {0}: {{ text: …, roles: [{1}] }}",
                         proposal.purposes[index].name,
-                        statute.roles.join(", "),
+                        listed(&roles_of(statute)),
                     ),
                 );
             }
@@ -558,6 +558,10 @@ impl Statute {
 fn is_of_the_envelope(data_set: &DataSet, touched: &Touched<'_>) -> bool {
     let field = |field: &Field| field.path == touched.field && field.from_document;
     touched.sensitivity == Sensitivity::Plain && data_set.fields.iter().any(field)
+}
+
+fn roles_of(statute: &Statute) -> Vec<&str> {
+    statute.roles.iter().map(Role::as_str).collect()
 }
 
 fn names(purposes: &[PurposeName]) -> Vec<&str> {

@@ -14,7 +14,7 @@ use super::{
     CollectionGround, DataSet, Field, Notice, Recipient, Register, RegisteredPurpose, Relation,
     Sensitivity, Statute, Subjects,
 };
-use crate::agreement::{PartnerName, PurposeName, ServiceName};
+use crate::agreement::{PartnerName, PurposeName, Role, ServiceName};
 use crate::plan::Selector;
 use crate::written::text::Name;
 use crate::written::{Fault, Faults, Reader, Written, nearest};
@@ -338,7 +338,7 @@ impl Check<'_> {
                 .roles
                 .iter()
                 .flatten()
-                .map(|role| role.0.clone())
+                .map(|role| Role::new(&role.0))
                 .collect(),
             inspection: statute.inspection.unwrap_or(false),
         })

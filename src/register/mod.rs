@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 
-use crate::agreement::{PartnerName, PurposeName, ServiceName};
+use crate::agreement::{PartnerName, PurposeName, Role, ServiceName};
 use crate::identifier::Kind;
 use crate::plan::{Action, BodyRules, Selector};
 use crate::written::Faults;
@@ -197,7 +197,7 @@ pub struct Statute {
     /// The relations that it opens data to; `None` is all.
     pub relations: Option<Vec<Relation>>,
     /// The roles one of which has to declare its purposes; empty asks for none.
-    pub roles: Vec<String>,
+    pub roles: Vec<Role>,
     /// It opens one record at a time, to be looked at, never in bulk.
     pub inspection: bool,
 }

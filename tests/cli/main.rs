@@ -477,6 +477,7 @@ fn ledger_in(directory: &Path) {
     let ledger = Ledger::open(options, clock, |_| {}).unwrap();
     drop(ledger.submit(Event::Agreements {
         agreements: vec![(AgreementName::new("falls-prevention"), 3, "ab".repeat(32))],
+        layers: vec![],
     }));
     for number in 0..2 {
         drop(ledger.submit(Event::Refusal {
