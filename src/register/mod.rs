@@ -351,6 +351,15 @@ impl Register {
         })
     }
 
+    /// Whether people whose data of `data_set` was collected on `day` were told of `purpose`, by the notice in force then,
+    /// or it was collected for that.
+    #[must_use]
+    pub fn is_told(&self, data_set: &DataSet, purpose: &PurposeName, day: Date) -> bool {
+        let notice = data_set.notice_on(day);
+        self.is_within(purpose, &data_set.collected_for)
+            || notice.is_some_and(|notice| self.is_within(purpose, &notice.purposes))
+    }
+
     /// Uses that the people concerned were not told of: each recipient's purpose for which the data was not collected
     /// and which the newest notice does not name. For reports.
     #[must_use]
