@@ -127,14 +127,30 @@ impl DisclosureCheck<'_> {
             .as_ref()
             .and_then(|period| Retention::parse(&period.0));
         let purposes: Vec<&PurposeName> = purposes.iter().collect();
-        charter.layer(&data_set.owner).terms.against(&Case {
+        let mut against = charter.layer(&data_set.owner).terms.against(&Case {
             data_set,
             purposes: &purposes,
             territory: territory.as_deref(),
             retention: retention.as_ref(),
             ends,
             rules: &response.rules,
-        })
+        });
+        // Of a purpose that the register does not have, the register tells.
+        against.retain(|objection| match objection.part {
+            Part::Purpose(index) => purposes
+                .get(index)
+                .is_none_or(|purpose| register.has_purpose(purpose)),
+            Part::Partner
+            | Part::Power
+            | Part::Territory
+            | Part::Retention
+            | Part::DataSet
+            | Part::Service
+            | Part::Request
+            | Part::Rule(_)
+            | Part::Response => true,
+        });
+        against
     }
 
     /// Adds a `drop` for what never leaves and a rule could let leave, and says so.

@@ -138,11 +138,35 @@ pub(super) fn admit(
         proposal,
         compatible_use,
         objections: Vec::new(),
+        unlisted: Vec::new(),
     };
     let grounds = admission.decide();
+    let Admission {
+        mut objections,
+        unlisted,
+        ..
+    } = admission;
+    let mut told: Vec<usize> = Vec::new();
+    objections.retain(|objection| match objection.part {
+        Part::Rule(index) if unlisted.contains(&index) => {
+            let first = !told.contains(&index);
+            told.push(index);
+            first
+        }
+        Part::Partner
+        | Part::Power
+        | Part::Territory
+        | Part::Retention
+        | Part::DataSet
+        | Part::Purpose(_)
+        | Part::Service
+        | Part::Request
+        | Part::Rule(_)
+        | Part::Response => true,
+    });
     match grounds {
-        Some(grounds) if admission.objections.is_empty() => Ok(grounds),
-        Some(_) | None => Err(admission.objections),
+        Some(grounds) if objections.is_empty() => Ok(grounds),
+        Some(_) | None => Err(objections),
     }
 }
 
@@ -151,6 +175,8 @@ struct Admission<'a> {
     proposal: &'a Proposal<'a>,
     compatible_use: bool,
     objections: Vec<Objection>,
+    /// Rules that let more through than is listed: nothing more is said of these.
+    unlisted: Vec<usize>,
 }
 
 impl<'a> Admission<'a> {
@@ -463,6 +489,7 @@ impl<'a> Admission<'a> {
             let message =
                 format!("lets more through than the register lists for `{name}`; {write}");
             self.object(Part::Rule(index), message);
+            self.unlisted.push(index);
         }
     }
 

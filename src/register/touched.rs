@@ -112,6 +112,29 @@ impl<'a> Ways<'a> {
         })
     }
 
+    /// Whether the rule at `index` keeps to other fields that are listed one by one within `field`, a whole one.
+    fn is_narrower(&self, index: usize, field: &Field, fields: &[Field]) -> bool {
+        let Some(ways) = self.each[index].as_ref().filter(|_| field.whole) else {
+            return false;
+        };
+        let outer = self.field(field);
+        let within = |inner: &Field| {
+            let inner = self.field(inner);
+            inner
+                .iter()
+                .all(|inner| outer.iter().any(|outer| outer.covers(true, inner)))
+        };
+        ways.iter().all(|way| {
+            fields
+                .iter()
+                .filter(|other| other.path != field.path && within(other))
+                .any(|other| {
+                    let of_other = self.field(other);
+                    of_other.iter().any(|of| of.covers(other.whole, way))
+                })
+        })
+    }
+
     /// Whether the rule at `index` is for every node of `field` or for what it stands in.
     fn is_for_all(&self, index: usize, field: &Field) -> bool {
         let of_field = self.field(field);
@@ -150,7 +173,7 @@ pub(super) fn touched_by<'a>(data_set: &'a DataSet, ways: &Ways<'a>) -> Vec<Touc
             let (action, rule) = if matches!(rules.format, Format::Opaque(_)) {
                 (&WHOLE, None)
             } else {
-                let (action, rule) = decisive(ways, field)?;
+                let (action, rule) = decisive(ways, field, &data_set.fields)?;
                 (action, Some(rule))
             };
             Some(Touched {
@@ -167,10 +190,10 @@ pub(super) fn touched_by<'a>(data_set: &'a DataSet, ways: &Ways<'a>) -> Vec<Touc
 
 /// The action that decides in what form `field` leaves, and its rule; `None` if nothing of it does. The more protective
 /// wins where it is for all of the field; else the least protective is told, since some of the field leaves by it.
-fn decisive<'a>(ways: &Ways<'a>, field: &Field) -> Option<(&'a Action, usize)> {
+fn decisive<'a>(ways: &Ways<'a>, field: &Field, fields: &[Field]) -> Option<(&'a Action, usize)> {
     let rules = &ways.rules.fields;
     let meeting: Vec<usize> = (0..rules.len())
-        .filter(|index| ways.meets(*index, field))
+        .filter(|index| ways.meets(*index, field) && !ways.is_narrower(*index, field, fields))
         .collect();
     let dropped = (0..rules.len())
         .any(|index| matches!(rules[index].action, Action::Drop) && ways.is_for_all(index, field));

@@ -33,7 +33,7 @@ fn clause_a18_what_is_never_shared_is_dropped_whatever_an_agreement_says() {
     );
     let whole = Law::shipped()
         .with("register.yaml", "      - { path: \"@.bankDetails\", sensitivity: personal, identifier: sort-code-and-account }\n", "      - { path: \"@\", sensitivity: personal, whole: true }\n")
-        .with(BILLING, "        - keep: [$.name, ", "        - keep_all: [$]\n          because: a test\n        - keep: [$.name, ");
+        .with(BILLING, "        - keep: [$.name, ", "        - keep_all: [$]\n          because: a test\n        - drop: [\"$.discounts\"]\n        - keep: [$.name, ");
     for (law, name) in [(keeps, "a keep"), (whole, "a keep_all")] {
         let loaded = law.loads();
         let agreement = loaded.agreements.agreement("council-tax-billing").unwrap();
@@ -75,8 +75,16 @@ fn clause_a18_an_opaque_body_cannot_hold_what_is_never_shared() {
     let opaque = format!(
         "{head}    response: {{ format: opaque, type: [application/pdf], because: the bill is a letter }}\n"
     );
-    law.with_file(BILLING, &opaque)
-        .is_refused(BILLING, &["opaque"]);
+    let faults = law
+        .with_file(BILLING, &opaque)
+        .load()
+        .map(drop)
+        .unwrap_err();
+    let expected = "an opaque body is not looked into, so what never leaves";
+    assert!(
+        faults.iter().any(|fault| fault.contains(expected)),
+        "{faults:?}"
+    );
 }
 
 /// A directorate's policy loads under its charter and may only narrow: each widening is refused with the parent's line.

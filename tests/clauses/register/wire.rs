@@ -277,9 +277,9 @@ fn clause_p5_5b_a_councillor_gets_a_named_case_of_their_ward() {
             json!({ "repair": "R-1", "state": "open", "due": "2026-07-01", "address": { "line1": "4 Hill" } })
         );
         let got = get(&council, key, purpose, "/repairs/R-1", "").await;
-        got.is_problem(403, "reference_missing");
+        got.is_problem(400, "reference_missing");
         let got = get(&council, key, purpose, "/repairs/R-2", case).await;
-        assert_eq!(got.json(), json!({}), "another ward's");
+        assert_eq!(got.json(), json!(null), "another ward's");
         let got = get(&council, key, purpose, "/repairs", case).await;
         assert!((400..500).contains(&got.status()), "{}", got.text());
     });
