@@ -6,7 +6,7 @@ const EMPTY_HOMES: &str = "agreements/empty-homes.yaml";
 const BILLING: &str = "agreements/council-tax-billing.yaml";
 const REVENUES: &str = "directorates/revenues.yaml";
 
-/// The two that no agreement of the shipped ones rests on, and that each test may give a directorate.
+/// The warnings with which an agreement loads.
 fn loaded_warnings(law: &Law, agreement: &str) -> Vec<String> {
     let loaded = law.loads();
     loaded
@@ -267,7 +267,7 @@ fn clause_p5_2b_compatible_use_within_the_council_is_off_unless_the_charter_turn
     .is_refused(name, &["purpose_incompatible"]);
 }
 
-/// A permit needs every layer: without the role, the agreement, the register's recipient or the charter's purpose there is none.
+/// A directorate's policy names the charter or the directorate that it stands under, and a directorate that the register knows, or does not load.
 #[test]
 fn clause_p10_5_a_directorates_policy_names_its_parent() {
     Law::shipped()
