@@ -19,6 +19,7 @@ pub mod keyring;
 pub mod ledger;
 pub mod minimise;
 pub mod plan;
+pub mod rights;
 pub mod risk;
 pub mod transform;
 pub mod written;
