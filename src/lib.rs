@@ -21,5 +21,6 @@ pub mod minimise;
 pub mod plan;
 pub mod rights;
 pub mod risk;
+pub mod subjects;
 pub mod transform;
 pub mod written;

@@ -94,12 +94,24 @@ impl Lists {
     /// # Errors
     /// If there is no room; then nothing is entered.
     pub fn enter(&mut self, entry: &Entry, tokens: &[Token]) -> Result<usize, Full> {
-        if self.len() + tokens.len() > Self::MOST_ROWS {
-            return Err(Full::Rows);
-        }
-        let number = self.number(entry)?;
+        self.has_room(entry, tokens.len())?;
+        let number = self.number(entry);
         let same = self.numbers(|other| other.fact == entry.fact);
         Ok(self.change(&sorted(tokens), &same, Some(number)))
+    }
+
+    /// Whether `entry` can be entered about `subjects` more.
+    ///
+    /// # Errors
+    /// With what there would be too many of.
+    pub fn has_room(&self, entry: &Entry, subjects: usize) -> Result<(), Full> {
+        if self.len() + subjects > Self::MOST_ROWS {
+            return Err(Full::Rows);
+        }
+        if self.entries.len() == Self::MOST_ENTRIES && !self.entries.contains(entry) {
+            return Err(Full::Entries);
+        }
+        Ok(())
     }
 
     /// Takes `fact` back of each of `tokens`, whatever its last day. Gives how many had it.
@@ -153,19 +165,16 @@ impl Lists {
     }
 
     /// The number of `entry`, which is taken up if it is new.
-    fn number(&mut self, entry: &Entry) -> Result<u16, Full> {
+    fn number(&mut self, entry: &Entry) -> u16 {
         let place = match self.entries.iter().position(|known| known == entry) {
             Some(place) => place,
             None => {
-                if self.entries.len() == Self::MOST_ENTRIES {
-                    return Err(Full::Entries);
-                }
                 Arc::make_mut(&mut self.entries).push(entry.clone());
                 Arc::make_mut(&mut self.rows).push(0);
                 self.entries.len() - 1
             }
         };
-        Ok(u16::try_from(place).expect("fewer than MOST_ENTRIES"))
+        u16::try_from(place).expect("fewer than MOST_ENTRIES")
     }
 
     fn numbers(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<u16> {

@@ -29,15 +29,31 @@ impl SubjectTokens {
     /// integer, containers.
     #[must_use]
     pub fn token(&self, json: &[u8]) -> Option<SubjectToken> {
+        let bytes = self.bytes(json)?;
+        let mut text = Vec::with_capacity(26);
+        push_base32(&bytes, &mut text);
+        Some(SubjectToken(
+            String::from_utf8(text).expect("base32 is ASCII"),
+        ))
+    }
+
+    /// As [`token`](Self::token), not yet text: the first 16 bytes of the HMAC.
+    #[must_use]
+    pub fn bytes(&self, json: &[u8]) -> Option<[u8; 16]> {
         let mut state = self.0.clone();
         if !canonical(json, |form| state.update(form)) {
             return None;
         }
-        let mut text = Vec::with_capacity(26);
-        push_base32(&state.finalize().into_bytes()[..16], &mut text);
-        Some(SubjectToken(
-            String::from_utf8(text).expect("base32 is ASCII"),
-        ))
+        let code = state.finalize().into_bytes();
+        Some(code[..16].try_into().expect("SHA-256 gives 32 bytes"))
+    }
+
+    /// As [`bytes`](Self::bytes), of an identifier as somebody wrote it in a list, not as a document spells it.
+    #[must_use]
+    pub fn bytes_of_text(&self, identifier: &str) -> Option<[u8; 16]> {
+        let mut json = zeroize::Zeroizing::new(Vec::with_capacity(identifier.len() + 2));
+        crate::transform::push_quoted(identifier, &mut json);
+        self.bytes(&json)
     }
 }
 
