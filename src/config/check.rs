@@ -14,9 +14,9 @@ use super::file::{
 };
 use super::{
     ApiKey, Config, Controller, KeyPlaces, Ledger, Limits, Listener, ListenerTls, Log, LogFormat,
-    LogLevel, Partner, Service, Transport,
+    LogLevel, Partner, Proof, Service, Standing, Transport,
 };
-use crate::agreement::{PartnerName, ServiceName};
+use crate::agreement::{PartnerName, Role, ServiceName};
 use crate::keyring::{Credential, KeyFile, Pkcs11Key, RootPlace, Variable};
 use crate::written::text::{AddressText, Name, PathName, Sha256Text, SizeText, SpanText};
 use crate::written::{Fault, Written};
@@ -166,6 +166,12 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         .and_then(NonZeroUsize::new)
         .or_else(|| std::thread::available_parallelism().ok())
         .unwrap_or(NonZeroUsize::MIN);
+    let admin_token = written
+        .admin
+        .as_ref()
+        .and_then(|admin| admin.token_sha256.as_ref())
+        .and_then(sha256_of);
+    let subjects = check.subjects(faults);
     if faults.len() > before {
         return None;
     }
@@ -187,7 +193,15 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         limits,
         log,
         workers,
+        admin_token,
+        subjects,
     })
+}
+
+/// The hash that `text` spells; `None` where its form was at fault, which has been told.
+fn sha256_of(text: &Sha256Text) -> Option<[u8; 32]> {
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.0.as_bytes());
+    <[u8; 32]>::try_from(bytes.ok()?.as_slice()).ok()
 }
 
 struct Check<'a> {
@@ -304,7 +318,11 @@ impl Check<'_> {
                     (Some(hash), None) => {
                         let at = format!("{at}/spki_sha256");
                         if let Some(hash) = self.hash(&mut seen, &at, hash, faults) {
-                            found.spki_sha256.push(hash);
+                            let standing = standing(&certificate.roles, certificate.professional);
+                            found.spki_sha256.push(Proof {
+                                shown: hash,
+                                standing,
+                            });
                         }
                     }
                     (None, Some(name)) => {
@@ -318,7 +336,11 @@ impl Check<'_> {
                         }
                         let name = name.0.to_ascii_lowercase();
                         if self.first(&mut seen, &at, name.clone(), faults) {
-                            found.certificate_names.push(name);
+                            let standing = standing(&certificate.roles, certificate.professional);
+                            found.certificate_names.push(Proof {
+                                shown: name,
+                                standing,
+                            });
                         }
                     }
                     (Some(_), Some(_)) => {
@@ -344,6 +366,7 @@ impl Check<'_> {
                     found.api_keys.push(ApiKey {
                         name: name.0.clone(),
                         sha256,
+                        standing: standing(&key.roles, key.professional),
                     });
                 }
             }
@@ -368,11 +391,9 @@ impl Check<'_> {
         hash: &Sha256Text,
         faults: &mut Vec<Fault>,
     ) -> Option<[u8; 32]> {
-        let hash = hash.0.to_ascii_lowercase();
-        // Where its form was at fault that has been told.
-        let bytes = data_encoding::HEXLOWER.decode(hash.as_bytes()).ok()?;
-        let bytes = <[u8; 32]>::try_from(bytes.as_slice()).ok()?;
-        self.first(seen, pointer, hash, faults).then_some(bytes)
+        let bytes = sha256_of(hash)?;
+        self.first(seen, pointer, hash.0.to_ascii_lowercase(), faults)
+            .then_some(bytes)
     }
 
     /// Whether `value` identifies nobody else yet.
@@ -508,6 +529,18 @@ impl Check<'_> {
         })
     }
 
+    fn subjects(&self, faults: &mut Vec<Fault>) -> Option<PathBuf> {
+        let store = self.file.value.subjects.as_ref()?.store.as_ref()?;
+        if self.file.value.keys.is_none() {
+            self.file.fault(
+                faults,
+                "/subjects",
+                "people are looked up by keyed tokens; write keys too, for example keys: { root_key_file: root.key }",
+            );
+        }
+        Some(self.path(store))
+    }
+
     fn limits(&self, limits: &LimitsAsWritten, faults: &mut Vec<Fault>) -> Limits {
         let default = Limits::default();
         let in_memory = |text: Option<&SizeText>, default: usize| {
@@ -597,4 +630,16 @@ fn count(number: Option<u32>, default: usize) -> usize {
     number
         .and_then(|number| usize::try_from(number).ok())
         .unwrap_or(default)
+}
+
+/// What a credential states of who holds it.
+fn standing(roles: &Option<Vec<Name>>, professional: Option<bool>) -> Standing {
+    Standing {
+        roles: roles
+            .iter()
+            .flatten()
+            .map(|role| Role::new(&role.0))
+            .collect(),
+        professional: professional.unwrap_or(false),
+    }
 }

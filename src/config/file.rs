@@ -61,6 +61,8 @@ pub(super) struct GatewayAsWritten {
     /// Worker threads. Default: one for each core.
     #[schemars(range(min = 1, max = 1024), example = 4)]
     pub(super) workers: Option<u32>,
+    /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
+    pub(super) subjects: Option<SubjectsAsWritten>,
 }
 
 /// One place where partners connect.
@@ -100,6 +102,18 @@ pub(super) struct AdminAsWritten {
     /// The address: loopback, or a network that partners cannot reach.
     #[schemars(required)]
     pub(super) address: Option<AddressText>,
+    /// SHA-256 of the token with which operators change things there: openssl rand -hex 32 | tr -d '\n' | tee TOKEN | sha256sum. Without it nothing can be changed.
+    pub(super) token_sha256: Option<Sha256Text>,
+}
+
+/// Where it is kept what people object to, consent to and are marked as.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Subjects", example = serde_json::json!({ "store": "subjects" }))]
+pub(super) struct SubjectsAsWritten {
+    /// The file, made with fieldgate subjects create. While it cannot be read, nothing is released.
+    #[schemars(required)]
+    pub(super) store: Option<PathName>,
 }
 
 /// The organisation whose data it is.
@@ -147,6 +161,11 @@ pub(super) struct CertificateAsWritten {
     pub(super) spki_sha256: Option<Sha256Text>,
     /// A DNS name among its subject alternative names; it must be signed by a listener's client_ca.
     pub(super) san: Option<HostText>,
+    /// What its holders are at the partner's: purposes may be for certain roles alone.
+    #[schemars(length(min = 1))]
+    pub(super) roles: Option<Vec<Name>>,
+    /// Its holders are health or social-work professionals. Default: false.
+    pub(super) professional: Option<bool>,
 }
 
 /// An API key, by its hash.
@@ -160,6 +179,11 @@ pub(super) struct ApiKeyAsWritten {
     /// SHA-256 of the key, which should be random: openssl rand -hex 32 | tr -d '\n' | tee KEY | sha256sum
     #[schemars(required)]
     pub(super) sha256: Option<Sha256Text>,
+    /// What its holders are at the partner's: purposes may be for certain roles alone.
+    #[schemars(length(min = 1))]
+    pub(super) roles: Option<Vec<Name>>,
+    /// Its holders are health or social-work professionals. Default: false.
+    pub(super) professional: Option<bool>,
 }
 
 /// A system behind the gateway.

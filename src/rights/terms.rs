@@ -10,11 +10,11 @@ use super::{Lists, Token};
 pub struct Terms {
     /// The purpose that is declared.
     pub purpose: Box<str>,
-    /// The broader purposes that cover it: an objection to one of them is one to this.
+    /// The broader purposes that cover it: an objection or a consent to one of them is one to this.
     pub covered_by: Vec<Box<str>>,
     /// It is direct marketing: an objection is absolute.
     pub marketing: bool,
-    /// What consent is needed, to this very purpose.
+    /// What consent is needed, to the purpose or to one that covers it.
     pub consent: Option<Consent>,
     /// Objections and restrictions do not withhold: the agreement states the overriding reason, or it is a matter of life.
     pub overrides: bool,
@@ -182,9 +182,9 @@ impl Lists {
                     found.objection |= terms.is_about(purpose);
                 }
                 Fact::MarketingObjection => found.marketing_objection = true,
-                Fact::Consent(purpose) => found.consent |= terms.purpose == *purpose,
+                Fact::Consent(purpose) => found.consent |= terms.is_about(purpose),
                 Fact::ExplicitConsent(purpose) => {
-                    found.explicit_consent |= terms.purpose == *purpose;
+                    found.explicit_consent |= terms.is_about(purpose);
                 }
                 Fact::OptOut(list) => found.opted_out |= terms.opt_outs.contains(list),
                 Fact::Restriction => found.restriction = true,
@@ -441,7 +441,7 @@ mod tests {
                 "to a broader",
                 consent(Consent::Ordinary),
                 &["consent:health"],
-                Withhold(W::NoConsent),
+                Release,
             ),
             (
                 "ordinary is too little",

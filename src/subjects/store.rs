@@ -3,6 +3,7 @@
 //! A change is a whole line or none: what a killed writer left without its line feed is no line, and the next writer cuts
 //! it off. Nothing else is ever cut off or changed, so that a reader that has read so far may read on from there.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -240,6 +241,24 @@ impl Store {
             Ok(())
         })?;
         Ok(history)
+    }
+
+    /// The latest `most` changes, oldest first. Reads the whole file.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn latest(&self, most: usize) -> Result<Vec<Line>, StoreError> {
+        let mut latest = VecDeque::new();
+        let mut file = File::open(&self.path).map_err(cannot_read(&self.path))?;
+        let mut chain = Chain::new(&self.key);
+        each_line(&self.path, &mut file, &mut chain, &mut |line, _| {
+            latest.extend(line);
+            if latest.len() > most {
+                latest.pop_front();
+            }
+            Ok(())
+        })?;
+        Ok(latest.into())
     }
 
     /// The file, locked for one writer, with all that is in it read and what a killed writer left cut off.

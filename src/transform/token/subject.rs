@@ -22,6 +22,18 @@ impl SubjectTokens {
         Self(Hmac::new_from_slice(&*key.hmac()).expect("HMAC takes a key of any length"))
     }
 
+    /// The token of something else that a request names, a case for example: no subject has the same.
+    #[must_use]
+    pub fn other(&self, what: &str, text: &[u8]) -> SubjectToken {
+        let mut state = self.0.clone();
+        // No canonical form has such a byte, and no `what`.
+        state.update(&[0]);
+        state.update(what.as_bytes());
+        state.update(&[0]);
+        state.update(text);
+        written(&cut(state))
+    }
+
     /// The token of a subject named by `json`, a single value as strict JSON text. The same person has the
     /// same token however the number is spelt, as under `pseudonymise`.
     ///
@@ -29,12 +41,7 @@ impl SubjectTokens {
     /// integer, containers.
     #[must_use]
     pub fn token(&self, json: &[u8]) -> Option<SubjectToken> {
-        let bytes = self.bytes(json)?;
-        let mut text = Vec::with_capacity(26);
-        push_base32(&bytes, &mut text);
-        Some(SubjectToken(
-            String::from_utf8(text).expect("base32 is ASCII"),
-        ))
+        self.bytes(json).map(|bytes| written(&bytes))
     }
 
     /// As [`token`](Self::token), not yet text: the first 16 bytes of the HMAC.
@@ -44,8 +51,7 @@ impl SubjectTokens {
         if !canonical(json, |form| state.update(form)) {
             return None;
         }
-        let code = state.finalize().into_bytes();
-        Some(code[..16].try_into().expect("SHA-256 gives 32 bytes"))
+        Some(cut(state))
     }
 
     /// As [`bytes`](Self::bytes), of an identifier as somebody wrote it in a list, not as a document spells it.
@@ -55,6 +61,18 @@ impl SubjectTokens {
         crate::transform::push_quoted(identifier, &mut json);
         self.bytes(&json)
     }
+}
+
+/// The first 16 bytes of the code.
+fn cut(state: Hmac<Sha256>) -> [u8; 16] {
+    let code = state.finalize().into_bytes();
+    code[..16].try_into().expect("SHA-256 gives 32 bytes")
+}
+
+fn written(bytes: &[u8; 16]) -> SubjectToken {
+    let mut text = Vec::with_capacity(26);
+    push_base32(bytes, &mut text);
+    SubjectToken(String::from_utf8(text).expect("base32 is ASCII"))
 }
 
 impl std::fmt::Debug for SubjectTokens {
