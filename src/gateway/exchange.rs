@@ -183,6 +183,10 @@ fn decide(
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
     let route = running.route(&permit);
     let under = |stop: Stop| stop.under(agreement, disclosure);
+    if let Some(subjects) = &worker.subjects {
+        let available = subjects.available();
+        available.map_err(|_| under(Stop::from(Reason::RightsUnavailable)))?;
+    }
     request::check_query(
         head.uri.query(),
         &permit.disclosure().query,

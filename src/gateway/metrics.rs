@@ -12,6 +12,7 @@ use super::reason::Reason;
 use crate::agreement::{Agreement, Disclosure};
 use crate::ledger::{CommitReport, Outcome};
 use crate::minimise::{FieldOutcome, Tally};
+use crate::rights::Lists;
 
 /// Seconds: from a local look-up to a long extract.
 const SECONDS: [f64; 15] = [
@@ -37,6 +38,8 @@ pub(crate) struct Metrics {
     pub(crate) ledger_queue: IntGauge,
     pub(crate) ledger_failed: IntGauge,
     pub(crate) agreement_days: GaugeVec,
+    subject_entries: IntGaugeVec,
+    pub(crate) subjects_unavailable: IntGauge,
     pub(crate) reloads: IntCounterVec,
     pub(crate) reload_failed: IntGauge,
     /// Connections from partners open now.
@@ -123,6 +126,14 @@ impl Metrics {
             &["agreement"],
         )?;
         registry.register(Box::new(agreement_days.clone()))?;
+        let subject_entries = IntGaugeVec::new(
+            Opts::new(
+                "fieldgate_subject_entries",
+                "What is entered about people, by kind: objection, consent, …",
+            ),
+            &["kind"],
+        )?;
+        registry.register(Box::new(subject_entries.clone()))?;
         let build = IntGaugeVec::new(
             Opts::new(
                 "fieldgate_build_info",
@@ -196,6 +207,11 @@ impl Metrics {
             )?,
             ledger_failed: gauge("fieldgate_ledger_failed", "1 when the ledger cannot write")?,
             agreement_days,
+            subject_entries,
+            subjects_unavailable: gauge(
+                "fieldgate_subjects_unavailable",
+                "1 when the lists of people's rights cannot be read, so that nothing is released",
+            )?,
             reloads: counters(
                 "fieldgate_reloads_total",
                 "Attempts to take a new configuration, by result: ok or failed",
@@ -218,6 +234,16 @@ impl Metrics {
             service_connection_reused: service_connections.with_label_values(&["reused"]),
             registry,
         })
+    }
+
+    /// Counts what is entered about people.
+    pub(crate) fn subject_entries(&self, lists: &Lists) {
+        self.subject_entries.reset();
+        for (fact, count) in lists.counts() {
+            self.subject_entries
+                .with_label_values(&[fact.word()])
+                .add(count as i64);
+        }
     }
 
     /// The metrics of `disclosure`, made if they are not there yet.
