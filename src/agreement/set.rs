@@ -41,6 +41,8 @@ pub struct Context {
     pub time_zone: TimeZone,
     /// The look-up tables that agreements name.
     pub tables: Tables,
+    /// Whether there is a store of subjects in which people can be looked up.
+    pub subjects: bool,
 }
 
 impl Context {
@@ -56,6 +58,7 @@ impl Context {
             response_limits: Limits::default(),
             time_zone,
             tables: Tables::none(),
+            subjects: true,
         }
     }
 }

@@ -301,6 +301,8 @@ fn context(
         // A zone at fault has been told; the days' order does not hang on it.
         time_zone: check::time_zone(file, &mut Vec::new()),
         tables: Tables::none(),
+        // What is at fault in it has been told.
+        subjects: written.subjects.is_some(),
     }
 }
 

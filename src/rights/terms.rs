@@ -146,6 +146,15 @@ impl Terms {
         self.consent.is_some() || self.marketing || self.asks_opt_outs()
     }
 
+    /// Whether it requires anything beyond that objections and marks are honoured where they are known: then every record has to
+    /// say whose it is, and there has to be a store.
+    #[must_use]
+    pub fn looks_up(&self) -> bool {
+        self.needs_subject()
+            || self.deceased == Deceased::Withhold
+            || self.children == Children::Withhold
+    }
+
     fn asks_opt_outs(&self) -> bool {
         !self.opt_outs.is_empty() && !self.internal
     }
