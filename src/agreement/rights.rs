@@ -107,7 +107,7 @@ pub(super) fn check_purpose(
             );
         }
     }
-    if !context.subjects && terms.looks_up() {
+    if context.subjects == Some(false) && terms.looks_up() {
         file.fault(
             faults,
             &at,

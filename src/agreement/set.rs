@@ -41,8 +41,9 @@ pub struct Context {
     pub time_zone: TimeZone,
     /// The look-up tables that agreements name.
     pub tables: Tables,
-    /// Whether there is a store of subjects in which people can be looked up.
-    pub subjects: bool,
+    /// Whether there is a store of subjects in which people can be looked up: then each record with a subject is. `None` does
+    /// not check it, and looks nobody up.
+    pub subjects: Option<bool>,
 }
 
 impl Context {
@@ -58,7 +59,7 @@ impl Context {
             response_limits: Limits::default(),
             time_zone,
             tables: Tables::none(),
-            subjects: true,
+            subjects: None,
         }
     }
 }

@@ -302,7 +302,7 @@ fn context(
         time_zone: check::time_zone(file, &mut Vec::new()),
         tables: Tables::none(),
         // What is at fault in it has been told.
-        subjects: written.subjects.is_some(),
+        subjects: Some(written.subjects.is_some()),
     }
 }
 

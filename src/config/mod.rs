@@ -215,7 +215,7 @@ impl Config {
             response_limits: self.limits.response_body.clone(),
             time_zone: self.controller.time_zone.clone(),
             tables: tables(),
-            subjects: self.subjects.is_some(),
+            subjects: Some(self.subjects.is_some()),
         }
     }
 }

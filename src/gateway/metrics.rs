@@ -11,7 +11,7 @@ use prometheus::{
 use super::reason::Reason;
 use crate::agreement::{Agreement, Disclosure};
 use crate::ledger::{CommitReport, Outcome};
-use crate::minimise::{FieldOutcome, Tally};
+use crate::minimise::{FieldOutcome, Tally, Withheld};
 use crate::rights::Lists;
 
 /// Seconds: from a local look-up to a long extract.
@@ -26,6 +26,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     records: IntCounterVec,
+    withheld: IntCounterVec,
+    overridden: IntCounterVec,
     fields: IntCounterVec,
     subjects_missing: IntCounterVec,
     bytes: IntCounterVec,
@@ -56,6 +58,8 @@ pub(crate) struct Meters {
     complete: Vec<IntCounter>,
     records_released: IntCounter,
     records_withheld: IntCounter,
+    withheld: [IntCounter; Withheld::ALL.len()],
+    records_overridden: IntCounter,
     subjects_missing: IntCounter,
     fields: [IntCounter; FieldOutcome::ALL.len()],
     bytes_from_service: IntCounter,
@@ -167,6 +171,16 @@ impl Metrics {
                 "Records of responses by outcome: released or withheld",
                 &["agreement", "disclosure", "outcome"],
             )?,
+            withheld: counters(
+                "fieldgate_records_withheld_total",
+                "Records of responses that stayed behind, by why",
+                &["agreement", "disclosure", "reason"],
+            )?,
+            overridden: counters(
+                "fieldgate_records_overridden_total",
+                "Records released for an overriding reason although their subjects object or are restricted",
+                &by_disclosure,
+            )?,
             fields: counters(
                 "fieldgate_fields_total",
                 "Fields of responses by what became of them",
@@ -267,6 +281,8 @@ impl Metrics {
                 .collect(),
             records_released: self.records.with_label_values(&with("released")),
             records_withheld: self.records.with_label_values(&with("withheld")),
+            withheld: Withheld::ALL.map(|why| self.withheld.with_label_values(&with(why.code()))),
+            records_overridden: self.overridden.with_label_values(&pair),
             subjects_missing: self.subjects_missing.with_label_values(&pair),
             fields: FieldOutcome::ALL
                 .map(|outcome| self.fields.with_label_values(&with(outcome.code()))),
@@ -350,6 +366,9 @@ impl Meters {
         }
         add(&self.records_released, tally.records_released);
         add(&self.records_withheld, tally.records_withheld);
+        for (counter, count) in self.withheld.iter().zip(tally.withheld) {
+            add(counter, count);
+        }
         add(&self.subjects_missing, tally.subjects_missing);
         for (counter, count) in self.fields.iter().zip(tally.fields) {
             add(counter, count);
@@ -359,6 +378,13 @@ impl Meters {
         self.exchange_seconds.observe(times.whole.as_secs_f64());
         self.service_seconds.observe(times.service.as_secs_f64());
         self.own_seconds.observe(times.own.as_secs_f64());
+    }
+}
+
+impl Meters {
+    /// Counts records that an overriding reason released.
+    pub(crate) fn overridden(&self, records: u64) {
+        add(&self.records_overridden, records);
     }
 }
 

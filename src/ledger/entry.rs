@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role};
-use crate::minimise::{FieldOutcome, SubjectToken, Tally};
+use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
 use crate::transform::finding_words;
 
 /// The most subjects that one [`Event::Subjects`] names: some 30 KB of line.
@@ -75,6 +75,8 @@ pub enum Event {
         status: u16,
         /// Bytes of body handed to the partner's connection.
         bytes_sent: u64,
+        /// Records released by an overriding reason although their subjects object or their processing is restricted.
+        overridden: u64,
         /// What was counted on the way.
         tally: Box<Tally>,
     },
@@ -294,6 +296,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             reason,
             status,
             bytes_sent,
+            overridden,
             tally,
         } => {
             members.text("event", "release");
@@ -302,6 +305,9 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.maybe("reason", *reason);
             members.number("status", u64::from(*status));
             members.number("bytes_sent", *bytes_sent);
+            if *overridden > 0 {
+                members.number("records_overridden", *overridden);
+            }
             members.object("tally", |inner| tally_members(tally, inner));
         }
         Event::Keys {
@@ -352,6 +358,15 @@ fn tally_members(tally: &Tally, members: &mut Members) {
     members.number("bytes_out", tally.bytes_out);
     members.number("records_released", tally.records_released);
     members.number("records_withheld", tally.records_withheld);
+    if tally.records_withheld > 0 {
+        members.object("withheld", |withheld| {
+            for why in Withheld::ALL {
+                if tally.withheld[why as usize] > 0 {
+                    withheld.number(why.code(), tally.withheld[why as usize]);
+                }
+            }
+        });
+    }
     members.number("subjects_missing", tally.subjects_missing);
     members.object("fields", |fields| {
         for outcome in FieldOutcome::ALL {
@@ -538,9 +553,10 @@ mod tests {
                     reason: None,
                     status: 200,
                     bytes_sent: 120,
+                    overridden: 1,
                     tally: Box::new(tally),
                 },
-                r#""event":"release","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","outcome":"complete","status":200,"bytes_sent":120,"tally":{"bytes_in":900,"bytes_out":120,"records_released":1,"records_withheld":0,"subjects_missing":0,"fields":{"keep":3,"undeclared":21}}"#,
+                r#""event":"release","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","outcome":"complete","status":200,"bytes_sent":120,"records_overridden":1,"tally":{"bytes_in":900,"bytes_out":120,"records_released":1,"records_withheld":0,"subjects_missing":0,"fields":{"keep":3,"undeclared":21}}"#,
             ),
             (
                 Event::Keys {

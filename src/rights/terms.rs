@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::fact::{Fact, Scope};
 use super::{Lists, Token};
+use crate::minimise::Withheld;
 
 /// What one purpose of one exchange requires of each record's subject. Made when agreements are loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,31 +71,6 @@ pub enum Unknown {
     Withhold,
     /// They leave, if nothing that the purpose requires has to be looked up: see [`Terms::needs_subject`].
     Release,
-}
-
-/// Why a record stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Withheld {
-    /// The subject objects to the purpose.
-    Objection,
-    /// The subject objects to direct marketing, and the purpose is that.
-    Marketing,
-    /// Processing is restricted.
-    Restriction,
-    /// The purpose needs a consent that is not there.
-    NoConsent,
-    /// The subject is on an opt-out list that the purpose honours.
-    OptedOut,
-    /// The subject has died.
-    Deceased,
-    /// The subject is a child.
-    Child,
-    /// A court ordered that nothing be disclosed.
-    CourtRestricted,
-    /// Disclosure is likely to cause serious harm and no professional has decided for it.
-    HarmHold,
-    /// Nobody knows whose record it is.
-    UnknownSubject,
 }
 
 /// What becomes of a record.
@@ -261,39 +237,6 @@ impl Found {
             (_, _, true) => Verdict::ReleaseOverridden,
             (true, _, false) => Verdict::Withhold(Withheld::Objection),
             (false, true, false) => Verdict::Withhold(Withheld::Restriction),
-        }
-    }
-}
-
-impl Withheld {
-    /// Every reason.
-    pub const ALL: [Self; 10] = [
-        Self::Objection,
-        Self::Marketing,
-        Self::Restriction,
-        Self::NoConsent,
-        Self::OptedOut,
-        Self::Deceased,
-        Self::Child,
-        Self::CourtRestricted,
-        Self::HarmHold,
-        Self::UnknownSubject,
-    ];
-
-    /// Its stable name, in metrics and the ledger.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Objection => "objection",
-            Self::Marketing => "marketing",
-            Self::Restriction => "restriction",
-            Self::NoConsent => "no_consent",
-            Self::OptedOut => "opted_out",
-            Self::Deceased => "deceased",
-            Self::Child => "child",
-            Self::CourtRestricted => "court_restricted",
-            Self::HarmHold => "harm_hold",
-            Self::UnknownSubject => "unknown_subject",
         }
     }
 }

@@ -10,11 +10,13 @@
 //! reads and writes it, [`Watched`] is the one that a running gateway looks at. `identifiers` reads lists of identifiers,
 //! which become keyed tokens at once: no raw identifier is ever written or printed.
 
+mod gate;
 mod identifiers;
 mod line;
 mod store;
 mod watched;
 
+pub use gate::RightsGate;
 pub use identifiers::{Identifiers, ReadError, Where};
 pub use line::{Act, Change, ChangeError, Line, LineFault};
 pub use store::{Entered, Store, StoreError};

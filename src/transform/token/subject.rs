@@ -44,14 +44,11 @@ impl SubjectTokens {
         self.bytes(json).map(|bytes| written(&bytes))
     }
 
-    /// As [`token`](Self::token), not yet text: the first 16 bytes of the HMAC.
+    /// The same token as the 16 bytes that its text stands for.
     #[must_use]
     pub fn bytes(&self, json: &[u8]) -> Option<[u8; 16]> {
         let mut state = self.0.clone();
-        if !canonical(json, |form| state.update(form)) {
-            return None;
-        }
-        Some(cut(state))
+        canonical(json, |form| state.update(form)).then(|| cut(state))
     }
 
     /// As [`bytes`](Self::bytes), of an identifier as somebody wrote it in a list, not as a document spells it.
@@ -63,10 +60,10 @@ impl SubjectTokens {
     }
 }
 
-/// The first 16 bytes of the code.
 fn cut(state: Hmac<Sha256>) -> [u8; 16] {
-    let code = state.finalize().into_bytes();
-    code[..16].try_into().expect("SHA-256 gives 32 bytes")
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&state.finalize().into_bytes()[..16]);
+    bytes
 }
 
 fn written(bytes: &[u8; 16]) -> SubjectToken {
