@@ -14,3 +14,4 @@ mod harness;
 
 mod caller;
 mod page;
+mod rights;
