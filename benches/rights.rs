@@ -56,7 +56,9 @@ fn main() {
 
     let today = date(2026, 6, 15);
     let terms = Terms::of("care");
-    let listed: Vec<Token> = (0..asked).map(|n| all[(n * 7_919 % people) as usize]).collect();
+    let listed: Vec<Token> = (0..asked)
+        .map(|n| all[(n * 7_919 % people) as usize])
+        .collect();
     let unlisted: Vec<Token> = (0..asked).map(|n| token(n * 7_919 + (1 << 40))).collect();
     let records: String = {
         let record = r#"{"nhs":"4010232137","name":"A Person","dateOfBirth":"1950-03-04","address":{"line":"1 High Street","postcode":"PO30 1AA"},"notes":"seen in March","mobility":"low"}"#;
@@ -102,11 +104,20 @@ fn main() {
     ];
     let taken = Rounds::run(&mut contestants, rounds);
     let counts = [asked, asked, asked, asked, record_count];
-    head(&["one", "nanoseconds", "of std's HashMap", "of minimising a record"]);
+    head(&[
+        "one",
+        "nanoseconds",
+        "of std's HashMap",
+        "of minimising a record",
+    ]);
     let each = |place: usize| taken.median(place).as_secs_f64() * 1e9 / counts[place] as f64;
     for (place, (name, _)) in contestants.iter().enumerate() {
         let peer = if place % 2 == 0 { 2 } else { 3 };
-        let of_map = if place < 4 { number(each(place) / each(peer)) } else { String::new() };
+        let of_map = if place < 4 {
+            number(each(place) / each(peer))
+        } else {
+            String::new()
+        };
         row(&[
             (*name).to_owned(),
             number(each(place)),

@@ -13,5 +13,6 @@
 mod harness;
 
 mod caller;
+mod channels;
 mod page;
 mod rights;

@@ -4,9 +4,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::written::push_base32;
+use crate::identifier::{Canonical, Kind};
 use crate::minimise::SubjectToken;
 use crate::transform::SubjectKey;
-use crate::identifier::{Canonical, Kind};
 use crate::transform::canonical::identify;
 
 /// Makes the tokens by which the ledger knows subjects.
@@ -178,7 +178,13 @@ mod tests {
     fn one_person_has_one_token_however_the_identifier_is_spelt() {
         let tokens = SubjectTokens::new(&RootKey::from_bytes([7; 32]).subject());
         let rows: [&[&str]; 5] = [
-            &["AB 12 34 56 C", "ab123456c", "AB-12-34-56-C", "AB123456", " AB123456D "],
+            &[
+                "AB 12 34 56 C",
+                "ab123456c",
+                "AB-12-34-56-C",
+                "AB123456",
+                " AB123456D ",
+            ],
             &["A.Person@example.org", "a.person@EXAMPLE.ORG"],
             &["case 0012/a", " case 0012/a"],
             &["0f8fad5b-d9cb-469f", "0F8FAD5BD9CB469F"],
@@ -190,11 +196,17 @@ mod tests {
                 .iter()
                 .map(|text| tokens.bytes_of_text(text))
                 .collect();
-            assert!(made[0].is_some() && made.iter().all(|token| *token == made[0]), "{spellings:?}");
+            assert!(
+                made[0].is_some() && made.iter().all(|token| *token == made[0]),
+                "{spellings:?}"
+            );
             assert!(!known.contains(&made[0]), "{spellings:?}");
             known.push(made[0]);
         }
-        assert_eq!(tokens.bytes_of_text("4010232137"), tokens.bytes(b"4010232137"));
+        assert_eq!(
+            tokens.bytes_of_text("4010232137"),
+            tokens.bytes(b"4010232137")
+        );
     }
 
     #[test]
