@@ -21,6 +21,8 @@ pub mod ledger;
 pub mod minimise;
 pub mod plan;
 pub mod register;
+pub mod rights;
 pub mod risk;
+pub mod subjects;
 pub mod transform;
 pub mod written;

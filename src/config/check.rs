@@ -166,6 +166,12 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         .and_then(NonZeroUsize::new)
         .or_else(|| std::thread::available_parallelism().ok())
         .unwrap_or(NonZeroUsize::MIN);
+    let admin_token = written
+        .admin
+        .as_ref()
+        .and_then(|admin| admin.token_sha256.as_ref())
+        .and_then(sha256_of);
+    let subjects = check.subjects(faults);
     if faults.len() > before {
         return None;
     }
@@ -187,7 +193,15 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         limits,
         log,
         workers,
+        admin_token,
+        subjects,
     })
+}
+
+/// The hash that `text` spells; `None` where its form was at fault, which has been told.
+fn sha256_of(text: &Sha256Text) -> Option<[u8; 32]> {
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.0.as_bytes());
+    <[u8; 32]>::try_from(bytes.ok()?.as_slice()).ok()
 }
 
 struct Check<'a> {
@@ -377,11 +391,9 @@ impl Check<'_> {
         hash: &Sha256Text,
         faults: &mut Vec<Fault>,
     ) -> Option<[u8; 32]> {
-        let hash = hash.0.to_ascii_lowercase();
-        // Where its form was at fault that has been told.
-        let bytes = data_encoding::HEXLOWER.decode(hash.as_bytes()).ok()?;
-        let bytes = <[u8; 32]>::try_from(bytes.as_slice()).ok()?;
-        self.first(seen, pointer, hash, faults).then_some(bytes)
+        let bytes = sha256_of(hash)?;
+        self.first(seen, pointer, hash.0.to_ascii_lowercase(), faults)
+            .then_some(bytes)
     }
 
     /// Whether `value` identifies nobody else yet.
@@ -515,6 +527,18 @@ impl Check<'_> {
             segment_bytes,
             queue_entries: count(ledger.queue_entries, QUEUE_ENTRIES),
         })
+    }
+
+    fn subjects(&self, faults: &mut Vec<Fault>) -> Option<PathBuf> {
+        let store = self.file.value.subjects.as_ref()?.store.as_ref()?;
+        if self.file.value.keys.is_none() {
+            self.file.fault(
+                faults,
+                "/subjects",
+                "people are looked up by keyed tokens; write keys too, for example keys: { root_key_file: root.key }",
+            );
+        }
+        Some(self.path(store))
     }
 
     fn limits(&self, limits: &LimitsAsWritten, faults: &mut Vec<Fault>) -> Limits {

@@ -50,6 +50,10 @@ pub struct Config {
     pub log: Log,
     /// Worker threads, each with a runtime of its own. Default: one for each core.
     pub workers: NonZeroUsize,
+    /// SHA-256 of the token with which operators change things over the admin listener; `None`: nobody can.
+    pub admin_token: Option<[u8; 32]>,
+    /// The file of the subjects' store; `None`: nobody is looked up.
+    pub subjects: Option<PathBuf>,
 }
 
 /// Where the controller's keys are.
@@ -215,6 +219,7 @@ impl Config {
             tables: tables(),
             register: None,
             charter: None,
+            subjects: Some(self.subjects.is_some()),
         }
     }
 }

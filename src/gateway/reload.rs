@@ -170,6 +170,7 @@ fn warn_of_what_needs_a_restart(before: &Config, after: &Config) {
         (before.ledger == after.ledger, "ledger"),
         (before.workers == after.workers, "workers"),
         (before.log == after.log, "log"),
+        (before.subjects == after.subjects, "subjects"),
     ] {
         if !same {
             tracing::warn!(

@@ -16,3 +16,4 @@ mod caller;
 mod channels;
 mod page;
 mod register;
+mod rights;
