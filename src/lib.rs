@@ -9,16 +9,20 @@
 //! [`cli`], the ledger's writer) may wait and may fail from outside.
 
 pub mod agreement;
+pub mod alert;
+pub mod cases;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;
 pub mod gateway;
 pub mod identifier;
+pub mod journal;
 pub mod keyring;
 pub mod ledger;
 pub mod minimise;
 pub mod plan;
 pub mod risk;
 pub mod transform;
+pub mod volume;
 pub mod written;
