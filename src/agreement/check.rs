@@ -19,7 +19,7 @@ use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, key_owner,
 };
-use super::{headers, purpose, reidentify};
+use super::{headers, purpose, reidentify, volume};
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
@@ -120,6 +120,13 @@ pub(super) fn check(
     if link.is_none() {
         reidentify::refuse_unknown(file, &namespaces, faults);
     }
+    let beside = volume::Beside {
+        purposes: &purposes,
+        disclosures: &disclosures,
+        has_keys: context.keys.is_some(),
+    };
+    let volume = volume::terms(file, &beside, faults);
+    let vital_interests = volume::vital_interests(file, &beside, faults);
     Some(Agreement {
         name: AgreementName::new(name?),
         version: written.version?,
@@ -133,6 +140,8 @@ pub(super) fn check(
         link: link.map(str::to_owned),
         namespaces,
         keys_destroyed,
+        volume,
+        vital_interests,
     })
 }
 

@@ -28,6 +28,7 @@ mod rules;
 mod set;
 mod tables;
 mod template;
+mod volume;
 
 pub use crate::written::{Fault, Faults};
 pub use decide::{Ask, Caller, Permit, REASON_BYTES, REFERENCE_BYTES, Refusal, RouteMiss, Step};
@@ -107,6 +108,10 @@ pub struct Agreement {
     pub namespaces: Vec<Namespace>,
     /// Its keys are destroyed: every request under it is refused, and its plans are never to be used.
     pub keys_destroyed: bool,
+    /// How much leaves at most, in each window.
+    pub volume: crate::volume::Terms,
+    /// How access for vital interests is looked at, and ends.
+    pub vital_interests: crate::alert::incidents::VitalInterests,
 }
 
 impl Agreement {

@@ -160,6 +160,8 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
             Some(LogLevelAsWritten::Debug) => LogLevel::Debug,
         },
     };
+    let state = check.state();
+    let webhook = check.webhook(faults);
     let workers = written
         .workers
         .and_then(|workers| usize::try_from(workers).ok())
@@ -187,16 +189,18 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         limits,
         log,
         workers,
+        state: state?,
+        webhook,
     })
 }
 
-struct Check<'a> {
-    file: &'a File,
+pub(super) struct Check<'a> {
+    pub(super) file: &'a File,
     base: &'a Path,
 }
 
 impl Check<'_> {
-    fn path(&self, path: &PathName) -> PathBuf {
+    pub(super) fn path(&self, path: &PathName) -> PathBuf {
         self.base.join(&path.0)
     }
 
@@ -570,7 +574,7 @@ impl Check<'_> {
 type Seen = HashMap<String, usize>;
 
 /// Scheme, host and port; a faulted form gives the default, since that has been told.
-fn parse_url(url: &str) -> Option<(bool, String, u16)> {
+pub(super) fn parse_url(url: &str) -> Option<(bool, String, u16)> {
     let uri: http::Uri = url.parse().ok()?;
     let https = match uri.scheme_str()? {
         "https" => true,
@@ -594,7 +598,7 @@ fn parse_url(url: &str) -> Option<(bool, String, u16)> {
 }
 
 /// The time, or `default` where it is left out or its form at fault, which has been told.
-fn span(text: Option<&SpanText>, default: Duration) -> Duration {
+pub(super) fn span(text: Option<&SpanText>, default: Duration) -> Duration {
     text.and_then(SpanText::duration).unwrap_or(default)
 }
 

@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::alerts::AlertsAsWritten;
 use crate::written::text::{
     AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
     UrlText, VariableText, Words, ZoneText,
@@ -61,6 +62,10 @@ pub(super) struct GatewayAsWritten {
     /// Worker threads. Default: one for each core.
     #[schemars(range(min = 1, max = 1024), example = 4)]
     pub(super) workers: Option<u32>,
+    /// The directory of what the gateway remembers beside the ledger: counts of quotas, cases, incidents, alerts on their way. Default: state, beside the ledger's directory.
+    pub(super) state: Option<PathName>,
+    /// Where alerts go, beside the log and the metrics.
+    pub(super) alerts: Option<AlertsAsWritten>,
 }
 
 /// One place where partners connect.

@@ -4,10 +4,12 @@
 //! [`Config`] with the compiled [`AgreementSet`], or every fault of every file. `file` is the
 //! configuration as written, `check` turns it into a [`Config`], `load` alone reads files.
 
+mod alerts;
 mod check;
 mod file;
 mod load;
 
+pub use alerts::Webhook;
 pub use load::{
     gateway_schema, load, load_agreements, load_alone, load_root_key, load_without_keys, tables,
 };
@@ -49,6 +51,10 @@ pub struct Config {
     pub log: Log,
     /// Worker threads, each with a runtime of its own. Default: one for each core.
     pub workers: NonZeroUsize,
+    /// The directory of what is remembered beside the ledger. Default: `state`, beside the ledger's directory.
+    pub state: PathBuf,
+    /// Where alerts go, beside the log and the metrics.
+    pub webhook: Option<Webhook>,
 }
 
 /// Where the controller's keys are.

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_local;
 
+use super::desk::Desk;
 use super::metrics::Metrics;
 use super::running::Running;
 use crate::clock::Clock;
@@ -35,6 +36,7 @@ const DAY_SECONDS: f64 = 86_400.0;
 pub(crate) struct Admin {
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) ledger: Ledger,
     pub(crate) clock: Clock,
     pub(crate) stop: watch::Receiver<bool>,

@@ -91,6 +91,32 @@ pub enum Event {
         /// When it was done, which can be before it is entered.
         done: Timestamp,
     },
+    /// Access for vital interests is about to be had: it awaits review. Before its exchange's intent.
+    Incident {
+        /// The exchange.
+        request: RequestId,
+        /// The incident's number.
+        incident: u64,
+        /// Who asked.
+        partner: PartnerName,
+        /// The agreement that permits.
+        agreement: AgreementName,
+        /// The purpose.
+        purpose: PurposeName,
+    },
+    /// An incident was reviewed. May be entered twice, where a process ended between entering it and noting that.
+    Review {
+        /// The incident's number.
+        incident: u64,
+        /// The agreement.
+        agreement: String,
+        /// By whom: a role's name.
+        by: String,
+        /// SHA-256 of the note that says what was found, in hexadecimal; the note is kept elsewhere.
+        note: String,
+        /// When it was done, which can be before it is entered.
+        done: Timestamp,
+    },
     /// The ledger was opened after a crash had left an incomplete last line, which was cut off. Nothing that
     /// was reported durable was in it. The writer enters this itself.
     Recovered {
@@ -315,6 +341,34 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.list("epochs", epochs, |epoch, list| list.count(*epoch));
             members.text("done", &format!("{done:.6}"));
         }
+        Event::Incident {
+            request,
+            incident,
+            partner,
+            agreement,
+            purpose,
+        } => {
+            members.text("event", "incident");
+            members.text("request", request.as_str());
+            members.number("incident", *incident);
+            members.text("partner", partner.as_str());
+            members.text("agreement", agreement.as_str());
+            members.text("purpose", purpose.as_str());
+        }
+        Event::Review {
+            incident,
+            agreement,
+            by,
+            note,
+            done,
+        } => {
+            members.text("event", "review");
+            members.number("incident", *incident);
+            members.text("agreement", agreement);
+            members.text("as", by);
+            members.text("note", note);
+            members.text("done", &format!("{done:.6}"));
+        }
         Event::Recovered { segment, bytes_cut } => {
             members.text("event", "recovered");
             members.number("segment", *segment);
@@ -333,12 +387,14 @@ pub fn tally_json(tally: &Tally) -> String {
 }
 
 /// The names that an entry's `event` can have.
-pub(crate) const EVENTS: [&str; 10] = [
+pub(crate) const EVENTS: [&str; 12] = [
     "agreements",
     "intent",
     "refusal",
     "subjects",
     "release",
+    "incident",
+    "review",
     "recovered",
     "keys-created",
     "keys-rotated",

@@ -19,6 +19,8 @@ pub struct Terms {
 pub struct Quota {
     /// For this purpose alone; `None` for all purposes of the agreement together.
     pub purpose: Option<PurposeName>,
+    /// That purpose and those that it covers; empty where it is for all.
+    pub covers: Vec<PurposeName>,
     /// The window.
     pub per: Per,
     /// Requests that are permitted.

@@ -6,6 +6,7 @@
 mod body;
 mod purpose;
 mod rule;
+mod volume;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,6 +22,8 @@ pub(super) use rule::{
     DirectionAsWritten, GeneraliseTo, InvalidAsWritten, LinkAsWritten, OnMismatchAsWritten,
     OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
 };
+
+pub(super) use volume::{GuardAsWritten, PerAsWritten, QuotaAsWritten, VitalInterestsAsWritten};
 
 use crate::identifier::Kind;
 use crate::written::text::{
@@ -80,6 +83,13 @@ pub(super) struct AgreementAsWritten {
     /// What it permits.
     #[schemars(required, length(min = 1))]
     pub(super) disclosures: Option<Vec<DisclosureAsWritten>>,
+    /// How much leaves at most, in each window.
+    #[schemars(length(min = 1, max = 32))]
+    pub(super) quota: Option<Vec<QuotaAsWritten>>,
+    /// What a partner may learn by asking often.
+    pub(super) guard: Option<GuardAsWritten>,
+    /// How access for vital interests is looked at, and ends.
+    pub(super) vital_interests: Option<VitalInterestsAsWritten>,
 }
 
 /// Who agrees.

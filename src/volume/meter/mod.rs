@@ -233,7 +233,7 @@ impl Meters {
         for quota in &terms.quotas {
             let scope = match &quota.purpose {
                 None => Scope::Agreement,
-                Some(other) if other != purpose => continue,
+                Some(_) if !quota.covers.contains(purpose) => continue,
                 Some(purpose) => Scope::Purpose(purpose.clone()),
             };
             let measures = [

@@ -35,6 +35,7 @@ fn noon() -> Timestamp {
 fn quota(per: Per, requests: Option<u64>, records: Option<u64>, people: Option<u64>) -> Quota {
     Quota {
         purpose: None,
+        covers: vec![],
         per,
         requests,
         records,
@@ -147,6 +148,7 @@ fn a_quota_of_one_purpose_does_not_count_another() {
     let terms = terms(vec![
         Quota {
             purpose: Some(PurposeName::new("care")),
+            covers: vec![PurposeName::new("care"), PurposeName::new("home-care")],
             ..quota(Per::Day, Some(1), None, None)
         },
         quota(Per::Day, Some(3), None, None),
