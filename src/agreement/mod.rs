@@ -29,6 +29,7 @@ mod set;
 mod tables;
 mod template;
 mod volume;
+mod withhold;
 
 pub use crate::written::{Fault, Faults};
 pub use decide::{Ask, Caller, Permit, REASON_BYTES, REFERENCE_BYTES, Refusal, RouteMiss, Step};
@@ -57,6 +58,11 @@ macro_rules! names {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+            /// The name, shared.
+            #[must_use]
+            pub fn shared(&self) -> Arc<str> {
+                Arc::clone(&self.0)
             }
         }
         impl std::fmt::Display for $name {

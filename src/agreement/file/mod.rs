@@ -7,6 +7,7 @@ mod body;
 mod purpose;
 mod rule;
 mod volume;
+mod withhold;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,6 +25,7 @@ pub(super) use rule::{
 };
 
 pub(super) use volume::{GuardAsWritten, PerAsWritten, QuotaAsWritten, VitalInterestsAsWritten};
+pub(super) use withhold::WithholdAsWritten;
 
 use crate::identifier::Kind;
 use crate::written::text::{
