@@ -364,7 +364,8 @@ impl DisclosureCheck<'_> {
             .links
             .as_ref()
             .and_then(|links| self.links(links, faults));
-        let response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
+        let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
+        response.rules.whole = response.rules.record.is_some() && volume::counts_records(self.file);
         namespaces.take(self.file, &response, faults);
         response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);

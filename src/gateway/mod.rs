@@ -51,6 +51,7 @@ use reload::{Prints, Reload};
 use running::Running;
 use worker::Shared;
 
+pub(crate) use desk::{CASES, INCIDENTS, review_event};
 pub use reason::{Reason, ReasonText};
 pub use reload::ReloadError;
 

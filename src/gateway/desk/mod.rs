@@ -26,7 +26,7 @@ use super::metrics::Metrics;
 use super::problem::Stop;
 use super::reason::Reason;
 use crate::agreement::{Agreement, AgreementSet, Disclosure, PartnerName, Permit, PurposeName};
-use crate::alert::incidents::{Incidents, NoAccess, Opened, Use};
+use crate::alert::incidents::{Incident, Incidents, NoAccess, Opened, Review, Use};
 use crate::alert::{Alert, Kind, Queue};
 use crate::cases::{self, Cases, Gap, NoCase};
 use crate::clock::Clock;
@@ -502,10 +502,10 @@ impl Desk {
         let reviews: Vec<_> = journal
             .state()
             .unentered()
-            .map(|(incident, review)| (incident.number, incident.first.clone(), review.clone()))
+            .map(|(incident, review)| (incident.number, review_event(incident, review)))
             .collect();
-        for (number, first, review) in reviews {
-            let Ok(pending) = ledger.submit(review_event(number, &first, &review)) else {
+        for (number, event) in reviews {
+            let Ok(pending) = ledger.submit(event) else {
                 return Ok(());
             };
             // The admin thread may wait: nobody's exchange hangs on it.
@@ -534,15 +534,11 @@ impl Desk {
     }
 }
 
-/// The ledger's entry of a review.
-pub(crate) fn review_event(
-    number: u64,
-    first: &Use,
-    review: &crate::alert::incidents::Review,
-) -> Event {
+/// The ledger's entry of `incident`'s review.
+pub(crate) fn review_event(incident: &Incident, review: &Review) -> Event {
     Event::Review {
-        incident: number,
-        agreement: first.agreement.clone(),
+        incident: incident.number,
+        agreement: incident.first.agreement.clone(),
         by: review.by.clone(),
         note: review.note_sha256.clone(),
         done: review.at,
