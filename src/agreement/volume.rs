@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::check::File;
-use super::file::{GuardAsWritten, PerAsWritten, QuotaAsWritten};
+use super::file::{GuardAsWritten, PerAsWritten, QuotaAsWritten, SelfLookUpAsWritten};
 use super::{Disclosure, Fault, Purpose, PurposeName};
 use crate::alert::incidents::VitalInterests;
 use crate::volume::{Bound, Guard, Per, Quota, Terms};
@@ -57,7 +57,7 @@ pub(super) fn counts_records(file: &File) -> bool {
         || written
             .guard
             .as_ref()
-            .is_some_and(|guard| guard.single.is_some())
+            .is_some_and(|guard| guard.single.is_some() || guard.self_look_up.is_some())
 }
 
 fn quota(
@@ -135,16 +135,31 @@ fn guarded(
     beside: &Beside<'_>,
     faults: &mut Vec<Fault>,
 ) -> Guard {
-    let GuardAsWritten { single, variants } = written;
-    if single.is_none() && variants.is_none() {
+    let GuardAsWritten {
+        single,
+        variants,
+        tell_of_records,
+        self_look_up,
+    } = written;
+    if single.is_none()
+        && variants.is_none()
+        && tell_of_records.is_none()
+        && self_look_up.is_none()
+    {
         file.fault(
             faults,
             "/guard",
-            "the guard bounds nothing; write single or variants",
+            "the guard bounds nothing; write single, variants, tell_of_records or self_look_up",
         );
     }
     if single.is_some() {
         countable(file, "/guard/single", true, |_| true, beside, faults);
+    }
+    if tell_of_records.is_some() {
+        countable(file, "/guard/tell_of_records", false, |_| true, beside, faults);
+    }
+    if self_look_up.is_some() {
+        countable(file, "/guard/self_look_up", true, |_| true, beside, faults);
     }
     if variants.is_some() && !beside.has_keys {
         no_keys(file, "/guard/variants", faults);
@@ -162,6 +177,8 @@ fn guarded(
         variants: variants
             .as_ref()
             .and_then(|variants| bound(variants.most, variants.per)),
+        tell_of_records: *tell_of_records,
+        refuses_self_look_up: *self_look_up == Some(SelfLookUpAsWritten::Refuse),
     }
 }
 

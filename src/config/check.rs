@@ -200,6 +200,30 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// The partners on whose behalf `partner` may ask: each is one of `partners`.
+    fn acts_for(
+        &self,
+        pointer: &str,
+        partner: &PartnerAsWritten,
+        partners: &[PartnerAsWritten],
+        faults: &mut Vec<Fault>,
+    ) -> Vec<PartnerName> {
+        let mut others = Vec::new();
+        for (index, other) in partner.acts_for.iter().flatten().enumerate() {
+            let is_known = partners.iter().any(|known| known.name.as_ref() == Some(other));
+            if is_known && partner.name.as_ref() != Some(other) {
+                others.push(PartnerName::new(&other.0));
+            } else {
+                self.file.fault(
+                    faults,
+                    &format!("{pointer}/acts_for/{index}"),
+                    format!("`{}` is no other partner of `partners`; write the name of one", other.0),
+                );
+            }
+        }
+        others
+    }
+
     pub(super) fn path(&self, path: &PathName) -> PathBuf {
         self.base.join(&path.0)
     }
@@ -298,6 +322,7 @@ impl Check<'_> {
                 spki_sha256: Vec::new(),
                 certificate_names: Vec::new(),
                 api_keys: Vec::new(),
+                acts_for: self.acts_for(&pointer, partner, partners, faults),
             };
             for (index, certificate) in identify.certificates.iter().flatten().enumerate() {
                 let at = format!("{identify_at}/certificates/{index}");

@@ -130,6 +130,8 @@ pub(super) struct PartnerAsWritten {
     /// What shows that a request is this partner's.
     #[schemars(required)]
     pub(super) identify: Option<IdentifyAsWritten>,
+    /// Partners on whose behalf it may ask, in the header Data-On-Behalf-Of, under their agreements. For teams of the controller's own.
+    pub(super) acts_for: Option<Vec<Name>>,
 }
 
 /// What shows that a request is a partner's: at least one certificate or key.

@@ -116,6 +116,8 @@ pub struct Partner {
     pub certificate_names: Vec<Proof<String>>,
     /// API keys that are this partner's.
     pub api_keys: Vec<ApiKey>,
+    /// Partners on whose behalf it may ask, under their agreements.
+    pub acts_for: Vec<PartnerName>,
 }
 
 /// An API key, of which only the hash is known here.

@@ -117,7 +117,7 @@ pub(crate) async fn exchange(
         Rc::clone(&worker),
         account,
         answer.lease,
-        Outflow::new(route.way(permit.purpose())),
+        Outflow::new(&route, &permit, id, running.own(&head)),
     );
     // A fault in the body before its first output is still a problem document (P4).
     let body = match release.first().await {
@@ -176,6 +176,13 @@ fn decide(
             &two
         }
     };
+    let partner = match request::once(&head.headers, &request::DATA_ON_BEHALF_OF) {
+        None => &identity.partner,
+        Some(other) => running
+            .acts_for(&identity.partner, other)
+            .ok_or(Reason::OnBehalfRefused)?,
+    };
+    known.partner = Some(partner.clone());
     let caller = Caller {
         roles: &identity.standing.roles,
         professional: identity.standing.professional,
@@ -183,7 +190,7 @@ fn decide(
         reason: request::once(&head.headers, &request::DATA_REASON),
     };
     let permit = running.agreements.decide(&Ask {
-        partner: &identity.partner,
+        partner,
         method: head.method.as_str(),
         path: head.uri.path(),
         purposes,
@@ -203,7 +210,10 @@ fn decide(
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked =
         reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
-    let caller = running.entered(&permit, &caller);
+    let mut caller = running.entered(&permit, &caller);
+    if identity.partner != *partner {
+        caller.acting = Some(identity.partner.clone());
+    }
     // Last of all, so that a request that is refused for anything else counts for nothing.
     if let Some(way) = route.way(permit.purpose()) {
         worker.desk.ask(way, running.variant(head)).map_err(under)?;

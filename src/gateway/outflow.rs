@@ -3,9 +3,15 @@
 //! A piece is all that was gathered since the last one was handed on. It is charged before it is: a piece over the quota
 //! does not leave, whole, and the stream ends there, aborted, or as a refusal if nothing was sent yet.
 
+use std::sync::Arc;
+
 use super::desk::{Desk, fingerprint};
 use super::problem::Stop;
 use super::reason::Reason;
+use super::running::Route;
+use crate::agreement::{Permit, PurposeName};
+use crate::alert::{Alert, Kind};
+use crate::ledger::RequestId;
 use crate::minimise::{SubjectToken, Tally};
 use crate::volume::{Piece, Way};
 
@@ -13,6 +19,13 @@ use crate::volume::{Piece, Way};
 pub(crate) struct Outflow {
     /// What counts records or people, if anything does.
     way: Option<Way>,
+    route: Arc<Route>,
+    purpose: PurposeName,
+    id: RequestId,
+    /// What the records of whoever asks are counted by, where that was said.
+    own: Option<u64>,
+    told_of_own: bool,
+    told_of_records: bool,
     /// Records that were charged.
     records: u64,
     /// Who the answer's only record is about, while it has one.
@@ -22,10 +35,17 @@ pub(crate) struct Outflow {
 }
 
 impl Outflow {
-    /// Nothing is charged yet of an answer that is under `way`.
-    pub(crate) fn new(way: Option<&Way>) -> Self {
+    /// Nothing is charged yet of the exchange `id` under `permit`. `own` is the fingerprint of whoever asks.
+    pub(crate) fn new(route: &Arc<Route>, permit: &Permit, id: RequestId, own: Option<u64>) -> Self {
+        let way = route.way(permit.purpose());
         Self {
             way: way.filter(|way| way.counts_what_leaves()).cloned(),
+            route: Arc::clone(route),
+            purpose: permit.purpose().clone(),
+            id,
+            own,
+            told_of_own: false,
+            told_of_records: false,
             records: 0,
             sole: Vec::new(),
             denied: None,
@@ -44,6 +64,7 @@ impl Outflow {
         tokens: &[SubjectToken],
         ended: bool,
     ) -> Result<(), Reason> {
+        self.look(desk, tally, tokens)?;
         let Some(way) = &self.way else {
             return Ok(());
         };
@@ -72,6 +93,47 @@ impl Outflow {
             self.denied = Some(stop);
             reason
         })
+    }
+
+    /// Tells somebody of what is unusual: somebody's own record, or very many at once.
+    fn look(&mut self, desk: &Desk, tally: &Tally, tokens: &[SubjectToken]) -> Result<(), Reason> {
+        let guard = &self.route.agreement.volume.guard;
+        if let Some(own) = self.own
+            && !self.told_of_own
+            && tokens.iter().any(|token| fingerprint(token) == own)
+        {
+            self.told_of_own = true;
+            self.tell(
+                desk,
+                Kind::SelfLookUp,
+                "somebody asked for a record that is their own",
+            );
+            if guard.refuses_self_look_up {
+                return Err(Reason::SelfLookUp);
+            }
+        }
+        if let Some(most) = guard.tell_of_records
+            && !self.told_of_records
+            && tally.records_released > most
+        {
+            self.told_of_records = true;
+            self.tell(
+                desk,
+                Kind::BulkPull,
+                &format!("more than {most} records are leaving in one answer"),
+            );
+        }
+        Ok(())
+    }
+
+    fn tell(&self, desk: &Desk, kind: Kind, text: &str) {
+        let mut alert = Alert::new(kind, desk.now(), text);
+        alert.partner = Some(self.route.agreement.partner.to_string());
+        alert.agreement = Some(self.route.agreement.name.to_string());
+        alert.disclosure = Some(self.route.disclosure.name.to_string());
+        alert.purpose = Some(self.purpose.to_string());
+        alert.request = Some(self.id.to_string());
+        desk.alert(&alert);
     }
 
     /// The stop that `reason` is, with the term that it comes from.

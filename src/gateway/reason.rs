@@ -46,6 +46,10 @@ pub enum Reason {
     ReasonMissing,
     /// Access for vital interests was used before, and that awaits review.
     ReviewOverdue,
+    /// It is asked on behalf of a partner for whom the caller may not ask.
+    OnBehalfRefused,
+    /// Somebody asked for a record that is their own.
+    SelfLookUp,
     /// A quota of the agreement is used up.
     QuotaExceeded,
     /// The agreement's guard against harvesting: too many people one at a time, or too many ways of asking.
@@ -131,6 +135,8 @@ impl Reason {
             Self::ReferenceMissing,
             Self::ReasonMissing,
             Self::ReviewOverdue,
+            Self::OnBehalfRefused,
+            Self::SelfLookUp,
             Self::QuotaExceeded,
             Self::GuardReached,
             Self::CountsUnavailable,
@@ -185,6 +191,8 @@ impl Reason {
             Self::ReferenceMissing => "reference_missing",
             Self::ReasonMissing => "reason_missing",
             Self::ReviewOverdue => "review_overdue",
+            Self::OnBehalfRefused => "on_behalf_refused",
+            Self::SelfLookUp => "self_look_up",
             Self::QuotaExceeded => "quota_exceeded",
             Self::GuardReached => "guard_reached",
             Self::CountsUnavailable => "counts_unavailable",
@@ -301,6 +309,16 @@ impl Reason {
                 StatusCode::FORBIDDEN,
                 "Access for vital interests was used before, and that has not been reviewed",
                 "Ask the controller's data-protection officer to review it; where a life is at risk now, telephone.",
+            ),
+            Self::OnBehalfRefused => (
+                StatusCode::FORBIDDEN,
+                "The caller may not ask on behalf of this partner",
+                "Name one partner in Data-On-Behalf-Of for whom the configuration lets the caller ask, or ask as yourself without it.",
+            ),
+            Self::SelfLookUp => (
+                StatusCode::FORBIDDEN,
+                "Nobody gets their own record this way",
+                "Ask for your own record as anybody else does, by a subject access request.",
             ),
             Self::QuotaExceeded => (
                 StatusCode::TOO_MANY_REQUESTS,
@@ -461,6 +479,8 @@ impl Reason {
             | Self::ReferenceMissing
             | Self::ReasonMissing
             | Self::ReviewOverdue
+            | Self::OnBehalfRefused
+            | Self::SelfLookUp
             | Self::QuotaExceeded
             | Self::GuardReached
             | Self::CountsUnavailable

@@ -15,7 +15,7 @@ use super::metrics::{Meters, Metrics};
 use super::request;
 use super::service::Target;
 use super::tls;
-use crate::agreement::{Agreement, AgreementSet, Caller, Disclosure, Permit, PurposeName};
+use crate::agreement::{Agreement, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName};
 use crate::config::{Config, Loaded, Transport};
 use crate::ledger::{CallerEntry, Event};
 use crate::transform::{Resolver, SubjectTokens};
@@ -163,6 +163,22 @@ impl Running {
             .expect("a permit comes from the set that the routes were made of")
     }
 
+    /// The partner named `other`, if `partner` may ask on its behalf.
+    pub(crate) fn acts_for(&self, partner: &PartnerName, other: &[u8]) -> Option<&PartnerName> {
+        let mut partners = self.config.partners.iter();
+        let asking = partners.find(|known| known.name == *partner)?;
+        let mut others = asking.acts_for.iter();
+        others.find(|name| name.as_str().as_bytes() == other)
+    }
+
+    /// What the records of whoever asks are counted by, where `head` says who that is.
+    pub(crate) fn own(&self, head: &http::request::Parts) -> Option<u64> {
+        let text = request::once(&head.headers, &request::DATA_STAFF_IDENTIFIER)?;
+        let json = serde_json::to_string(str::from_utf8(text).ok()?).ok()?;
+        let token = self.tokens.as_ref()?.token(json.as_bytes())?;
+        Some(fingerprint(&token))
+    }
+
     /// The fingerprint of the way in which `head` asks; nought where the controller has no keys.
     pub(crate) fn variant(&self, head: &http::request::Parts) -> u64 {
         let target = head
@@ -202,6 +218,7 @@ impl Running {
             professional: caller.professional,
             reference: token(terms.reference, "reference", caller.reference),
             reason: token(terms.vital_interests, "reason", caller.reason),
+            acting: None,
         }
     }
 

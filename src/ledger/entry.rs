@@ -138,6 +138,8 @@ pub struct CallerEntry {
     pub reference: Option<SubjectToken>,
     /// A keyed token of the reason that was given, where the purpose asks for one.
     pub reason: Option<SubjectToken>,
+    /// Who asked on the partner's behalf, if somebody did.
+    pub acting: Option<PartnerName>,
 }
 
 /// What was done to keys.
@@ -287,6 +289,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
                 "reason_given",
                 caller.reason.as_ref().map(|token| &*token.0),
             );
+            members.maybe("acting", caller.acting.as_ref().map(PartnerName::as_str));
         }
         Event::Refusal {
             request,
@@ -570,9 +573,10 @@ mod tests {
                         professional: true,
                         reference: Some(SubjectToken("cccc".to_owned())),
                         reason: Some(SubjectToken("dddd".to_owned())),
+                        acting: Some(PartnerName::new("social-care-team")),
                     },
                 },
-                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd""#,
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","acting":"social-care-team""#,
             ),
             (
                 Event::Refusal {

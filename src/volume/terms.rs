@@ -38,6 +38,10 @@ pub struct Guard {
     pub single: Option<Bound>,
     /// Ways in which one list or table was asked for: distinct paths and queries of one disclosure.
     pub variants: Option<Bound>,
+    /// Records in one answer beyond which somebody is told.
+    pub tell_of_records: Option<u64>,
+    /// Whether nothing leaves where somebody asks for their own record; else somebody is told.
+    pub refuses_self_look_up: bool,
 }
 
 /// A bound in each window.

@@ -24,7 +24,9 @@ pub(super) use rule::{
     OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
 };
 
-pub(super) use volume::{GuardAsWritten, PerAsWritten, QuotaAsWritten, VitalInterestsAsWritten};
+pub(super) use volume::{
+    GuardAsWritten, PerAsWritten, QuotaAsWritten, SelfLookUpAsWritten, VitalInterestsAsWritten,
+};
 pub(super) use withhold::WithholdAsWritten;
 
 use crate::identifier::Kind;

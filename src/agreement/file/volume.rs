@@ -57,6 +57,20 @@ pub(in crate::agreement) struct GuardAsWritten {
     pub(in crate::agreement) single: Option<SingleAsWritten>,
     /// Different ways of asking for one list or table: two that differ by one person tell of that person.
     pub(in crate::agreement) variants: Option<VariantsAsWritten>,
+    /// Records in one answer beyond which somebody is told. Nothing is refused.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub(in crate::agreement) tell_of_records: Option<u64>,
+    /// What happens where a member of staff, who is named in Data-Staff-Identifier, asks for their own record: somebody is told, or nothing leaves either. Default: tell.
+    pub(in crate::agreement) self_look_up: Option<SelfLookUpAsWritten>,
+}
+
+/// What happens where somebody asks for their own record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(in crate::agreement) enum SelfLookUpAsWritten {
+    Tell,
+    Refuse,
 }
 
 /// Different people asked for one at a time.

@@ -140,6 +140,11 @@ impl Desk {
         Ok(())
     }
 
+    /// The present time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The quotas and guards that `disclosure` is under, for each of its purposes.
     pub(crate) fn ways(
         &self,

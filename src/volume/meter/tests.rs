@@ -182,6 +182,7 @@ fn the_guard_bounds_people_asked_for_one_at_a_time_and_ways_of_asking() {
         guard: Guard {
             single: bound(2),
             variants: bound(3),
+            ..Guard::default()
         },
     };
     let way = way(&meters, &terms);
