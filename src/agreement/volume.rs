@@ -141,10 +141,7 @@ fn guarded(
         tell_of_records,
         self_look_up,
     } = written;
-    if single.is_none()
-        && variants.is_none()
-        && tell_of_records.is_none()
-        && self_look_up.is_none()
+    if single.is_none() && variants.is_none() && tell_of_records.is_none() && self_look_up.is_none()
     {
         file.fault(
             faults,
@@ -156,7 +153,14 @@ fn guarded(
         countable(file, "/guard/single", true, |_| true, beside, faults);
     }
     if tell_of_records.is_some() {
-        countable(file, "/guard/tell_of_records", false, |_| true, beside, faults);
+        countable(
+            file,
+            "/guard/tell_of_records",
+            false,
+            |_| true,
+            beside,
+            faults,
+        );
     }
     if self_look_up.is_some() {
         countable(file, "/guard/self_look_up", true, |_| true, beside, faults);

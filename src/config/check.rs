@@ -210,14 +210,19 @@ impl Check<'_> {
     ) -> Vec<PartnerName> {
         let mut others = Vec::new();
         for (index, other) in partner.acts_for.iter().flatten().enumerate() {
-            let is_known = partners.iter().any(|known| known.name.as_ref() == Some(other));
+            let is_known = partners
+                .iter()
+                .any(|known| known.name.as_ref() == Some(other));
             if is_known && partner.name.as_ref() != Some(other) {
                 others.push(PartnerName::new(&other.0));
             } else {
                 self.file.fault(
                     faults,
                     &format!("{pointer}/acts_for/{index}"),
-                    format!("`{}` is no other partner of `partners`; write the name of one", other.0),
+                    format!(
+                        "`{}` is no other partner of `partners`; write the name of one",
+                        other.0
+                    ),
                 );
             }
         }

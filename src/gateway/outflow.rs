@@ -36,7 +36,12 @@ pub(crate) struct Outflow {
 
 impl Outflow {
     /// Nothing is charged yet of the exchange `id` under `permit`. `own` is the fingerprint of whoever asks.
-    pub(crate) fn new(route: &Arc<Route>, permit: &Permit, id: RequestId, own: Option<u64>) -> Self {
+    pub(crate) fn new(
+        route: &Arc<Route>,
+        permit: &Permit,
+        id: RequestId,
+        own: Option<u64>,
+    ) -> Self {
         let way = route.way(permit.purpose());
         Self {
             way: way.filter(|way| way.counts_what_leaves()).cloned(),

@@ -15,7 +15,9 @@ use super::metrics::{Meters, Metrics};
 use super::request;
 use super::service::Target;
 use super::tls;
-use crate::agreement::{Agreement, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName};
+use crate::agreement::{
+    Agreement, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
+};
 use crate::config::{Config, Loaded, Transport};
 use crate::ledger::{CallerEntry, Event};
 use crate::transform::{Resolver, SubjectTokens};

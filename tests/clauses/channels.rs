@@ -245,7 +245,7 @@ disclosures:
         // 9434765919 is a published example; the second differs in its check digit. It is 15 June 2026.
         let body = r#"[{"nhs":"9434765919","updated":"2026-06-01"},{"nhs":"9434765918","updated":"2026-05-01"},{"nhs":"9434765919","updated":"2026-01-01"},{"nhs":"9434765919"}]"#;
         let service = Service::answering(json(body)).await;
-        let council = behind(&service, agreement).await;
+        let mut council = behind(&service, agreement).await;
         let answer = council
             .send(&request("GET", "/adults", "care", "", ""))
             .await;
@@ -254,6 +254,7 @@ disclosures:
         assert_eq!(left.len(), 2, "{left:?}");
         assert!(left[0]["nhs"].as_str().unwrap().len() > 20);
         assert_eq!(left[1]["nhs"], "[invalid nhs-number]");
+        council.stop().await;
         let release = council.entries("release").remove(0);
         assert_eq!(release["tally"]["withheld"]["stale"], 2);
     });
@@ -289,12 +290,26 @@ fn clause_p8_4_1_what_a_court_has_restricted_is_never_released() {
             .replace("      record: $\n", &format!("      record: $\n{marked}"))
             .replace(
                 "purposes: [care]\n    request: GET /adults/{person}",
-                "purposes: [care, research, rescue]\n    request: GET /adults/{person}",
+                "purposes: [care, research]\n    request: GET /adults/{person}",
             )
             .replace(
                 "  research: Learn",
                 "  rescue: { text: Save a life, vital_interests: true }\n  research: Learn",
             );
+        // What protects a life has a disclosure of its own.
+        let agreement = format!(
+            r#"{agreement}
+  - name: rescue
+    purposes: [rescue]
+    request: GET /adults/{{person}}
+    service: {{ name: social-care, path: "/api/{{person}}" }}
+    parameters: {{ path: {{ person: keep }} }}
+    response:
+      format: json
+      record: $
+{marked}      fields: [{{ keep: [$.name] }}]
+"#
+        );
         for (body, leaves) in [
             (r#"{"id":"1","name":"Ada"}"#, true),
             (r#"{"id":"1","name":"Ada","court":"order of 2024"}"#, false),

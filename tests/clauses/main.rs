@@ -15,3 +15,4 @@ mod harness;
 mod caller;
 mod channels;
 mod page;
+mod volume;
