@@ -11,6 +11,7 @@
 pub mod agreement;
 pub mod alert;
 pub mod cases;
+pub mod charter;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod keyring;
 pub mod ledger;
 pub mod minimise;
 pub mod plan;
+pub mod register;
 pub mod risk;
 pub mod transform;
 pub mod volume;

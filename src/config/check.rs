@@ -168,6 +168,11 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         .and_then(NonZeroUsize::new)
         .or_else(|| std::thread::available_parallelism().ok())
         .unwrap_or(NonZeroUsize::MIN);
+    let admin_token = written
+        .admin
+        .as_ref()
+        .and_then(|admin| admin.token_sha256.as_ref())
+        .and_then(sha256_of);
     if faults.len() > before {
         return None;
     }
@@ -189,9 +194,16 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         limits,
         log,
         workers,
+        admin_token,
         state: state?,
         webhook,
     })
+}
+
+/// The hash that `text` spells; `None` where its form was at fault, which has been told.
+fn sha256_of(text: &Sha256Text) -> Option<[u8; 32]> {
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.0.as_bytes());
+    <[u8; 32]>::try_from(bytes.ok()?.as_slice()).ok()
 }
 
 pub(super) struct Check<'a> {
@@ -411,11 +423,9 @@ impl Check<'_> {
         hash: &Sha256Text,
         faults: &mut Vec<Fault>,
     ) -> Option<[u8; 32]> {
-        let hash = hash.0.to_ascii_lowercase();
-        // Where its form was at fault that has been told.
-        let bytes = data_encoding::HEXLOWER.decode(hash.as_bytes()).ok()?;
-        let bytes = <[u8; 32]>::try_from(bytes.as_slice()).ok()?;
-        self.first(seen, pointer, hash, faults).then_some(bytes)
+        let bytes = sha256_of(hash)?;
+        self.first(seen, pointer, hash.0.to_ascii_lowercase(), faults)
+            .then_some(bytes)
     }
 
     /// Whether `value` identifies nobody else yet.

@@ -66,6 +66,12 @@ pub(super) struct GatewayAsWritten {
     pub(super) state: Option<PathName>,
     /// Where alerts go, beside the log and the metrics.
     pub(super) alerts: Option<AlertsAsWritten>,
+    /// The controller's record of processing: what agreements may draw on, for whom and what for.
+    pub(super) register: Option<PathName>,
+    /// The council's own policy, which agreements stand under. Needs the register.
+    pub(super) charter: Option<PathName>,
+    /// Directorates' policies under the charter.
+    pub(super) directorates: Option<Vec<PathName>>,
 }
 
 /// One place where partners connect.
@@ -105,6 +111,8 @@ pub(super) struct AdminAsWritten {
     /// The address: loopback, or a network that partners cannot reach.
     #[schemars(required)]
     pub(super) address: Option<AddressText>,
+    /// SHA-256 of the token with which operators change things there: openssl rand -hex 32 | tr -d '\n' | tee TOKEN | sha256sum. Without it nothing can be changed.
+    pub(super) token_sha256: Option<Sha256Text>,
 }
 
 /// The organisation whose data it is.

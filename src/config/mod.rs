@@ -7,6 +7,7 @@
 mod alerts;
 mod check;
 mod file;
+mod layers;
 mod load;
 
 pub use alerts::Webhook;
@@ -51,6 +52,8 @@ pub struct Config {
     pub log: Log,
     /// Worker threads, each with a runtime of its own. Default: one for each core.
     pub workers: NonZeroUsize,
+    /// SHA-256 of the token with which operators change things over the admin listener; `None`: nobody can.
+    pub admin_token: Option<[u8; 32]>,
     /// The directory of what is remembered beside the ledger. Default: `state`, beside the ledger's directory.
     pub state: PathBuf,
     /// Where alerts go, beside the log and the metrics.
@@ -197,7 +200,8 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// What agreements are checked against under this configuration.
+    /// What agreements are checked against under this configuration, its register and charter aside: those are files of
+    /// their own, which a loaded [`AgreementSet`] has.
     #[must_use]
     pub fn agreement_context(&self, keys: Option<Keys>) -> Context {
         Context {
@@ -219,6 +223,8 @@ impl Config {
             response_limits: self.limits.response_body.clone(),
             time_zone: self.controller.time_zone.clone(),
             tables: tables(),
+            register: None,
+            charter: None,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::agreement::{
     Agreement, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
 };
 use crate::config::{Config, Loaded, Transport};
-use crate::ledger::{CallerEntry, Event};
+use crate::ledger::{CallerEntry, Event, LayerEntry};
 use crate::transform::{Resolver, SubjectTokens};
 use crate::volume::Way;
 
@@ -247,8 +247,32 @@ impl Running {
                     )
                 })
                 .collect(),
+            layers: layers(&self.agreements),
         }
     }
+}
+
+/// The register and the policies that `agreements` were held against.
+fn layers(agreements: &AgreementSet) -> Vec<LayerEntry> {
+    let register = agreements.register.iter().map(|register| LayerEntry {
+        layer: "register",
+        name: register.controller.clone(),
+        version: register.version,
+        hash: register.hash.clone(),
+    });
+    let charter = agreements.charter.iter();
+    let charter = charter
+        .flat_map(|charter| charter.layers())
+        .map(|layer| LayerEntry {
+            layer: match layer.parent {
+                None => "charter",
+                Some(_) => "directorate",
+            },
+            name: layer.name.clone(),
+            version: layer.version,
+            hash: layer.hash.clone(),
+        });
+    register.chain(charter).collect()
 }
 
 fn address(disclosure: &Arc<Disclosure>) -> usize {

@@ -271,11 +271,12 @@ fn clause_p4_3c_who_may_have_refused_is_held_back() {
         );
         let body = r#"[{"id":"1","name":"said no","refused":"no"},{"id":"2","name":"said yes","refused":"yes"},{"id":"3","name":"said nothing"},{"id":"4","name":"said something else","refused":"maybe"}]"#;
         let service = Service::answering(json_with("", body)).await;
-        let council = behind(&service, &agreement).await;
+        let mut council = behind(&service, &agreement).await;
         let answer = council
             .send(&request("GET", "/adults", "care", "", ""))
             .await;
         assert_eq!(answer.body(), r#"[{"name":"said no"}]"#);
+        council.stop().await;
         let release = council.entries("release").remove(0);
         assert_eq!(release["tally"]["withheld"]["refused"], 3);
     });

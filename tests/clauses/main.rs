@@ -15,4 +15,5 @@ mod harness;
 mod caller;
 mod channels;
 mod page;
+mod register;
 mod volume;
