@@ -19,7 +19,7 @@ use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, key_owner,
 };
-use super::{headers, purpose, reidentify, rights};
+use super::{headers, purpose, reidentify, rights, volume};
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
@@ -123,6 +123,13 @@ pub(super) fn check(
     if link.is_none() {
         reidentify::refuse_unknown(file, &namespaces, faults);
     }
+    let beside = volume::Beside {
+        purposes: &purposes,
+        disclosures: &disclosures,
+        has_keys: context.keys.is_some(),
+    };
+    let volume = volume::terms(file, &beside, faults);
+    let vital_interests = volume::vital_interests(file, &beside, faults);
     Some(Agreement {
         name: AgreementName::new(name?),
         version: written.version?,
@@ -136,6 +143,8 @@ pub(super) fn check(
         link: link.map(str::to_owned),
         namespaces,
         keys_destroyed,
+        volume,
+        vital_interests,
         relation: partner.and_then(|partner| {
             let register = context.register.as_ref()?;
             register.relation(&PartnerName::new(&partner.0))
@@ -369,6 +378,7 @@ impl DisclosureCheck<'_> {
             .as_ref()
             .and_then(|links| self.links(links, faults));
         let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
+        response.rules.whole = response.rules.record.is_some() && volume::counts_records(self.file);
         let grounds = self.layers(
             disclosure,
             &purposes,

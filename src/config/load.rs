@@ -422,9 +422,14 @@ fn certificates_readable(config: &Config) -> Result<(), ConfigFault> {
             }
         }
     }
+    if let Some(webhook) = &config.webhook {
+        keyring::open_private(&webhook.secret)?;
+    }
+    let webhook = config.webhook.iter().map(|webhook| &webhook.service);
     config
         .services
         .iter()
+        .chain(webhook)
         .filter_map(|service| service.ca.as_deref())
         .try_for_each(readable)
 }

@@ -295,12 +295,26 @@ fn clause_p8_4_1_what_a_court_has_restricted_is_never_released() {
             .replace("      record: $\n", &format!("      record: $\n{marked}"))
             .replace(
                 "purposes: [care]\n    request: GET /adults/{person}",
-                "purposes: [care, research, rescue]\n    request: GET /adults/{person}",
+                "purposes: [care, research]\n    request: GET /adults/{person}",
             )
             .replace(
                 "  research: Learn",
                 "  rescue: { text: Save a life, vital_interests: true }\n  research: Learn",
             );
+        // What protects a life has a disclosure of its own.
+        let agreement = format!(
+            r#"{agreement}
+  - name: rescue
+    purposes: [rescue]
+    request: GET /adults/{{person}}
+    service: {{ name: social-care, path: "/api/{{person}}" }}
+    parameters: {{ path: {{ person: keep }} }}
+    response:
+      format: json
+      record: $
+{marked}      fields: [{{ keep: [$.name] }}]
+"#
+        );
         for (body, leaves) in [
             (r#"{"id":"1","name":"Ada"}"#, true),
             (r#"{"id":"1","name":"Ada","court":"order of 2024"}"#, false),

@@ -17,3 +17,4 @@ mod channels;
 mod page;
 mod register;
 mod rights;
+mod volume;
