@@ -139,6 +139,7 @@ pub(super) fn check(
         link: link.map(str::to_owned),
         namespaces,
         keys_destroyed,
+        law: super::basis::Law::default(),
     })
 }
 

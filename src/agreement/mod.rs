@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::plan::{BodyRules, Plan};
 use crate::transform::Prepared;
 
+pub mod basis;
 mod check;
 mod decide;
 mod file;
@@ -103,6 +104,8 @@ pub struct Agreement {
     pub namespaces: Vec<Namespace>,
     /// Its keys are destroyed: every request under it is refused, and its plans are never to be used.
     pub keys_destroyed: bool,
+    /// On what law it rests, and the terms that go with that.
+    pub law: basis::Law,
 }
 
 impl Agreement {
