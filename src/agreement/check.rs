@@ -19,7 +19,8 @@ use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, key_owner,
 };
-use super::{headers, purpose, reidentify};
+use super::{basis, headers, purpose, reidentify};
+use crate::approval;
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
@@ -116,6 +117,20 @@ pub(super) fn check(
         }
     }
     let namespaces = namespaces.all();
+    let ends = term.as_ref().map(|term| term.ends);
+    let law = basis::law(file, &purposes, Vec::new(), ends, context.demand, faults);
+    let approved = match (&context.approvals, name, written.version) {
+        (Some(policy), Some(name), Some(version)) => {
+            let document = approval::Document {
+                kind: approval::Kind::Agreement,
+                name,
+                version,
+                text,
+            };
+            approval::verify(&document, file.file(), policy, faults)
+        }
+        (None, _, _) | (_, None, _) | (_, _, None) => approval::Approved::NotAsked,
+    };
     // Another agreement of a group may tokenise what this one turns back.
     if link.is_none() {
         reidentify::refuse_unknown(file, &namespaces, faults);
@@ -133,7 +148,8 @@ pub(super) fn check(
         link: link.map(str::to_owned),
         namespaces,
         keys_destroyed,
-        law: super::basis::Law::default(),
+        law,
+        approved,
     })
 }
 
@@ -228,6 +244,9 @@ fn check_term(
             starts,
             review,
             ends,
+            review_until: review
+                .and_then(|review| review.tomorrow().ok())
+                .and_then(midnight),
             from,
             until,
         }),
@@ -382,6 +401,7 @@ impl DisclosureCheck<'_> {
             links,
             request: request_plan.map(Arc::new),
             response: Arc::new(response_plan?),
+            without_special: None,
             request_rules,
             response_rules: response.rules,
             kept_whole,

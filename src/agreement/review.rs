@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{Agreement, Disclosure, Namespace};
+use crate::approval::Approved;
 use crate::plan::{Action, BodyRules, Format, Plan, Rule};
 use crate::transform::Shape;
 
@@ -159,6 +160,13 @@ impl Agreement {
             {
                 warnings.push(format!("nothing is disclosed for the purpose {purpose}"));
             }
+        }
+        warnings.extend(self.law.warnings(today));
+        if let Approved::Draft { missing, .. } = &self.approved {
+            warnings.push(format!(
+                "is a draft, not approved by {}; its requests are refused",
+                missing.join(", ")
+            ));
         }
         Review {
             agreement: self.name.to_string(),

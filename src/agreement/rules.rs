@@ -439,7 +439,7 @@ fn selector<T>(
 
 /// An action's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+pub(super) enum Word {
     Keep,
     KeepAll,
     Drop,
@@ -470,7 +470,7 @@ impl Word {
         Self::Redact,
     ];
 
-    fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Self::Keep => "keep",
             Self::KeepAll => "keep_all",
@@ -557,7 +557,7 @@ impl Word {
 
 impl RuleAsWritten {
     /// The actions that are there, in the order of [`Word::ALL`].
-    fn actions(&self) -> Vec<(Word, &[SelectorText])> {
+    pub(super) fn actions(&self) -> Vec<(Word, &[SelectorText])> {
         Word::ALL
             .into_iter()
             .filter_map(|word| {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::basis::Demand;
 use super::file::{AgreementAsWritten, HINTS};
 use super::router::Router;
 use super::tables::Tables;
 use super::{Agreement, AgreementName, PartnerName, ServiceName, check};
+use crate::approval::Policy;
 use crate::minimise::Limits;
 use crate::transform::Keys;
 use crate::written::{Fault, Faults, Reader, Written};
@@ -41,6 +43,10 @@ pub struct Context {
     pub time_zone: TimeZone,
     /// The look-up tables that agreements name.
     pub tables: Tables,
+    /// What agreements have to state.
+    pub demand: Demand,
+    /// Which approvals agreements need; `None` asks for none.
+    pub approvals: Option<Policy>,
 }
 
 impl Context {
@@ -56,6 +62,8 @@ impl Context {
             response_limits: Limits::default(),
             time_zone,
             tables: Tables::none(),
+            demand: Demand::default(),
+            approvals: None,
         }
     }
 }

@@ -344,6 +344,7 @@ falls-prevention version 3: Falls prevention
   note      ends in 59 days, today included
   note      was to be reviewed by 2027-01-31
   note      nothing is disclosed for the purpose research
+  note      does not state basis, basis.assessment, basis.territory, business_case, benefits, risks, contacts, retention
   adult: POST /adults for falls-prevention
     response      json: 2 keep, 1 keep_all, 1 mask
     request body  json: 1 keep

@@ -134,6 +134,7 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
             roles: &roles,
             professional: args.professional,
             reference: args.reference.as_deref().map(str::as_bytes),
+            version: None,
             reason: args.reason.as_deref().map(str::as_bytes),
         },
         partner: &partner,

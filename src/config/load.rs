@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{GatewayAsWritten, HINTS};
-use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, check};
+use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, approvals, check};
 use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source, Tables};
+use crate::approval::ENDING;
 use crate::keyring::{self, Evidence, KeyFile, Ring, RootSource};
 use crate::minimise;
 use crate::transform::{Keys, RootKey};
@@ -74,9 +75,11 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
     };
     // A ring's files are looked at for changes: a running gateway takes a new epoch by itself.
     sources.extend(places.and_then(|places| places.ring));
-    let tables_read = Arc::default();
+    let files_read = Arc::default();
     let context = Context {
-        tables: tables_noted(&tables_read),
+        tables: tables_noted(&files_read),
+        approvals: approvals::check(&file, base, &mut Vec::new())
+            .map(|approvals| approvals.policy(&files_read)),
         ..context(&file, config.as_ref(), keys.as_ref())
     };
     let agreements = match load_set(&texts, &context) {
@@ -86,7 +89,7 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
             None
         }
     };
-    sources.append(&mut tables_read.lock().unwrap_or_else(PoisonError::into_inner));
+    sources.append(&mut files_read.lock().unwrap_or_else(PoisonError::into_inner));
     match (config, agreements) {
         (Some(config), Some(agreements)) if faults.is_empty() => {
             if key_files == KeyFiles::Read {
@@ -252,7 +255,10 @@ fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>, ConfigFault> {
             let yaml = path
                 .extension()
                 .is_some_and(|extension| extension == "yaml" || extension == "yml");
-            if yaml && !hidden && path.is_file() {
+            let approvals = path
+                .file_name()
+                .is_some_and(|name| name.as_encoded_bytes().ends_with(ENDING.as_bytes()));
+            if yaml && !hidden && !approvals && path.is_file() {
                 files.push(path);
             }
         }
@@ -301,6 +307,8 @@ fn context(
         // A zone at fault has been told; the days' order does not hang on it.
         time_zone: check::time_zone(file, &mut Vec::new()),
         tables: Tables::none(),
+        demand: approvals::demand(file),
+        approvals: None,
     }
 }
 

@@ -100,7 +100,8 @@ pub(crate) async fn exchange(
     let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
     let release = Release::new(
         answer.body,
-        (&route.disclosure.response, occasion),
+        (permit.response(), occasion),
+        route.agreement.term.until,
         answer.head.boundary(),
         patience,
         answer.request,
@@ -170,6 +171,7 @@ fn decide(
         professional: identity.standing.professional,
         reference: request::once(&head.headers, &request::DATA_REFERENCE),
         reason: request::once(&head.headers, &request::DATA_REASON),
+        version: request::once(&head.headers, &request::DATA_AGREEMENT_VERSION),
     };
     let permit = running.agreements.decide(&Ask {
         partner: &identity.partner,

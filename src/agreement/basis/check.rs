@@ -45,6 +45,8 @@ pub(in crate::agreement) struct LawAsWritten<'a> {
     pub(in crate::agreement) controls: Controls,
     /// Rules that cite neither law nor guidance: the action and the selector of each.
     pub(in crate::agreement) uncited: Vec<String>,
+    /// Purposes that are agreed only as parts of others: each with the one that covers it.
+    pub(in crate::agreement) covered: Vec<(PurposeName, PurposeName)>,
     /// The fields that its disclosures touch and that the register classes.
     pub(in crate::agreement) touched: Vec<Touched>,
     /// Its last day, if that is known.
@@ -79,7 +81,13 @@ pub(in crate::agreement) fn check<T>(
         partner: written.kinds.and_then(|kinds| kinds.partner),
     };
     let mut checking = Checking { file, faults };
-    let (basis, own) = checking.bases(written, kinds);
+    let (basis, mut own) = checking.bases(written, kinds);
+    for (narrower, broader) in &written.covered {
+        let same = own.iter().find(|(name, _)| name == broader);
+        if let Some((_, basis)) = same {
+            own.push((narrower.clone(), basis.clone()));
+        }
+    }
     let assessment = written
         .basis
         .and_then(|basis| checking.assessment(basis.assessment.as_ref()?));

@@ -6,19 +6,21 @@
 
 mod check;
 mod controls;
+mod gather;
 mod kind;
 mod needs;
 mod principles;
 mod provision;
+mod standing;
 mod terms;
 pub(in crate::agreement) mod written;
 
-pub(in crate::agreement) use check::{LawAsWritten, PurposeAsWritten, check};
-pub(in crate::agreement) use controls::Controls;
+pub(in crate::agreement) use gather::law;
 pub use kind::{Kinds, PartyKind};
 pub use needs::Basis;
 pub use principles::{Principled, Standing};
 pub use provision::{Lawful, NotUnderstood, Paragraph, Provision, PublicTask, Special, Stated};
+pub(in crate::agreement) use standing::standing;
 pub use terms::{
     Assessment, BusinessCase, Contacts, Contract, Principle, ProvisionOfContract, Retention, Risk,
     Waiver,

@@ -53,7 +53,7 @@ impl Agreement {
     }
 
     fn purpose_names(&self) -> impl Iterator<Item = &PurposeName> {
-        self.purposes.iter().map(|(name, _)| name)
+        self.purposes.iter().map(|purpose| &purpose.name)
     }
 
     fn principle(&self, principle: Principle, today: Date) -> Principled {
