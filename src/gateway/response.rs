@@ -128,6 +128,7 @@ pub(crate) fn release(
             headers.append(name, value.clone());
         }
     }
+    let today = occasion.today;
     if let Some(links) = &route.disclosure.links {
         links::rewrite(links, occasion, &head.headers, headers);
     }
@@ -138,7 +139,7 @@ pub(crate) fn release(
     headers.insert(X_REQUEST_ID, request_id_value(id));
     headers.insert(DATA_AGREEMENT, route.told.clone());
     if let Some(retention) = &route.agreement.law.retention {
-        let day = retention.delete_by(occasion.today).to_string();
+        let day = retention.delete_by(today).to_string();
         if let Ok(day) = HeaderValue::from_str(&day) {
             headers.insert(DATA_DELETE_BY, day);
         }

@@ -6,6 +6,7 @@
 mod body;
 mod purpose;
 mod rule;
+mod withhold;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -26,6 +27,8 @@ use super::basis::written::{
     BasisAsWritten, BusinessCaseAsWritten, ContactsAsWritten, ContractAsWritten, KindsAsWritten,
     RiskAsWritten, WaiverAsWritten,
 };
+pub(super) use withhold::WithholdAsWritten;
+
 use crate::identifier::Kind;
 use crate::written::text::{
     Day, HeaderText, Name, PathText, Period, QueryText, RequestLine, Words,
