@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::basis::Principled;
 use super::{Agreement, Disclosure, Namespace};
 use crate::approval::Approved;
 use crate::plan::{Action, BodyRules, Format, Plan, Rule};
@@ -34,6 +35,12 @@ pub struct Review {
     pub link: Option<String>,
     /// What its tokens are of.
     pub tokens: Vec<TokenReview>,
+    /// On what law it rests, and the terms that go with that: what each line is about, and its text.
+    pub terms: Vec<(&'static str, String)>,
+    /// Rules under which something leaves and that cite neither law nor guidance.
+    pub uncited: Vec<String>,
+    /// How it stands to each principle.
+    pub principles: Vec<Principled>,
     /// What it permits.
     pub disclosures: Vec<DisclosureReview>,
     /// What is no fault but should be looked at, a sentence each.
@@ -183,6 +190,9 @@ impl Agreement {
                 .collect(),
             link: self.link.clone(),
             tokens: self.namespaces.iter().map(TokenReview::of).collect(),
+            terms: self.law.lines(),
+            uncited: self.law.uncited.clone(),
+            principles: self.principles(today),
             disclosures: self
                 .disclosures
                 .iter()

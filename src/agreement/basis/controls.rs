@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// The terms that a risk may name as its control, by the words that it names them with.
-pub(in crate::agreement) const TERMS: [&str; 8] = [
+pub(in crate::agreement) const TERMS: [&str; 15] = [
     "release_if",
     "subject",
     "retention",
@@ -12,6 +12,13 @@ pub(in crate::agreement) const TERMS: [&str; 8] = [
     "reference",
     "professional",
     "roles",
+    "withhold.refused",
+    "withhold.deceased",
+    "withhold.court_restricted",
+    "withhold.harm_hold",
+    "withhold.restricted",
+    "withhold.retention",
+    "withhold.stale",
 ];
 
 /// The controls that one agreement has.

@@ -131,6 +131,24 @@ fn take(
     if body.subject.is_some() {
         controls.term("subject");
     }
+    if let Some(withhold) = body.withhold {
+        for (term, there) in [
+            ("withhold.refused", withhold.refused.is_some()),
+            ("withhold.deceased", withhold.deceased.is_some()),
+            (
+                "withhold.court_restricted",
+                withhold.court_restricted.is_some(),
+            ),
+            ("withhold.harm_hold", withhold.harm_hold.is_some()),
+            ("withhold.restricted", withhold.restricted.is_some()),
+            ("withhold.retention", withhold.retention.is_some()),
+            ("withhold.stale", withhold.stale.is_some()),
+        ] {
+            if there {
+                controls.term(term);
+            }
+        }
+    }
     for rule in [body.fields, body.names].into_iter().flatten().flatten() {
         let cites = disclosure_cites || rule.cites.as_ref().is_some_and(|cites| !cites.is_empty());
         for (action, selectors) in rule.actions() {

@@ -143,6 +143,64 @@ impl Law {
         .collect()
     }
 
+    /// What it states, for reviewers: what each line is about, and its text.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        if let Some(partner) = self.kinds.partner {
+            lines.push(("kinds", format!("{} and {partner}", self.kinds.controller)));
+        }
+        if let Some(basis) = &self.basis {
+            lines.extend(basis.lines().map(|text| ("basis", text)));
+        }
+        for (purpose, basis) in &self.own {
+            lines.extend(
+                basis
+                    .lines()
+                    .map(|text| ("basis", format!("of {purpose}: {text}"))),
+            );
+        }
+        if let Some(case) = &self.business_case {
+            let text = format!("{}, of {}, {}", case.reference, case.owner, case.date);
+            lines.push(("case", text));
+        }
+        if let Some(assessment) = &self.assessment {
+            let text = match &assessment.outcome {
+                Some((date, outcome)) => format!("{}, {date}: {outcome}", assessment.reference),
+                None => assessment.reference.clone(),
+            };
+            lines.push(("assessed", text));
+        }
+        if let Some(contract) = &self.contract {
+            let text = format!("{}, to {}", contract.reference, contract.ends);
+            lines.push(("contract", text));
+        }
+        if let Some(contacts) = &self.contacts {
+            let text = format!("{}; {}", contacts.dpo, contacts.representative);
+            lines.push(("contacts", text));
+        }
+        lines.extend(self.benefits.iter().map(|text| ("benefit", text.clone())));
+        for risk in &self.risks {
+            lines.push((
+                "risk",
+                format!("{} (controlled by {})", risk.risk, risk.control),
+            ));
+        }
+        for waiver in &self.waivers {
+            let text = format!(
+                "{} until {}: {}",
+                waiver.principle.word(),
+                waiver.until,
+                waiver.because
+            );
+            lines.push(("waived", text));
+        }
+        if let Some(retention) = &self.retention {
+            lines.push(("kept", retention.text.clone()));
+        }
+        lines
+    }
+
     /// What is no fault but should be looked at on `today`, a sentence each.
     #[must_use]
     pub fn warnings(&self, today: Date) -> Vec<String> {

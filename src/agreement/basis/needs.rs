@@ -54,6 +54,31 @@ impl Basis {
             .any(|stated| stated.provision == Provision::Lawful(lawful))
     }
 
+    /// What it says, for reviewers: each condition as written and in today's terms, then what backs it.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let conditions = self
+            .lawful
+            .iter()
+            .chain(&self.special)
+            .chain(&self.criminal)
+            .map(|stated| format!("{} ({})", stated.text, stated.today()));
+        let backed = [
+            ("power", &self.power),
+            ("function", &self.function),
+            ("court order", &self.court_order),
+            ("consents", &self.consents),
+            ("contract with the subject", &self.contract),
+            ("policy document", &self.policy_document),
+            ("publication", &self.publication),
+            ("balancing test", &self.balancing_test),
+            ("recognised interest", &self.recognised_interest),
+        ];
+        let backed = backed
+            .into_iter()
+            .filter_map(|(what, text)| Some(format!("{what}: {}", text.as_ref()?)));
+        conditions.chain(backed)
+    }
+
     /// Whether special fields leave only for a professional: health and social care is the one condition for them, so
     /// that secrecy (Article 9(3)) has to be shown by every caller.
     #[must_use]
