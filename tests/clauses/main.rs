@@ -12,5 +12,6 @@
 #[expect(dead_code, reason = "it has more than is needed here")]
 mod harness;
 
+mod basis;
 mod caller;
 mod page;

@@ -397,13 +397,13 @@ impl<T> Checking<'_, '_, T> {
                 );
             }
         }
-        if law.business_case.is_none() && !self.file.is_faulted_within("/business_case") {
+        if written.business_case.is_none() {
             self.fault(
                 "",
                 "`business_case` is missing; write its reference, owner and date",
             );
         }
-        if law.contacts.is_none() && !self.file.is_faulted_within("/contacts") {
+        if written.contacts.is_none() {
             self.fault(
                 "",
                 "`contacts` is missing; write those of the dpo and of the directorate's representative",
