@@ -31,7 +31,7 @@ pub(super) struct ApprovalAsWritten {
     pub(super) role: Option<Name>,
     /// When.
     #[schemars(required)]
-    pub(super) at: Option<InstantText>,
+    pub(super) at: Option<WhenText>,
     /// The Ed25519 signature.
     #[schemars(required)]
     pub(super) signature: Option<SignatureText>,
@@ -65,7 +65,7 @@ macro_rules! texts {
 
 texts! {
     /// An instant in UTC, to the second.
-    InstantText: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+    WhenText: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
         "an instant (year-month-dayThours:minutes:secondsZ)", "2026-03-20T10:00:00Z";
     /// An Ed25519 signature.
     SignatureText: "^[0-9a-f]{128}$",
