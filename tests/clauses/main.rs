@@ -14,4 +14,5 @@ mod harness;
 
 mod basis;
 mod caller;
+mod channels;
 mod page;
