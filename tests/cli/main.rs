@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod apply;
+mod approve;
 mod coarse;
 mod formats;
 mod keys;

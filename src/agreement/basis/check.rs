@@ -120,8 +120,22 @@ pub(in crate::agreement) fn check<T>(
             .map(|country| country.0.clone())
             .collect(),
         uncited: written.uncited.clone(),
+        notes: Vec::new(),
     };
     law.contract = checking.contract(written, kinds);
+    for purpose in written
+        .purposes
+        .iter()
+        .filter(|purpose| purpose.vital_interests)
+    {
+        let basis = law.basis_for(&PurposeName::new(purpose.name));
+        if basis.is_some_and(|basis| !basis.has_lawful(super::Lawful::VitalInterests)) {
+            law.notes.push(format!(
+                "the purpose {} is for vital interests and rests on something else; write basis: {{ lawful: [uk-gdpr:6-1-d] }} for it if that is what it is",
+                purpose.name
+            ));
+        }
+    }
     checking.touched(&law, written);
     if demand == Demand::Required {
         checking.required(&law, written);
@@ -172,21 +186,6 @@ impl<T> Checking<'_, '_, T> {
         let basis = written
             .basis
             .map(|basis| needs::check(self.file, "/basis", basis, kinds, &shared, self.faults));
-        for purpose in &written.purposes {
-            let rests = own
-                .iter()
-                .find(|(name, _)| name.as_str() == purpose.name)
-                .map(|(_, basis)| basis)
-                .or(basis.as_ref());
-            if purpose.vital_interests
-                && rests.is_some_and(|basis| !basis.has_lawful(super::Lawful::VitalInterests))
-            {
-                self.fault(
-                    &child("/purposes", purpose.name),
-                    "a purpose for vital interests rests on them; write basis: { lawful: [uk-gdpr:6-1-d] } for it",
-                );
-            }
-        }
         (basis, own)
     }
 

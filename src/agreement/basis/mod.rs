@@ -105,6 +105,8 @@ pub struct Law {
     pub territory: Vec<String>,
     /// Rules that cite neither law nor guidance.
     pub uncited: Vec<String>,
+    /// What is odd in it and no fault, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Law {
@@ -209,6 +211,7 @@ impl Law {
         if !missing.is_empty() {
             warnings.push(format!("does not state {}", missing.join(", ")));
         }
+        warnings.extend(self.notes.iter().cloned());
         for waiver in self.waivers.iter().filter(|waiver| waiver.until < today) {
             warnings.push(format!(
                 "the waiver of the principle {} ended on {}",

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::terms::Principle;
 use crate::agreement::{Agreement, PurposeName};
+use crate::minimise::Withheld;
 use crate::plan::{Action, BodyRules};
 
 /// How an agreement stands to a principle.
@@ -122,7 +123,13 @@ impl Agreement {
                     .filter(|namespace| namespace.kind != crate::identifier::Kind::Text)
                     .map(|namespace| namespace.name.as_str())
                     .collect();
-                if checked.is_empty() {
+                let aged = self.disclosures.iter().any(|disclosure| {
+                    let checks = &disclosure.response_rules.withhold;
+                    checks.iter().any(|check| check.withheld == Withheld::Stale)
+                });
+                if aged && checked.is_empty() {
+                    Ok("records that are too old stay behind".to_owned())
+                } else if checked.is_empty() {
                     Err("nothing of what leaves is checked for its form or its age".to_owned())
                 } else {
                     Ok(format!("identifiers are checked: {}", checked.join(", ")))
@@ -181,11 +188,13 @@ impl Agreement {
             .iter()
             .map(|disclosure| disclosure.kept_whole.len() + disclosure.opaque.len())
             .sum();
+        let named = match named {
+            1 => "1 selector lets values through".to_owned(),
+            _ => format!("{named} selectors let values through"),
+        };
         match whole {
-            0 => format!("{named} selectors let values through, each named"),
-            _ => format!(
-                "{named} selectors let values through, and {whole} things leave whole, each with its reason"
-            ),
+            0 => format!("{named}, each named"),
+            _ => format!("{named}, and {whole} things leave whole, each with its reason"),
         }
     }
 }
