@@ -17,11 +17,11 @@ use super::namespaces::{Forms, Namespaces};
 use super::rules::{Beside, Body};
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
-    PathTemplate, Purpose, PurposeName, ServiceName, Term, key_owner,
+    PathTemplate, Purpose, PurposeName, ServiceName, Term, Touched, key_owner,
 };
 use super::{basis, headers, purpose, reidentify};
 use crate::approval;
-use crate::plan::PlanKeys;
+use crate::plan::{Plan, PlanKeys};
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
 use crate::written::{Fault, Written, nearest};
@@ -87,6 +87,8 @@ pub(super) fn check(
     };
     let mut disclosures = Vec::new();
     let mut namespaces = Namespaces::default();
+    let mut warnings = Vec::new();
+    let mut touched = Vec::new();
     let forms = forms(written);
     let mut complete = true;
     let all = written.disclosures.as_deref().unwrap_or_default();
@@ -95,6 +97,7 @@ pub(super) fn check(
             file,
             context,
             purposes: &purposes,
+            ends: term.as_ref().map(|term| term.ends),
             keys: &keys,
             no_keys: own_keys.as_ref().err(),
             forms: &forms,
@@ -111,14 +114,20 @@ pub(super) fn check(
                 format!("a second disclosure `{}`; give each its own name", name.0),
             );
         }
-        match check.disclosure(disclosure, &mut namespaces, faults) {
+        match check.disclosure(
+            disclosure,
+            &mut namespaces,
+            &mut warnings,
+            &mut touched,
+            faults,
+        ) {
             Some(disclosure) => disclosures.push(Arc::new(disclosure)),
             None => complete = false,
         }
     }
     let namespaces = namespaces.all();
     let ends = term.as_ref().map(|term| term.ends);
-    let law = basis::law(file, &purposes, Vec::new(), ends, context.demand, faults);
+    let law = basis::law(file, &purposes, touched, ends, context.demand, faults);
     let approved = match (&context.approvals, name, written.version) {
         (Some(policy), Some(name), Some(version)) => {
             let document = approval::Document {
@@ -150,6 +159,11 @@ pub(super) fn check(
         keys_destroyed,
         law,
         approved,
+        relation: partner.and_then(|partner| {
+            let register = context.register.as_ref()?;
+            register.relation(&PartnerName::new(&partner.0))
+        }),
+        warnings,
     })
 }
 
@@ -281,8 +295,10 @@ fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBod
 /// What one disclosure is checked against.
 pub(super) struct DisclosureCheck<'a> {
     pub(super) file: &'a File,
-    context: &'a Context,
-    purposes: &'a [Purpose],
+    pub(super) context: &'a Context,
+    pub(super) purposes: &'a [Purpose],
+    /// The agreement's last day, if it has one.
+    pub(super) ends: Option<Date>,
     pub(super) keys: &'a PlanKeys,
     /// Why the agreement has no keys; `Some(None)` where nobody has any.
     pub(super) no_keys: Option<&'a Option<NoKeys>>,
@@ -300,6 +316,8 @@ impl DisclosureCheck<'_> {
         &self,
         disclosure: &DisclosureAsWritten,
         namespaces: &mut Namespaces,
+        warnings: &mut Vec<String>,
+        touched: &mut Vec<Touched>,
         faults: &mut Vec<Fault>,
     ) -> Option<Disclosure> {
         let purposes = self.purposes(disclosure.purposes.as_deref().unwrap_or_default(), faults);
@@ -377,10 +395,27 @@ impl DisclosureCheck<'_> {
             .links
             .as_ref()
             .and_then(|links| self.links(links, faults));
-        let response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
+        let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
+        let grounds = self.layers(
+            disclosure,
+            &purposes,
+            request.as_ref(),
+            &mut response,
+            warnings,
+            faults,
+        );
         namespaces.take(self.file, &response, faults);
         response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
+
+        let without_special = self.classed(
+            disclosure,
+            &purposes,
+            &response,
+            response_plan.is_some(),
+            touched,
+            faults,
+        );
 
         let (request_rules, request_plan, mut kept_whole) = match request_body {
             None => (None, None, Vec::new()),
@@ -392,6 +427,7 @@ impl DisclosureCheck<'_> {
             name: DisclosureName::new(&disclosure.name.as_ref()?.0),
             data_set: disclosure.data_set.as_ref().map(|name| name.0.clone()),
             purposes,
+            grounds,
             method: method.to_owned(),
             path,
             service: ServiceName::new(&service?.name.as_ref()?.0),
@@ -403,12 +439,42 @@ impl DisclosureCheck<'_> {
             links,
             request: request_plan.map(Arc::new),
             response: Arc::new(response_plan?),
-            without_special: None,
+            without_special,
             request_rules,
             response_rules: response.rules,
             kept_whole,
             opaque,
         })
+    }
+
+    /// Adds what the register classes so that it needs more than a basis to `touched`. Gives the plan of `response`, which
+    /// compiles, without special categories, if it has any.
+    fn classed(
+        &self,
+        disclosure: &DisclosureAsWritten,
+        purposes: &[PurposeName],
+        response: &Body,
+        compiles: bool,
+        touched: &mut Vec<Touched>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Arc<Plan>> {
+        let register = self.context.register.as_ref()?;
+        let data_set = register.data_set(&disclosure.data_set.as_ref()?.0)?;
+        let at = self.at("response");
+        let place = |rule: Option<usize>| {
+            rule.map_or_else(|| at.clone(), |rule| response.pointer(rule).to_owned())
+        };
+        touched.extend(basis::touched(data_set, &response.rules, purposes, place));
+        let drops = basis::without_special(data_set, &response.rules);
+        if drops.is_empty() || !compiles {
+            return None;
+        }
+        let mut without = response.clone();
+        for (rule, beside) in drops {
+            without.add_field(rule, beside);
+        }
+        let limits = &self.context.response_limits;
+        self.compile(&without, &at, limits, faults).map(Arc::new)
     }
 
     /// What its bodies' rules are read beside.
@@ -425,7 +491,7 @@ impl DisclosureCheck<'_> {
         pointer: &str,
         limits: &crate::minimise::Limits,
         faults: &mut Vec<Fault>,
-    ) -> Option<crate::plan::Plan> {
+    ) -> Option<Plan> {
         // With keys that protect nothing each plan still shows its other faults.
         let stand_in;
         let keys = match self.no_keys {

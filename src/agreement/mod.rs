@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::approval::Approved;
 use crate::plan::{BodyRules, Plan};
+use crate::register::{Ground, Relation};
 use crate::transform::Prepared;
 
 pub mod basis;
@@ -19,6 +20,7 @@ mod file;
 mod format;
 mod headers;
 mod ladders;
+mod layers;
 mod link;
 mod namespaces;
 mod purpose;
@@ -120,6 +122,10 @@ pub struct Agreement {
     pub law: Law,
     /// How far it is approved: a draft's requests are refused.
     pub approved: Approved,
+    /// What the partner is to the controller, by the register.
+    pub relation: Option<Relation>,
+    /// What is no fault but should be looked at, a sentence each, by line.
+    pub warnings: Vec<String>,
 }
 
 /// How far an agreement is on its way.
@@ -209,6 +215,8 @@ pub struct Disclosure {
     pub data_set: Option<String>,
     /// The purposes it is for: a subset of the agreement's.
     pub purposes: Vec<PurposeName>,
+    /// On what ground each purpose may use the data set, by the register; none where there is no register.
+    pub grounds: Vec<(PurposeName, Ground)>,
     /// The method it answers, upper case.
     pub method: String,
     /// The path it answers.
@@ -241,6 +249,16 @@ pub struct Disclosure {
     pub kept_whole: Vec<KeptWhole>,
     /// Each body that passes without being looked into, for reviewers.
     pub opaque: Vec<OpaqueBody>,
+}
+
+impl Disclosure {
+    /// On what ground `purpose` may use the data set; `None` where there is no register.
+    #[must_use]
+    pub fn ground(&self, purpose: &PurposeName) -> Option<&Ground> {
+        let mut grounds = self.grounds.iter();
+        let found = grounds.find(|(known, _)| known == purpose)?;
+        Some(&found.1)
+    }
 }
 
 /// Response headers that hold links.

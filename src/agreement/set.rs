@@ -11,7 +11,9 @@ use super::router::Router;
 use super::tables::Tables;
 use super::{Agreement, AgreementName, PartnerName, ServiceName, check};
 use crate::approval::Policy;
+use crate::charter::Charter;
 use crate::minimise::Limits;
+use crate::register::Register;
 use crate::transform::Keys;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -47,6 +49,10 @@ pub struct Context {
     pub demand: Demand,
     /// Which approvals agreements need; `None` asks for none.
     pub approvals: Option<Policy>,
+    /// The controller's register; without it agreements are held against none.
+    pub register: Option<Arc<Register>>,
+    /// The policies above agreements; without them nothing narrows these.
+    pub charter: Option<Arc<Charter>>,
 }
 
 impl Context {
@@ -64,6 +70,8 @@ impl Context {
             tables: Tables::none(),
             demand: Demand::default(),
             approvals: None,
+            register: None,
+            charter: None,
         }
     }
 }
@@ -73,6 +81,10 @@ impl Context {
 pub struct AgreementSet {
     /// All of them, by name.
     pub agreements: Vec<Arc<Agreement>>,
+    /// The register that they were held against.
+    pub register: Option<Arc<Register>>,
+    /// The policies that they stand under.
+    pub charter: Option<Arc<Charter>>,
     pub(super) router: Router,
 }
 
@@ -84,7 +96,11 @@ impl AgreementSet {
     pub fn load(sources: &[Source<'_>], context: &Context) -> Result<Self, Faults> {
         let reader = Reader::<AgreementAsWritten>::new(HINTS);
         let mut faults = Vec::new();
-        let mut set = Self::default();
+        let mut set = Self {
+            register: context.register.clone(),
+            charter: context.charter.clone(),
+            ..Self::default()
+        };
         let mut names: HashMap<AgreementName, String> = HashMap::new();
         let mut groups = Groups::default();
         let mut sources: Vec<&Source<'_>> = sources.iter().collect();

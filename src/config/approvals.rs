@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::file::GatewayAsWritten;
 use crate::agreement::Demand;
-use crate::approval::{Approver, DPO, ENDING, Files, Kind, Policy};
+use crate::approval::{Approver, DPO, Document, ENDING, Files, Kind, Policy, verify};
 use crate::written::text::{Name, PathName, Sha256Text};
 use crate::written::{Fault, Written};
 
@@ -147,6 +147,45 @@ pub(super) fn demand(file: &Written<GatewayAsWritten>) -> Demand {
         None | Some(TermsAsWritten::AsStated) => Demand::AsStated,
         Some(TermsAsWritten::Required) => Demand::Required,
     }
+}
+
+/// Adds a fault unless the document `text` of `kind` in the file `name` has the DPO's approval, where `file` asks for that.
+/// `key` names it in `file`. The file of approvals that was looked for is added to `sources`.
+pub(super) fn document(
+    file: &Written<GatewayAsWritten>,
+    base: &Path,
+    (key, kind): (&str, Kind),
+    (name, text): (&str, &str),
+    sources: &mut Vec<PathBuf>,
+    faults: &mut Vec<Fault>,
+) {
+    // Its own faults are told by the check of the whole.
+    let Some(approvals) = check(file, base, &mut Vec::new()) else {
+        return;
+    };
+    if !approvals.documents.contains(&kind) {
+        return;
+    }
+    let looked = Arc::default();
+    let document = Document {
+        kind,
+        name: kind.word(),
+        version: 0,
+        text,
+    };
+    let before = faults.len();
+    let approved = verify(&document, name, &approvals.policy(&looked), faults);
+    if !approved.is_usable() && faults.len() == before {
+        file.fault(
+            faults,
+            &format!("/{key}"),
+            format!(
+                "{name} is not approved by the {DPO}; have it approved with fieldgate approve {name} --kind {} --as NAME --key FILE",
+                kind.word()
+            ),
+        );
+    }
+    sources.append(&mut looked.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
 /// Checks the section; relative paths are from `base`.

@@ -67,6 +67,12 @@ pub(super) struct GatewayAsWritten {
     /// What agreements have to state. as-stated: what they state is checked, what they leave out is a warning.
     /// required: a basis for every purpose, business case, contacts, retention and territory. Default: as-stated.
     pub(super) terms: Option<TermsAsWritten>,
+    /// The controller's record of processing: what agreements may draw on, for whom and what for.
+    pub(super) register: Option<PathName>,
+    /// The council's own policy, which agreements stand under. Needs the register.
+    pub(super) charter: Option<PathName>,
+    /// Directorates' policies under the charter.
+    pub(super) directorates: Option<Vec<PathName>>,
 }
 
 /// One place where partners connect.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{GatewayAsWritten, HINTS};
-use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, approvals, check};
+use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, approvals, check, layers};
 use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source, Tables};
 use crate::approval::ENDING;
 use crate::keyring::{self, Evidence, KeyFile, Ring, RootSource};
@@ -75,11 +75,14 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
     };
     // A ring's files are looked at for changes: a running gateway takes a new epoch by itself.
     sources.extend(places.and_then(|places| places.ring));
+    let (register, charter) = layers::load(&file, base, &mut sources, &mut faults)?;
     let files_read = Arc::default();
     let context = Context {
         tables: tables_noted(&files_read),
         approvals: approvals::check(&file, base, &mut Vec::new())
             .map(|approvals| approvals.policy(&files_read)),
+        register,
+        charter,
         ..context(&file, config.as_ref(), keys.as_ref())
     };
     let agreements = match load_set(&texts, &context) {
@@ -89,6 +92,9 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
             None
         }
     };
+    if let (Some(config), Some(agreements)) = (&config, &agreements) {
+        layers::security(&file, config, agreements, &mut faults);
+    }
     sources.append(&mut files_read.lock().unwrap_or_else(PoisonError::into_inner));
     match (config, agreements) {
         (Some(config), Some(agreements)) if faults.is_empty() => {
@@ -157,7 +163,7 @@ fn environment(path: &Path, message: impl Into<String>) -> ConfigFault {
 }
 
 /// A file's text; the inner fault is of its content.
-fn read_text(path: &Path) -> Result<Result<String, Fault>, ConfigFault> {
+pub(super) fn read_text(path: &Path) -> Result<Result<String, Fault>, ConfigFault> {
     use std::io::Read;
     let mut bytes = Vec::new();
     fs::File::open(path)
@@ -309,6 +315,8 @@ fn context(
         tables: Tables::none(),
         demand: approvals::demand(file),
         approvals: None,
+        register: None,
+        charter: None,
     }
 }
 

@@ -7,6 +7,7 @@
 mod approvals;
 mod check;
 mod file;
+mod layers;
 mod load;
 
 pub use approvals::Approvals;
@@ -196,7 +197,8 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// What agreements are checked against under this configuration.
+    /// What agreements are checked against under this configuration, its register and charter aside: those are files of
+    /// their own, which a loaded [`AgreementSet`] has.
     #[must_use]
     pub fn agreement_context(&self, keys: Option<Keys>) -> Context {
         Context {
@@ -220,6 +222,8 @@ impl Config {
             tables: tables(),
             demand: self.demand,
             approvals: self.approvals.as_ref().map(Approvals::policy_once),
+            register: None,
+            charter: None,
         }
     }
 }

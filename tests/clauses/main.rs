@@ -16,3 +16,4 @@ mod basis;
 mod caller;
 mod channels;
 mod page;
+mod register;

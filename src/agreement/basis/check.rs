@@ -60,6 +60,8 @@ pub(in crate::agreement) struct PurposeAsWritten<'a> {
     pub(in crate::agreement) name: &'a str,
     /// Its requests name a case.
     pub(in crate::agreement) reference: bool,
+    /// Its callers are professionals.
+    pub(in crate::agreement) professional: bool,
     /// It is for vital interests.
     pub(in crate::agreement) vital_interests: bool,
     /// A basis of its own, in place of the agreement's.
@@ -343,6 +345,7 @@ impl<T> Checking<'_, '_, T> {
                 pointer,
                 field,
                 sensitivity,
+                is_parted,
                 purposes,
             } = touched;
             for purpose in purposes {
@@ -368,6 +371,22 @@ impl<T> Checking<'_, '_, T> {
                             "the register classes `{field}` as {}, and the purpose {purpose} has not {write}, or drop the field",
                             sensitivity.word()
                         ),
+                    );
+                }
+            }
+            let whole = *sensitivity == TouchedAs::Special && !is_parted;
+            for purpose in purposes.iter().filter(|_| whole) {
+                let asks = law
+                    .basis_for(purpose)
+                    .is_some_and(Basis::needs_professional);
+                let professional = written
+                    .purposes
+                    .iter()
+                    .any(|known| known.name == purpose.as_str() && known.professional);
+                if asks && !professional {
+                    self.fault(
+                        pointer,
+                        format!("the body leaves whole, with `{field}` in it, which is for professionals; write professional: required for the purpose {purpose}"),
                     );
                 }
             }

@@ -51,6 +51,7 @@ pub(in crate::agreement) fn law(
             .map(|(purpose, terms)| PurposeAsWritten {
                 name: purpose.name.as_str(),
                 reference: purpose.reference,
+                professional: purpose.professional,
                 vital_interests: purpose.vital_interests,
                 basis: terms.as_ref().and_then(|terms| terms.basis.as_ref()),
             })

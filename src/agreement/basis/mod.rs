@@ -6,6 +6,7 @@
 
 mod check;
 mod controls;
+mod fields;
 mod gather;
 mod kind;
 mod needs;
@@ -15,6 +16,7 @@ mod standing;
 mod terms;
 pub(in crate::agreement) mod written;
 
+pub(in crate::agreement) use fields::{touched, without_special};
 pub(in crate::agreement) use gather::law;
 pub use kind::{Kinds, PartyKind};
 pub use needs::Basis;
@@ -72,6 +74,8 @@ pub struct Touched {
     pub field: String,
     /// How the register classes it.
     pub sensitivity: TouchedAs,
+    /// Whether it is a part of the body that rules look into: what leaves whole cannot leave without it.
+    pub is_parted: bool,
     /// The purposes that it leaves for.
     pub purposes: Vec<PurposeName>,
 }

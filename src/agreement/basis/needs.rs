@@ -439,7 +439,7 @@ impl<T> Checking<'_, '_, T> {
         }
     }
 
-    /// An enactment is cited: its name has a letter and the year it was made.
+    /// An enactment is cited.
     fn citation(&mut self, at: &str, what: &str, basis: &Basis) {
         let cited = basis.power.as_deref().is_some_and(is_citation);
         self.need(
@@ -456,12 +456,16 @@ impl<T> Checking<'_, '_, T> {
     }
 }
 
-/// Whether `text` names an enactment: it has a word, and the year that tells it from others of its name.
+/// Whether `text` names an enactment: by its year, or by what it is called and a number in it.
 fn is_citation(text: &str) -> bool {
     let year = text
         .split(|c: char| !c.is_ascii_digit())
         .any(|digits| digits.len() == 4 && ("1215"..="2199").contains(&digits));
-    year && text.chars().any(char::is_alphabetic)
+    let called = text
+        .split(|c: char| !c.is_alphabetic())
+        .any(|word| ["Act", "Measure", "Order", "Regulations", "Rules"].contains(&word));
+    let numbered = text.chars().any(|c| c.is_ascii_digit());
+    (year && text.chars().any(char::is_alphabetic)) || (called && numbered)
 }
 
 #[cfg(test)]
@@ -552,6 +556,25 @@ mod tests {
                 Vec::<String>::new(),
                 "{whole}"
             );
+        }
+    }
+
+    #[test]
+    fn a_citation_names_an_enactment() {
+        for (text, is) in [
+            ("Care Act 2014 s.6", true),
+            ("Representation of the People Regulations reg 35", true),
+            ("SI 1992/3008 reg 6", true),
+            (
+                "https://www.legislation.gov.uk/ukpga/2014/23/section/6",
+                true,
+            ),
+            ("the Care Act", false),
+            ("the usual power", false),
+            ("2014", false),
+            ("minute 7 of the cabinet", false),
+        ] {
+            assert_eq!(is_citation(text), is, "{text}");
         }
     }
 
