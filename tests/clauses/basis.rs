@@ -103,6 +103,68 @@ fn needs(without: &str, there: &str, told: &str) {
     assert_eq!(faults(&resting_on(&whole)), Vec::<String>::new(), "{whole}");
 }
 
+/// The register behind [`WHOLE`]: three fields that need more than a basis.
+const REGISTER: &str = "\
+register: isle-council
+version: 1
+contacts:
+  dpo: dpo@isle.example
+  representatives: [{ directorate: adult-services, contact: care-data@isle.example }]
+purposes:
+  - { name: falls, title: Find adults at risk }
+parties:
+  - { name: island-health, relation: external }
+data_sets:
+  - name: adults
+    title: Adults who may need care
+    subjects: person
+    owner: adult-services
+    service: social-care
+    collected: { for: [falls], ground: function, under: Care Act 2014 }
+    retention: P8Y
+    fields:
+      - { path: '@.nhsNumber', sensitivity: personal, identifier: nhs-number }
+      - { path: '@.name', sensitivity: personal }
+      - { path: '@.diagnosis', sensitivity: special }
+      - { path: '@.caution', sensitivity: criminal }
+      - { path: '@.schoolYear', sensitivity: child }
+    notices:
+      - { id: care, version: 1, from: 2023-04-01, purposes: [falls] }
+    recipients:
+      - { partner: island-health, purposes: [falls] }
+";
+
+/// [`WHOLE`], drawing on the register: its `keep` lets `field` out, under a basis of these conditions beside 6-1-e.
+fn drawing(field: &str, conditions: &str) -> String {
+    with(
+        "purposes: [falls]",
+        "data_set: adults\n    purposes: [falls]",
+    )
+    .replace("$.mobility", field)
+    .replace("  special: [uk-gdpr:9-2-h]\n", conditions)
+}
+
+/// What is at fault in `text` under [`REGISTER`].
+fn registered(text: &str) -> Vec<String> {
+    let register = fieldgate::register::Register::load("register.yaml", REGISTER).unwrap();
+    let context = Context {
+        register: Some(Arc::new(register)),
+        ..Context::alone(TimeZone::UTC)
+    };
+    let source = Source {
+        name: "falls.yaml",
+        text,
+    };
+    match AgreementSet::load(&[source], &context) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults
+            .list()
+            .iter()
+            .map(|fault| format!("{}: {}", fault.line, fault.message))
+            .collect(),
+    }
+}
+
 fn review(text: &str, today: &str) -> fieldgate::agreement::Review {
     let source = Source {
         name: "falls.yaml",
@@ -149,6 +211,30 @@ fn clause_a06_without_an_impact_assessment_a_review_warns() {
         "{warnings:?}"
     );
     assert!(review(WHOLE, "2026-02-01").warnings.is_empty());
+}
+
+/// An impact assessment has to be there as soon as a field is of a special category, of an offence or of a child.
+#[test]
+fn clause_a06_what_is_sensitive_needs_an_impact_assessment() {
+    let line = "  assessment: { reference: DPIA-7, date: 2025-11-03, outcome: risks are low }\n";
+    let conditions = "  special: [uk-gdpr:9-2-j]\n  criminal: [dpa-2018:sch1-4]\n";
+    for (field, needed) in [
+        ("$.name", false),
+        ("$.diagnosis", true),
+        ("$.caution", true),
+        ("$.schoolYear", true),
+    ] {
+        let text = drawing(field, conditions);
+        assert_eq!(registered(&text), Vec::<String>::new(), "{field}");
+        let found = registered(&text.replace(line, ""));
+        assert_eq!(found.len(), usize::from(needed), "{field}: {found:?}");
+        assert!(
+            found
+                .iter()
+                .all(|fault| fault.contains("impact assessment")),
+            "{found:?}"
+        );
+    }
 }
 
 /// Benefits stand in the review, and an agreement without any is warned of.
@@ -286,6 +372,86 @@ fn clause_p3_2_1_every_purpose_rests_on_a_condition() {
             .iter()
             .any(|fault| fault.contains("the purpose audit has no lawful basis"))
     );
+}
+
+/// A field leaves only where its purpose has the condition for its class: basis × condition × class, each by name.
+/// Rows: P3.2.1.
+#[test]
+fn clause_p4_4b_what_is_sensitive_has_a_condition_for_every_use() {
+    let none = "";
+    let special = "  special: [uk-gdpr:9-2-j]\n";
+    let criminal = "  criminal: [dpa-2018:sch1-4]\n";
+    for (field, conditions, loads) in [
+        ("$.name", none, true),
+        ("$.name", special, true),
+        ("$.diagnosis", none, false),
+        ("$.diagnosis", special, true),
+        ("$.diagnosis", criminal, false),
+        ("$.caution", none, false),
+        ("$.caution", special, false),
+        ("$.caution", criminal, true),
+        ("$.schoolYear", none, true),
+    ] {
+        let text = drawing(field, conditions);
+        let found = registered(&text);
+        assert_eq!(found.is_empty(), loads, "{field} {conditions:?}: {found:?}");
+        if !loads {
+            // Told at the rule that lets it leave.
+            let line = text.lines().position(|line| line.contains(field)).unwrap() + 1;
+            assert!(found[0].starts_with(&format!("{line}: ")), "{found:?}");
+            // In any form but a drop, which needs nothing.
+            let coarser = text.replace("- keep: [", "- mask: [");
+            assert_eq!(registered(&coarser).len(), 1, "{field}");
+            let dropped = text.replace("- keep: [", "- drop: [");
+            assert_eq!(registered(&dropped), Vec::<String>::new(), "{field}");
+        }
+        let bare = text.replace("  lawful: [uk-gdpr:6-1-e]\n", "");
+        assert!(!registered(&bare).is_empty(), "{field} without a basis");
+    }
+    // A purpose with a basis of its own has that alone.
+    let own = drawing("$.diagnosis", special).replace(
+        "  falls: Find adults at risk\n",
+        "  falls: { text: Find adults at risk, basis: { lawful: [uk-gdpr:6-1-e], function: care } }\n",
+    );
+    assert_eq!(registered(&own).len(), 1);
+}
+
+/// Under the condition for health and social care the same request gets special categories from a professional, and the
+/// rest without them from anybody else; nothing of the form of the answer says so.
+#[test]
+fn clause_p3_4_8_special_categories_are_for_professionals() {
+    run(async {
+        let body =
+            r#"{"nhsNumber":"9434765919","name":"Ada Quill","diagnosis":"frailty","consent":true}"#;
+        let service = Service::answering(json(body)).await;
+        let agreement = drawing("$.name, $.diagnosis", "  special: [dpa-1998:sch3-8]\n");
+        let (doctor, clerk) = ("doctor-key-0123456789", "clerk-key-01234567890");
+        let setup = Setup {
+            agreements: vec![("falls.yaml".to_owned(), agreement)],
+            identify: format!(
+                "api_keys: [{{ name: doctor, sha256: {}, professional: true }}, {{ name: clerk, sha256: {} }}]",
+                crate::harness::hash(doctor),
+                crate::harness::hash(clerk)
+            ),
+            limits: "register: register.yaml".to_owned(),
+            ..Setup::with(service.address)
+        };
+        let mut council = setup.write();
+        std::fs::write(council.folder.path().join("register.yaml"), REGISTER).unwrap();
+        council.start();
+        let ask = |key: &str| {
+            format!(
+                "GET /adults HTTP/1.1\r\nHost: gateway.example\r\nConnection: close\r\nX-Api-Key: {key}\r\nData-Purpose: falls\r\n\r\n"
+            )
+        };
+        let whole = council.send(&ask(doctor)).await;
+        assert_eq!(whole.json()["diagnosis"], "frailty");
+        let stripped = council.send(&ask(clerk)).await;
+        assert_eq!(stripped.status(), 200);
+        assert!(!stripped.text().contains("diagnosis") && !stripped.text().contains("frailty"));
+        assert_eq!(stripped.json()["name"], "Ada Quill");
+        assert_eq!(stripped.json()["nhsNumber"], whole.json()["nhsNumber"]);
+    });
 }
 
 /// Rules under which something leaves and that cite neither law nor guidance are listed.
@@ -1015,6 +1181,60 @@ fn clause_p9_2a_nothing_is_disclosed_without_the_controllers_consent() {
                 .all(|entry| entry["reason"] == "not_approved")
         );
     });
+}
+
+/// A changed register does not load until the DPO has signed it, and a signature by another's key does not count.
+#[test]
+fn clause_p6_1c_a_changed_register_waits_for_the_dpo() {
+    let setup = Setup {
+        limits: format!(
+            "{}register: register.yaml\n",
+            approvals("  documents: [register]\n")
+        ),
+        agreements: vec![("falls.yaml".to_owned(), drawing("$.name", ""))],
+        ..Setup::with("127.0.0.1:9".parse().unwrap())
+    };
+    let council = setup.write();
+    let path = council.folder.path();
+    let load = |text: &str, signed: Option<(&str, Approver, u8)>| -> Result<(), String> {
+        std::fs::write(path.join("register.yaml"), text).unwrap();
+        let file = path.join("register.approvals.yaml");
+        if let Some((signed, by, seed)) = signed {
+            let document = Document {
+                kind: Kind::Register,
+                name: "register",
+                version: 0,
+                text: signed,
+            };
+            let at = "2026-01-05T09:00:00Z".parse().unwrap();
+            let approved = with_approval(None, &document, &by, &key(seed), at).unwrap();
+            std::fs::write(file, approved).unwrap();
+        } else {
+            std::fs::remove_file(file).ok();
+        }
+        config::load(&council.config())
+            .map(drop)
+            .map_err(|fault| fault.to_string())
+    };
+    let office = || approver("office", "dpo", 1);
+    let error = load(REGISTER, None).unwrap_err();
+    assert!(
+        error.contains("register.yaml is not approved by the dpo"),
+        "{error}"
+    );
+    assert_eq!(load(REGISTER, Some((REGISTER, office(), 1))), Ok(()));
+    let changed = REGISTER.replace("retention: P8Y", "retention: P9Y");
+    assert!(load(&changed, Some((REGISTER, office(), 1))).is_err());
+    assert_eq!(load(&changed, Some((&changed, office(), 1))), Ok(()));
+    assert!(
+        load(REGISTER, Some((REGISTER, office(), 2))).is_err(),
+        "the owner's key"
+    );
+    let owner = approver("head-of-care", "owner", 2);
+    assert!(
+        load(REGISTER, Some((REGISTER, owner, 2))).is_err(),
+        "the owner"
+    );
 }
 
 /// Only the DPO's key signs a change of the register.
