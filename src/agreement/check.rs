@@ -17,7 +17,7 @@ use super::namespaces::{Forms, Namespaces};
 use super::rules::{Beside, Body};
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
-    PathTemplate, Purpose, PurposeName, ServiceName, Term, Touched, key_owner,
+    PathTemplate, Purpose, PurposeName, ServiceName, Term, Touched, WithoutSpecial, key_owner,
 };
 use super::{basis, headers, purpose, reidentify};
 use crate::approval;
@@ -457,7 +457,7 @@ impl DisclosureCheck<'_> {
         compiles: bool,
         touched: &mut Vec<Touched>,
         faults: &mut Vec<Fault>,
-    ) -> Option<Arc<Plan>> {
+    ) -> Option<WithoutSpecial> {
         let register = self.context.register.as_ref()?;
         let data_set = register.data_set(&disclosure.data_set.as_ref()?.0)?;
         let at = self.at("response");
@@ -474,7 +474,11 @@ impl DisclosureCheck<'_> {
             without.add_field(rule, beside);
         }
         let limits = &self.context.response_limits;
-        self.compile(&without, &at, limits, faults).map(Arc::new)
+        let plan = self.compile(&without, &at, limits, faults)?;
+        Some(WithoutSpecial {
+            plan: Arc::new(plan),
+            rules: without.rules,
+        })
     }
 
     /// What its bodies' rules are read beside.

@@ -13,7 +13,7 @@ use super::{
     Agreement, AgreementName, AgreementSet, Disclosure, DisclosureName, PartnerName, Purpose,
     PurposeName, Role,
 };
-use crate::plan::Plan;
+use crate::plan::{BodyRules, Plan};
 
 /// What is asked: all that a decision depends on.
 #[derive(Debug, Clone, Copy)]
@@ -91,8 +91,16 @@ impl Permit {
     #[must_use]
     pub fn response(&self) -> &Arc<Plan> {
         match &self.disclosure.without_special {
-            Some(plan) if self.without_special => plan,
+            Some(without) if self.without_special => &without.plan,
             Some(_) | None => &self.disclosure.response,
+        }
+    }
+    /// The rules that [`Permit::response`] was compiled from.
+    #[must_use]
+    pub fn response_rules(&self) -> &BodyRules {
+        match &self.disclosure.without_special {
+            Some(without) if self.without_special => &without.rules,
+            Some(_) | None => &self.disclosure.response_rules,
         }
     }
     /// The path's variables, percent-encoded as they came.
@@ -413,7 +421,7 @@ impl AgreementSet {
                 .is_some_and(Basis::needs_professional);
         if without_special {
             note(
-                "special categories",
+                "special fields",
                 true,
                 format_args!(
                     "left out, since the caller's credential states no health or social-work professional"

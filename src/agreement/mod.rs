@@ -240,7 +240,7 @@ pub struct Disclosure {
     /// The plan of the response's body.
     pub response: Arc<Plan>,
     /// The same without the fields that the register classes as of a special category; `None` where there are none.
-    pub without_special: Option<Arc<Plan>>,
+    pub without_special: Option<WithoutSpecial>,
     /// The rules that `request` was compiled from.
     pub request_rules: Option<BodyRules>,
     /// The rules that `response` was compiled from.
@@ -259,6 +259,15 @@ impl Disclosure {
         let found = grounds.find(|(known, _)| known == purpose)?;
         Some(&found.1)
     }
+}
+
+/// A response without the fields that the register classes as of a special category.
+#[derive(Debug)]
+pub struct WithoutSpecial {
+    /// Its plan.
+    pub plan: Arc<Plan>,
+    /// The rules that it was compiled from: those of the response, and a `drop` for each such field.
+    pub rules: BodyRules,
 }
 
 /// Response headers that hold links.
