@@ -10,6 +10,7 @@
 
 pub mod agreement;
 pub mod alert;
+pub mod approval;
 pub mod cases;
 pub mod charter;
 pub mod cli;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::alerts::AlertsAsWritten;
+use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
 use crate::written::text::{
     AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
     UrlText, VariableText, Words, ZoneText,
@@ -66,6 +67,11 @@ pub(super) struct GatewayAsWritten {
     pub(super) state: Option<PathName>,
     /// Where alerts go, beside the log and the metrics.
     pub(super) alerts: Option<AlertsAsWritten>,
+    /// Who approves agreements, and what has to be approved. Without it nothing has to be.
+    pub(super) approvals: Option<ApprovalsAsWritten>,
+    /// What agreements have to state. as-stated: what they state is checked, what they leave out is a warning.
+    /// required: a basis for every purpose, business case, contacts, retention and territory. Default: as-stated.
+    pub(super) terms: Option<TermsAsWritten>,
     /// The controller's record of processing: what agreements may draw on, for whom and what for.
     pub(super) register: Option<PathName>,
     /// The council's own policy, which agreements stand under. Needs the register.

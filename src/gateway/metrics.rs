@@ -43,6 +43,8 @@ pub(crate) struct Metrics {
     pub(crate) agreement_days: GaugeVec,
     subject_entries: IntGaugeVec,
     pub(crate) subjects_unavailable: IntGauge,
+    pub(crate) agreement_ends: GaugeVec,
+    pub(crate) agreement_review: GaugeVec,
     pub(crate) reloads: IntCounterVec,
     pub(crate) reload_failed: IntGauge,
     /// Connections from partners open now.
@@ -147,6 +149,11 @@ impl Metrics {
             &["kind"],
         )?;
         registry.register(Box::new(subject_entries.clone()))?;
+        let by_agreement = |name: &str, help: &str| {
+            let metric = GaugeVec::new(Opts::new(name, help), &["agreement"])?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
         let build = IntGaugeVec::new(
             Opts::new(
                 "fieldgate_build_info",
@@ -265,6 +272,14 @@ impl Metrics {
             )?,
             cases_open: gauge("fieldgate_cases_open", "Cases that are open")?,
             cases_not_opened,
+            agreement_ends: by_agreement(
+                "fieldgate_agreement_ends_seconds",
+                "Seconds until the agreement ends; negative when it has ended",
+            )?,
+            agreement_review: by_agreement(
+                "fieldgate_agreement_review_seconds",
+                "Seconds until the end of the day by which the agreement is to be reviewed; negative when it is overdue",
+            )?,
             reloads: counters(
                 "fieldgate_reloads_total",
                 "Attempts to take a new configuration, by result: ok or failed",

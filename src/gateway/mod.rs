@@ -16,6 +16,7 @@ pub mod log;
 mod media;
 mod metrics;
 mod outflow;
+mod overdue;
 mod patience;
 mod problem;
 mod random;
@@ -242,10 +243,12 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             desk: Arc::clone(&desk),
             ledger: ledger.clone(),
+            clock: clock.clone(),
             entered: Mutex::default(),
             seen: Mutex::new(seen),
         });
         reload.enter(evidence)?;
+        reload.warn(&running.load());
         drop(ledger.submit(running.load().event())?);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let (stop_subjects, subjects_stopped) = mpsc::channel();

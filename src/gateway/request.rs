@@ -39,6 +39,10 @@ pub(crate) const DATA_ON_BEHALF_OF: HeaderName = HeaderName::from_static("data-o
 pub(crate) const DATA_STAFF_IDENTIFIER: HeaderName =
     HeaderName::from_static("data-staff-identifier");
 
+/// The header in which a request names the version of the agreement that the partner has accepted.
+pub(crate) const DATA_AGREEMENT_VERSION: HeaderName =
+    HeaderName::from_static("data-agreement-version");
+
 /// The value of a header that may come once; nothing at all where it comes more often.
 pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();

@@ -56,6 +56,8 @@ pub(crate) struct Route {
     pub(crate) response_headers: Vec<HeaderName>,
     /// The quotas and guards that each of its purposes is under.
     ways: Vec<(PurposeName, Way)>,
+    /// Under which agreement an answer is given: its name, version and hash.
+    pub(crate) told: HeaderValue,
 }
 
 impl Route {
@@ -136,6 +138,7 @@ impl Running {
                         .collect(),
                     response_headers: header_names(&disclosure.response_headers),
                     ways: desk.ways(agreement, disclosure),
+                    told: told(agreement),
                     agreement: Arc::clone(agreement),
                     disclosure: Arc::clone(disclosure),
                 };
@@ -250,6 +253,15 @@ impl Running {
             layers: layers(&self.agreements),
         }
     }
+}
+
+/// What the header Data-Agreement says of `agreement`.
+fn told(agreement: &Agreement) -> HeaderValue {
+    let text = format!(
+        "{}; version={}; hash={}",
+        agreement.name, agreement.version, agreement.hash
+    );
+    HeaderValue::from_str(&text).expect("a name, a number and hexadecimal digits are visible ASCII")
 }
 
 /// The register and the policies that `agreements` were held against.

@@ -35,7 +35,25 @@ purposes:
   households: { text: Count households, rights: { unknown: release } }
 disclosures:
   - name: people
-    purposes: [care, newsletter, survey, genetics, planning, enforcement, rescue, history, invitations, adults, households]
+    purposes: [care, survey, genetics, planning, enforcement, history, invitations, adults, households]
+    request: GET /people
+    service: { name: social-care, path: /api }
+    response:
+      format: json
+      record: "$[*]"
+      subject: "@.nhs"
+      fields: [{ keep: ["$[*].name"] }]
+  - name: news
+    purposes: [newsletter]
+    request: GET /people
+    service: { name: social-care, path: /api }
+    response:
+      format: json
+      record: "$[*]"
+      subject: "@.nhs"
+      fields: [{ keep: ["$[*].name"] }]
+  - name: rescued
+    purposes: [rescue]
     request: GET /people
     service: { name: social-care, path: /api }
     response:

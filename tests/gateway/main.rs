@@ -24,4 +24,5 @@ mod p7_canaries;
 mod p9_reload;
 mod planted;
 mod shutdown;
+mod time;
 mod tls;
