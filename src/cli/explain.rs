@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,11 +12,11 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::out::{self, Stop};
-use crate::agreement::{Ask, PartnerName, Permit, PurposeName, Refusal, Step};
+use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName, Refusal, Role, Step};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::ledger::EntryHash;
-use crate::minimise::{self, BodyError, Tally};
+use crate::minimise::{self, BodyError, Open, Tally};
 use crate::plan::{FieldDecision, Format};
 use crate::transform::Occasion;
 
@@ -49,6 +50,18 @@ pub struct ExplainArgs {
     /// When: a day, or an instant such as 2026-04-01T09:30:00Z [default: now]
     #[arg(long, value_name = "WHEN")]
     pub at: Option<String>,
+    /// A role that the caller's credential states
+    #[arg(long, value_name = "NAME")]
+    pub role: Vec<String>,
+    /// The caller's credential states a health or social-work professional
+    #[arg(long)]
+    pub professional: bool,
+    /// The case or task that the request names
+    #[arg(long, value_name = "TEXT")]
+    pub reference: Option<String>,
+    /// The reason that the request gives
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// The request's method
     pub method: String,
     /// The request's path, with its query if it has one
@@ -116,7 +129,14 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
     };
     let partner = PartnerName::new(&args.partner);
     let purposes: Vec<&[u8]> = args.purpose.iter().map(String::as_bytes).collect();
+    let roles: Vec<Role> = args.role.iter().map(|role| Role::new(role)).collect();
     let ask = Ask {
+        caller: Caller {
+            roles: &roles,
+            professional: args.professional,
+            reference: args.reference.as_deref().map(str::as_bytes),
+            reason: args.reason.as_deref().map(str::as_bytes),
+        },
         partner: &partner,
         method: &args.method.to_uppercase(),
         path,
@@ -220,12 +240,13 @@ fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
             error.path
         ))
     };
-    // Nothing leaves from here, so tokens need not be told from those of another body.
+    // Nothing leaves from here, so tokens need not be told from those of another body, and nobody is on a list.
     let occasion = Occasion {
-        today,
         document: Some([0; 16]),
+        gate: Some(Arc::new(Open)),
+        ..Occasion::from(today)
     };
-    let fields = plan.explain(&bytes, occasion).map_err(broken)?;
+    let fields = plan.explain(&bytes, occasion.clone()).map_err(broken)?;
     let mut machine = minimise::machine(plan, "", occasion);
     let mut leaves = Vec::new();
     machine.push(&bytes, &mut leaves).map_err(broken)?;
