@@ -24,7 +24,7 @@ const SMALL: [Row; 6] = [
     &[(0, 256)],
     &[(-1, 171), (2, 85)],
     &[(-2, 85), (1, 171)],
-    &[(-3, 32), (0, 128), (1, 96)],
+    &[(-3, 40), (0, 126), (1, 60), (2, 30)],
     &[(-1, 72), (0, 112), (1, 72)],
     &[(-2, 40), (-1, 52), (0, 72), (1, 52), (2, 40)],
 ];
@@ -153,6 +153,8 @@ impl PerturbationTable {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -175,6 +177,29 @@ mod tests {
             }
         }
         assert_eq!(table.changed(0, 77), 0);
+    }
+
+    #[test]
+    fn with_and_without_one_person_no_small_count_is_sure() {
+        // Who holds two tables, of which one has one person more, sees two changed counts; under each pair of keys.
+        let table = PerturbationTable::built_in();
+        let shown = |count: u64| -> BTreeSet<u64> {
+            (0..KEYS).map(|key| table.changed(count, key)).collect()
+        };
+        for count in 1..=4 {
+            for one in shown(count) {
+                for other in shown(count + 1) {
+                    let alike = (0..12).filter(|count| {
+                        shown(*count).contains(&one) && shown(count + 1).contains(&other)
+                    });
+                    assert!(
+                        alike.count() > 1,
+                        "{one} and {other} are of {count} and {} alone",
+                        count + 1
+                    );
+                }
+            }
+        }
     }
 
     #[test]

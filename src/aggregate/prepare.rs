@@ -102,10 +102,11 @@ impl Prepared {
             .dimensions
             .iter()
             .filter_map(|dimension| {
+                let field = fields.field(&dimension.selector)?;
                 let coarse = fields.group(&dimension.selector)?;
                 Some(PreparedDimension {
                     name: dimension.name.clone(),
-                    field: fields.field(&dimension.selector)?,
+                    field,
                     listed: match &dimension.values {
                         Values::Listed(values) => Some(values.clone()),
                         Values::Shared | Values::All => None,
@@ -330,12 +331,13 @@ impl Fields<'_> {
         let field = match measure.of.selector() {
             None => None,
             Some(selector) => {
+                let field = self.field(selector)?;
                 let leaves = self.leaves(selector)?;
                 if let (Some(word), true) = (leaves.disguised, tells != Tells::Distinct) {
                     self.faults.push(format!("{}: what {word} makes of it is no number; let it out by `keep`, or by `generalise` to a number", selector.text()));
                     return None;
                 }
-                Some(self.field(selector)?)
+                Some(field)
             }
         };
         let is_of_values = matches!(tells, Tells::Sum | Tells::Mean | Tells::Median);

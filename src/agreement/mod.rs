@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::plan::{BodyRules, Plan};
 use crate::transform::Prepared;
 
+mod aggregate;
 mod check;
 mod decide;
 mod file;
