@@ -23,6 +23,7 @@ pub mod query;
 mod scalar;
 mod scan;
 mod shapes;
+mod strict;
 mod text;
 mod utf8;
 mod vector;
@@ -84,7 +85,7 @@ pub fn machine(
 /// A machine that lets out records, whether these are to leave or to be counted in a table.
 fn machine_of_records(plan: &Arc<Plan>, boundary: &str, occasion: Occasion) -> Box<dyn Machine> {
     let shared = Arc::clone(plan);
-    match plan.format() {
+    let machine: Box<dyn Machine> = match plan.format() {
         Format::Json => Box::new(json::JsonMachine::on(shared, occasion)),
         Format::Ndjson => Box::new(lines::NdjsonMachine::new(shared, occasion)),
         Format::JsonSequence => Box::new(lines::SequenceMachine::new(shared, occasion)),
@@ -94,6 +95,11 @@ fn machine_of_records(plan: &Arc<Plan>, boundary: &str, occasion: Occasion) -> B
         Format::Multipart => Box::new(multipart::MultipartMachine::new(shared, boundary, occasion)),
         Format::Xml(xml) => Box::new(xml::XmlMachine::new(shared, xml, occasion)),
         Format::Opaque(_) => Box::new(opaque::OpaqueMachine::new(plan.limits())),
+    };
+    if plan.is_strict() {
+        Box::new(strict::StrictMachine::around(machine, plan.limits()))
+    } else {
+        machine
     }
 }
 
@@ -198,9 +204,14 @@ pub enum BodyFault {
     Ragged,
     /// XML with a document type declaration, or with an entity that only one could declare.
     Dtd,
+<<<<<<< HEAD
     /// The table that the body is made into has more groups, or takes more memory, than was agreed. It is the whole body's
     /// fault: the offset is 0.
     TooManyGroups,
+=======
+    /// Something that no rule names, in a body of which all must be agreed.
+    Undeclared,
+>>>>>>> main
 }
 
 impl BodyFault {
@@ -222,7 +233,11 @@ impl BodyFault {
         Self::Mismatch,
         Self::Ragged,
         Self::Dtd,
+<<<<<<< HEAD
         Self::TooManyGroups,
+=======
+        Self::Undeclared,
+>>>>>>> main
     ];
 
     /// The stable name of this fault.
@@ -245,7 +260,11 @@ impl BodyFault {
             Self::Mismatch => "mismatch",
             Self::Ragged => "ragged",
             Self::Dtd => "dtd",
+<<<<<<< HEAD
             Self::TooManyGroups => "too_many_groups",
+=======
+            Self::Undeclared => "undeclared",
+>>>>>>> main
         }
     }
 }
@@ -270,6 +289,7 @@ impl fmt::Display for BodyFault {
             Self::BodyTooLarge => "the body is too large",
             Self::Mismatch => "a value is not of the form the agreement names",
             Self::Ragged => "a row has not as many values as the header has names",
+            Self::Undeclared => "the body holds something that is not agreed",
             Self::Dtd => "the body has a document type declaration or an entity of one",
             Self::TooManyGroups => "the table has more groups than agreed",
         })

@@ -17,7 +17,7 @@ pub(super) use aggregate::{AggregateAsWritten, DominanceAsWritten, OutputAsWritt
 pub(super) use body::{
     BodyAsWritten, CharsetAsWritten, CsvAsWritten, FieldsAsWritten, FormatAsWritten,
     FormulasAsWritten, HeaderAsWritten, RaggedAsWritten, RequestBodyAsWritten, ResponseAsWritten,
-    SeparatorAsWritten,
+    SeparatorAsWritten, UndeclaredAsWritten,
 };
 pub(super) use purpose::PurposeAsWritten;
 pub(super) use rule::{
