@@ -480,11 +480,8 @@ fn request_body_code(fault: BodyFault) -> &'static str {
         BodyFault::Mismatch => "request_mismatch",
         BodyFault::Ragged => "request_ragged",
         BodyFault::Dtd => "request_dtd",
-<<<<<<< HEAD
         BodyFault::TooManyGroups => "request_too_many_groups",
-=======
         BodyFault::Undeclared => "request_undeclared",
->>>>>>> main
     }
 }
 

@@ -204,19 +204,16 @@ pub enum BodyFault {
     Ragged,
     /// XML with a document type declaration, or with an entity that only one could declare.
     Dtd,
-<<<<<<< HEAD
     /// The table that the body is made into has more groups, or takes more memory, than was agreed. It is the whole body's
     /// fault: the offset is 0.
     TooManyGroups,
-=======
     /// Something that no rule names, in a body of which all must be agreed.
     Undeclared,
->>>>>>> main
 }
 
 impl BodyFault {
     /// Every fault, for metrics that must exist before they happen.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NotUtf8,
         Self::ByteOrderMark,
         Self::Malformed,
@@ -233,11 +230,8 @@ impl BodyFault {
         Self::Mismatch,
         Self::Ragged,
         Self::Dtd,
-<<<<<<< HEAD
         Self::TooManyGroups,
-=======
         Self::Undeclared,
->>>>>>> main
     ];
 
     /// The stable name of this fault.
@@ -260,11 +254,8 @@ impl BodyFault {
             Self::Mismatch => "mismatch",
             Self::Ragged => "ragged",
             Self::Dtd => "dtd",
-<<<<<<< HEAD
             Self::TooManyGroups => "too_many_groups",
-=======
             Self::Undeclared => "undeclared",
->>>>>>> main
         }
     }
 }
