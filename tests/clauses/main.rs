@@ -16,3 +16,4 @@ mod aggregate;
 mod caller;
 mod channels;
 mod page;
+mod register;
