@@ -13,8 +13,28 @@ use crate::aggregate::{
 use crate::plan::Selector;
 use crate::written::{Fault, Written};
 
-/// Checks the table that stands at `pointer`. `None` adds a fault, if none has been told before.
+/// Checks the table that stands at `pointer`. `None` has told at least one fault: without its table a body must never be
+/// one whose records leave.
 pub(super) fn check<T>(
+    file: &Written<T>,
+    pointer: &str,
+    written: &AggregateAsWritten,
+    tables: &Tables,
+    faults: &mut Vec<Fault>,
+) -> Option<Aggregate> {
+    let told = faults.len();
+    let table = checked(file, pointer, written, tables, faults);
+    if table.is_none() && faults.len() == told && !file.is_faulted_within(pointer) {
+        file.fault_at_key(
+            faults,
+            pointer,
+            "no table can be made of this; it needs `by`, `measures` and `rule`",
+        );
+    }
+    table
+}
+
+fn checked<T>(
     file: &Written<T>,
     pointer: &str,
     written: &AggregateAsWritten,

@@ -76,7 +76,9 @@ fn what_is_no_table_is_told_with_what_to_write() {
             "missing `by`, `rule`",
         ),
     ] {
-        let fault = try_plan(&format!("{HEAD}{fields}\n"), 1).unwrap_err();
+        let Err(fault) = try_plan(&format!("{HEAD}{fields}\n"), 1) else {
+            panic!("{fields} loads");
+        };
         assert!(fault.contains(told), "{fields}\nwas told {fault}");
     }
     for (fields, told) in [

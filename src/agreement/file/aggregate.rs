@@ -7,19 +7,19 @@ use serde_json::{Map, Value};
 /// A table in place of records: counts, sums, means and medians of groups, under a rule of disclosure control.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Aggregate")]
+#[schemars(rename = "Aggregate", extend("required" = ["by", "measures", "rule"]))]
 pub(in crate::agreement) struct AggregateAsWritten {
     /// What the groups are: fields as the rules let them out, of each a selector, or `of`, `name` and `values`.
-    #[schemars(required, length(min = 1, max = 5), schema_with = "groups")]
+    #[schemars(schema_with = "groups")]
     #[serde(default)]
     pub(in crate::agreement) by: Option<Vec<Value>>,
     /// What is told of each group, by the name of its column: `count` (records), `subjects` (people), or one of `sum`,
     /// `mean`, `median` and `distinct` with a selector.
-    #[schemars(required, schema_with = "measures")]
+    #[schemars(schema_with = "measures")]
     #[serde(default)]
     pub(in crate::agreement) measures: Option<Map<String, Value>>,
     /// What is hidden: `nhs-england`, `ons-10-5`, `{ threshold: 10, round: 5 }`, or `{ cell_key: built-in }`.
-    #[schemars(required, schema_with = "rule")]
+    #[schemars(schema_with = "rule")]
     #[serde(default)]
     pub(in crate::agreement) rule: Option<Value>,
     /// Hide sums and means that tell too much of who has most of them: `{ p: 10 }`, the p% rule, or `{ n: 1, k: 80 }`.
