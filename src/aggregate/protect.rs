@@ -17,7 +17,10 @@
 use super::cube::Shape;
 
 /// Boxes that are looked at for one cell.
-const MOST_BOXES: usize = 2048;
+const MOST_BOXES: usize = 512;
+
+/// Cells along a line that are hidden already, of which the others need not be looked at.
+const ENOUGH_HIDDEN: usize = 32;
 
 /// What is known of one cell's number, by who sees all that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +37,9 @@ pub(crate) struct Known {
     pub(crate) cost: Option<u64>,
 }
 
-/// Hides cells of `table` until no hidden one follows from the rest. Gives how many cells are hidden without such a proof:
-/// where
-/// there is one, all is hidden.
-pub(crate) fn protect(shape: &Shape, table: &mut [Known]) -> usize {
-    let mut unproved = 0;
+/// Hides cells of `table` until no hidden one follows from the rest. Gives whether each has its proof: where one has
+/// none, all is hidden that can be.
+pub(crate) fn protect(shape: &Shape, table: &mut [Known]) -> bool {
     let hidden: Vec<usize> = (0..table.len())
         .filter(|cell| table[*cell].hidden)
         .collect();
@@ -51,13 +52,13 @@ pub(crate) fn protect(shape: &Shape, table: &mut [Known]) -> usize {
                 }
             }
             None => {
-                unproved += 1;
-                // No box is no proof that there is no other table; with nothing shown there nearly always is.
+                // That there is no box does not say that there is no other table; with nothing shown there nearly always is.
                 table.iter_mut().for_each(hide);
+                return false;
             }
         }
     }
-    unproved
+    true
 }
 
 fn hide(known: &mut Known) {
@@ -92,21 +93,26 @@ impl<'a> Search<'a> {
 
     /// The cells to hide beside `cell` for the cheapest box that leaves it open; `None` if no box does.
     fn best(&mut self, table: &[Known], cell: usize) -> Option<Vec<usize>> {
-        let shape = self.shape;
+        let (shape, most) = (self.shape, self.most);
         for dimension in 0..shape.dimensions() {
             let own = shape.along(cell, dimension);
             let cost = |place: usize| price(&table[shape.moved(cell, dimension, place)]);
             let partners = &mut self.partners[dimension];
             partners.clear();
-            partners.extend((0..=shape.total(dimension)).filter(|place| *place != own));
-            partners.sort_by_key(|place| (cost(*place), *place));
-            if partners.len() > self.most {
-                let total = shape.total(dimension);
-                let has_total = own == total || partners[..self.most].contains(&total);
-                partners.truncate(self.most);
-                if !has_total {
-                    partners[self.most - 1] = total;
-                }
+            let others = (0..=shape.total(dimension)).filter(|place| *place != own);
+            partners.extend(others.clone().filter(|place| cost(*place) == 0).take(most));
+            // Where enough are hidden already there is no need to look for the cheapest others: a long line is not
+            // sorted for each of its cells.
+            if partners.len() < ENOUGH_HIDDEN.min(most) {
+                let hidden = partners.len();
+                partners.extend(others.filter(|place| cost(*place) > 0));
+                partners[hidden..].sort_by_key(|place| (cost(*place), *place));
+                partners.truncate(most);
+            }
+            let total = shape.total(dimension);
+            if own != total && !partners.contains(&total) {
+                partners.pop();
+                partners.push(total);
             }
         }
         let mut chosen = vec![0; shape.dimensions()];
@@ -315,13 +321,13 @@ mod tests {
                         .collect();
                     let (values, mut known) = table(&shape, &counts, round);
                     let primary: Vec<bool> = known.iter().map(|known| known.hidden).collect();
-                    let unproved = protect(&shape, &mut known);
+                    let proved = protect(&shape, &mut known);
                     let follows = follows(&shape, &values, &known, &primary);
                     assert!(
                         follows.is_empty(),
                         "{categories:?} {counts:?} to {round}: {follows:?} follow"
                     );
-                    without_proof += usize::from(unproved > 0);
+                    without_proof += usize::from(!proved);
                     hidden += known.iter().filter(|known| known.hidden).count();
                 }
             }
@@ -334,16 +340,24 @@ mod tests {
     fn one_hidden_cell_of_a_row_takes_another_with_it() {
         let shape = Shape::new(&[3]);
         let (_, mut known) = table(&shape, &[3, 12, 40], 1);
-        assert_eq!(protect(&shape, &mut known), 0);
+        assert!(protect(&shape, &mut known));
         let hidden: Vec<bool> = known.iter().map(|known| known.hidden).collect();
         assert_eq!(hidden, [true, true, false, false]);
+    }
+
+    #[test]
+    fn a_long_line_is_protected_without_being_sorted_for_each_of_its_cells() {
+        let shape = Shape::new(&[20_000]);
+        let counts: Vec<u64> = (0..20_000).map(|place| 1 + place % 9).collect();
+        let (_, mut known) = table(&shape, &counts, 1);
+        assert!(protect(&shape, &mut known));
     }
 
     #[test]
     fn rounding_that_leaves_a_cell_open_hides_no_other() {
         let shape = Shape::new(&[3]);
         let (_, mut known) = table(&shape, &[3, 12, 40], 5);
-        assert_eq!(protect(&shape, &mut known), 0);
+        assert!(protect(&shape, &mut known));
         assert_eq!(known.iter().filter(|known| known.hidden).count(), 1);
     }
 }

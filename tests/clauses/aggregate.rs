@@ -165,7 +165,6 @@ fn clause_a15_two_overlapping_tables_taken_from_each_other_give_no_hidden_count(
 }
 
 /// A faulty body leaves no table at all: not the groups that were counted before the fault.
-/// Rows: A14.
 #[test]
 fn clause_a14_a_body_at_fault_has_no_table() {
     run(async {
