@@ -210,10 +210,8 @@ impl Numbers {
                     .map(|(rest, part)| rest < part)
             }
             Dominance::Share { largest, percent } => {
-                let largest = self.largest.iter().take(usize::from(largest));
-                let sum = largest.fold(Some(Decimal::ZERO), |sum, one| {
-                    sum.and_then(|sum| sum.plus(*one))
-                });
+                let mut largest = self.largest.iter().take(usize::from(largest));
+                let sum = largest.try_fold(Decimal::ZERO, |sum, one| sum.plus(*one));
                 let sum = sum.and_then(|sum| times(sum, 100));
                 sum.zip(times(all, i128::from(percent)))
                     .map(|(sum, part)| sum > part)

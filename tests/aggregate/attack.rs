@@ -15,9 +15,12 @@ enum Told {
 }
 
 fn told(value: &Value) -> Told {
-    match value {
-        Value::String(text) if text == "*" => Told::Hidden,
-        other => Told::Count(other.as_u64().unwrap()),
+    match value.as_u64() {
+        Some(count) => Told::Count(count),
+        None => {
+            assert_eq!(value, "*");
+            Told::Hidden
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn try_plan(fields: &str, root: u8) -> Result<Arc<Plan>, String> {
 pub(crate) fn run<'a>(
     plan: &Arc<Plan>,
     pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<(String, Tally), (BodyError, Tally)> {
+) -> Result<(String, Tally), Box<(BodyError, Tally)>> {
     let mut machine: Box<dyn minimise::Machine> =
         machine(plan, "", jiff::civil::date(2026, 11, 22));
     let mut out = Vec::new();
@@ -69,7 +69,7 @@ pub(crate) fn run<'a>(
         Ok(tally) => Ok((String::from_utf8(out).unwrap(), tally)),
         Err(error) => {
             assert!(out.is_empty(), "something left of a body at fault");
-            Err((error, machine.tally().clone()))
+            Err(Box::new((error, machine.tally().clone())))
         }
     }
 }
@@ -78,7 +78,7 @@ pub(crate) fn run<'a>(
 pub(crate) fn table(fields: &str, body: &str) -> String {
     match run(&plan(fields), [body.as_bytes()]) {
         Ok((table, _)) => table,
-        Err((error, _)) => panic!("{error}"),
+        Err(failed) => panic!("{}", failed.0),
     }
 }
 

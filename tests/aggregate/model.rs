@@ -50,11 +50,8 @@ struct Group {
 }
 
 fn groups(case: &Case) -> BTreeMap<(String, String), Group> {
-    let label = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        // `keep` lets out no containers, so there is nothing of them to group by.
-        _ => "~none".to_owned(),
-    };
+    // `keep` lets out no containers, so there is nothing of them to group by.
+    let label = |value: &Value| value.as_str().unwrap_or("~none").to_owned();
     let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
     for record in &case.records {
         let group = groups
@@ -65,10 +62,10 @@ fn groups(case: &Case) -> BTreeMap<(String, String), Group> {
         if !group.people.contains(&person) {
             group.people.push(person.clone());
         }
-        let hours = match &record["hours"] {
-            Value::String(text) => text.parse::<f64>().ok(),
-            other => other.as_f64(),
-        };
+        let hours = &record["hours"];
+        let hours = hours
+            .as_f64()
+            .or_else(|| hours.as_str().and_then(|text| text.parse().ok()));
         if let Some(hours) = hours {
             group.hundredths += (hours * 100.0).round() as i64;
             group.values.push((hours * 100.0).round() as i64);
@@ -112,10 +109,9 @@ fn tables_are_those_of_a_plain_model_whatever_the_records_and_cuts() {
             assert_eq!(tally.table.groups, rows.len() as u64);
             let mut records = 0;
             for row in rows {
-                let label = |value: &Value| match value {
-                    Value::Null => "~none".to_owned(),
-                    Value::String(text) => text.clone(),
-                    other => panic!("{other}"),
+                let label = |value: &Value| {
+                    assert!(value.is_null() || value.is_string(), "{value}");
+                    value.as_str().unwrap_or("~none").to_owned()
                 };
                 let Some(group) = groups.get(&(label(&row["ward"]), label(&row["band"]))) else {
                     assert_eq!(

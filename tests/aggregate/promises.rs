@@ -69,11 +69,11 @@ fn p4_a_fault_anywhere_leaves_no_table_at_all() {
     let plan = plan(FIELDS);
     let sound = body(20, 2);
     for end in 1..sound.len() {
-        let (error, _) = run(&plan, [&sound.as_bytes()[..end]]).unwrap_err();
+        let (error, _) = *run(&plan, [&sound.as_bytes()[..end]]).unwrap_err();
         assert_eq!(error.fault, BodyFault::Truncated, "cut off at {end}");
     }
     let twice = sound.replacen(r#""hours":3.5"#, r#""hours":3.5,"hours":4"#, 1);
-    let (error, tally) = run(&plan, [twice.as_bytes()]).unwrap_err();
+    let (error, tally) = *run(&plan, [twice.as_bytes()]).unwrap_err();
     assert_eq!(
         (error.fault, tally.table.tables, tally.bytes_out),
         (BodyFault::DuplicateName, 0, 0)
@@ -104,7 +104,7 @@ fn p5_an_endless_list_of_names_is_a_fault_and_not_memory() {
     let lines: String = (0..20_000)
         .map(|person| format!("{{\"name\":\"N{person}\"}}\n"))
         .collect();
-    let (error, _) = run(&plan, [lines.as_bytes()]).unwrap_err();
+    let (error, _) = *run(&plan, [lines.as_bytes()]).unwrap_err();
     assert_eq!(error.fault, BodyFault::TooManyGroups);
 }
 
