@@ -41,6 +41,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/agreement",
         "src/approval",
         "src/plan",
+        "src/aggregate",
         "src/minimise",
         "src/identifier",
         "src/detect",

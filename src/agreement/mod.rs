@@ -14,6 +14,7 @@ use crate::register::{Ground, Relation};
 use crate::transform::Prepared;
 
 pub mod basis;
+mod aggregate;
 mod check;
 mod decide;
 mod file;

@@ -13,6 +13,7 @@
 mod harness;
 
 mod basis;
+mod aggregate;
 mod caller;
 mod channels;
 mod page;
