@@ -15,7 +15,7 @@ use super::{
     Sensitivity, Statute, Subjects,
 };
 use crate::agreement::{PartnerName, PurposeName, Role, ServiceName};
-use crate::plan::Selector;
+use crate::plan::{Condition, Selector};
 use crate::written::text::Name;
 use crate::written::{Fault, Faults, Reader, Written, nearest};
 
@@ -383,7 +383,17 @@ impl Check<'_> {
         let collected_at = data_set.collected_at.as_ref().and_then(|text| {
             let at = format!("{at}/collected_at");
             match Selector::parse(&text.0) {
-                Ok(selector) if text.0.starts_with('@') => return Some(selector),
+                Ok(selector) if text.0.starts_with('@') => {
+                    // Only what is one value can be compared.
+                    if Condition::parse(&format!("{} == ''", text.0)).is_ok() {
+                        return Some(selector);
+                    }
+                    self.file.fault(
+                        faults,
+                        &at,
+                        "it has to be one value; write names alone, for example @.collected",
+                    );
+                }
                 Ok(_) => self.file.fault(
                     faults,
                     &at,
