@@ -644,3 +644,197 @@ fn collection_ground(written: GroundAsWritten) -> CollectionGround {
         GroundAsWritten::Consent => CollectionGround::Consent,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A register without a fault; rows change one place of it, so that its lines are known.
+    const REGISTER: &str = "\
+register: isle-council
+version: 1
+contacts:
+  dpo: dpo@isle.example
+  representatives: [{ directorate: housing, contact: housing@isle.example }]
+purposes:
+  - { name: housing, title: Let homes, covers: [repairs] }
+  - { name: repairs, title: Repair homes }
+parties: [{ name: harbour-homes, relation: external }]
+statutes:
+  - { name: act, citation: An Act, purposes: [repairs], data_sets: [tenancies], fields: [name] }
+data_sets:
+  - name: tenancies
+    title: Tenancies
+    subjects: person
+    owner: housing
+    service: housing-system
+    collected: { for: [housing], ground: contract, under: The tenancy }
+    collected_at: \"@.signed\"
+    retention: P7Y
+    fields:
+      - { path: \"@.name\", sensitivity: personal, category: name }
+      - { path: \"@.signed\", sensitivity: plain }
+    notices:
+      - { id: notice, version: 1, from: 2024-04-01, purposes: [housing] }
+    recipients:
+      - { partner: harbour-homes, purposes: [repairs] }
+";
+
+    fn faults(text: &str) -> Vec<String> {
+        match load("r.yaml", text) {
+            Ok(_) => Vec::new(),
+            Err(faults) => faults.to_string().lines().map(str::to_owned).collect(),
+        }
+    }
+
+    #[test]
+    fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
+        assert_eq!(faults(REGISTER), [""; 0]);
+        // What stands there, what is put in its place, the line and a part of the one fault.
+        let rows = [
+            (
+                "covers: [repairs]",
+                "covers: [repair]",
+                "7:",
+                "did you mean repairs?",
+            ),
+            (
+                "covers: [repairs]",
+                "covers: [housing]",
+                "7:",
+                "covers itself",
+            ),
+            (
+                "title: Repair homes }",
+                "title: Repair homes, covers: [housing] }",
+                "7:",
+                "covers itself",
+            ),
+            (
+                "- { name: repairs,",
+                "- { name: housing,",
+                "8:",
+                "stands twice",
+            ),
+            (
+                "purposes: [repairs], data_sets",
+                "purposes: [parking], data_sets",
+                "11:",
+                "add it under `purposes`",
+            ),
+            (
+                "data_sets: [tenancies]",
+                "data_sets: [tenancy]",
+                "11:",
+                "did you mean tenancies?",
+            ),
+            (
+                "fields: [name]",
+                "fields: [nam]",
+                "11:",
+                "did you mean name?",
+            ),
+            (
+                "owner: housing",
+                "owner: parking",
+                "16:",
+                "contacts.representatives",
+            ),
+            ("for: [housing]", "for: [parking]", "18:", "`purposes`"),
+            (
+                "collected_at: \"@.signed\"",
+                "collected_at: $.signed",
+                "19:",
+                "from the record",
+            ),
+            (
+                "collected_at: \"@.signed\"",
+                "collected_at: \"@.*\"",
+                "19:",
+                "one value",
+            ),
+            ("path: \"@.name\"", "path: name", "22:", "write @.name"),
+            (
+                "path: \"@.name\"",
+                "path: \"@..name\"",
+                "22:",
+                "step by step",
+            ),
+            (
+                "path: \"@.name\"",
+                "path: \"@.names[0]\"",
+                "22:",
+                "step by step",
+            ),
+            ("path: \"@.name\"", "path: \"@\"", "22:", "no single field"),
+            ("path: \"@.name\"", "path: \"@. name\"", "22:", "quotes"),
+            (
+                "path: \"@.signed\"",
+                "path: \"@.name\"",
+                "23:",
+                "stands twice",
+            ),
+            ("from: 2024-04-01", "from: 2024-04-31", "25:", "calendar"),
+            (
+                "partner: harbour-homes",
+                "partner: harbor-homes",
+                "27:",
+                "did you mean harbour-homes?",
+            ),
+            (
+                "purposes: [repairs] }\n",
+                "purposes: [repaires] }\n",
+                "27:",
+                "did you mean repairs?",
+            ),
+            (
+                "    owner: housing\n",
+                "    owner: housing\n    controllers: [other]\n",
+                "17:",
+                "isle-council is not among them",
+            ),
+        ];
+        for (from, to, place, words) in rows {
+            assert!(REGISTER.contains(from), "{from}");
+            let found = faults(&REGISTER.replacen(from, to, 1));
+            // A name that is gone may be missed elsewhere.
+            let told = found.iter().any(|fault| {
+                fault.starts_with(&format!("r.yaml:{place}")) && fault.contains(words)
+            });
+            assert!(told, "{to}: {found:#?}");
+        }
+    }
+
+    #[test]
+    fn every_fault_is_told_in_one_run() {
+        let text = REGISTER
+            .replace("owner: housing", "owner: parking")
+            .replace("path: \"@.name\"", "path: name")
+            .replace("retention: P7Y", "retention: 7 years");
+        assert_eq!(faults(&text).len(), 3, "{:#?}", faults(&text));
+    }
+
+    #[test]
+    fn a_purpose_is_within_all_that_cover_it() {
+        let register = load("r.yaml", REGISTER).unwrap();
+        let [housing, repairs] = ["housing", "repairs"].map(PurposeName::new);
+        assert!(register.is_within(&repairs, std::slice::from_ref(&housing)));
+        assert!(!register.is_within(&housing, std::slice::from_ref(&repairs)));
+        assert!(!register.is_within(&PurposeName::new("parking"), &[housing, repairs]));
+    }
+
+    #[test]
+    fn many_purposes_that_cover_one_another_are_read_in_little_time() {
+        let mut purposes = String::new();
+        for index in 0..400 {
+            let next = index + 1;
+            purposes.push_str(&format!(
+                "  - {{ name: p{index}, title: P, covers: [p{next}] }}\n"
+            ));
+        }
+        purposes.push_str("  - { name: p400, title: P }\n");
+        let text = REGISTER.replace("purposes:\n  - {", &format!("purposes:\n{purposes}  - {{"));
+        let register = load("r.yaml", &text).unwrap();
+        assert!(register.is_within(&PurposeName::new("p400"), &[PurposeName::new("p0")]));
+    }
+}

@@ -212,3 +212,108 @@ fn decisive<'a>(ways: &Ways<'a>, field: &Field, fields: &[Field]) -> Option<(&'a
     let rule = wins.or(raw).or(transform)?;
     Some((&rules[rule].action, rule))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agreement::load_fields;
+    use crate::register::Register;
+
+    const REGISTER: &str = "\
+register: isle-council
+version: 1
+contacts: { dpo: d, representatives: [{ directorate: care, contact: c }] }
+purposes: [{ name: care, title: Care }]
+parties: [{ name: health, relation: external }]
+data_sets:
+  - name: adults
+    title: Adults
+    subjects: person
+    owner: care
+    service: social-care
+    collected: { for: [care], ground: function, under: Care Act 2014 }
+    retention: P7Y
+    fields:
+      - { path: $.page, sensitivity: plain }
+      - { path: \"@.name\", sensitivity: personal }
+      - { path: \"@.nhsNumber\", sensitivity: personal, identifier: nhs-number }
+      - { path: \"@.health.score\", sensitivity: special }
+      - { path: \"@.plan\", sensitivity: special, whole: true }
+    recipients: [{ partner: health, purposes: [care] }]
+";
+
+    /// The fields that are touched and their actions, for records at `record`.
+    fn touched_by(record: &str, fields: &str) -> Vec<(String, &'static str)> {
+        let register = Register::load("r.yaml", REGISTER).unwrap();
+        let text = format!("record: {record}\nfields:\n{fields}");
+        let rules = load_fields("f.yaml", &text).unwrap();
+        let data_set = register.data_set("adults").unwrap();
+        let touched = data_set.touched(&rules);
+        let words = touched.iter().map(|field| {
+            let word = match field.action {
+                Action::Keep => "keep",
+                Action::KeepAll => "keep_all",
+                Action::Drop => "drop",
+                Action::Transform(transform) => transform.word(),
+            };
+            (field.field.to_owned(), word)
+        });
+        words.collect()
+    }
+
+    #[test]
+    fn a_field_is_told_with_the_action_that_decides() {
+        let rows: &[(&str, &str, &[(&str, &str)])] = &[
+            ("$", "  - keep: [$.name]\n", &[("@.name", "keep")]),
+            (
+                "\"$.items[*]\"",
+                "  - keep: [$.page, \"$.items[*].name\"]\n",
+                &[("$.page", "keep"), ("@.name", "keep")],
+            ),
+            // Not from the record, so not the record's.
+            ("\"$.items[*]\"", "  - keep: [$.name]\n", &[]),
+            ("$", "  - keep: [$.name]\n  - drop: [$.name]\n", &[]),
+            (
+                "$",
+                "  - keep_all: [$]\n    because: a test\n  - drop: [$.health, $.plan, $.nhsNumber, $.page]\n",
+                &[("@.name", "keep_all")],
+            ),
+            (
+                "$",
+                "  - keep: [$.name]\n  - mask: [$.name]\n",
+                &[("@.name", "mask")],
+            ),
+            (
+                "$",
+                "  - keep: [$..score]\n",
+                &[("@.health.score", "keep"), ("@.plan", "keep")],
+            ),
+            ("$", "  - keep: [$.plan.goals]\n", &[("@.plan", "keep")]),
+            // A part of it may still leave as it is.
+            (
+                "$",
+                "  - keep_all: [$.plan]\n    because: a test\n  - mask: [$.plan.name]\n",
+                &[("@.plan", "keep_all")],
+            ),
+            (
+                "$",
+                "  - keep_all: [$.plan]\n    because: a test\n  - drop: [$.plan.name]\n",
+                &[("@.plan", "keep_all")],
+            ),
+            // Only some elements are dropped.
+            (
+                "\"$[*]\"",
+                "  - keep: [\"$[*].name\"]\n  - drop: [\"$[?@.hidden].name\"]\n",
+                &[("@.name", "keep")],
+            ),
+        ];
+        for (record, fields, expected) in rows {
+            let found = touched_by(record, fields);
+            let found: Vec<(&str, &str)> = found
+                .iter()
+                .map(|(path, word)| (path.as_str(), *word))
+                .collect();
+            assert_eq!(found, *expected, "{fields}");
+        }
+    }
+}
