@@ -430,7 +430,7 @@ impl DataSet {
     /// Each field that `rules` let leave in any form, with the action that decides; in the order of the register.
     #[must_use]
     pub fn touched<'a>(&'a self, rules: &'a BodyRules) -> Vec<Touched<'a>> {
-        touched::touched(self, rules)
+        touched::Ways::of(self, rules).touched()
     }
 
     /// The first of `rules` that could let something at or in `selector`, which is from the document, leave; as an index
