@@ -12,6 +12,9 @@ use crate::plan::Check;
 use crate::register::{Ground, Objection, Part, Proposal, ProposedPurpose, Register};
 use crate::written::Fault;
 
+/// The ground of each purpose.
+type Grounds = Vec<(PurposeName, Ground)>;
+
 impl DisclosureCheck<'_> {
     /// Holds the disclosure against the register and the layers of the charter, where there are any: adds a fault for
     /// each objection, and to `response` a `drop` for what never leaves. Gives the ground of each purpose.
@@ -23,7 +26,7 @@ impl DisclosureCheck<'_> {
         response: &mut Body,
         warnings: &mut Vec<String>,
         faults: &mut Vec<Fault>,
-    ) -> Vec<(PurposeName, Ground)> {
+    ) -> Grounds {
         let Some(register) = &self.context.register else {
             return Vec::new();
         };
@@ -93,7 +96,7 @@ impl DisclosureCheck<'_> {
         purposes: &[PurposeName],
         request: Option<&(&'static str, PathTemplate)>,
         response: &Body,
-    ) -> Option<Result<Vec<(PurposeName, Ground)>, Vec<Objection>>> {
+    ) -> Option<Result<Grounds, Vec<Objection>>> {
         let written = &self.file.value;
         let partner = PartnerName::new(&written.parties.as_ref()?.partner.as_ref()?.0);
         let service = ServiceName::new(&disclosure.service.as_ref()?.name.as_ref()?.0);
