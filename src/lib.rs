@@ -4,10 +4,11 @@
 //!
 //! Open [`gateway::exchange`](gateway) first: one exchange, top to bottom. Then [`minimise`].
 //!
-//! The core ([`agreement`], [`plan`], [`minimise`], [`identifier`], [`transform`], [`risk`], the entries of [`ledger`])
+//! The core ([`agreement`], [`plan`], [`minimise`], [`aggregate`], [`identifier`], [`transform`], [`risk`], the entries of [`ledger`])
 //! does no I/O: bytes and values in, bytes and values out. The shell ([`gateway`], [`config`], [`keyring`],
 //! [`cli`], the ledger's writer) may wait and may fail from outside.
 
+pub mod aggregate;
 pub mod agreement;
 pub mod charter;
 pub mod cli;

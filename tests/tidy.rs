@@ -40,6 +40,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
     let core = [
         "src/agreement",
         "src/plan",
+        "src/aggregate",
         "src/minimise",
         "src/identifier",
         "src/detect",

@@ -52,11 +52,16 @@ fn options<T>(
     faults: &mut Vec<Fault>,
 ) {
     use FormatAsWritten as F;
-    let there: [(&str, bool, &[F]); 4] = [
+    let there: [(&str, bool, &[F]); 5] = [
         ("csv", body.csv.is_some(), &[F::Csv, F::Tsv]),
         ("namespaces", body.namespaces.is_some(), &[F::Xml]),
         ("type", body.types.is_some(), &[F::Opaque]),
         ("because", body.because.is_some(), &[F::Opaque]),
+        (
+            "aggregate",
+            body.aggregate.is_some(),
+            &[F::Json, F::Ndjson, F::JsonSeq, F::Csv, F::Tsv],
+        ),
     ];
     for (option, there, of) in there {
         if there && !of.contains(&word) {

@@ -12,6 +12,7 @@ use crate::plan::{BodyRules, Plan};
 use crate::register::{Ground, Relation};
 use crate::transform::Prepared;
 
+mod aggregate;
 mod check;
 mod decide;
 mod file;

@@ -9,7 +9,7 @@ use super::file::{
 use super::ladders::Ladder;
 use super::namespaces::{Forms, Namespaces};
 use super::tables::Tables;
-use super::{format, link, redact, withhold};
+use super::{aggregate, format, link, redact, withhold};
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
@@ -143,6 +143,11 @@ impl Body {
             let pointer = format!("{pointer}/withhold");
             checked.rules.withhold = withhold::check(written, &pointer, withhold, faults);
         }
+        if let Some(table) = body.aggregate {
+            let pointer = format!("{pointer}/aggregate");
+            checked.rules.aggregate =
+                aggregate::check(written, &pointer, table, beside.tables, faults);
+        }
         if body.record.is_none() {
             // Told here, each at its own place; the plan then has nothing more to say of them.
             checked.rules.subject = None;
@@ -227,7 +232,9 @@ impl Body {
             change(&mut rules);
             Plan::compile(&rules, keys, limits).is_err_and(|faults| faults.contains(fault))
         };
-        if !stays_without(|rules| rules.release_if = None) {
+        if !stays_without(|rules| rules.aggregate = None) {
+            "aggregate"
+        } else if !stays_without(|rules| rules.release_if = None) {
             "release_if"
         } else if !stays_without(|rules| rules.withhold.clear()) {
             "withhold"

@@ -44,6 +44,14 @@ impl Tables {
         })
     }
 
+    /// The bytes of the file at `path`, which `file` names.
+    ///
+    /// # Errors
+    /// With what is wrong, in one sentence that starts with the path.
+    pub(super) fn read(&self, file: &str, path: &str) -> Result<Vec<u8>, String> {
+        (self.read)(file, path).map_err(|message| format!("{path} {message}"))
+    }
+
     /// The columns of the table at `path`, which the rules in `file` name.
     ///
     /// # Errors

@@ -480,6 +480,7 @@ fn request_body_code(fault: BodyFault) -> &'static str {
         BodyFault::Mismatch => "request_mismatch",
         BodyFault::Ragged => "request_ragged",
         BodyFault::Dtd => "request_dtd",
+        BodyFault::TooManyGroups => "request_too_many_groups",
         BodyFault::Undeclared => "request_undeclared",
     }
 }
@@ -517,7 +518,8 @@ fn request_body_text(fault: BodyFault) -> (StatusCode, &'static str, &'static st
         | BodyFault::TooDeep
         | BodyFault::TooManyMembers
         | BodyFault::NameTooLong
-        | BodyFault::Ragged => (
+        | BodyFault::Ragged
+        | BodyFault::TooManyGroups => (
             StatusCode::BAD_REQUEST,
             "The request's body is not of the agreed format in a form that the gateway takes",
             "Send a whole body in the agreed format and charset, in which nothing is named twice.",

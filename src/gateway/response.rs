@@ -127,7 +127,12 @@ pub(crate) fn release(
         links::rewrite(links, occasion, &head.headers, headers);
     }
     if let Some(label) = head.label {
-        headers.insert(CONTENT_TYPE, label.told);
+        // A table is in a format of its own, whatever the service's was.
+        let told = match route.disclosure.response.table_output() {
+            Some(output) => HeaderValue::from_static(output.media_type()),
+            None => label.told,
+        };
+        headers.insert(CONTENT_TYPE, told);
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_REQUEST_ID, request_id_value(id));

@@ -427,6 +427,13 @@ fn tally_members(tally: &Tally, members: &mut Members) {
             }
         }
     });
+    if tally.table.tables > 0 {
+        members.object("table", |table| {
+            table.number("records", tally.table.records);
+            table.number("groups", tally.table.groups);
+            table.number("hidden", tally.table.hidden);
+        });
+    }
     if tally.findings.iter().any(|found| *found > 0) {
         members.object("found", |found| {
             for (word, count) in finding_words().zip(tally.findings) {

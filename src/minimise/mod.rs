@@ -38,6 +38,7 @@ pub use vector::Level;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::aggregate::{AggregateMachine, TableTally};
 use crate::plan::{Format, Plan};
 use crate::transform::{Findings, Occasion};
 
@@ -74,7 +75,15 @@ pub fn machine(
     boundary: &str,
     occasion: impl Into<Occasion>,
 ) -> Box<dyn Machine> {
-    let occasion = occasion.into();
+    let records = machine_of_records(plan, boundary, occasion.into());
+    match plan.aggregate() {
+        Some(table) => Box::new(AggregateMachine::new(records, table, plan.format())),
+        None => records,
+    }
+}
+
+/// A machine that lets out records, whether these are to leave or to be counted in a table.
+fn machine_of_records(plan: &Arc<Plan>, boundary: &str, occasion: Occasion) -> Box<dyn Machine> {
     let shared = Arc::clone(plan);
     let machine: Box<dyn Machine> = match plan.format() {
         Format::Json => Box::new(json::JsonMachine::on(shared, occasion)),
@@ -195,13 +204,16 @@ pub enum BodyFault {
     Ragged,
     /// XML with a document type declaration, or with an entity that only one could declare.
     Dtd,
+    /// The table that the body is made into has more groups, or takes more memory, than was agreed. It is the whole body's
+    /// fault: the offset is 0.
+    TooManyGroups,
     /// Something that no rule names, in a body of which all must be agreed.
     Undeclared,
 }
 
 impl BodyFault {
     /// Every fault, for metrics that must exist before they happen.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NotUtf8,
         Self::ByteOrderMark,
         Self::Malformed,
@@ -218,6 +230,7 @@ impl BodyFault {
         Self::Mismatch,
         Self::Ragged,
         Self::Dtd,
+        Self::TooManyGroups,
         Self::Undeclared,
     ];
 
@@ -241,6 +254,7 @@ impl BodyFault {
             Self::Mismatch => "mismatch",
             Self::Ragged => "ragged",
             Self::Dtd => "dtd",
+            Self::TooManyGroups => "too_many_groups",
             Self::Undeclared => "undeclared",
         }
     }
@@ -268,6 +282,7 @@ impl fmt::Display for BodyFault {
             Self::Ragged => "a row has not as many values as the header has names",
             Self::Undeclared => "the body holds something that is not agreed",
             Self::Dtd => "the body has a document type declaration or an entity of one",
+            Self::TooManyGroups => "the table has more groups than agreed",
         })
     }
 }
@@ -369,6 +384,8 @@ pub struct Tally {
     pub fields: [u64; FieldOutcome::ALL.len()],
     /// What detectors found in texts that were redacted, in the order of [`finding_words`](crate::transform::finding_words).
     pub findings: Findings,
+    /// What is in the table, where one leaves in place of records.
+    pub table: TableTally,
 }
 
 impl Tally {
@@ -415,12 +432,17 @@ impl Tally {
             subjects_missing,
             fields,
             findings,
+            table,
         } = self;
         *bytes_in = by(*bytes_in, piece.bytes_in);
         *bytes_out = by(*bytes_out, piece.bytes_out);
         *records_released = by(*records_released, piece.records_released);
         *records_withheld = by(*records_withheld, piece.records_withheld);
         *subjects_missing = by(*subjects_missing, piece.subjects_missing);
+        table.tables = by(table.tables, piece.table.tables);
+        table.records = by(table.records, piece.table.records);
+        table.groups = by(table.groups, piece.table.groups);
+        table.hidden = by(table.hidden, piece.table.hidden);
         for (field, piece) in fields.iter_mut().zip(piece.fields) {
             *field = by(*field, piece);
         }

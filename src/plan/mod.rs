@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::aggregate::{Aggregate, Prepared as PreparedTable, rules_of_table};
 use crate::minimise::query::CompiledCondition;
 use crate::minimise::{BodyError, Limits, Withheld};
 use crate::transform::{
@@ -61,6 +62,8 @@ pub struct BodyRules {
     pub names: Vec<Rule>,
     /// Leave out containers in which nothing passed, named ones too.
     pub prune: bool,
+    /// A table leaves in place of the records.
+    pub aggregate: Option<Aggregate>,
     /// A body in which something is that no rule names is refused; without it that is left out.
     pub strict: bool,
 }
@@ -154,6 +157,8 @@ pub struct Plan {
     subjects: Option<SubjectTokens>,
     /// What transforms must know of a record before it is walked.
     known: Vec<(Knowing, Query)>,
+    /// The table that leaves in place of records.
+    aggregate: Option<Arc<PreparedTable>>,
 }
 
 /// A [`Check`] compiled.
@@ -180,6 +185,52 @@ impl Plan {
     /// # Errors
     /// Every fault of the rules, not only the first.
     pub fn compile(
+        rules: &BodyRules,
+        keys: &PlanKeys,
+        limits: &Limits,
+    ) -> Result<Self, Vec<PlanFault>> {
+        let Some(aggregate) = &rules.aggregate else {
+            return Self::of_records(rules, keys, limits);
+        };
+        let table = PreparedTable::new(aggregate, rules, keys);
+        let of_table = rules_of_table(rules);
+        let own = rules.fields.len();
+        let plan = Self::of_records(of_table.as_ref().unwrap_or(rules), keys, limits).map_err(
+            |mut faults| {
+                // The rules of names stand one further behind where the table has a rule of its own.
+                let added = of_table
+                    .as_ref()
+                    .map_or(0, |of_table| of_table.fields.len() - own);
+                for fault in &mut faults {
+                    fault.rule = match fault.rule {
+                        Some(rule) if rule < own => Some(rule),
+                        Some(rule) if rule < own + added => None,
+                        Some(rule) => Some(rule - added),
+                        None => None,
+                    };
+                }
+                faults
+            },
+        );
+        match (plan, table) {
+            (Ok(plan), Ok(table)) => Ok(Self {
+                aggregate: Some(Arc::new(table)),
+                ..plan
+            }),
+            (plan, table) => {
+                let mut faults = plan.err().unwrap_or_default();
+                let of_table = table.err().unwrap_or_default().into_iter();
+                faults.extend(of_table.map(|message| PlanFault {
+                    rule: None,
+                    message,
+                }));
+                Err(faults)
+            }
+        }
+    }
+
+    /// Compiles the rules by which records leave.
+    fn of_records(
         rules: &BodyRules,
         keys: &PlanKeys,
         limits: &Limits,
@@ -398,6 +449,7 @@ impl Plan {
             gated,
             subjects,
             known,
+            aggregate: None,
         })
     }
 
@@ -405,6 +457,17 @@ impl Plan {
     #[must_use]
     pub fn format(&self) -> &Format {
         &self.format
+    }
+
+    /// The table that leaves in place of records, if one does.
+    pub(crate) fn aggregate(&self) -> Option<&Arc<PreparedTable>> {
+        self.aggregate.as_ref()
+    }
+
+    /// How the table is written that leaves in place of records; `None` where records leave.
+    #[must_use]
+    pub fn table_output(&self) -> Option<crate::aggregate::Output> {
+        self.aggregate.as_ref().map(|table| table.output())
     }
 
     /// The bounds that bodies under this plan have.

@@ -262,6 +262,12 @@ impl SubjectKey {
     pub fn hmac(&self) -> Zeroizing<[u8; 32]> {
         self.0.clone()
     }
+
+    /// The key under which tables hash people: what record keys are made of.
+    pub(crate) fn of_records(&self) -> [u8; 16] {
+        let key: Zeroizing<[u8; 32]> = derive(&*self.0, &["table", "records"]);
+        key[..16].try_into().expect("16 bytes of 32")
+    }
 }
 
 impl Keys {

@@ -32,6 +32,7 @@ pub use token::{Identified, Invalid, Refused, Resolver, Scope, Shape, SubjectTok
 
 use crate::identifier::Kind;
 
+pub(crate) use canonical::canonical_text;
 pub(crate) use date::date;
 pub(crate) use setting::Knowing;
 pub(crate) use text::{Characters, push_quoted};

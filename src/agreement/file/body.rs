@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::rule::RuleAsWritten;
-use super::{HeadersAsWritten, LinksAsWritten, WithholdAsWritten};
+use super::{AggregateAsWritten, HeadersAsWritten, LinksAsWritten, WithholdAsWritten};
 use crate::written::text::{ColumnText, ConditionText, MediaTypeText, SelectorText, Words};
 
 /// A body's format: what its selectors look at.
@@ -209,6 +209,7 @@ macro_rules! bodies {
                     prune: self.prune,
                     fields: self.fields.as_deref(),
                     names: self.names.as_deref(),
+                    aggregate: None,
                 }
             }
         }
@@ -237,6 +238,8 @@ bodies! {
         links: LinksAsWritten,
         /// The rules. What no rule names does not leave.
         fields: Vec<RuleAsWritten>,
+        /// A table in place of the records.
+        aggregate: AggregateAsWritten,
     }
     /// What of a request's body reaches the service.
     #[schemars(extend(
@@ -265,6 +268,8 @@ bodies! {
         /// The rules. What no rule names does not leave.
         #[schemars(required)]
         fields: Vec<RuleAsWritten>,
+        /// A table in place of the records.
+        aggregate: AggregateAsWritten,
     }
 }
 
@@ -274,6 +279,7 @@ impl ResponseAsWritten {
         BodyAsWritten {
             types: self.r#type.as_deref(),
             because: self.because.as_ref(),
+            aggregate: self.aggregate.as_ref(),
             ..self.rules()
         }
     }
@@ -295,6 +301,7 @@ impl FieldsAsWritten {
     pub(in crate::agreement) fn body(&self) -> BodyAsWritten<'_> {
         BodyAsWritten {
             format: Some(self.format.unwrap_or(FormatAsWritten::Json)),
+            aggregate: self.aggregate.as_ref(),
             ..self.rules()
         }
     }
@@ -315,4 +322,5 @@ pub(in crate::agreement) struct BodyAsWritten<'a> {
     pub(in crate::agreement) prune: Option<bool>,
     pub(in crate::agreement) fields: Option<&'a [RuleAsWritten]>,
     pub(in crate::agreement) names: Option<&'a [RuleAsWritten]>,
+    pub(in crate::agreement) aggregate: Option<&'a AggregateAsWritten>,
 }

@@ -3,6 +3,7 @@
 //! The doc comments here are what editors show while someone writes an agreement. Each key is an
 //! `Option` so that a file with faults can still be checked to its end; the schema says what is required.
 
+mod aggregate;
 mod body;
 mod purpose;
 mod rule;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub(super) use aggregate::{AggregateAsWritten, DominanceAsWritten, OutputAsWritten};
 pub(super) use body::{
     BodyAsWritten, CharsetAsWritten, CsvAsWritten, FieldsAsWritten, FormatAsWritten,
     FormulasAsWritten, HeaderAsWritten, RaggedAsWritten, RequestBodyAsWritten, ResponseAsWritten,

@@ -53,6 +53,8 @@ impl Splitter {
         let root = plan.automaton().state(plan.automaton().root());
         let counted =
             root.ranged() || root.record || plan.holds_document() || plan.reads_document();
+        // A table is of all of the body.
+        let counted = counted || plan.table_output().is_some();
         // A limit on the whole body can only be held by who sees all of it.
         let limited = plan.limits().body_bytes != u64::MAX;
         (!counted && !limited).then(|| Self {
