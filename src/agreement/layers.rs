@@ -1,12 +1,19 @@
 //! What the register and the charter hold against a disclosure, told where it stands; and what the charter keeps behind.
 
+use std::sync::Arc;
+
 use super::check::DisclosureCheck;
 use super::file::DisclosureAsWritten;
 use super::rules::Body;
 use super::{PartnerName, PathTemplate, PurposeName, ServiceName};
 use crate::charter::{Case, Retention};
+use crate::minimise::Withheld;
+use crate::plan::Check;
 use crate::register::{Ground, Objection, Part, Proposal, ProposedPurpose, Register};
 use crate::written::Fault;
+
+/// The ground of each purpose.
+type Grounds = Vec<(PurposeName, Ground)>;
 
 impl DisclosureCheck<'_> {
     /// Holds the disclosure against the register and the layers of the charter, where there are any: adds a fault for
@@ -19,7 +26,7 @@ impl DisclosureCheck<'_> {
         response: &mut Body,
         warnings: &mut Vec<String>,
         faults: &mut Vec<Fault>,
-    ) -> Vec<(PurposeName, Ground)> {
+    ) -> Grounds {
         let Some(register) = &self.context.register else {
             return Vec::new();
         };
@@ -34,11 +41,51 @@ impl DisclosureCheck<'_> {
             // What is missing for it has been told.
             None => Vec::new(),
         };
+        if let Some(objection) = self.told(register, disclosure, &grounds, response) {
+            objections.push(objection);
+        }
         for Objection { part, message } in objections {
             let pointer = self.place(part, disclosure, purposes, response);
             self.file.fault(faults, &pointer, message);
         }
         grounds
+    }
+
+    /// Where a purpose rests on a notice that was not always in force, adds the check that each record was collected under
+    /// it.
+    fn told(
+        &self,
+        register: &Register,
+        disclosure: &DisclosureAsWritten,
+        grounds: &[(PurposeName, Ground)],
+        response: &mut Body,
+    ) -> Option<Objection> {
+        let name = disclosure.data_set.as_ref()?;
+        let data_set = register.data_set(&name.0)?;
+        for (purpose, ground) in grounds {
+            match ground {
+                Ground::Notice { .. } => {}
+                Ground::SamePurpose | Ground::Statute { .. } | Ground::CompatibleUse => continue,
+            }
+            let Some(unless) = register.told_when(data_set, purpose) else {
+                continue;
+            };
+            if response.rules.record.is_none() {
+                return Some(Objection {
+                    part: Part::Response,
+                    message: format!(
+                        "the records of `{}` are shared for {purpose} by when they were collected; write record: too, `record: $` if the body is one",
+                        data_set.name
+                    ),
+                });
+            }
+            response.rules.withhold.push(Check {
+                withheld: Withheld::NotNotified,
+                unless,
+                purposes: Some(vec![Arc::from(purpose.as_str())]),
+            });
+        }
+        None
     }
 
     /// The register's answer; `None` where the disclosure is too faulty to ask.
@@ -49,7 +96,7 @@ impl DisclosureCheck<'_> {
         purposes: &[PurposeName],
         request: Option<&(&'static str, PathTemplate)>,
         response: &Body,
-    ) -> Option<Result<Vec<(PurposeName, Ground)>, Vec<Objection>>> {
+    ) -> Option<Result<Grounds, Vec<Objection>>> {
         let written = &self.file.value;
         let partner = PartnerName::new(&written.parties.as_ref()?.partner.as_ref()?.0);
         let service = ServiceName::new(&disclosure.service.as_ref()?.name.as_ref()?.0);

@@ -544,3 +544,153 @@ fn sensitivity(written: SensitivityAsWritten) -> Sensitivity {
         SensitivityAsWritten::Child => Sensitivity::Child,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REGISTER: &str = "\
+register: isle-council
+version: 1
+contacts: { dpo: d, representatives: [{ directorate: care, contact: c }, { directorate: housing, contact: c }] }
+purposes: [{ name: care, title: Care }]
+parties: []
+data_sets:
+  - name: adults
+    title: Adults
+    subjects: person
+    owner: care
+    service: social-care
+    collected: { for: [care], ground: function, under: Care Act 2014 }
+    retention: P7Y
+    fields: [{ path: \"@.name\", sensitivity: personal }]
+    recipients: []
+";
+    const CHARTER: &str = "charter: isle-council\nversion: 1\ntitle: Policy\nterritory: [GB, IE]\nlongest_retention: P1Y\n";
+    const CARE: &str = "directorate: care\nparent: isle-council\nversion: 1\ntitle: Care\n";
+
+    fn loaded(charter: &str, directorates: &[&str]) -> Result<Charter, Vec<String>> {
+        let register = Register::load("r.yaml", REGISTER).unwrap();
+        let names: Vec<String> = (0..directorates.len())
+            .map(|index| format!("d{index}.yaml"))
+            .collect();
+        let sources: Vec<Source<'_>> = names
+            .iter()
+            .zip(directorates)
+            .map(|(name, text)| Source { name, text })
+            .collect();
+        let charter = Source {
+            name: "c.yaml",
+            text: charter,
+        };
+        Charter::load(charter, &sources, &register)
+            .map_err(|faults| faults.to_string().lines().map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
+        // Lines added to the charter, lines added to the directorate's policy, the place and a part of the one fault.
+        let rows = [
+            ("parent: x\n", "", "c.yaml:6:1", "stands under nothing"),
+            (
+                "data_sets: [adult]\n",
+                "",
+                "c.yaml:6:13",
+                "did you mean adults?",
+            ),
+            (
+                "purposes: [caring]\n",
+                "",
+                "c.yaml:6:12",
+                "no purpose `caring`",
+            ),
+            (
+                "never_share: { fields: [{ data_set: adult, path: $.a }] }\n",
+                "",
+                "c.yaml:6:37",
+                "did you mean adults?",
+            ),
+            (
+                "never_share: { fields: [{ path: name }] }\n",
+                "",
+                "c.yaml:6:33",
+                "write @.name",
+            ),
+            (
+                "never_share: { identifiers: [nhs] }\n",
+                "",
+                "c.yaml:6:30",
+                "nhs",
+            ),
+            (
+                "defaults: { retention: P2Y }\n",
+                "",
+                "c.yaml:6:24",
+                "longer than the longest",
+            ),
+            (
+                "transfers: [{ country: US, instrument: I, until: 2026-02-30 }]\n",
+                "",
+                "c.yaml:6:50",
+                "calendar",
+            ),
+            (
+                "",
+                "territory: [GB, FR]\n",
+                "d0.yaml:5:17",
+                "`FR` is wider than isle-council allows (c.yaml:4)",
+            ),
+            (
+                "",
+                "longest_retention: P13M\n",
+                "d0.yaml:5:20",
+                "(c.yaml:5)",
+            ),
+            ("", "charter: other\n", "d0.yaml:5:1", "a second charter"),
+        ];
+        for (above, below, place, words) in rows {
+            let found = loaded(&format!("{CHARTER}{above}"), &[&format!("{CARE}{below}")]);
+            let found = found.expect_err(words);
+            let [fault] = found.as_slice() else {
+                panic!("{above}{below}: {found:#?}")
+            };
+            assert!(fault.starts_with(place) && fault.contains(words), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_chain_of_layers_narrows_step_by_step_whatever_the_order_of_the_files() {
+        let middle = format!("{CARE}territory: [IE]\nsign_off: [head]\n");
+        let lowest = "directorate: housing\nparent: care\nversion: 1\ntitle: H\nsign_off: [dpo]\n";
+        for files in [[middle.as_str(), lowest], [lowest, middle.as_str()]] {
+            let charter = loaded(CHARTER, &files).unwrap();
+            let terms = &charter.layer("housing").terms;
+            assert_eq!(terms.territory, Some(BTreeSet::from(["IE".to_owned()])));
+            assert_eq!(
+                terms.sign_off,
+                BTreeSet::from(["dpo".to_owned(), "head".to_owned()])
+            );
+            assert_eq!(charter.layer("no-such").name, "isle-council");
+        }
+        let wider = format!("{lowest}territory: [GB]\n");
+        let found = loaded(CHARTER, &[&middle, &wider]).unwrap_err();
+        assert!(
+            found[0].contains("wider than care allows (d0.yaml:5)"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn layers_that_stand_under_one_another_are_refused() {
+        let a = CARE.replace("isle-council", "housing");
+        let b = "directorate: housing\nparent: care\nversion: 1\ntitle: H\n";
+        let found = loaded(CHARTER, &[&a, b]).unwrap_err();
+        assert!(
+            found.iter().all(|fault| fault.contains("come back")),
+            "{found:?}"
+        );
+        assert_eq!(found.len(), 2);
+        let twice = loaded(CHARTER, &[CARE, CARE]).unwrap_err();
+        assert!(twice[0].contains("a second layer"), "{twice:?}");
+    }
+}

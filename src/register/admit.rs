@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::touched::{Touched, Ways, touched_by};
+use super::touched::{Touched, Ways};
 use super::{DataSet, Field, Recipient, Register, Relation, Sensitivity, Statute, Subjects};
 use crate::agreement::{PartnerName, PurposeName, Role, ServiceName};
 use crate::plan::{Action, BodyRules, Format};
@@ -210,8 +210,8 @@ impl<'a> Admission<'a> {
                 ),
             );
         }
-        let ways = Ways::of(proposal.rules);
-        let touched = touched_by(data_set, &ways);
+        let ways = Ways::of(data_set, proposal.rules);
+        let touched = ways.touched();
         self.fields_are_listed(data_set, &ways);
         self.identifiers_have_reasons(data_set, &touched);
         let mut grounds = Vec::new();
@@ -467,17 +467,17 @@ impl<'a> Admission<'a> {
     fn fields_are_listed(&mut self, data_set: &DataSet, ways: &Ways<'_>) {
         let rules = self.proposal.rules;
         let name = &data_set.name;
-        if matches!(rules.format, Format::Opaque(_)) && !ways.is_whole_listed(&data_set.fields) {
+        if matches!(rules.format, Format::Opaque(_)) && !ways.is_whole_listed() {
             let message = format!(
                 "an opaque body is more than the fields that the register lists for `{name}`; register the document as a data set of its own, with the one field {{ path: $, whole: true }}"
             );
             self.object(Part::Response, message);
         }
         for (index, rule) in rules.fields.iter().enumerate() {
-            if matches!(rule.action, Action::Drop) || ways.is_listed(index, &data_set.fields) {
+            if matches!(rule.action, Action::Drop) || ways.is_listed(index) {
                 continue;
             }
-            let met = ways.met(index, &data_set.fields);
+            let met = ways.met(index);
             let text = rule.selector.text();
             let write = match met.as_slice() {
                 [] => self.unlisted(data_set, text),

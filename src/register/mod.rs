@@ -13,7 +13,7 @@ use jiff::civil::Date;
 
 use crate::agreement::{PartnerName, PurposeName, Role, ServiceName};
 use crate::identifier::Kind;
-use crate::plan::{Action, BodyRules, Selector};
+use crate::plan::{Action, BodyRules, Condition, Selector};
 use crate::written::Faults;
 
 mod admit;
@@ -360,6 +360,31 @@ impl Register {
             || notice.is_some_and(|notice| self.is_within(purpose, &notice.purposes))
     }
 
+    /// What has to hold of a record for its subject to have been told of `purpose` when it was collected; `None` where
+    /// that holds of every record, or where the ground is no notice.
+    #[must_use]
+    pub fn told_when(&self, data_set: &DataSet, purpose: &PurposeName) -> Option<Condition> {
+        let names = |notice: &Notice| self.is_within(purpose, &notice.purposes);
+        if data_set.notices.iter().all(names) {
+            return None;
+        }
+        let at = data_set.collected_at.as_ref()?.text();
+        let mut times = Vec::new();
+        for (index, notice) in data_set.notices.iter().enumerate() {
+            if names(notice) {
+                let until = match data_set.notices.get(index + 1) {
+                    Some(next) => format!(" && {at} < '{}'", next.from),
+                    None => String::new(),
+                };
+                times.push(format!("({at} >= '{}'{until})", notice.from));
+            }
+        }
+        // Days compare as texts in this one form alone; a record in another does not say when it was collected.
+        let form = "'[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?'";
+        let text = format!("match({at}, {form}) && ({})", times.join(" || "));
+        Some(Condition::parse(&text).expect("a member's path and days make a condition"))
+    }
+
     /// Uses that the people concerned were not told of: each recipient's purpose for which the data was not collected
     /// and which the newest notice does not name. For reports.
     #[must_use]
@@ -405,7 +430,7 @@ impl DataSet {
     /// Each field that `rules` let leave in any form, with the action that decides; in the order of the register.
     #[must_use]
     pub fn touched<'a>(&'a self, rules: &'a BodyRules) -> Vec<Touched<'a>> {
-        touched::touched(self, rules)
+        touched::Ways::of(self, rules).touched()
     }
 
     /// The first of `rules` that could let something at or in `selector`, which is from the document, leave; as an index

@@ -319,6 +319,12 @@ fn neutralise(value: &mut Value, error: &ValidationError<'_>) {
                 && let Some(members) = value.pointer_mut(parent).and_then(Value::as_object_mut)
             {
                 members.shift_remove(name);
+            } else if let ValidationErrorKind::Enum { options } = error.kind()
+                && let Some(place) = value.pointer_mut(pointer)
+                && let Some(first) = options.as_array().and_then(|options| options.first())
+            {
+                // An element of a list, whose neighbours keep their places.
+                *place = first.clone();
             }
         }
         _ => {}

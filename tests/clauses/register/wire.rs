@@ -289,7 +289,8 @@ fn clause_p5_5b_a_councillor_gets_a_named_case_of_their_ward() {
 #[test]
 fn clause_p10_4b_trends_name_nobody() {
     run(async {
-        let page = format!(r#"{{"page":1,"items":[{TENANCY}]}}"#);
+        let page =
+            format!(r#"{{"page":1,"items":[{TENANCY}]}}"#).replace("2019-06-07", "2024-06-07");
         let (council, _service) = shipped_before(&page).await;
         let got = get(
             &council,
@@ -301,7 +302,49 @@ fn clause_p10_4b_trends_name_nobody() {
         .await;
         assert_eq!(
             got.json(),
-            json!({ "items": [{ "ward": "ventnor", "bedrooms": 3, "signed": "2019", "address": { "postcode": "PO38" } }] })
+            json!({ "items": [{ "ward": "ventnor", "bedrooms": 3, "signed": "2024", "address": { "postcode": "PO38" } }] })
+        );
+    });
+}
+
+/// A record collected under a notice that does not say the purpose stays behind without a trace and is counted; one collected under a later notice that does leaves.
+#[test]
+fn clause_p4_1c_records_collected_before_people_were_told_stay_behind() {
+    run(async {
+        let of = |signed: &str| TENANCY.replace("2019-06-07", signed);
+        let days = [
+            "2019-06-07",
+            "2024-03-31",
+            "2024-04-01",
+            "2025-01-01T09:00:00Z",
+            "31/12/2025",
+            "",
+        ];
+        let items: Vec<String> = days.iter().map(|day| of(day)).collect();
+        let page = format!(r#"{{"items":[{}]}}"#, items.join(","));
+        let service = Service::answering(answer(&page)).await;
+        let mut council = Law::shipped().serve(service.address);
+        let got = get(
+            &council,
+            "planning-policy-key",
+            "housing-trends",
+            "/trends/need",
+            "",
+        )
+        .await;
+        let json = got.json();
+        let years: Vec<_> = json["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["signed"].clone())
+            .collect();
+        assert_eq!(years, ["2024", "2025"], "{}", got.text());
+        council.stop().await;
+        let release = &council.entries("release")[0];
+        assert!(
+            release.to_string().contains(r#""not_notified":4"#),
+            "{release}"
         );
     });
 }

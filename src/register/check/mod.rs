@@ -1,21 +1,14 @@
 //! The register as written to a [`Register`] as meant, or every fault it has. Pure: no files, no clock.
 
+mod data_set;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::file::{
-    DataSetAsWritten, FieldAsWritten, GroundAsWritten, HINTS, NoticeAsWritten, RegisterAsWritten,
-    RelationAsWritten, SensitivityAsWritten, StatuteAsWritten, SubjectsAsWritten,
-};
-use super::path::Way;
-use super::{
-    CollectionGround, DataSet, Field, Notice, Recipient, Register, RegisteredPurpose, Relation,
-    Sensitivity, Statute, Subjects,
-};
-use crate::agreement::{PartnerName, PurposeName, Role, ServiceName};
-use crate::plan::Selector;
+use super::file::{HINTS, RegisterAsWritten, RelationAsWritten, StatuteAsWritten};
+use super::{Register, RegisteredPurpose, Relation, Statute};
+use crate::agreement::{PartnerName, PurposeName, Role};
 use crate::written::text::Name;
 use crate::written::{Fault, Faults, Reader, Written, nearest};
 
@@ -343,260 +336,6 @@ impl Check<'_> {
             inspection: statute.inspection.unwrap_or(false),
         })
     }
-
-    fn data_set(
-        &self,
-        data_set: &DataSetAsWritten,
-        at: &str,
-        own: &str,
-        warnings: &mut Vec<String>,
-        faults: &mut Vec<Fault>,
-    ) -> Option<DataSet> {
-        let controllers = self.controllers(data_set, at, own, faults);
-        if let Some(owner) = &data_set.owner {
-            self.known(
-                &format!("{at}/owner"),
-                "contacts.representatives",
-                &owner.0,
-                &self.known.directorates,
-                faults,
-            );
-        }
-        let collected = data_set.collected.as_ref();
-        let collected_for = self.purpose_names(
-            &format!("{at}/collected/for"),
-            collected.and_then(|collected| collected.r#for.as_deref()),
-            faults,
-        );
-        let mut fields: Vec<Field> = Vec::new();
-        for (index, field) in data_set.fields.iter().flatten().enumerate() {
-            let at = format!("{at}/fields/{index}");
-            let Some(field) = self.field(field, &at, faults) else {
-                continue;
-            };
-            if fields.iter().any(|known| known.path == field.path) {
-                self.twice(&format!("{at}/path"), &field.path, faults);
-            }
-            fields.push(field);
-        }
-        let notices = self.notices(data_set, at, faults);
-        let collected_at = data_set.collected_at.as_ref().and_then(|text| {
-            let at = format!("{at}/collected_at");
-            match Selector::parse(&text.0) {
-                Ok(selector) if text.0.starts_with('@') => return Some(selector),
-                Ok(_) => self.file.fault(
-                    faults,
-                    &at,
-                    "a record says when it was collected; write it from the record, for example @.collected",
-                ),
-                Err(error) => self.file.fault(faults, &at, error.message),
-            }
-            None
-        });
-        let recipients = self.recipients(data_set, at, faults);
-        let subjects = subjects(data_set.subjects?);
-        let name = data_set.name.as_ref()?.0.clone();
-        if notices.is_empty() {
-            warnings.push(format!(
-                "`{name}` has no privacy notice, so nothing shows what people were told"
-            ));
-        }
-        if subjects == Subjects::Organisation {
-            warnings.push(format!(
-                "`{name}` is about organisations; a sole trader among them is a person, whose data is personal"
-            ));
-        }
-        Some(DataSet {
-            title: data_set.title.as_ref()?.0.clone(),
-            name,
-            subjects,
-            controllers,
-            owner: data_set.owner.as_ref()?.0.clone(),
-            service: ServiceName::new(&data_set.service.as_ref()?.0),
-            collected_for,
-            collection_ground: collection_ground(collected?.ground?),
-            collected_under: collected?.under.as_ref()?.0.clone(),
-            fields,
-            notices,
-            collected_at,
-            retention: data_set.retention.as_ref()?.0.clone(),
-            locked: data_set.locked.unwrap_or(false),
-            recipients,
-        })
-    }
-
-    fn controllers(
-        &self,
-        data_set: &DataSetAsWritten,
-        at: &str,
-        own: &str,
-        faults: &mut Vec<Fault>,
-    ) -> Vec<String> {
-        let Some(names) = &data_set.controllers else {
-            return vec![own.to_owned()];
-        };
-        let at = format!("{at}/controllers");
-        if names.len() > 1 && data_set.joint != Some(true) {
-            self.file.fault(
-                faults,
-                &at,
-                "a data set has one controller; write joint: true if these decide on it together, or leave all but one out",
-            );
-        }
-        let names: Vec<String> = names.iter().map(|name| name.0.clone()).collect();
-        if !names.iter().any(|name| name == own) {
-            let message = format!(
-                "{own} is not among them, so it cannot share this; leave the data set out, or add {own}"
-            );
-            self.file.fault(faults, &at, message);
-        }
-        names
-    }
-
-    fn field(&self, field: &FieldAsWritten, at: &str, faults: &mut Vec<Fault>) -> Option<Field> {
-        let text = &field.path.as_ref()?.0;
-        let place = format!("{at}/path");
-        let whole = field.whole.unwrap_or(false);
-        let from_document = match text.chars().next() {
-            Some('$') => true,
-            Some('@') => false,
-            Some(_) | None => {
-                let message = format!(
-                    "a path starts with @, at the record, or with $, at the document; write @.{text}"
-                );
-                self.file.fault(faults, &place, message);
-                return None;
-            }
-        };
-        let selector = match Selector::parse(text) {
-            Ok(selector) => selector,
-            Err(error) => {
-                self.file.fault(faults, &place, error.message);
-                return None;
-            }
-        };
-        let plain = Way::of(&selector).filter(|ways| ways.iter().all(Way::is_plain));
-        let Some(ways) = plain else {
-            self.file.fault(
-                faults,
-                &place,
-                "a field is named step by step; write names, and [*] for each element of an array, for example @.contacts[*].phone",
-            );
-            return None;
-        };
-        if ways.iter().any(Way::is_top) && !whole {
-            self.file.fault(
-                faults,
-                &place,
-                "the top is no single field; name what is in it, or write whole: true for a document that is one",
-            );
-        }
-        Some(Field {
-            path: text.clone(),
-            sensitivity: sensitivity(field.sensitivity?),
-            identifier: field.identifier.map(|identifier| identifier.0),
-            category: field.category.as_ref().map(|name| name.0.clone()),
-            whole,
-            about: field.about.map_or(Subjects::Person, subjects),
-            ways,
-            from_document,
-            selector,
-        })
-    }
-
-    fn notices(
-        &self,
-        data_set: &DataSetAsWritten,
-        at: &str,
-        faults: &mut Vec<Fault>,
-    ) -> Vec<Notice> {
-        let mut notices: Vec<Notice> = Vec::new();
-        for (index, notice) in data_set.notices.iter().flatten().enumerate() {
-            let at = format!("{at}/notices/{index}");
-            let Some(notice) = self.notice(notice, &at, faults) else {
-                continue;
-            };
-            let same = |known: &Notice| (&known.id, known.version) == (&notice.id, notice.version);
-            if notices.iter().any(same) {
-                self.twice(
-                    &format!("{at}/version"),
-                    &notice.version.to_string(),
-                    faults,
-                );
-            }
-            if notices.iter().any(|known| known.from == notice.from) {
-                self.file.fault(
-                    faults,
-                    &format!("{at}/from"),
-                    "another notice is in force from that day on; each has its own first day",
-                );
-            }
-            notices.push(notice);
-        }
-        notices.sort_by_key(|notice| notice.from);
-        notices
-    }
-
-    fn notice(
-        &self,
-        notice: &NoticeAsWritten,
-        at: &str,
-        faults: &mut Vec<Fault>,
-    ) -> Option<Notice> {
-        let purposes = self.purpose_names(
-            &format!("{at}/purposes"),
-            notice.purposes.as_deref(),
-            faults,
-        );
-        let from = notice.from.as_ref()?.0.parse::<Date>();
-        if from.is_err() {
-            self.file.fault(
-                faults,
-                &format!("{at}/from"),
-                "a day that the calendar does not have",
-            );
-        }
-        Some(Notice {
-            id: notice.id.as_ref()?.0.clone(),
-            version: notice.version?,
-            from: from.ok()?,
-            purposes,
-            text: notice.text.as_ref().map(|text| text.0.clone()),
-        })
-    }
-
-    fn recipients(
-        &self,
-        data_set: &DataSetAsWritten,
-        at: &str,
-        faults: &mut Vec<Fault>,
-    ) -> Vec<Recipient> {
-        let mut recipients = Vec::new();
-        for (index, recipient) in data_set.recipients.iter().flatten().enumerate() {
-            let at = format!("{at}/recipients/{index}");
-            let purposes = self.purpose_names(
-                &format!("{at}/purposes"),
-                recipient.purposes.as_deref(),
-                faults,
-            );
-            let Some(partner) = &recipient.partner else {
-                continue;
-            };
-            self.known(
-                &format!("{at}/partner"),
-                "parties",
-                &partner.0,
-                &self.known.parties,
-                faults,
-            );
-            recipients.push(Recipient {
-                partner: PartnerName::new(&partner.0),
-                purposes,
-                cleared: recipient.cleared.as_ref().map(|text| text.0.clone()),
-            });
-        }
-        recipients
-    }
 }
 
 fn relation(written: RelationAsWritten) -> Relation {
@@ -609,28 +348,196 @@ fn relation(written: RelationAsWritten) -> Relation {
     }
 }
 
-fn subjects(written: SubjectsAsWritten) -> Subjects {
-    match written {
-        SubjectsAsWritten::Person => Subjects::Person,
-        SubjectsAsWritten::Organisation => Subjects::Organisation,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn sensitivity(written: SensitivityAsWritten) -> Sensitivity {
-    match written {
-        SensitivityAsWritten::Plain => Sensitivity::Plain,
-        SensitivityAsWritten::Personal => Sensitivity::Personal,
-        SensitivityAsWritten::Child => Sensitivity::Child,
-        SensitivityAsWritten::Special => Sensitivity::Special,
-        SensitivityAsWritten::Criminal => Sensitivity::Criminal,
-    }
-}
+    /// A register without a fault; rows change one place of it, so that its lines are known.
+    const REGISTER: &str = "\
+register: isle-council
+version: 1
+contacts:
+  dpo: dpo@isle.example
+  representatives: [{ directorate: housing, contact: housing@isle.example }]
+purposes:
+  - { name: housing, title: Let homes, covers: [repairs] }
+  - { name: repairs, title: Repair homes }
+parties: [{ name: harbour-homes, relation: external }]
+statutes:
+  - { name: act, citation: An Act, purposes: [repairs], data_sets: [tenancies], fields: [name] }
+data_sets:
+  - name: tenancies
+    title: Tenancies
+    subjects: person
+    owner: housing
+    service: housing-system
+    collected: { for: [housing], ground: contract, under: The tenancy }
+    collected_at: \"@.signed\"
+    retention: P7Y
+    fields:
+      - { path: \"@.name\", sensitivity: personal, category: name }
+      - { path: \"@.signed\", sensitivity: plain }
+    notices:
+      - { id: notice, version: 1, from: 2024-04-01, purposes: [housing] }
+    recipients:
+      - { partner: harbour-homes, purposes: [repairs] }
+";
 
-fn collection_ground(written: GroundAsWritten) -> CollectionGround {
-    match written {
-        GroundAsWritten::StatutoryDuty => CollectionGround::StatutoryDuty,
-        GroundAsWritten::Function => CollectionGround::Function,
-        GroundAsWritten::Contract => CollectionGround::Contract,
-        GroundAsWritten::Consent => CollectionGround::Consent,
+    fn faults(text: &str) -> Vec<String> {
+        match load("r.yaml", text) {
+            Ok(_) => Vec::new(),
+            Err(faults) => faults.to_string().lines().map(str::to_owned).collect(),
+        }
+    }
+
+    #[test]
+    fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
+        assert_eq!(faults(REGISTER), [""; 0]);
+        // What stands there, what is put in its place, the line and a part of the one fault.
+        let rows = [
+            (
+                "covers: [repairs]",
+                "covers: [repair]",
+                "7:",
+                "did you mean repairs?",
+            ),
+            (
+                "covers: [repairs]",
+                "covers: [housing]",
+                "7:",
+                "covers itself",
+            ),
+            (
+                "title: Repair homes }",
+                "title: Repair homes, covers: [housing] }",
+                "7:",
+                "covers itself",
+            ),
+            (
+                "- { name: repairs,",
+                "- { name: housing,",
+                "8:",
+                "stands twice",
+            ),
+            (
+                "purposes: [repairs], data_sets",
+                "purposes: [parking], data_sets",
+                "11:",
+                "add it under `purposes`",
+            ),
+            (
+                "data_sets: [tenancies]",
+                "data_sets: [tenancy]",
+                "11:",
+                "did you mean tenancies?",
+            ),
+            (
+                "fields: [name]",
+                "fields: [nam]",
+                "11:",
+                "did you mean name?",
+            ),
+            (
+                "owner: housing",
+                "owner: parking",
+                "16:",
+                "contacts.representatives",
+            ),
+            ("for: [housing]", "for: [parking]", "18:", "`purposes`"),
+            (
+                "collected_at: \"@.signed\"",
+                "collected_at: $.signed",
+                "19:",
+                "from the record",
+            ),
+            (
+                "collected_at: \"@.signed\"",
+                "collected_at: \"@.*\"",
+                "19:",
+                "one value",
+            ),
+            ("path: \"@.name\"", "path: name", "22:", "write @.name"),
+            (
+                "path: \"@.name\"",
+                "path: \"@..name\"",
+                "22:",
+                "step by step",
+            ),
+            (
+                "path: \"@.name\"",
+                "path: \"@.names[0]\"",
+                "22:",
+                "step by step",
+            ),
+            ("path: \"@.name\"", "path: \"@\"", "22:", "no single field"),
+            ("path: \"@.name\"", "path: \"@. name\"", "22:", "quotes"),
+            (
+                "path: \"@.signed\"",
+                "path: \"@.name\"",
+                "23:",
+                "stands twice",
+            ),
+            ("from: 2024-04-01", "from: 2024-04-31", "25:", "calendar"),
+            (
+                "partner: harbour-homes",
+                "partner: harbor-homes",
+                "27:",
+                "did you mean harbour-homes?",
+            ),
+            (
+                "purposes: [repairs] }\n",
+                "purposes: [repaires] }\n",
+                "27:",
+                "did you mean repairs?",
+            ),
+            (
+                "    owner: housing\n",
+                "    owner: housing\n    controllers: [other]\n",
+                "17:",
+                "isle-council is not among them",
+            ),
+        ];
+        for (from, to, place, words) in rows {
+            assert!(REGISTER.contains(from), "{from}");
+            let found = faults(&REGISTER.replacen(from, to, 1));
+            // A name that is gone may be missed elsewhere.
+            let told = found.iter().any(|fault| {
+                fault.starts_with(&format!("r.yaml:{place}")) && fault.contains(words)
+            });
+            assert!(told, "{to}: {found:#?}");
+        }
+    }
+
+    #[test]
+    fn every_fault_is_told_in_one_run() {
+        let text = REGISTER
+            .replace("owner: housing", "owner: parking")
+            .replace("path: \"@.name\"", "path: name")
+            .replace("retention: P7Y", "retention: 7 years");
+        assert_eq!(faults(&text).len(), 3, "{:#?}", faults(&text));
+    }
+
+    #[test]
+    fn a_purpose_is_within_all_that_cover_it() {
+        let register = load("r.yaml", REGISTER).unwrap();
+        let [housing, repairs] = ["housing", "repairs"].map(PurposeName::new);
+        assert!(register.is_within(&repairs, std::slice::from_ref(&housing)));
+        assert!(!register.is_within(&housing, std::slice::from_ref(&repairs)));
+        assert!(!register.is_within(&PurposeName::new("parking"), &[housing, repairs]));
+    }
+
+    #[test]
+    fn many_purposes_that_cover_one_another_are_read_in_little_time() {
+        let mut purposes = String::new();
+        for index in 0..400 {
+            let next = index + 1;
+            purposes.push_str(&format!(
+                "  - {{ name: p{index}, title: P, covers: [p{next}] }}\n"
+            ));
+        }
+        purposes.push_str("  - { name: p400, title: P }\n");
+        let text = REGISTER.replace("purposes:\n  - {", &format!("purposes:\n{purposes}  - {{"));
+        let register = load("r.yaml", &text).unwrap();
+        assert!(register.is_within(&PurposeName::new("p400"), &[PurposeName::new("p0")]));
     }
 }
