@@ -358,6 +358,11 @@ impl DisclosureCheck<'_> {
             .links
             .as_ref()
             .and_then(|links| self.links(links, faults));
+        let access = self
+            .purposes
+            .iter()
+            .any(|known| purposes.contains(&known.name) && known.rights.access.is_some());
+        let exemptions = rights::exemptions(self.file, &at, response, access, faults);
         let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
         response.rules.gated =
             self.context.subjects == Some(true) && response.rules.subject.is_some();
@@ -389,6 +394,7 @@ impl DisclosureCheck<'_> {
             request_rules,
             response_rules: response.rules,
             kept_whole,
+            exemptions,
             opaque,
         })
     }
