@@ -743,7 +743,7 @@ fn fields(agreements: &AgreementSet, told: &Told) -> Option<Vec<String>> {
                     Action::Drop => return None,
                     Action::Transform(transform) => transform.word(),
                 };
-                Some(format!("{} by {word}", rule.selector))
+                Some(format!("{} by {word}", rule.selector.text()))
             })
             .collect(),
     )

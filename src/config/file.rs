@@ -63,6 +63,12 @@ pub(super) struct GatewayAsWritten {
     pub(super) workers: Option<u32>,
     /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
     pub(super) subjects: Option<SubjectsAsWritten>,
+    /// The controller's record of processing: what agreements may draw on, for whom and what for.
+    pub(super) register: Option<PathName>,
+    /// The council's own policy, which agreements stand under. Needs the register.
+    pub(super) charter: Option<PathName>,
+    /// Directorates' policies under the charter.
+    pub(super) directorates: Option<Vec<PathName>>,
 }
 
 /// One place where partners connect.

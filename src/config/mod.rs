@@ -6,6 +6,7 @@
 
 mod check;
 mod file;
+mod layers;
 mod load;
 
 pub use load::{
@@ -193,7 +194,8 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// What agreements are checked against under this configuration.
+    /// What agreements are checked against under this configuration, its register and charter aside: those are files of
+    /// their own, which a loaded [`AgreementSet`] has.
     #[must_use]
     pub fn agreement_context(&self, keys: Option<Keys>) -> Context {
         Context {
@@ -216,6 +218,8 @@ impl Config {
             time_zone: self.controller.time_zone.clone(),
             tables: tables(),
             subjects: Some(self.subjects.is_some()),
+            register: None,
+            charter: None,
         }
     }
 }

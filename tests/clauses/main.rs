@@ -17,3 +17,4 @@ mod caller;
 mod channels;
 mod page;
 mod rights;
+mod register;
