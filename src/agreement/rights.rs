@@ -120,8 +120,9 @@ pub(super) fn terms(written: Option<&RightsAsWritten>, purpose: &Purpose) -> Arc
     })
 }
 
-/// Gives each of `purposes` its own terms: its name, and the broader ones that cover it as `written` says.
-pub(super) fn complete(purposes: &mut [Purpose], written: &Map<String, Value>) {
+/// Gives each of `purposes` its own terms: its name, the broader ones that cover it as `written` says, and whether what leaves
+/// stays within the controller.
+pub(super) fn complete(purposes: &mut [Purpose], written: &Map<String, Value>, internal: bool) {
     let covers = |broader: &Value, narrower: &str| {
         let covered = broader.get("covers").and_then(Value::as_array);
         covered.is_some_and(|covered| covered.iter().any(|name| name.as_str() == Some(narrower)))
@@ -141,6 +142,7 @@ pub(super) fn complete(purposes: &mut [Purpose], written: &Map<String, Value>) {
         let terms = Terms {
             purpose: purpose.name.as_str().into(),
             covered_by,
+            internal,
             ..(*purpose.rights).clone()
         };
         purpose.rights = Arc::new(terms);

@@ -16,5 +16,5 @@ mod access;
 mod caller;
 mod channels;
 mod page;
-mod rights;
 mod register;
+mod rights;

@@ -602,3 +602,81 @@ fn clause_p7_1b_the_recipients_of_a_correction_are_exactly_those_who_were_told()
         assert_eq!(told[0]["partner"], "island-health");
     });
 }
+
+/// Within the controller, as the register says who is, the lists of refusals are not asked; objections and marks are. The same
+/// agreement with somebody outside honours the lists.
+#[test]
+fn clause_p4_3b_an_internal_flow_asks_no_refusals_but_objections() {
+    let register = |relation: &str| {
+        format!(
+            r#"
+register: isle-council
+version: 1
+contacts: {{ dpo: dpo@isle-council.example, representatives: [{{ directorate: care, contact: care@isle-council.example }}] }}
+purposes: [{{ name: planning, title: Plan services }}]
+parties: [{{ name: island-health, relation: {relation} }}, {{ name: harbour-homes, relation: external }}]
+data_sets:
+  - name: people
+    title: People
+    subjects: person
+    owner: care
+    service: social-care
+    collected: {{ for: [planning], ground: function, under: Care Act 2014 }}
+    retention: P1Y
+    fields: [{{ path: "@.nhs", sensitivity: personal, identifier: nhs-number }}, {{ path: "@.name", sensitivity: personal, category: name }}]
+    notices: [{{ id: notice, version: 1, from: 2023-04-01, purposes: [planning] }}]
+    recipients: [{{ partner: island-health, purposes: [planning] }}]
+"#
+        )
+    };
+    let agreement = r#"
+agreement: planning
+version: 1
+title: Planning
+parties: { controller: isle-council, partner: island-health }
+term: { starts: 2026-01-01, ends: 2026-12-31 }
+purposes: { planning: { text: Plan services, rights: { opt_outs: [tick-box] } } }
+disclosures:
+  - name: people
+    data_set: people
+    purposes: [planning]
+    request: GET /people
+    service: { name: social-care, path: /api }
+    response:
+      format: json
+      record: "$[*]"
+      subject: "@.nhs"
+      fields: [{ keep: ["$[*].name"] }]
+"#;
+    run(async {
+        for (relation, refused, objecting) in
+            [("internal", "Ada Ben", "Ben"), ("external", "Ben", "Ben")]
+        {
+            let service = Service::answering(answer(PEOPLE)).await;
+            let setup = Setup {
+                agreements: vec![("planning.yaml".to_owned(), agreement.to_owned())],
+                files: vec![("register.yaml".to_owned(), register(relation))],
+                more: "subjects: { store: subjects }\nregister: register.yaml".to_owned(),
+                ..Setup::with(service.address)
+            };
+            let mut council = setup.write();
+            let path = store_at(council.folder.path());
+            Store::create(&path, root().subjects_seal(), june().now()).unwrap();
+            let mut store = Store::open(&path, root().subjects_seal()).unwrap();
+            let ada = SubjectTokens::new(&root().subject());
+            let ada = [ada.bytes_of_text(ADA).unwrap()];
+            let mut enter = |what: &str| {
+                let act = Act::Enter(Entry::of(what.parse().unwrap()));
+                let change = Change::new(act, "dpo", "form", None, None).unwrap();
+                store.change(&change, &ada, june().now()).unwrap();
+            };
+            enter("opt-out:tick-box");
+            council.start();
+            assert_eq!(names(&council, "planning").await, refused, "{relation}");
+            council.stop().await;
+            enter("objection");
+            council.start();
+            assert_eq!(names(&council, "planning").await, objecting, "{relation}");
+        }
+    });
+}
