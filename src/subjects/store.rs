@@ -305,7 +305,7 @@ impl Store {
                 path: self.path.clone(),
                 full,
             };
-            lists.has_room(entry, changed.len()).map_err(full)?;
+            lists.has_room(entry, &changed).map_err(full)?;
         }
         let mut chain = self.read.chain.clone();
         let mut lines = Vec::new();
