@@ -3,6 +3,8 @@
 //! Identifiers come from a file or standard input, never as arguments, which other users of the machine can read; they become
 //! tokens at once and are never printed.
 
+pub mod disclosures;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -12,16 +14,12 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::out::{self, Progress, Stop};
-use crate::agreement::AgreementSet;
 use crate::clock::Clock;
 use crate::config::{self, ConfigFault};
 use crate::identifier::Kind;
 use crate::keyring::{RootSource, keep_out_of_core_dumps};
-use crate::plan::Action;
 use crate::rights::{Entry, Fact, last_day_under_18};
-use crate::subjects::{
-    Act, Change, Identifiers, Line, Store, StoreError, Told, Where, token_text, told,
-};
+use crate::subjects::{Act, Change, Identifiers, Line, Store, StoreError, Where, token_text};
 use crate::transform::SubjectTokens;
 
 /// Of how many of a list's people a replacement may lose one before it has to be allowed.
@@ -62,7 +60,7 @@ pub enum SubjectsCommand {
     /// Show what is entered about one person, and every change there was
     Show(ShowArgs),
     /// Say who was told what about one person, when and for what
-    Disclosures(DisclosuresArgs),
+    Disclosures(disclosures::DisclosuresArgs),
     /// List the latest changes: who entered what, when and why, about how many people
     List(ListArgs),
     /// Print everything that is entered, by token
@@ -251,34 +249,6 @@ pub struct ShowArgs {
     pub config: ConfigArgs,
 }
 
-/// Says who was told what about one person.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  fieldgate subjects disclosures < number
-  fieldgate subjects disclosures --recipients --from number
-  fieldgate subjects disclosures --json < number | jq -r '.disclosures[].purpose'
-
-From the ledger: every exchange in which the person's record left. The fields are told where the agreement's
-text is still the one of then. With --recipients: only whom to tell when something about the person is put right.
-
-Exit codes: 0 said, also where nobody was told; 1 not one identifier, or a file at fault; 3 the ledger
-cannot be read.")]
-pub struct DisclosuresArgs {
-    /// Only the partners that were told, and when last
-    #[arg(long)]
-    pub recipients: bool,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would show them")]
-    pub people: PeopleArgs,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would show them")]
-    pub config: ConfigArgs,
-}
-
 /// Lists the latest changes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -366,7 +336,7 @@ pub fn run(args: &SubjectsArgs) -> Result<(), Stop> {
         }
         SubjectsCommand::Import(args) => import(args),
         SubjectsCommand::Show(args) => show(args),
-        SubjectsCommand::Disclosures(args) => disclosures(args),
+        SubjectsCommand::Disclosures(args) => disclosures::run(args),
         SubjectsCommand::List(args) => list(args),
         SubjectsCommand::Export(args) => export(args),
         SubjectsCommand::Stats(args) => stats(args),
@@ -649,122 +619,6 @@ fn show(args: &ShowArgs) -> Result<(), Stop> {
         text.push_str(&format!("  {}\n", change_as_text(line)));
     }
     out::data(text.as_bytes())
-}
-
-fn disclosures(args: &DisclosuresArgs) -> Result<(), Stop> {
-    let loaded = config::load_without_keys(&args.config.config)?;
-    let tokens = Desk::tokens(&args.config)?;
-    let people = &args.people;
-    let (from, column) = (people.from.as_ref(), people.column.as_deref());
-    let read = read(&tokens, from, column, people.form)?;
-    let [token] = read.tokens.as_slice() else {
-        return Err(Stop::input(
-            "give one identifier, on standard input or with --from",
-        ));
-    };
-    let directory = &loaded.config.ledger.directory;
-    let told = told(directory, token).map_err(|error| {
-        Stop::environment(format_args!(
-            "{}: the ledger cannot be read ({})",
-            directory.display(),
-            error.kind()
-        ))
-    })?;
-    if args.recipients {
-        return recipients(&told, args.json);
-    }
-    let fields = |told: &Told| fields(&loaded.agreements, told);
-    if args.json {
-        let disclosures: Vec<Value> = told
-            .iter()
-            .map(|told| {
-                json!({
-                    "at": told.at,
-                    "request": told.request,
-                    "partner": told.partner,
-                    "agreement": told.agreement,
-                    "version": told.version,
-                    "hash": told.hash,
-                    "disclosure": told.disclosure,
-                    "purpose": told.purpose,
-                    "outcome": told.outcome,
-                    "fields": fields(told),
-                })
-            })
-            .collect();
-        return out::line(
-            &json!({ "token": token_text(token), "disclosures": disclosures }).to_string(),
-        );
-    }
-    let mut text = String::new();
-    if told.is_empty() {
-        text.push_str("nobody was told anything about this person\n");
-    }
-    for told in &told {
-        text.push_str(&format!(
-            "{}  {} was told for {}, by `{}` of agreement {} version {}{}\n",
-            told.at,
-            told.partner,
-            told.purpose,
-            told.disclosure,
-            told.agreement,
-            told.version,
-            match told.outcome.as_deref() {
-                Some("complete") => "",
-                Some(_) => ", a part",
-                None => ", not ended",
-            }
-        ));
-        match fields(told) {
-            None => text.push_str("    the agreement's text is another now\n"),
-            Some(fields) => fields
-                .iter()
-                .for_each(|field| text.push_str(&format!("    {field}\n"))),
-        }
-    }
-    out::data(text.as_bytes())
-}
-
-/// What `told` let out: each selector and what happened to it; `None` where the agreement is another now.
-fn fields(agreements: &AgreementSet, told: &Told) -> Option<Vec<String>> {
-    let agreement = agreements.agreement(&told.agreement)?;
-    if agreement.hash != told.hash {
-        return None;
-    }
-    let mut disclosures = agreement.disclosures.iter();
-    let disclosure = disclosures.find(|one| one.name.as_str() == told.disclosure)?;
-    let rules = disclosure.response_rules.fields.iter();
-    Some(
-        rules
-            .filter_map(|rule| {
-                let word = match &rule.action {
-                    Action::Keep => "keep",
-                    Action::KeepAll => "keep_all",
-                    Action::Drop => return None,
-                    Action::Transform(transform) => transform.word(),
-                };
-                Some(format!("{} by {word}", rule.selector.text()))
-            })
-            .collect(),
-    )
-}
-
-fn recipients(told: &[Told], json: bool) -> Result<(), Stop> {
-    let mut last: std::collections::BTreeMap<&str, &str> = std::collections::BTreeMap::new();
-    for told in told {
-        last.insert(&told.partner, &told.at);
-    }
-    if json {
-        let recipients: Vec<Value> = last
-            .iter()
-            .map(|(partner, at)| json!({ "partner": partner, "last": at }))
-            .collect();
-        return out::line(&json!({ "recipients": recipients }).to_string());
-    }
-    let lines = last
-        .iter()
-        .map(|(partner, at)| format!("{partner}  last told {at}\n"));
-    out::data(lines.collect::<String>().as_bytes())
 }
 
 fn list(args: &ListArgs) -> Result<(), Stop> {
