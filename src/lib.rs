@@ -9,6 +9,8 @@
 //! [`cli`], the ledger's writer) may wait and may fail from outside.
 
 pub mod agreement;
+pub mod alert;
+pub mod cases;
 pub mod charter;
 pub mod cli;
 pub mod clock;
@@ -16,6 +18,7 @@ pub mod config;
 pub mod detect;
 pub mod gateway;
 pub mod identifier;
+pub mod journal;
 pub mod keyring;
 pub mod ledger;
 pub mod minimise;
@@ -25,4 +28,5 @@ pub mod rights;
 pub mod risk;
 pub mod subjects;
 pub mod transform;
+pub mod volume;
 pub mod written;

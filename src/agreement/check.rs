@@ -19,7 +19,7 @@ use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, key_owner,
 };
-use super::{headers, purpose, reidentify, rights};
+use super::{headers, purpose, reidentify, rights, volume};
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
@@ -123,6 +123,13 @@ pub(super) fn check(
     if link.is_none() {
         reidentify::refuse_unknown(file, &namespaces, faults);
     }
+    let beside = volume::Beside {
+        purposes: &purposes,
+        disclosures: &disclosures,
+        has_keys: context.keys.is_some(),
+    };
+    let volume = volume::terms(file, &beside, faults);
+    let vital_interests = volume::vital_interests(file, &beside, faults);
     Some(Agreement {
         name: AgreementName::new(name?),
         version: written.version?,
@@ -136,6 +143,8 @@ pub(super) fn check(
         link: link.map(str::to_owned),
         namespaces,
         keys_destroyed,
+        volume,
+        vital_interests,
         relation: partner.and_then(|partner| {
             let register = context.register.as_ref()?;
             register.relation(&PartnerName::new(&partner.0))
@@ -374,8 +383,7 @@ impl DisclosureCheck<'_> {
             .any(|known| purposes.contains(&known.name) && known.rights.access.is_some());
         let exemptions = rights::exemptions(self.file, &at, response, access, faults);
         let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
-        response.rules.gated =
-            self.context.subjects == Some(true) && response.rules.subject.is_some();
+        response.rules.whole = response.rules.record.is_some() && volume::counts_records(self.file);
         let grounds = self.layers(
             disclosure,
             &purposes,
@@ -384,6 +392,8 @@ impl DisclosureCheck<'_> {
             warnings,
             faults,
         );
+        response.rules.gated =
+            self.context.subjects == Some(true) && response.rules.subject.is_some();
         namespaces.take(self.file, &response, faults);
         response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);

@@ -43,13 +43,13 @@ pub struct Context {
     pub time_zone: TimeZone,
     /// The look-up tables that agreements name.
     pub tables: Tables,
-    /// Whether there is a store of subjects in which people can be looked up: then each record with a subject is. `None` does
-    /// not check it, and looks nobody up.
-    pub subjects: Option<bool>,
     /// The controller's register; without it agreements are held against none.
     pub register: Option<Arc<Register>>,
     /// The policies above agreements; without them nothing narrows these.
     pub charter: Option<Arc<Charter>>,
+    /// Whether there is a store of subjects in which people can be looked up: then each record with a subject is. `None` does
+    /// not check it, and looks nobody up.
+    pub subjects: Option<bool>,
 }
 
 impl Context {
@@ -65,9 +65,9 @@ impl Context {
             response_limits: Limits::default(),
             time_zone,
             tables: Tables::none(),
-            subjects: None,
             register: None,
             charter: None,
+            subjects: None,
         }
     }
 }

@@ -8,10 +8,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod apply;
+pub mod cases;
 pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod explain;
+pub mod incidents;
 pub mod keys;
 pub mod ledger;
 pub mod out;
@@ -66,6 +68,10 @@ pub enum Command {
     Keys(keys::KeysArgs),
     /// Say what identifies somebody in a sample, by path and kind, without printing values
     Scan(scan::ScanArgs),
+    /// See and close cases: what was asked for or sent that nobody has agreed
+    Cases(cases::CasesArgs),
+    /// See and review incidents: access that was had for somebody's vital interests
+    Incidents(incidents::IncidentsArgs),
     /// Work with the ledger
     Ledger(ledger::LedgerArgs),
     /// Enter what people object to, consent to and are marked as
@@ -92,6 +98,8 @@ pub fn run() -> ExitCode {
         Command::Risk(args) => risk::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Scan(args) => scan::run(args),
+        Command::Cases(args) => cases::run(args),
+        Command::Incidents(args) => incidents::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Subjects(args) => subjects::run(args),
         Command::Schema(args) => schema::run(args),

@@ -160,6 +160,8 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
             Some(LogLevelAsWritten::Debug) => LogLevel::Debug,
         },
     };
+    let state = check.state();
+    let webhook = check.webhook(faults);
     let workers = written
         .workers
         .and_then(|workers| usize::try_from(workers).ok())
@@ -195,6 +197,8 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         workers,
         admin_token,
         subjects,
+        state: state?,
+        webhook,
     })
 }
 
@@ -204,13 +208,42 @@ fn sha256_of(text: &Sha256Text) -> Option<[u8; 32]> {
     <[u8; 32]>::try_from(bytes.ok()?.as_slice()).ok()
 }
 
-struct Check<'a> {
-    file: &'a File,
+pub(super) struct Check<'a> {
+    pub(super) file: &'a File,
     base: &'a Path,
 }
 
 impl Check<'_> {
-    fn path(&self, path: &PathName) -> PathBuf {
+    /// The partners on whose behalf `partner` may ask: each is one of `partners`.
+    fn acts_for(
+        &self,
+        pointer: &str,
+        partner: &PartnerAsWritten,
+        partners: &[PartnerAsWritten],
+        faults: &mut Vec<Fault>,
+    ) -> Vec<PartnerName> {
+        let mut others = Vec::new();
+        for (index, other) in partner.acts_for.iter().flatten().enumerate() {
+            let is_known = partners
+                .iter()
+                .any(|known| known.name.as_ref() == Some(other));
+            if is_known && partner.name.as_ref() != Some(other) {
+                others.push(PartnerName::new(&other.0));
+            } else {
+                self.file.fault(
+                    faults,
+                    &format!("{pointer}/acts_for/{index}"),
+                    format!(
+                        "`{}` is no other partner of `partners`; write the name of one",
+                        other.0
+                    ),
+                );
+            }
+        }
+        others
+    }
+
+    pub(super) fn path(&self, path: &PathName) -> PathBuf {
         self.base.join(&path.0)
     }
 
@@ -308,6 +341,7 @@ impl Check<'_> {
                 spki_sha256: Vec::new(),
                 certificate_names: Vec::new(),
                 api_keys: Vec::new(),
+                acts_for: self.acts_for(&pointer, partner, partners, faults),
             };
             for (index, certificate) in identify.certificates.iter().flatten().enumerate() {
                 let at = format!("{identify_at}/certificates/{index}");
@@ -594,7 +628,7 @@ impl Check<'_> {
 type Seen = HashMap<String, usize>;
 
 /// Scheme, host and port; a faulted form gives the default, since that has been told.
-fn parse_url(url: &str) -> Option<(bool, String, u16)> {
+pub(super) fn parse_url(url: &str) -> Option<(bool, String, u16)> {
     let uri: http::Uri = url.parse().ok()?;
     let https = match uri.scheme_str()? {
         "https" => true,
@@ -618,7 +652,7 @@ fn parse_url(url: &str) -> Option<(bool, String, u16)> {
 }
 
 /// The time, or `default` where it is left out or its form at fault, which has been told.
-fn span(text: Option<&SpanText>, default: Duration) -> Duration {
+pub(super) fn span(text: Option<&SpanText>, default: Duration) -> Duration {
     text.and_then(SpanText::duration).unwrap_or(default)
 }
 

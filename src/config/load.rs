@@ -307,10 +307,10 @@ fn context(
         // A zone at fault has been told; the days' order does not hang on it.
         time_zone: check::time_zone(file, &mut Vec::new()),
         tables: Tables::none(),
-        // What is at fault in it has been told.
-        subjects: Some(written.subjects.is_some()),
         register: None,
         charter: None,
+        // What is at fault in it has been told.
+        subjects: Some(written.subjects.is_some()),
     }
 }
 
@@ -422,9 +422,14 @@ fn certificates_readable(config: &Config) -> Result<(), ConfigFault> {
             }
         }
     }
+    if let Some(webhook) = &config.webhook {
+        keyring::open_private(&webhook.secret)?;
+    }
+    let webhook = config.webhook.iter().map(|webhook| &webhook.service);
     config
         .services
         .iter()
+        .chain(webhook)
         .filter_map(|service| service.ca.as_deref())
         .try_for_each(readable)
 }

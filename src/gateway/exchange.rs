@@ -14,6 +14,7 @@ use super::account::Account;
 use super::body::{First, PartnerBody, Release};
 use super::media::Label;
 use super::metrics::RequestLabels;
+use super::outflow::Outflow;
 use super::patience::Patience;
 use super::problem::Stop;
 use super::reason::Reason;
@@ -52,6 +53,14 @@ pub(crate) async fn exchange(
         Err(stop) => return refuse(&worker, &running, &head, &id, &known, stop).response(&id),
     };
 
+    // Access to protect a life is possible at once, and somebody hears of it before it is had.
+    if permit.terms().vital_interests
+        && let Err(stop) = worker
+            .desk
+            .vital_interests(&permit, &caller, &id, &worker.ledger)
+    {
+        return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
+    }
     // From here the exchange is permitted. Its intent goes to the ledger while the service is asked.
     let route = Arc::clone(running.route(&permit));
     let opened = Account::open(&worker, &running, &route, &permit, caller, id, began);
@@ -117,6 +126,7 @@ pub(crate) async fn exchange(
         Rc::clone(&worker),
         account,
         answer.lease,
+        Outflow::new(&route, &permit, id, running.own(&head)),
     );
     // A fault in the body before its first output is still a problem document (P4).
     let body = match release.first().await {
@@ -130,7 +140,7 @@ pub(crate) async fn exchange(
             rest.released(status);
             PartnerBody::streaming(bytes, rest, connection.activity.stream(busy))
         }
-        Err((reason, account)) => return account.stop(Stop::from(reason)).response(&id),
+        Err((stop, account)) => return account.stop(stop).response(&id),
     };
     response::release(permit, receipt, answer.head, (&route, occasion), &id, body)
 }
@@ -175,6 +185,13 @@ fn decide(
             &two
         }
     };
+    let partner = match request::once(&head.headers, &request::DATA_ON_BEHALF_OF) {
+        None => &identity.partner,
+        Some(other) => running
+            .acts_for(&identity.partner, other)
+            .ok_or(Reason::OnBehalfRefused)?,
+    };
+    known.partner = Some(partner.clone());
     let caller = Caller {
         roles: &identity.standing.roles,
         professional: identity.standing.professional,
@@ -182,7 +199,7 @@ fn decide(
         reason: request::once(&head.headers, &request::DATA_REASON),
     };
     let permit = running.agreements.decide(&Ask {
-        partner: &identity.partner,
+        partner,
         method: head.method.as_str(),
         path: head.uri.path(),
         purposes,
@@ -209,7 +226,14 @@ fn decide(
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked =
         reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
-    let caller = running.entered(&permit, &caller);
+    let mut caller = running.entered(&permit, &caller);
+    if identity.partner != *partner {
+        caller.acting = Some(identity.partner.clone());
+    }
+    // Last of all, so that a request that is refused for anything else counts for nothing.
+    if let Some(way) = route.way(permit.purpose()) {
+        worker.desk.ask(way, running.variant(head)).map_err(under)?;
+    }
     Ok((permit, label, asked, caller))
 }
 
@@ -322,6 +346,12 @@ fn refuse(
         // Of somebody unknown not even that is noted.
         (None, None) => None,
     };
+    if let Some(partner) = &known.partner {
+        let digest = running.digest(head, "purpose", &running.purpose_header);
+        worker
+            .desk
+            .note_refusal(partner, &stop, purpose.as_ref(), digest);
+    }
     let agreement = stop.term.agreement.clone();
     let disclosure = stop.term.disclosure.clone();
     let text = stop.reason.text();

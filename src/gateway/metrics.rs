@@ -10,6 +10,7 @@ use prometheus::{
 
 use super::reason::Reason;
 use crate::agreement::{Agreement, Disclosure};
+use crate::alert;
 use crate::ledger::{CommitReport, Outcome};
 use crate::minimise::{FieldOutcome, Tally, Withheld};
 use crate::rights::Lists;
@@ -47,6 +48,14 @@ pub(crate) struct Metrics {
     /// Connections from partners open now.
     pub(crate) connections: IntGauge,
     pub(crate) connections_refused: IntCounterVec,
+    /// Alerts by what they are about.
+    pub(crate) alerts: IntCounterVec,
+    /// Alerts on their way to the webhook.
+    pub(crate) alerts_queued: IntGauge,
+    pub(crate) alerts_ended: IntCounterVec,
+    pub(crate) incidents_unreviewed: IntGauge,
+    pub(crate) cases_open: IntGauge,
+    pub(crate) cases_not_opened: IntCounter,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
 }
@@ -152,6 +161,20 @@ impl Metrics {
             "Requests to services by the connection they went out on: new or reused",
             &["connection"],
         )?;
+        let alerts = counters(
+            "fieldgate_alerts_total",
+            "Alerts by what they are about",
+            &["kind"],
+        )?;
+        for kind in alert::Kind::ALL {
+            // Each is there before it happens, so that a rule on it can be written and tried.
+            drop(alerts.with_label_values(&[kind.code()]));
+        }
+        let cases_not_opened = IntCounter::new(
+            "fieldgate_cases_not_opened_total",
+            "Gaps for which no case could be opened: too many are open, or it cannot be written",
+        )?;
+        registry.register(Box::new(cases_not_opened.clone()))?;
         let by_disclosure = ["agreement", "disclosure"];
         Ok(Self {
             requests: counters(
@@ -226,6 +249,22 @@ impl Metrics {
                 "fieldgate_subjects_unavailable",
                 "1 when the lists of people's rights cannot be read, so that nothing is released",
             )?,
+            alerts,
+            alerts_queued: gauge(
+                "fieldgate_alerts_queued",
+                "Alerts that wait for the webhook to take them",
+            )?,
+            alerts_ended: counters(
+                "fieldgate_alerts_ended_total",
+                "Alerts for the webhook by how their way ended: delivered, given_up or not_queued",
+                &["outcome"],
+            )?,
+            incidents_unreviewed: gauge(
+                "fieldgate_incidents_unreviewed",
+                "Incidents of access for vital interests that await review",
+            )?,
+            cases_open: gauge("fieldgate_cases_open", "Cases that are open")?,
+            cases_not_opened,
             reloads: counters(
                 "fieldgate_reloads_total",
                 "Attempts to take a new configuration, by result: ok or failed",

@@ -8,12 +8,14 @@ mod activity;
 mod admin;
 mod admin_subjects;
 mod body;
+mod desk;
 mod exchange;
 mod identity;
 mod links;
 pub mod log;
 mod media;
 mod metrics;
+mod outflow;
 mod patience;
 mod problem;
 mod random;
@@ -47,11 +49,13 @@ use crate::subjects::Watched;
 use crate::transform::SubjectTokens;
 use admin::Admin;
 use admin_subjects::Subjects;
+use desk::Desk;
 use metrics::Metrics;
 use reload::{Prints, Reload};
 use running::Running;
 use worker::Shared;
 
+pub(crate) use desk::{CASES, INCIDENTS, review_event};
 pub use reason::{Reason, ReasonText};
 pub use reload::ReloadError;
 
@@ -121,6 +125,9 @@ pub enum StartError {
     /// The ledger cannot be opened.
     #[error("the ledger cannot be opened: {0}")]
     Ledger(#[from] LedgerError),
+    /// What is remembered beside the ledger cannot be read or written. One sentence.
+    #[error("{0}")]
+    State(String),
     /// A thread or a runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
@@ -142,6 +149,7 @@ impl StartError {
             | Self::Tls(_)
             | Self::Listen { .. }
             | Self::Ledger(_)
+            | Self::State(_)
             | Self::Thread(_)
             | Self::Metrics(_) => false,
         }
@@ -177,7 +185,14 @@ impl Gateway {
         let mut loaded = load()?;
         let evidence = std::mem::take(&mut loaded.evidence);
         let subjects = subjects(&loaded);
-        let running = Arc::new(Running::new(loaded, &metrics, None)?);
+        let desk = Desk::open(
+            &loaded.config.state,
+            &loaded.config.controller.time_zone,
+            clock.clone(),
+            Arc::clone(&metrics),
+        );
+        let desk = Arc::new(desk.map_err(StartError::State)?);
+        let running = Arc::new(Running::new(loaded, &metrics, &desk, None)?);
         let config = &running.config;
 
         let workers = config.workers.get();
@@ -225,6 +240,7 @@ impl Gateway {
             load: Box::new(load),
             running: Arc::clone(&running),
             metrics: Arc::clone(&metrics),
+            desk: Arc::clone(&desk),
             ledger: ledger.clone(),
             entered: Mutex::default(),
             seen: Mutex::new(seen),
@@ -257,6 +273,7 @@ impl Gateway {
             ledger: ledger.clone(),
             clock: clock.clone(),
             metrics: Arc::clone(&metrics),
+            desk: Arc::clone(&desk),
             connections: Arc::new(AtomicUsize::new(0)),
             stop: stopped.clone(),
             subjects: subjects
@@ -273,6 +290,7 @@ impl Gateway {
         let operators = Admin {
             running,
             metrics,
+            desk,
             ledger,
             clock,
             stop: stopped,
@@ -394,11 +412,16 @@ fn attend_operators(
     LocalSet::new().block_on(&runtime, async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
+        let desk = Arc::clone(&admin.desk);
+        let tending = tokio::task::spawn_local(Arc::clone(&desk).attend(admin.ledger.clone()));
+        let delivering = tokio::task::spawn_local(desk.deliver(Arc::clone(&admin.running)));
         let serving = tokio::task::spawn_local(admin.serve(listener));
         // An error says that the gateway's handle is gone, which is as good as being told.
         drop(stop.wait_for(|stop| *stop).await);
         serving.abort();
         watching.abort();
+        tending.abort();
+        delivering.abort();
         Ok(())
     })
 }

@@ -27,6 +27,7 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Watch};
+use super::desk::Desk;
 use super::exchange::exchange;
 use super::identity::PresentedCertificate;
 use super::metrics::Metrics;
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) desk: Arc<Desk>,
     /// Connections from partners open now, over all workers.
     pub(crate) connections: Arc<AtomicUsize>,
     pub(crate) stop: watch::Receiver<bool>,
@@ -71,6 +73,7 @@ pub(crate) struct Shared {
 pub(crate) struct Worker {
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) ledger: Ledger,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) pool: Pool,
@@ -106,6 +109,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
     let worker = Rc::new(Worker {
         running: Arc::clone(&shared.running),
         ledger: shared.ledger.clone(),
+        desk: Arc::clone(&shared.desk),
         clock: shared.clock.clone(),
         random: Random::new(),
         pool: Pool::default(),

@@ -18,3 +18,4 @@ mod channels;
 mod page;
 mod register;
 mod rights;
+mod volume;
