@@ -46,6 +46,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/identifier",
         "src/detect",
         "src/transform",
+        "src/rights",
         "src/risk",
         "src/register",
         "src/charter",

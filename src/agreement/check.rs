@@ -405,6 +405,11 @@ impl DisclosureCheck<'_> {
             .links
             .as_ref()
             .and_then(|links| self.links(links, faults));
+        let access = self
+            .purposes
+            .iter()
+            .any(|known| purposes.contains(&known.name) && known.rights.access.is_some());
+        let exemptions = rights::exemptions(self.file, &at, response, access, faults);
         let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
         response.rules.whole = response.rules.record.is_some() && volume::counts_records(self.file);
         let grounds = self.layers(
@@ -456,6 +461,7 @@ impl DisclosureCheck<'_> {
             request_rules,
             response_rules: response.rules,
             kept_whole,
+            exemptions,
             opaque,
         })
     }

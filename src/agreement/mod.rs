@@ -44,7 +44,10 @@ pub(crate) use headers::refused as refused_header;
 pub use namespaces::Namespace;
 pub use purpose::Purpose;
 pub use reidentify::Reidentify;
-pub use review::{DisclosureReview, OpaqueReview, Review, TokenReview, TypeReview, WholeReview};
+pub use review::{
+    DisclosureReview, ExemptReview, OpaqueReview, Review, TokenReview, TypeReview, WholeReview,
+};
+pub use rights::Exemption;
 pub use rules::{KeptWhole, fields_schema, load_fields, load_fields_with};
 pub use set::{AgreementSet, Context, Source, agreement_schema};
 pub use tables::Tables;
@@ -254,6 +257,8 @@ pub struct Disclosure {
     pub response_rules: BodyRules,
     /// Every `keep_all` of both bodies with its reason, for reviewers.
     pub kept_whole: Vec<KeptWhole>,
+    /// What the response keeps from the people it is about, for reviewers.
+    pub exemptions: Vec<Exemption>,
     /// Each body that passes without being looked into, for reviewers.
     pub opaque: Vec<OpaqueBody>,
 }

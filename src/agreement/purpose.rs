@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::check::File;
 use super::file::PurposeAsWritten;
-use super::{Context, Fault, PurposeName, Role, rights};
+use super::{Context, Fault, PartnerName, PurposeName, Role, rights};
+use crate::register::Relation;
 use crate::rights::Terms;
 
 /// A purpose of an agreement.
@@ -94,8 +95,23 @@ pub(super) fn check(
             purposes.push(narrower);
         }
     }
-    rights::complete(&mut purposes, written);
+    rights::complete(&mut purposes, written, is_internal(file, context));
     purposes
+}
+
+/// Whether the partner is a part of the controller, as the register says it: what it gets is used, not disclosed.
+fn is_internal(file: &File, context: &Context) -> bool {
+    let partner = file
+        .value
+        .parties
+        .as_ref()
+        .and_then(|parties| parties.partner.as_ref());
+    let relation = context
+        .register
+        .as_ref()
+        .zip(partner)
+        .and_then(|(register, partner)| register.relation(&PartnerName::new(&partner.0)));
+    relation == Some(Relation::Internal)
 }
 
 /// `listed` and all that they cover, each once.

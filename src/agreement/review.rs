@@ -72,6 +72,8 @@ pub struct DisclosureReview {
     pub types: Vec<TypeReview>,
     /// Each `keep_all` and why.
     pub kept_whole: Vec<WholeReview>,
+    /// What is kept from the people it is about, and by which exemption.
+    pub exemptions: Vec<ExemptReview>,
     /// Each body that passes without being looked into, and why.
     pub opaque: Vec<OpaqueReview>,
     /// Bodies that are held whole before anything of them leaves, up to the limit for held bytes, and why:
@@ -116,6 +118,15 @@ pub struct WholeReview {
     pub selector: String,
     /// The reason.
     pub because: String,
+}
+
+/// Something that is kept from the person it is about, as its reviewer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExemptReview {
+    /// The selector.
+    pub selector: String,
+    /// The exemption's code.
+    pub exempt: String,
 }
 
 /// A body that passes without being looked into, as its reviewer sees it.
@@ -265,6 +276,14 @@ impl Disclosure {
             rules: count(&self.response_rules),
             request_rules: self.request_rules.as_ref().map(count).unwrap_or_default(),
             types: types(&self.response_rules),
+            exemptions: self
+                .exemptions
+                .iter()
+                .map(|exemption| ExemptReview {
+                    selector: exemption.selector.clone(),
+                    exempt: exemption.code.clone(),
+                })
+                .collect(),
             kept_whole: self
                 .kept_whole
                 .iter()

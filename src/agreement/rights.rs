@@ -7,11 +7,72 @@ use serde_json::{Map, Value};
 
 use super::check::File;
 use super::file::{
-    AgreementAsWritten, ConsentAsWritten, DeceasedAsWritten, RightsAsWritten, WhetherAsWritten,
+    AccessAsWritten, AgreementAsWritten, ConsentAsWritten, DeceasedAsWritten, ResponseAsWritten,
+    RightsAsWritten, WhetherAsWritten,
 };
 use super::{Context, Fault, Purpose, purpose};
-use crate::rights::{Children, Consent, Deceased, Terms, Unknown};
+use crate::rights::{Access, Children, Consent, Deceased, Terms, Unknown};
 use crate::written::child;
+use crate::written::text::ExemptText;
+
+/// Something that is kept from the person it is about, and by which exemption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemption {
+    /// What is kept back.
+    pub selector: String,
+    /// The exemption, in the style of schedule, part and paragraph of the Data Protection Act 2018: `S3P3-11`.
+    pub code: String,
+}
+
+/// The parts of the Act's schedules that are for a class of data; others are written by their number.
+const CLASSES: [(&str, &str); 5] = [
+    ("health", "S3P2"),
+    ("social-work", "S3P3"),
+    ("education", "S3P4"),
+    ("child-abuse", "S3P5"),
+    ("third-party", "S2P3"),
+];
+
+fn code(exempt: &ExemptText) -> String {
+    let class = CLASSES.iter().find(|(class, _)| *class == exempt.0);
+    class.map_or_else(|| exempt.0.clone(), |(_, code)| (*code).to_owned())
+}
+
+/// What the response at `pointer` keeps from the people it is about. Adds a fault at each `drop` for which a disclosure that is
+/// a person's own access (`access`) gives no exemption, and at each exemption of something that is not dropped.
+pub(super) fn exemptions(
+    file: &File,
+    pointer: &str,
+    response: &ResponseAsWritten,
+    access: bool,
+    faults: &mut Vec<Fault>,
+) -> Vec<Exemption> {
+    let mut exemptions = Vec::new();
+    for (index, rule) in response.fields.iter().flatten().enumerate() {
+        let at = format!("{pointer}/fields/{index}");
+        match (&rule.drop, &rule.exempt) {
+            (None, None) => {}
+            (Some(_), None) if access => file.fault(
+                faults,
+                &format!("{at}/drop"),
+                "what is kept from the person it is about has an exemption; write exempt: too, for example exempt: S3P3-11",
+            ),
+            (Some(_), None) => {}
+            (None, Some(_)) => file.fault(
+                faults,
+                &format!("{at}/exempt"),
+                "an exemption is of what is dropped; write drop: in the place of the rule's action",
+            ),
+            (Some(dropped), Some(exempt)) => {
+                exemptions.extend(dropped.iter().map(|selector| Exemption {
+                    selector: selector.0.clone(),
+                    code: code(exempt),
+                }));
+            }
+        }
+    }
+    exemptions
+}
 
 /// The concept of the Data Privacy Vocabulary that makes a purpose direct marketing, whatever else is written.
 const MARKETING: &str = "DirectMarketing";
@@ -38,6 +99,11 @@ pub(super) fn terms(written: Option<&RightsAsWritten>, purpose: &Purpose) -> Arc
             .map(|list| list.0.as_str().into())
             .collect(),
         internal: false,
+        access: written.access.map(|access| match access {
+            AccessAsWritten::Subject => Access::Subject,
+            AccessAsWritten::Parent => Access::Parent,
+        }),
+        third_parties: written.third_parties.is_some(),
         deceased: match written.deceased {
             None | Some(DeceasedAsWritten::AsLiving) => Deceased::AsLiving,
             Some(DeceasedAsWritten::Release) => Deceased::Release,
@@ -54,8 +120,9 @@ pub(super) fn terms(written: Option<&RightsAsWritten>, purpose: &Purpose) -> Arc
     })
 }
 
-/// Gives each of `purposes` its own terms: its name, and the broader ones that cover it as `written` says.
-pub(super) fn complete(purposes: &mut [Purpose], written: &Map<String, Value>) {
+/// Gives each of `purposes` its own terms: its name, the broader ones that cover it as `written` says, and whether what leaves
+/// stays within the controller.
+pub(super) fn complete(purposes: &mut [Purpose], written: &Map<String, Value>, internal: bool) {
     let covers = |broader: &Value, narrower: &str| {
         let covered = broader.get("covers").and_then(Value::as_array);
         covered.is_some_and(|covered| covered.iter().any(|name| name.as_str() == Some(narrower)))
@@ -75,6 +142,7 @@ pub(super) fn complete(purposes: &mut [Purpose], written: &Map<String, Value>) {
         let terms = Terms {
             purpose: purpose.name.as_str().into(),
             covered_by,
+            internal,
             ..(*purpose.rights).clone()
         };
         purpose.rights = Arc::new(terms);

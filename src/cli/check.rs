@@ -238,6 +238,13 @@ fn as_text(
                     whole.selector, whole.because
                 )?;
             }
+            for kept in &disclosure.exemptions {
+                writeln!(
+                    out,
+                    "    exempt        {} by {}",
+                    kept.selector, kept.exempt
+                )?;
+            }
             for opaque in &disclosure.opaque {
                 writeln!(
                     out,

@@ -81,6 +81,10 @@ withheld! {
     OptedOut = "opted_out",
     /// Its subject is a child, and the purpose is not for children's records.
     Child = "child",
+    /// A parent asks for a child's record, and neither the child has agreed nor anybody decided.
+    HeldForDecision = "held_for_decision",
+    /// It shows others to the person it is about, and neither have they agreed nor was it decided to be reasonable.
+    ThirdParties = "third_parties",
     /// It names nobody, where who it is about decides.
     UnknownSubject = "unknown_subject",
 }

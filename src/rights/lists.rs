@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! token  b0 │ b1 b2 b3 b4 │ …
-//!        │    └─ its first bits: a bucket of the shard's index, some four rows
+//!        │    └─ its first bits: a bucket of the shard's index, a row or two
 //!        └─ one of 256 shards, each behind a pointer of its own
 //! ```
 //!
 //! Tokens are the output of an HMAC, so they are spread evenly and the first bits are as good as a hash. A change makes
 //! the shards that it touches anew and shares the rest, so that a snapshot costs 256 pointers. A row is 18 bytes, token
-//! and number of the entry: whatever is entered, a million rows are some 20 MiB.
+//! and number of the entry: whatever is entered, a million rows and their index are some 20 MiB.
 
 use std::sync::Arc;
 
@@ -18,8 +18,12 @@ use super::fact::{Entry, Fact};
 /// Shards: one for each first byte of a token.
 const SHARDS: usize = 256;
 
-/// Rows of one bucket of an index, roughly.
-const BUCKET_ROWS: usize = 4;
+/// Rows of one bucket of an index, at most on average: a bucket is read from memory in one go.
+const BUCKET_ROWS: usize = 2;
+
+/// Rows of one shard at most: their places are numbers of 16 bits. A third more than an even share of
+/// [`Lists::MOST_ROWS`].
+const SHARD_ROWS: usize = u16::MAX as usize;
 
 /// Bits of a shard's index at most: 65,536 buckets.
 const INDEX_BITS: u32 = 16;
@@ -48,12 +52,39 @@ pub enum Full {
 #[derive(Debug, Default)]
 struct Shard {
     /// Sorted; a subject with several facts has several rows.
-    tokens: Vec<Token>,
-    /// The number of each row's entry, ascending within a token.
-    facts: Vec<u16>,
-    /// Where each bucket begins, and the end of the last; `1 << bits` and one.
-    index: Vec<u32>,
+    rows: Vec<Row>,
+    /// `1 << bits` buckets, and one that begins where the last ends.
+    index: Vec<Bucket>,
     bits: u32,
+}
+
+/// The rows of the tokens that begin alike.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    /// The row at which it begins.
+    begins: u16,
+    /// A bit for each of its tokens, by the token's next byte. Most people are on no list, and most of them are told apart
+    /// by this alone, without a look at the rows.
+    marks: u16,
+}
+
+/// The bit of `token` in [`Bucket::marks`].
+fn mark(token: &Token) -> u16 {
+    1 << (token[5] & 15)
+}
+
+/// One fact about one subject: 18 bytes without room between, so that a look-up finds both in one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    token: Token,
+    /// The number of its entry, big-endian, so that rows are sorted as their bytes are.
+    entry: [u8; 2],
+}
+
+impl Row {
+    fn number(&self) -> u16 {
+        u16::from_be_bytes(self.entry)
+    }
 }
 
 impl Default for Lists {
@@ -63,15 +94,15 @@ impl Default for Lists {
 }
 
 impl Lists {
-    /// Rows at most: some 300 MiB.
-    pub const MOST_ROWS: usize = 16_000_000;
+    /// Rows at most: some 230 MiB.
+    pub const MOST_ROWS: usize = 12_000_000;
     /// Different pairs of a fact and its last day at most: a row numbers them in 16 bits.
     pub const MOST_ENTRIES: usize = 65_536;
 
     /// Nothing about anybody.
     #[must_use]
     pub fn new() -> Self {
-        let empty = Arc::new(Shard::build(Vec::new(), Vec::new()));
+        let empty = Arc::new(Shard::build(Vec::new()));
         Self {
             shards: vec![empty; SHARDS].into(),
             entries: Arc::default(),
@@ -82,10 +113,13 @@ impl Lists {
     /// What is entered about `token`, whatever the day. Allocates nothing.
     pub fn of(&self, token: &Token) -> impl Iterator<Item = &Entry> {
         let shard = &self.shards[usize::from(token[0])];
-        let range = shard.range(token);
-        shard.facts[range]
-            .iter()
-            .map(|&number| &self.entries[usize::from(number)])
+        let rows = if shard.may_have(token) {
+            &shard.rows[shard.range(token)]
+        } else {
+            &[]
+        };
+        rows.iter()
+            .map(|row| &self.entries[usize::from(row.number())])
     }
 
     /// Enters `entry` about each of `tokens`, in the place of the same fact with another last day. Gives how many it says
@@ -94,18 +128,26 @@ impl Lists {
     /// # Errors
     /// If there is no room; then nothing is entered.
     pub fn enter(&mut self, entry: &Entry, tokens: &[Token]) -> Result<usize, Full> {
-        self.has_room(entry, tokens.len())?;
+        self.has_room(entry, tokens)?;
         let number = self.number(entry);
         let same = self.numbers(|other| other.fact == entry.fact);
         Ok(self.change(&sorted(tokens), &same, Some(number)))
     }
 
-    /// Whether `entry` can be entered about `subjects` more.
+    /// Whether `entry` can be entered about `tokens` too.
     ///
     /// # Errors
     /// With what there would be too many of.
-    pub fn has_room(&self, entry: &Entry, subjects: usize) -> Result<(), Full> {
-        if self.len() + subjects > Self::MOST_ROWS {
+    pub fn has_room(&self, entry: &Entry, tokens: &[Token]) -> Result<(), Full> {
+        let mut rows = [0; SHARDS];
+        for token in tokens {
+            rows[usize::from(token[0])] += 1;
+        }
+        let full = rows
+            .iter()
+            .zip(&self.shards)
+            .any(|(more, shard)| shard.rows.len() + more > SHARD_ROWS);
+        if full || self.len() + tokens.len() > Self::MOST_ROWS {
             return Err(Full::Rows);
         }
         if self.entries.len() == Self::MOST_ENTRIES && !self.entries.contains(entry) {
@@ -146,19 +188,16 @@ impl Lists {
 
     /// Everything that is entered, by token: for exports.
     pub fn iter(&self) -> impl Iterator<Item = (&Token, &Entry)> {
-        self.shards.iter().flat_map(|shard| {
-            let rows = shard.tokens.iter().zip(&shard.facts);
-            rows.map(|(token, &number)| (token, &self.entries[usize::from(number)]))
-        })
+        let rows = self.shards.iter().flat_map(|shard| &shard.rows);
+        rows.map(|row| (&row.token, &self.entries[usize::from(row.number())]))
     }
 
     /// Bytes that the rows and their index take.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let shards = self.shards.iter().map(|shard| {
-            shard.tokens.capacity() * size_of::<Token>()
-                + shard.facts.capacity() * size_of::<u16>()
-                + shard.index.capacity() * size_of::<u32>()
+            shard.rows.capacity() * size_of::<Row>()
+                + shard.index.capacity() * size_of::<Bucket>()
                 + size_of::<Shard>()
         });
         shards.sum::<usize>() + self.entries.capacity() * size_of::<Entry>()
@@ -218,26 +257,24 @@ fn sorted(tokens: &[Token]) -> Vec<Token> {
 }
 
 impl Shard {
-    fn build(tokens: Vec<Token>, facts: Vec<u16>) -> Self {
-        let buckets = (tokens.len() / BUCKET_ROWS).next_power_of_two();
+    fn build(rows: Vec<Row>) -> Self {
+        let buckets = (rows.len() / BUCKET_ROWS).next_power_of_two();
         let bits = buckets.ilog2().min(INDEX_BITS);
         let mut shard = Self {
-            tokens,
-            facts,
+            rows,
             index: Vec::with_capacity((1 << bits) + 1),
             bits,
         };
         let mut row = 0;
-        for bucket in 0..1 << bits {
-            while row < shard.tokens.len() && shard.bucket(&shard.tokens[row]) < bucket {
+        for bucket in 0..=1 << bits {
+            let begins = u16::try_from(row).expect("at most SHARD_ROWS");
+            let mut marks = 0;
+            while row < shard.rows.len() && shard.bucket(&shard.rows[row].token) == bucket {
+                marks |= mark(&shard.rows[row].token);
                 row += 1;
             }
-            shard
-                .index
-                .push(u32::try_from(row).expect("fewer than MOST_ROWS"));
+            shard.index.push(Bucket { begins, marks });
         }
-        let end = u32::try_from(shard.tokens.len()).expect("fewer than MOST_ROWS");
-        shard.index.push(end);
         shard
     }
 
@@ -247,56 +284,72 @@ impl Shard {
         (bits >> (32 - self.bits)) as usize
     }
 
-    /// The rows of `token`.
-    fn range(&self, token: &Token) -> std::ops::Range<usize> {
+    /// Where the bucket of `token` begins and ends.
+    fn around(&self, token: &Token) -> (usize, usize) {
         let bucket = self.bucket(token);
-        let (start, end) = (self.index[bucket] as usize, self.index[bucket + 1] as usize);
-        let rows = &self.tokens[start..end];
-        let first = start + rows.partition_point(|other| other < token);
-        let mut last = first;
-        while last < end && self.tokens[last] == *token {
-            last += 1;
-        }
-        first..last
+        let [here, next] = [self.index[bucket], self.index[bucket + 1]];
+        (usize::from(here.begins), usize::from(next.begins))
+    }
+
+    /// Whether `token` may have rows. Nothing is said of most that have none.
+    fn may_have(&self, token: &Token) -> bool {
+        self.index[self.bucket(token)].marks & mark(token) != 0
+    }
+
+    /// The rows of `token`; where it has none, an empty range where they would be.
+    fn range(&self, token: &Token) -> std::ops::Range<usize> {
+        let (start, end) = self.around(token);
+        let rows = &self.rows[start..end];
+        let before = |row: &&Row| row.token < *token;
+        // A bucket is short, unless somebody chose the tokens, which takes the key.
+        let first = start + rows.iter().take_while(before).count();
+        let same = |row: &&Row| row.token == *token;
+        first..first + self.rows[first..end].iter().take_while(same).count()
     }
 
     /// Whether [`Shard::merged`] would leave the rows of `token` other than they are.
     fn differs(&self, token: &Token, gone: &[u16], new: Option<u16>) -> bool {
-        let facts = &self.facts[self.range(token)];
-        let mut others = facts.iter().filter(|fact| Some(**fact) != new);
-        others.any(|fact| gone.contains(fact)) || new.is_some_and(|new| !facts.contains(&new))
+        let rows = &self.rows[self.range(token)];
+        let goes = |row: &Row| Some(row.number()) != new && gone.contains(&row.number());
+        let is_there = |new| rows.iter().any(|row| row.number() == new);
+        rows.iter().any(goes) || new.is_some_and(|new| !is_there(new))
     }
 
-    /// The same rows, with those of `tokens` changed as [`Lists::change`] says; `rows` are counted along.
-    fn merged(&self, tokens: &[Token], gone: &[u16], new: Option<u16>, rows: &mut [usize]) -> Self {
-        let room = self.tokens.len() + if new.is_some() { tokens.len() } else { 0 };
-        let (mut merged, mut facts) = (Vec::with_capacity(room), Vec::with_capacity(room));
+    /// The same rows, with those of `tokens` changed as [`Lists::change`] says; `counts` are counted along.
+    fn merged(
+        &self,
+        tokens: &[Token],
+        gone: &[u16],
+        new: Option<u16>,
+        counts: &mut [usize],
+    ) -> Self {
+        let room = self.rows.len() + if new.is_some() { tokens.len() } else { 0 };
+        let mut merged = Vec::with_capacity(room);
         let mut row = 0;
         for token in tokens {
             let own = self.range(token);
-            merged.extend_from_slice(&self.tokens[row..own.start]);
-            facts.extend_from_slice(&self.facts[row..own.start]);
+            merged.extend_from_slice(&self.rows[row..own.start]);
             row = own.end;
-            let begun = facts.len();
-            for &fact in &self.facts[own] {
-                if gone.contains(&fact) {
-                    rows[usize::from(fact)] -= 1;
+            let begun = merged.len();
+            for row in &self.rows[own] {
+                if gone.contains(&row.number()) {
+                    counts[usize::from(row.number())] -= 1;
                 } else {
-                    facts.push(fact);
+                    merged.push(*row);
                 }
             }
             if let Some(new) = new {
-                facts.push(new);
-                rows[usize::from(new)] += 1;
-                facts[begun..].sort_unstable();
+                merged.push(Row {
+                    token: *token,
+                    entry: new.to_be_bytes(),
+                });
+                counts[usize::from(new)] += 1;
+                merged[begun..].sort_unstable();
             }
-            merged.resize(facts.len(), *token);
         }
-        merged.extend_from_slice(&self.tokens[row..]);
-        facts.extend_from_slice(&self.facts[row..]);
+        merged.extend_from_slice(&self.rows[row..]);
         merged.shrink_to_fit();
-        facts.shrink_to_fit();
-        Self::build(merged, facts)
+        Self::build(merged)
     }
 }
 
@@ -402,6 +455,24 @@ mod tests {
             Err(Full::Entries)
         );
         assert!(lists.is_empty());
+    }
+
+    #[test]
+    fn a_shard_that_is_full_refuses_and_nothing_is_entered() {
+        let crowd: Vec<Token> = (0..SHARD_ROWS as u64 + 1)
+            .map(|number| {
+                let mut token = token(number);
+                token[0] = 9;
+                token
+            })
+            .collect();
+        let mut lists = Lists::new();
+        let child = Entry::of(Fact::Child);
+        assert_eq!(lists.enter(&child, &crowd), Err(Full::Rows));
+        assert!(lists.is_empty());
+        assert_eq!(lists.enter(&child, &crowd[1..]), Ok(SHARD_ROWS));
+        assert_eq!(lists.enter(&child, &crowd[..1]), Err(Full::Rows));
+        assert!(crowd[1..].iter().all(|token| lists.of(token).count() == 1));
     }
 
     /// Tokens that share bytes, so that they meet in shards, buckets and beside each other.

@@ -10,7 +10,7 @@ mod terms;
 
 pub use fact::{Entry, Fact, FactError, Scope, last_day_under_18};
 pub use lists::{Full, Lists};
-pub use terms::{Children, Consent, Deceased, Found, Terms, Unknown, Verdict};
+pub use terms::{Access, Children, Consent, Deceased, Found, Terms, Unknown, Verdict};
 
 /// The first 16 bytes of the HMAC by which the ledger knows a subject: all that is ever held of a person here.
 pub type Token = [u8; 16];

@@ -23,6 +23,10 @@ pub struct Terms {
     pub opt_outs: Vec<Box<str>>,
     /// The flow stays within the controller: opt-out lists are not asked, everything else is.
     pub internal: bool,
+    /// Somebody asks for what is held about a person, not a partner about people.
+    pub access: Option<Access>,
+    /// The others in a record have to agree to be shown, or that has to be decided.
+    pub third_parties: bool,
     /// What becomes of records of people who have died.
     pub deceased: Deceased,
     /// What becomes of records of children.
@@ -38,6 +42,15 @@ pub enum Consent {
     Ordinary,
     /// Explicit.
     Explicit,
+}
+
+/// Who asks for what is held about a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The person.
+    Subject,
+    /// A parent of a child.
+    Parent,
 }
 
 /// What becomes of records of people who have died.
@@ -98,12 +111,9 @@ pub struct Found {
     harm_hold: bool,
     harm_decision: bool,
     child: bool,
-    /// The child agrees that a parent sees its record.
-    pub child_consent: bool,
-    /// Somebody decided that a parent may see it.
-    pub parent_decision: bool,
-    /// Others in the record may be shown to the subject.
-    pub third_parties: bool,
+    child_consent: bool,
+    parent_decision: bool,
+    third_parties: bool,
 }
 
 impl Terms {
@@ -119,7 +129,11 @@ impl Terms {
     /// Whether a record of nobody known can never leave: something that the purpose requires has to be looked up.
     #[must_use]
     pub fn needs_subject(&self) -> bool {
-        self.consent.is_some() || self.marketing || self.asks_opt_outs()
+        self.consent.is_some()
+            || self.marketing
+            || self.asks_opt_outs()
+            || self.access.is_some()
+            || self.third_parties
     }
 
     /// Whether it requires anything beyond that objections and marks are honoured where they are known: then every record has to
@@ -192,12 +206,6 @@ impl Lists {
 }
 
 impl Found {
-    /// Whether the subject is under 18.
-    #[must_use]
-    pub fn is_child(&self) -> bool {
-        self.child
-    }
-
     /// The verdict over a subject of whom this was found.
     #[must_use]
     pub fn verdict(&self, terms: &Terms) -> Verdict {
@@ -210,6 +218,20 @@ impl Found {
         }
         if self.harm_hold && !self.harm_decision {
             return Verdict::Withhold(Withheld::HarmHold);
+        }
+        if terms.third_parties && !self.third_parties {
+            return Verdict::Withhold(Withheld::ThirdParties);
+        }
+        match terms.access {
+            None => {}
+            // There is no age under which one may not ask, and nobody objects to being told of oneself.
+            Some(Access::Subject) => return Verdict::Release,
+            // Who is not, or no longer, marked as a child is asked themselves.
+            Some(Access::Parent) if !self.child => return Verdict::Withhold(Withheld::NoConsent),
+            Some(Access::Parent) if self.child_consent || self.parent_decision => {
+                return Verdict::Release;
+            }
+            Some(Access::Parent) => return Verdict::Withhold(Withheld::HeldForDecision),
         }
         if self.deceased {
             match terms.deceased {
@@ -300,6 +322,15 @@ mod tests {
         let no_children = Terms {
             children: Children::Withhold,
             ..plain()
+        };
+        let access = |access| Terms {
+            access: Some(access),
+            consent: Some(Consent::Explicit),
+            ..plain()
+        };
+        let others = Terms {
+            third_parties: true,
+            ..access(Access::Subject)
         };
         let rows: Vec<(&str, Terms, &[&str], Verdict)> = vec![
             ("nothing entered", plain(), &[], Release),
@@ -472,6 +503,61 @@ mod tests {
                 Withhold(W::Child),
             ),
             ("a child, as others", plain(), &["child"], Release),
+            (
+                "their own, objecting",
+                access(Access::Subject),
+                &["objection", "restriction", "child"],
+                Release,
+            ),
+            (
+                "their own, court",
+                access(Access::Subject),
+                &["court-restricted"],
+                Withhold(W::CourtRestricted),
+            ),
+            (
+                "their own, harm",
+                access(Access::Subject),
+                &["harm-hold"],
+                Withhold(W::HarmHold),
+            ),
+            (
+                "a child's, to a parent",
+                access(Access::Parent),
+                &["child"],
+                Withhold(W::HeldForDecision),
+            ),
+            (
+                "with consent",
+                access(Access::Parent),
+                &["child", "child-consent"],
+                Release,
+            ),
+            (
+                "with a decision",
+                access(Access::Parent),
+                &["child", "parent-decision"],
+                Release,
+            ),
+            (
+                "an adult's, to a parent",
+                access(Access::Parent),
+                &["child-consent"],
+                Withhold(W::NoConsent),
+            ),
+            (
+                "others in it",
+                others.clone(),
+                &[],
+                Withhold(W::ThirdParties),
+            ),
+            (
+                "others agree",
+                others.clone(),
+                &["third-party-consent"],
+                Release,
+            ),
+            ("reasonable", others, &["third-party-reasonable"], Release),
             (
                 "court",
                 overriding.clone(),

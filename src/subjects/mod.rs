@@ -14,12 +14,14 @@ mod gate;
 mod identifiers;
 mod line;
 mod store;
+mod told;
 mod watched;
 
 pub use gate::RightsGate;
 pub use identifiers::{Identifiers, ReadError, Where};
 pub use line::{Act, Change, ChangeError, Line, LineFault};
 pub use store::{Entered, Store, StoreError};
+pub use told::{Told, told};
 pub use watched::{LOOK, Unavailable, Watched};
 
 use data_encoding::BASE32_NOPAD;

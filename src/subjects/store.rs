@@ -96,9 +96,11 @@ impl Store {
             .create_new(true)
             .mode(0o600)
             .open(path)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => StoreError::Exists(path.to_owned()),
-                _ => system("make", path)(error),
+            .map_err(|error| {
+                if error.kind() == io::ErrorKind::AlreadyExists {
+                    return StoreError::Exists(path.to_owned());
+                }
+                system("make", path)(error)
             })?;
         let mut line = Vec::new();
         Chain::new(&key).begin(at, &mut line);
@@ -305,7 +307,7 @@ impl Store {
                 path: self.path.clone(),
                 full,
             };
-            lists.has_room(entry, changed.len()).map_err(full)?;
+            lists.has_room(entry, &changed).map_err(full)?;
         }
         let mut chain = self.read.chain.clone();
         let mut lines = Vec::new();
@@ -433,12 +435,15 @@ struct At<'a> {
     bytes: u64,
 }
 
+/// What is done with each line that is read; `None` is the store's first.
+type Take<'a> = &'a mut dyn FnMut(Option<Line>, At<'_>) -> Result<(), StoreError>;
+
 /// Hands each whole line from where `file` is to `take`. An unfinished one at the end is none.
 fn each_line(
     path: &Path,
     file: &mut File,
     chain: &mut Chain,
-    take: &mut dyn FnMut(Option<Line>, At<'_>) -> Result<(), StoreError>,
+    take: Take<'_>,
 ) -> Result<(), StoreError> {
     let mut reader = BufReader::with_capacity(LINE_BYTES, file);
     let mut line = Vec::new();
@@ -476,9 +481,11 @@ fn identity(file: &File, path: &Path) -> Result<(u64, u64), StoreError> {
 }
 
 fn cannot_read(path: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
-    move |error| match error.kind() {
-        io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
-        _ => system("open", path)(error),
+    move |error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            return StoreError::Missing(path.to_owned());
+        }
+        system("open", path)(error)
     }
 }
 

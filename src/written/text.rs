@@ -78,6 +78,9 @@ forms! {
     SkipText: "^[^A-Za-z0-9]{1,16}$", "separators (at most 16 characters, no letters or digits)", "-/";
     /// A selector; `plan` parses it.
     SelectorText: "\\S", "a selector", "$.address.postcode";
+    /// Why something is kept from the person it is about.
+    ExemptText: "^(health|social-work|education|child-abuse|third-party|S[1-4]P[0-9]{1,2}(-[0-9]{1,3})?)$",
+        "an exemption (health, social-work, education, child-abuse, third-party, or schedule, part and paragraph of the DPA 2018)", "S3P3-11";
     /// A condition; `plan` parses it.
     ConditionText: "\\S", "a condition", "@.consent.sharing == true";
     /// A SHA-256 in hexadecimal.

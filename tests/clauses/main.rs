@@ -14,6 +14,7 @@ mod harness;
 
 mod basis;
 mod aggregate;
+mod access;
 mod caller;
 mod channels;
 mod page;

@@ -530,3 +530,171 @@ fn clause_p3_2_6_operators_change_the_lists_with_their_token_alone() {
         assert_eq!(stats.json()["counts"]["objection"], 1);
     });
 }
+
+/// What the command says of Ada: everything that was told, to whom, for what, and which fields, in words and as JSON.
+fn disclosures(council: &Council, more: &[&str]) -> String {
+    let number = council.folder.path().join("number");
+    std::fs::write(&number, ADA).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_fieldgate"))
+        .args(["subjects", "disclosures", "--from"])
+        .arg(&number)
+        .arg("--config")
+        .arg(council.config())
+        .args(more)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Of one person it is told, completely and exactly, who was told, when, under which agreement, for which purpose and which
+/// fields; withheld records are no disclosures, and no file has the person's number.
+/// Rows: P7.2.
+#[test]
+fn clause_p7_1a_a_subjects_report_has_exactly_what_was_disclosed() {
+    run(async {
+        let (mut council, _service) = council().await;
+        let before = disclosures(&council, &[]);
+        assert_eq!(before, "nobody was told anything about this person\n");
+        assert_eq!(names(&council, "care").await, "Ada Ben");
+        assert_eq!(names(&council, "planning").await, "Ada Ben");
+        enter(&council, "objection:care", ADA).await;
+        assert_eq!(names(&council, "care").await, "Ben");
+        assert_eq!(names(&council, "survey").await, "");
+        council.stop().await;
+        let report: Value = serde_json::from_str(&disclosures(&council, &["--json"])).unwrap();
+        let told = report["disclosures"].as_array().unwrap();
+        let purposes: Vec<&str> = told
+            .iter()
+            .map(|one| one["purpose"].as_str().unwrap())
+            .collect();
+        assert_eq!(purposes, ["care", "planning"]);
+        for one in told {
+            assert_eq!(one["partner"], "island-health");
+            assert_eq!(
+                (&one["agreement"], &one["version"]),
+                (&json!("rights"), &json!(1))
+            );
+            assert_eq!(
+                (&one["disclosure"], &one["outcome"]),
+                (&json!("people"), &json!("complete"))
+            );
+            assert_eq!(one["fields"], json!(["$[*].name by keep"]));
+            assert!(
+                one["at"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with("2026-06-15T12:00:00")
+            );
+        }
+        let words = disclosures(&council, &[]);
+        assert_eq!(
+            words.matches("island-health was told for").count(),
+            2,
+            "{words}"
+        );
+        assert!(words.contains("    $[*].name by keep"));
+        assert!(!council.ledger_text().contains("4010232137"));
+        let store = std::fs::read_to_string(store_at(council.folder.path())).unwrap();
+        assert!(!store.contains("4010232137"));
+    });
+}
+
+/// Whom to tell when something about a person is put right: exactly the partners in whose answers the person's record was.
+#[test]
+fn clause_p7_1b_the_recipients_of_a_correction_are_exactly_those_who_were_told() {
+    run(async {
+        let (mut council, _service) = council().await;
+        let recipients = |council: &Council| -> Value {
+            serde_json::from_str(&disclosures(council, &["--recipients", "--json"])).unwrap()
+        };
+        assert_eq!(names(&council, "survey").await, "");
+        council.stop().await;
+        assert_eq!(recipients(&council), json!({ "recipients": [] }));
+        council.start();
+        assert_eq!(names(&council, "care").await, "Ada Ben");
+        council.stop().await;
+        let told = recipients(&council);
+        let told = told["recipients"].as_array().unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0]["partner"], "island-health");
+    });
+}
+
+/// Within the controller, as the register says who is, the lists of refusals are not asked; objections and marks are. The same
+/// agreement with somebody outside honours the lists.
+#[test]
+fn clause_p4_3b_an_internal_flow_asks_no_refusals_but_objections() {
+    let register = |relation: &str| {
+        format!(
+            r#"
+register: isle-council
+version: 1
+contacts: {{ dpo: dpo@isle-council.example, representatives: [{{ directorate: care, contact: care@isle-council.example }}] }}
+purposes: [{{ name: planning, title: Plan services }}]
+parties: [{{ name: island-health, relation: {relation} }}, {{ name: harbour-homes, relation: external }}]
+data_sets:
+  - name: people
+    title: People
+    subjects: person
+    owner: care
+    service: social-care
+    collected: {{ for: [planning], ground: function, under: Care Act 2014 }}
+    retention: P1Y
+    fields: [{{ path: "@.nhs", sensitivity: personal, identifier: nhs-number }}, {{ path: "@.name", sensitivity: personal, category: name }}]
+    notices: [{{ id: notice, version: 1, from: 2023-04-01, purposes: [planning] }}]
+    recipients: [{{ partner: island-health, purposes: [planning] }}]
+"#
+        )
+    };
+    let agreement = r#"
+agreement: planning
+version: 1
+title: Planning
+parties: { controller: isle-council, partner: island-health }
+term: { starts: 2026-01-01, ends: 2026-12-31 }
+purposes: { planning: { text: Plan services, rights: { opt_outs: [tick-box] } } }
+disclosures:
+  - name: people
+    data_set: people
+    purposes: [planning]
+    request: GET /people
+    service: { name: social-care, path: /api }
+    response:
+      format: json
+      record: "$[*]"
+      subject: "@.nhs"
+      fields: [{ keep: ["$[*].name"] }]
+"#;
+    run(async {
+        for (relation, refused, objecting) in
+            [("internal", "Ada Ben", "Ben"), ("external", "Ben", "Ben")]
+        {
+            let service = Service::answering(answer(PEOPLE)).await;
+            let setup = Setup {
+                agreements: vec![("planning.yaml".to_owned(), agreement.to_owned())],
+                files: vec![("register.yaml".to_owned(), register(relation))],
+                more: "subjects: { store: subjects }\nregister: register.yaml".to_owned(),
+                ..Setup::with(service.address)
+            };
+            let mut council = setup.write();
+            let path = store_at(council.folder.path());
+            Store::create(&path, root().subjects_seal(), june().now()).unwrap();
+            let mut store = Store::open(&path, root().subjects_seal()).unwrap();
+            let ada = SubjectTokens::new(&root().subject());
+            let ada = [ada.bytes_of_text(ADA).unwrap()];
+            let mut enter = |what: &str| {
+                let act = Act::Enter(Entry::of(what.parse().unwrap()));
+                let change = Change::new(act, "dpo", "form", None, None).unwrap();
+                store.change(&change, &ada, june().now()).unwrap();
+            };
+            enter("opt-out:tick-box");
+            council.start();
+            assert_eq!(names(&council, "planning").await, refused, "{relation}");
+            council.stop().await;
+            enter("objection");
+            council.start();
+            assert_eq!(names(&council, "planning").await, objecting, "{relation}");
+        }
+    });
+}

@@ -22,7 +22,9 @@ pub(super) use body::{
     SeparatorAsWritten, UndeclaredAsWritten,
 };
 pub(super) use purpose::PurposeAsWritten;
-pub(super) use rights::{ConsentAsWritten, DeceasedAsWritten, RightsAsWritten, WhetherAsWritten};
+pub(super) use rights::{
+    AccessAsWritten, ConsentAsWritten, DeceasedAsWritten, RightsAsWritten, WhetherAsWritten,
+};
 pub(super) use rule::{
     DirectionAsWritten, GeneraliseTo, InvalidAsWritten, LinkAsWritten, OnMismatchAsWritten,
     OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,

@@ -17,6 +17,11 @@ pub(in crate::agreement) struct RightsAsWritten {
     pub(in crate::agreement) opt_outs: Option<Vec<Name>>,
     /// Why objections and restrictions do not withhold here; each such release is counted. Never for direct marketing.
     pub(in crate::agreement) overrides_restriction: Option<Words>,
+    /// People ask for what is held about themselves, or parents about their children: then objections, opt-outs and consent
+    /// are not asked, court orders and harm are; a parent needs the child's consent or a decision, as entered.
+    pub(in crate::agreement) access: Option<AccessAsWritten>,
+    /// `decided`: a record leaves only if the others in it agree to be shown, or that was decided to be reasonable, as entered.
+    pub(in crate::agreement) third_parties: Option<DecidedAsWritten>,
     /// Records of people who have died: as those of the living, without it; or released without a look at consent and
     /// objections; or withheld.
     pub(in crate::agreement) deceased: Option<DeceasedAsWritten>,
@@ -33,6 +38,23 @@ pub(in crate::agreement) struct RightsAsWritten {
 pub(in crate::agreement) enum ConsentAsWritten {
     Ordinary,
     Explicit,
+}
+
+/// Who asks for what is held about a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(in crate::agreement) enum AccessAsWritten {
+    Subject,
+    Parent,
+}
+
+/// That it has to be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(in crate::agreement) enum DecidedAsWritten {
+    Decided,
 }
 
 /// What becomes of records of people who have died.

@@ -8,7 +8,8 @@ use crate::detect::Kind as Detected;
 use crate::identifier::Kind;
 use crate::transform::Shape;
 use crate::written::text::{
-    AtText, ColumnText, FromText, LinkText, Name, PathName, SelectorText, SkipText, Words,
+    AtText, ColumnText, ExemptText, FromText, LinkText, Name, PathName, SelectorText, SkipText,
+    Words,
 };
 
 /// One rule: exactly one action with its selectors, and the action's options.
@@ -52,6 +53,8 @@ pub(in crate::agreement) struct RuleAsWritten {
     /// Free text that leaves without what `detect`, `names` and `patterns` find in it. Detection misses things.
     #[schemars(length(min = 1))]
     pub(in crate::agreement) redact: Option<Vec<SelectorText>>,
+    /// `drop`: the exemption by which it is kept from the person it is about, where that person asks (`access`).
+    pub(in crate::agreement) exempt: Option<ExemptText>,
     /// Why: `keep_all` needs it, every rule may have it.
     pub(in crate::agreement) because: Option<Words>,
     /// The law and guidance that it follows.

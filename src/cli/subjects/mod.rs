@@ -3,6 +3,8 @@
 //! Identifiers come from a file or standard input, never as arguments, which other users of the machine can read; they become
 //! tokens at once and are never printed.
 
+pub mod disclosures;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -57,6 +59,8 @@ pub enum SubjectsCommand {
     Import(ImportArgs),
     /// Show what is entered about one person, and every change there was
     Show(ShowArgs),
+    /// Say who was told what about one person, when and for what
+    Disclosures(disclosures::DisclosuresArgs),
     /// List the latest changes: who entered what, when and why, about how many people
     List(ListArgs),
     /// Print everything that is entered, by token
@@ -332,6 +336,7 @@ pub fn run(args: &SubjectsArgs) -> Result<(), Stop> {
         }
         SubjectsCommand::Import(args) => import(args),
         SubjectsCommand::Show(args) => show(args),
+        SubjectsCommand::Disclosures(args) => disclosures::run(args),
         SubjectsCommand::List(args) => list(args),
         SubjectsCommand::Export(args) => export(args),
         SubjectsCommand::Stats(args) => stats(args),
@@ -375,39 +380,63 @@ impl Desk {
         Ok(Store::open(&self.path, self.seal.clone())?)
     }
 
-    /// Reads identifiers from `from`, else from standard input.
+    /// What makes tokens, also where no store is configured.
+    fn tokens(ConfigArgs { config: path }: &ConfigArgs) -> Result<SubjectTokens, Stop> {
+        let keys = config::load_alone(path)?.keys.ok_or_else(|| {
+            Stop::input(format_args!(
+                "{}: it has no `keys`, so the ledger names nobody",
+                path.display()
+            ))
+        })?;
+        let root = keys
+            .root
+            .root()
+            .map_err(|error| Stop::from(ConfigFault::from(error)))?;
+        Ok(SubjectTokens::new(&root.subject()))
+    }
+
     fn read(
         &self,
         from: Option<&PathBuf>,
         column: Option<&str>,
         form: Option<Kind>,
     ) -> Result<Identifiers, Stop> {
-        let (input, bytes): (Box<dyn Read>, _) = match from {
-            None => (Box::new(std::io::stdin()), None),
-            Some(path) => {
-                let file = File::open(path).map_err(|error| {
-                    Stop::environment(format_args!(
-                        "{}: cannot be read ({})",
-                        path.display(),
-                        error.kind()
-                    ))
-                })?;
-                let bytes = file.metadata().ok().map(|metadata| metadata.len());
-                (Box::new(file), bytes)
-            }
-        };
-        let place = match column.map(|column| (column, column.parse::<usize>())) {
-            None => Where::Line,
-            Some((_, Ok(0))) => return Err(Stop::usage("columns are counted from 1")),
-            Some((_, Ok(number))) => Where::Number(number),
-            Some((name, Err(_))) => Where::Column(name.to_owned()),
-        };
-        let progress = Progress::over(bytes);
-        Identifiers::read(input, &place, form, &self.tokens, |bytes| {
-            progress.advance(bytes);
-        })
-        .map_err(Stop::input)
+        read(&self.tokens, from, column, form)
     }
+}
+
+/// Reads identifiers from `from`, else from standard input.
+fn read(
+    tokens: &SubjectTokens,
+    from: Option<&PathBuf>,
+    column: Option<&str>,
+    form: Option<Kind>,
+) -> Result<Identifiers, Stop> {
+    let (input, bytes): (Box<dyn Read>, _) = match from {
+        None => (Box::new(std::io::stdin()), None),
+        Some(path) => {
+            let file = File::open(path).map_err(|error| {
+                Stop::environment(format_args!(
+                    "{}: cannot be read ({})",
+                    path.display(),
+                    error.kind()
+                ))
+            })?;
+            let bytes = file.metadata().ok().map(|metadata| metadata.len());
+            (Box::new(file), bytes)
+        }
+    };
+    let place = match column.map(|column| (column, column.parse::<usize>())) {
+        None => Where::Line,
+        Some((_, Ok(0))) => return Err(Stop::usage("columns are counted from 1")),
+        Some((_, Ok(number))) => Where::Number(number),
+        Some((name, Err(_))) => Where::Column(name.to_owned()),
+    };
+    let progress = Progress::over(bytes);
+    Identifiers::read(input, &place, form, tokens, |bytes| {
+        progress.advance(bytes);
+    })
+    .map_err(Stop::input)
 }
 
 /// The change that somebody asks for.
