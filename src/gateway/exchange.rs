@@ -129,7 +129,7 @@ pub(crate) async fn exchange(
         }
         Ok(First::Part(bytes, mut rest)) => {
             rest.released(status);
-            PartnerBody::streaming(bytes, rest, connection.activity.stream(busy))
+            PartnerBody::streaming(bytes, *rest, connection.activity.stream(busy))
         }
         Err((stop, account)) => return account.stop(stop).response(&id),
     };

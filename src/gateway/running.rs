@@ -55,12 +55,12 @@ pub(crate) struct Route {
     pub(crate) token_headers: Vec<(HeaderName, Resolver)>,
     pub(crate) response_headers: Vec<HeaderName>,
     /// The quotas and guards that each of its purposes is under.
-    ways: Vec<(PurposeName, Way)>,
+    ways: Vec<(PurposeName, Arc<Way>)>,
 }
 
 impl Route {
     /// The quotas and guards that `purpose` is under, if there is one.
-    pub(crate) fn way(&self, purpose: &PurposeName) -> Option<&Way> {
+    pub(crate) fn way(&self, purpose: &PurposeName) -> Option<&Arc<Way>> {
         let mut ways = self.ways.iter();
         ways.find_map(|(name, way)| (name == purpose).then_some(way))
     }

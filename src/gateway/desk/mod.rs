@@ -150,7 +150,7 @@ impl Desk {
         &self,
         agreement: &Agreement,
         disclosure: &Disclosure,
-    ) -> Vec<(PurposeName, Way)> {
+    ) -> Vec<(PurposeName, Arc<Way>)> {
         let Some(Counted { meters, .. }) = self.counted.get() else {
             return Vec::new();
         };
@@ -168,7 +168,7 @@ impl Desk {
         let way = |purpose: &PurposeName| {
             let whose = (&agreement.partner, &agreement.name);
             let way = meters.way(whose, &terms, purpose, &disclosure.name, self.clock.now())?;
-            Some((purpose.clone(), way))
+            Some((purpose.clone(), Arc::new(way)))
         };
         disclosure.purposes.iter().filter_map(way).collect()
     }
