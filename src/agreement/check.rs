@@ -377,7 +377,6 @@ impl DisclosureCheck<'_> {
             .as_ref()
             .and_then(|links| self.links(links, faults));
         let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
-        response.rules.whole = response.rules.record.is_some() && volume::counts_records(self.file);
         let grounds = self.layers(
             disclosure,
             &purposes,
