@@ -71,6 +71,7 @@ pub(crate) async fn exchange(
     let occasion = Occasion {
         document: worker.random.take().ok(),
         purpose: Some(permit.purpose().shared()),
+        notice: route.unknown.clone(),
         ..Occasion::from(worker.clock.today(&running.config.controller.time_zone))
     };
     let asking = Asking {

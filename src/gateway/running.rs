@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Method};
 use rustls::ServerConfig;
 
 use super::StartError;
-use super::desk::{Desk, fingerprint};
+use super::desk::{Desk, Unknown, fingerprint};
 use super::identity::Identities;
 use super::media;
 use super::metrics::{Meters, Metrics};
@@ -20,6 +20,7 @@ use crate::agreement::{
 };
 use crate::config::{Config, Loaded, Transport};
 use crate::ledger::{CallerEntry, Event, LayerEntry};
+use crate::minimise::Notice;
 use crate::transform::{Resolver, SubjectTokens};
 use crate::volume::Way;
 
@@ -56,6 +57,8 @@ pub(crate) struct Route {
     pub(crate) response_headers: Vec<HeaderName>,
     /// The quotas and guards that each of its purposes is under.
     ways: Vec<(PurposeName, Arc<Way>)>,
+    /// Hears of what its service has begun to send, where the register says what is known.
+    pub(crate) unknown: Option<Arc<dyn Notice>>,
 }
 
 impl Route {
@@ -75,7 +78,7 @@ impl Running {
     pub(crate) fn new(
         loaded: Loaded,
         metrics: &Arc<Metrics>,
-        desk: &Desk,
+        desk: &Arc<Desk>,
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
         let Loaded {
@@ -136,6 +139,13 @@ impl Running {
                         .collect(),
                     response_headers: header_names(&disclosure.response_headers),
                     ways: desk.ways(agreement, disclosure),
+                    unknown: Unknown::new(
+                        desk,
+                        agreements.register.as_ref(),
+                        agreement,
+                        disclosure,
+                    )
+                    .map(|unknown| Arc::new(unknown) as Arc<dyn Notice>),
                     agreement: Arc::clone(agreement),
                     disclosure: Arc::clone(disclosure),
                 };

@@ -12,6 +12,7 @@
 
 mod counts;
 mod deliver;
+mod unknown;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ use crate::minimise::SubjectToken;
 use crate::plan::Format;
 use crate::volume::{Denied, Measure, Meters, Over, Piece, Way};
 use counts::CountFiles;
+pub(crate) use unknown::Unknown;
 
 /// The files in the directory of what is remembered.
 pub(crate) const CASES: &str = "cases.jsonl";
