@@ -411,7 +411,6 @@ impl DisclosureCheck<'_> {
             .any(|known| purposes.contains(&known.name) && known.rights.access.is_some());
         let exemptions = rights::exemptions(self.file, &at, response, access, faults);
         let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
-        response.rules.whole = response.rules.record.is_some() && volume::counts_records(self.file);
         let grounds = self.layers(
             disclosure,
             &purposes,

@@ -49,17 +49,6 @@ pub(super) fn terms(file: &File, beside: &Beside<'_>, faults: &mut Vec<Fault>) -
     Terms { quotas, guard }
 }
 
-/// Whether anything that `file` says counts records or people as they leave.
-pub(super) fn counts_records(file: &File) -> bool {
-    let written = &file.value;
-    let counts = |quota: &QuotaAsWritten| quota.records.is_some() || quota.people.is_some();
-    written.quota.iter().flatten().any(counts)
-        || written
-            .guard
-            .as_ref()
-            .is_some_and(|guard| guard.single.is_some() || guard.self_look_up.is_some())
-}
-
 fn quota(
     file: &File,
     at: &str,

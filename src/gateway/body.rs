@@ -74,7 +74,7 @@ pub(crate) enum First {
     /// The body ended: this is all of it.
     Whole(Bytes, Account),
     /// This much, and more will come.
-    Part(Bytes, Release),
+    Part(Bytes, Box<Release>),
 }
 
 impl Release {
@@ -122,7 +122,7 @@ impl Release {
                 self.keep_connection();
                 Ok(First::Whole(Bytes::from(out), account))
             }
-            Ok(Gathered { out, ended: false }) => Ok(First::Part(Bytes::from(out), self)),
+            Ok(Gathered { out, ended: false }) => Ok(First::Part(Bytes::from(out), Box::new(self))),
             Err(reason) => {
                 let account = account();
                 Err((self.outflow.stop(reason), account))

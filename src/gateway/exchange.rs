@@ -81,6 +81,8 @@ pub(crate) async fn exchange(
         purpose: Some(permit.purpose().shared()),
         gate: gate.map(|gate| gate as Arc<dyn Gate>),
         ..Occasion::from(today)
+        notice: route.unknown.clone(),
+        ..Occasion::from(worker.clock.today(&running.config.controller.time_zone))
     };
     let asking = Asking {
         occasion: occasion.clone(),
@@ -139,7 +141,7 @@ pub(crate) async fn exchange(
         }
         Ok(First::Part(bytes, mut rest)) => {
             rest.released(status);
-            PartnerBody::streaming(bytes, rest, connection.activity.stream(busy))
+            PartnerBody::streaming(bytes, *rest, connection.activity.stream(busy))
         }
         Err((stop, account)) => return account.stop(stop).response(&id),
     };

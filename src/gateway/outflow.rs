@@ -18,7 +18,7 @@ use crate::volume::{Piece, Way};
 /// The charges of one answer.
 pub(crate) struct Outflow {
     /// What counts records or people, if anything does.
-    way: Option<Way>,
+    way: Option<Arc<Way>>,
     route: Arc<Route>,
     purpose: PurposeName,
     id: RequestId,
@@ -29,9 +29,9 @@ pub(crate) struct Outflow {
     /// Records that were charged.
     records: u64,
     /// Who the answer's only record is about, while it has one.
-    sole: Vec<u64>,
+    sole: Option<u64>,
     /// Why the last piece was not charged, with the term.
-    denied: Option<Stop>,
+    denied: Option<Box<Stop>>,
 }
 
 impl Outflow {
@@ -52,7 +52,7 @@ impl Outflow {
             told_of_own: false,
             told_of_records: false,
             records: 0,
-            sole: Vec::new(),
+            sole: None,
             denied: None,
         }
     }
@@ -80,9 +80,9 @@ impl Outflow {
         let single = ended && self.records == 1;
         if single && records == 0 {
             // The one record has left before; that it is the only one shows now.
-            people.append(&mut self.sole);
+            people.extend(self.sole.take());
         } else if self.records == 1 && !ended {
-            self.sole.clone_from(&people);
+            self.sole = people.first().copied().or(self.sole);
         }
         if records == 0 && people.is_empty() {
             return Ok(());
@@ -95,7 +95,7 @@ impl Outflow {
         };
         desk.leave(way, piece).map_err(|stop| {
             let reason = stop.reason;
-            self.denied = Some(stop);
+            self.denied = Some(Box::new(stop));
             reason
         })
     }
@@ -144,7 +144,7 @@ impl Outflow {
     /// The stop that `reason` is, with the term that it comes from.
     pub(crate) fn stop(&mut self, reason: Reason) -> Stop {
         match self.denied.take() {
-            Some(stop) if stop.reason == reason => stop,
+            Some(stop) if stop.reason == reason => *stop,
             Some(_) | None => Stop::from(reason),
         }
     }

@@ -3,6 +3,8 @@
 //! A problem names the reason, the agreement and its term, and what to do. It never holds data and never
 //! repeats what the caller sent (P6, P7).
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -42,7 +44,7 @@ pub(crate) struct Term {
     /// The partner's own methods for the path, where another was used.
     pub(crate) allowed: Option<String>,
     /// When a quota begins again, in seconds.
-    pub(crate) retry_after_seconds: Option<u64>,
+    pub(crate) retry_after_seconds: Option<NonZeroU32>,
 }
 
 /// The members of a problem document, in the order in which people read them.
@@ -149,7 +151,9 @@ impl Stop {
             term: Term {
                 agreement: Some(over.agreement.clone()),
                 detail: Some(over.to_string()),
-                retry_after_seconds: Some(over.retry_after_seconds(at)),
+                retry_after_seconds: u32::try_from(over.retry_after_seconds(at))
+                    .ok()
+                    .and_then(NonZeroU32::new),
                 ..Term::default()
             },
         }
@@ -214,7 +218,7 @@ impl Stop {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
         }
         if let Some(seconds) = term.retry_after_seconds {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.get()));
         } else if text.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Method};
 use rustls::ServerConfig;
 
 use super::StartError;
-use super::desk::{Desk, fingerprint};
+use super::desk::{Desk, Unknown, fingerprint};
 use super::identity::Identities;
 use super::media;
 use super::metrics::{Meters, Metrics};
@@ -20,6 +20,7 @@ use crate::agreement::{
 };
 use crate::config::{Config, Loaded, Transport};
 use crate::ledger::{CallerEntry, Event, LayerEntry};
+use crate::minimise::Notice;
 use crate::transform::{Resolver, SubjectTokens};
 use crate::volume::Way;
 
@@ -58,11 +59,14 @@ pub(crate) struct Route {
     ways: Vec<(PurposeName, Way)>,
     /// Under which agreement an answer is given: its name, version and hash.
     pub(crate) told: HeaderValue,
+    ways: Vec<(PurposeName, Arc<Way>)>,
+    /// Hears of what its service has begun to send, where the register says what is known.
+    pub(crate) unknown: Option<Arc<dyn Notice>>,
 }
 
 impl Route {
     /// The quotas and guards that `purpose` is under, if there is one.
-    pub(crate) fn way(&self, purpose: &PurposeName) -> Option<&Way> {
+    pub(crate) fn way(&self, purpose: &PurposeName) -> Option<&Arc<Way>> {
         let mut ways = self.ways.iter();
         ways.find_map(|(name, way)| (name == purpose).then_some(way))
     }
@@ -77,7 +81,7 @@ impl Running {
     pub(crate) fn new(
         loaded: Loaded,
         metrics: &Arc<Metrics>,
-        desk: &Desk,
+        desk: &Arc<Desk>,
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
         let Loaded {
@@ -139,6 +143,13 @@ impl Running {
                     response_headers: header_names(&disclosure.response_headers),
                     ways: desk.ways(agreement, disclosure),
                     told: told(agreement),
+                    unknown: Unknown::new(
+                        desk,
+                        agreements.register.as_ref(),
+                        agreement,
+                        disclosure,
+                    )
+                    .map(|unknown| Arc::new(unknown) as Arc<dyn Notice>),
                     agreement: Arc::clone(agreement),
                     disclosure: Arc::clone(disclosure),
                 };

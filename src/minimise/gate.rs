@@ -19,6 +19,17 @@ pub trait Gate: fmt::Debug + Send + Sync {
     fn decide(&self, subject: Option<&[u8; 16]>) -> Result<(), Withheld>;
 }
 
+/// Hears of members that no rule of the plan names: what a service has begun to send, by name and never by value. Given
+/// with the occasion; changes nothing of what leaves.
+pub trait Notice: fmt::Debug + Send + Sync {
+    /// Whether the member that `key` stands for, one number for each name at each place of the plan, is heard of for the
+    /// first time. Asked in the stream, so it takes nanoseconds.
+    fn is_new(&self, key: u64) -> bool;
+
+    /// Where the member is: names alone, `$.items[*].ethnicity`.
+    fn tell(&self, path: &str);
+}
+
 /// Lets every record leave: for samples that nobody is shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Open;

@@ -31,7 +31,7 @@ mod walk;
 mod whole;
 pub mod xml;
 
-pub use gate::{Gate, Open, Withheld};
+pub use gate::{Gate, Notice, Open, Withheld};
 pub use nodes::Kind;
 pub use vector::Level;
 

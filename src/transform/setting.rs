@@ -9,7 +9,7 @@ use super::canonical::canonical;
 use super::link::Room;
 use super::redact::{Findings, Redaction};
 use super::text::unescape;
-use crate::minimise::Gate;
+use crate::minimise::{Gate, Notice};
 
 /// The circumstances of one body, given by the caller: the core reads no clock and draws no random numbers.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Occasion {
     /// Who knows whether records may leave by whom they are about. A plan that asks for one lets no record through
     /// without it.
     pub gate: Option<Arc<dyn Gate>>,
+    /// Who hears of members that no rule names.
+    pub notice: Option<Arc<dyn Notice>>,
 }
 
 impl From<Date> for Occasion {
@@ -34,6 +36,7 @@ impl From<Date> for Occasion {
             document: None,
             purpose: None,
             gate: None,
+            notice: None,
         }
     }
 }

@@ -96,6 +96,32 @@ fn p4_a_stream_that_meets_the_quota_is_cut_before_the_record_that_would_pass_it(
 }
 
 #[test]
+fn p4_no_record_leaves_in_part_before_it_is_counted() {
+    run(async {
+        let service = Service::scripted(|head, mut stream| async move {
+            let who = head.split(['/', ' ']).nth(3).unwrap_or_default().to_owned();
+            let part = format!(r#""{}""#, "x".repeat(999));
+            let parts = vec![part; 200].join(",");
+            let body = format!(r#"{{"id":"P{who}","name":"name-{who}","parts":[{parts}]}}"#);
+            tokio::io::AsyncWriteExt::write_all(&mut stream, json(&body).as_bytes()).await?;
+            Ok(Some(stream))
+        })
+        .await;
+        let mut council = council(&service, "quota: [{ per: P1D, people: 1 }]", "");
+        let path = council.folder.path().join("agreements/care.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.replace("keep: [$.name]", r#"keep: [$.name, "$.parts[*]"]"#);
+        std::fs::write(&path, text).unwrap();
+        start(&mut council, &Hands::at(NOON));
+        let first = council.get("/adults/1").await;
+        assert!(first.is_whole() && first.text().len() > 200_000);
+        let over = council.get("/adults/2").await;
+        over.is_problem(429, "quota_exceeded");
+        assert!(!over.text().contains("name-2"));
+    });
+}
+
+#[test]
 fn people_are_counted_once_however_often_their_records_leave() {
     run(async {
         let service = people(|_| 0..3).await;

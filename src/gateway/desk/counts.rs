@@ -74,12 +74,15 @@ impl CountFiles {
                 directory.display()
             )
         };
-        let lock = lock_directory(directory).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => format!(
-                "{}: another gateway keeps its counts there; give each its own `state`",
-                directory.display()
-            ),
-            _ => fault(&error),
+        let lock = lock_directory(directory).map_err(|error| {
+            if error.kind() == io::ErrorKind::WouldBlock {
+                format!(
+                    "{}: another gateway keeps its counts there; give each its own `state`",
+                    directory.display()
+                )
+            } else {
+                fault(&error)
+            }
         })?;
         let numbers = segments(directory).map_err(|error| fault(&error))?;
         let mut kept = Vec::new();

@@ -12,6 +12,7 @@
 
 mod counts;
 mod deliver;
+mod unknown;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ use crate::minimise::SubjectToken;
 use crate::plan::Format;
 use crate::volume::{Denied, Measure, Meters, Over, Piece, Way};
 use counts::CountFiles;
+pub(crate) use unknown::Unknown;
 
 /// The files in the directory of what is remembered.
 pub(crate) const CASES: &str = "cases.jsonl";
@@ -150,7 +152,7 @@ impl Desk {
         &self,
         agreement: &Agreement,
         disclosure: &Disclosure,
-    ) -> Vec<(PurposeName, Way)> {
+    ) -> Vec<(PurposeName, Arc<Way>)> {
         let Some(Counted { meters, .. }) = self.counted.get() else {
             return Vec::new();
         };
@@ -168,7 +170,7 @@ impl Desk {
         let way = |purpose: &PurposeName| {
             let whose = (&agreement.partner, &agreement.name);
             let way = meters.way(whose, &terms, purpose, &disclosure.name, self.clock.now())?;
-            Some((purpose.clone(), way))
+            Some((purpose.clone(), Arc::new(way)))
         };
         disclosure.purposes.iter().filter_map(way).collect()
     }

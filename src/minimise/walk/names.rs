@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::super::shapes::{Member, ShapeId};
-use super::super::{BodyFault, FieldOutcome};
+use super::super::{BodyFault, FieldOutcome, Notice};
 use super::single::Single;
 use super::{Fault, Io, Key, Mode, Outcome, Walk};
-use crate::plan::{Renames, hash_name};
+use crate::plan::{Branch, Leaf, Renames, StateId, hash_name};
+
+/// Spreads the numbers of states, so that a name at one place is not taken for it at another.
+const PLACES: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Where the name of the member that is open stands, with its quotes.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +75,15 @@ impl Walk {
             Mode::Skip | Mode::Copy | Mode::Hold | Mode::Asked(_) => frame.mode,
         };
         frame.single = Single::of(&self.plan, frame.next);
+        if let (Mode::Walk(state), Key::Other, Mode::Walk(next)) =
+            (frame.mode, frame.key, frame.next)
+            && let Some(notice) = self.notice()
+            && self.is_unnamed(next)
+            && notice.is_new(hash ^ u64::from(state.0).wrapping_mul(PLACES))
+        {
+            notice.tell(&self.path_of_names(name));
+        }
+        let frame = self.frames.last_mut().expect("a name is in an object");
         if frame.shape != ShapeId::NONE {
             if !escapes && self.shapes.has_room(frame.shape, inside.len()) {
                 let place = frame.place;
@@ -114,6 +126,35 @@ impl Walk {
             }
             Renames::By(rule) => self.rename(rule, &bytes[from - 1..=to], base + to as u64),
         }
+    }
+
+    fn notice(&self) -> Option<&dyn Notice> {
+        self.setting.occasion()?.notice.as_deref()
+    }
+
+    /// Whether no rule names what is at `state` or anything in it.
+    fn is_unnamed(&self, state: StateId) -> bool {
+        let state = self.plan.automaton().state(state);
+        state.leaf == Leaf::Undeclared && state.branch == Branch::Undeclared && !state.walked
+    }
+
+    /// Where the member `name` of the open object is, positions left out.
+    fn path_of_names(&self, name: &[u8]) -> String {
+        let mut path = String::from("$");
+        let (_, around) = self.frames.split_last().expect("a name is in an object");
+        for frame in around {
+            match (frame.object, frame.key, frame.mode) {
+                (true, Key::Known(slot), Mode::Walk(state)) => {
+                    path.push('.');
+                    path.push_str(self.plan.automaton().name(state, slot));
+                }
+                (true, _, _) => path.push_str(".*"),
+                (false, _, _) => path.push_str("[*]"),
+            }
+        }
+        path.push('.');
+        path.push_str(&String::from_utf8_lossy(name));
+        path
     }
 
     /// The member that is open leaves, if it does, by the name that `rule` makes of `name`, which has its quotes.

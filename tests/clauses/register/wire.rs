@@ -374,3 +374,40 @@ fn clause_p4_3a_the_ledger_says_which_notice_a_release_rests_on() {
         assert_eq!(named, ["register", "charter", "directorate", "directorate"]);
     });
 }
+
+/// A field that a service begins to send and that neither the agreement nor the register has leaves the answer as it was, and
+/// opens one case with its name and no value; a field that the register has opens none.
+#[test]
+fn clause_p10_3a_a_new_field_of_a_service_stays_behind_and_opens_one_case() {
+    run(async {
+        let (council, _service) = shipped_before(ACCOUNT).await;
+        for _ in 0..3 {
+            let got = get(
+                &council,
+                "revenues-key",
+                "council-tax-billing",
+                "/accounts/4471",
+                "",
+            )
+            .await;
+            assert_eq!(got.status(), 200, "{}", got.text());
+            assert!(!got.text().contains("newField"), "{}", got.text());
+        }
+        let path = council.folder.path().join("state/cases.jsonl");
+        let text = std::fs::read_to_string(path).unwrap();
+        let of_new_field = text.matches("$.newField").count();
+        assert_eq!(of_new_field, 1, "{text}");
+        assert!(
+            !text.contains("CANARY") && !text.contains("bankDetails"),
+            "{text}"
+        );
+        let case: serde_json::Value = serde_json::from_str(
+            text.lines()
+                .find(|line| line.contains("newField"))
+                .unwrap_or_default(),
+        )
+        .unwrap();
+        assert_eq!(case["gap"]["kind"], "field");
+        assert!(case["contact"].is_string(), "{case}");
+    });
+}
