@@ -77,6 +77,11 @@ struct Builder<'a> {
     root: Option<Value>,
 }
 
+/// The value of `text` alone, for what is told of a file that has been checked; `None` where it is no YAML.
+pub(crate) fn tree(text: &str) -> Option<Value> {
+    parse("", text, &mut Vec::new()).map(|(value, _)| value)
+}
+
 /// Parses `text`. `None` where nothing can be made of it; the faults say why.
 pub(super) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Option<(Value, Places)> {
     let before = faults.len();
