@@ -95,6 +95,7 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
             Ok(Loaded {
                 config,
                 agreements,
+                texts: texts.iter().map(|(_, text)| text.as_str()).collect(),
                 keys,
                 evidence,
                 sources,

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::agreement::{AgreementSet, Context, Faults, PartnerName, ServiceName};
+use crate::explained::Texts;
 use crate::keyring::{Evidence, RootPlace, Unusable};
 use crate::minimise;
 use crate::transform::Keys;
@@ -295,6 +296,8 @@ pub struct Loaded {
     pub config: Config,
     /// The agreements, compiled.
     pub agreements: AgreementSet,
+    /// The text of each agreement, by its hash.
+    pub texts: Texts,
     /// The controller's keys, if any are configured.
     pub keys: Option<Keys>,
     /// Changes of the ring that no ledger has entered yet.

@@ -41,6 +41,8 @@ pub(crate) struct Reload {
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ledger: Ledger,
+    /// The ledger's directory, as at the start.
+    pub(crate) directory: PathBuf,
     /// What was given to the ledger of the ring's changes; the ring may still have a note of it.
     pub(crate) entered: Mutex<Evidence>,
     /// What the files looked like when they were last loaded; held while a reload runs, so one runs at a time.
@@ -90,6 +92,7 @@ impl Reload {
         let evidence = std::mem::take(&mut loaded.evidence);
         warn_of_what_needs_a_restart(&before.config, &loaded.config);
         let running = Arc::new(Running::new(loaded, &self.metrics, Some(before))?);
+        running.keep_texts(&self.directory)?;
         self.enter(evidence)?;
         drop(self.ledger.submit(running.event())?);
         self.running.store(Arc::clone(&running));

@@ -1,7 +1,7 @@
 //! What runs: one immutable set of everything an exchange looks up, replaced as one (P9).
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method};
@@ -15,13 +15,16 @@ use super::service::Target;
 use super::tls;
 use crate::agreement::{Agreement, AgreementSet, Disclosure, Permit};
 use crate::config::{Config, Loaded, Transport};
-use crate::ledger::Event;
+use crate::explained::Texts;
+use crate::ledger::{Event, texts};
 use crate::transform::Resolver;
 
 /// A configuration with all it needs at hand. An exchange keeps the one it began with.
 pub(crate) struct Running {
     pub(crate) config: Config,
     pub(crate) agreements: AgreementSet,
+    /// What was agreed, as it is written.
+    pub(crate) texts: Texts,
     pub(crate) identities: Identities,
     pub(crate) metrics: Arc<Metrics>,
     /// The TLS of each of `config.listen`, in its order.
@@ -63,6 +66,7 @@ impl Running {
         let Loaded {
             config,
             agreements,
+            texts,
             mut sources,
             ..
         } = loaded;
@@ -125,6 +129,7 @@ impl Running {
         Ok(Self {
             config,
             agreements,
+            texts,
             identities,
             metrics: Arc::clone(metrics),
             tls,
@@ -148,6 +153,18 @@ impl Running {
             .get(index)
             .and_then(Option::as_ref)
             .map(|tls| &tls.config)
+    }
+
+    /// Keeps the texts of this set beside the ledger in `directory`, before it begins to run: who reads its entries
+    /// later can read what was agreed.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub(crate) fn keep_texts(&self, directory: &Path) -> Result<(), StartError> {
+        texts::keep(directory, self.texts.all()).map_err(|source| StartError::Texts {
+            directory: directory.to_owned(),
+            source,
+        })
     }
 
     /// What the ledger is told when this set begins to run.

@@ -173,7 +173,8 @@ fn field(
 ) {
     let action = |rule: Option<&Rule>| rule.map(|rule| words::leaves(&rule.action));
     // The place is told as its rule has it, where the two are the same but for how a wildcard is written.
-    let alike = |rule: &Rule| rule.selector.text().replace("[*]", ".*") == node.path.replace("[*]", ".*");
+    let alike =
+        |rule: &Rule| rule.selector.text().replace("[*]", ".*") == node.path.replace("[*]", ".*");
     let by = |rule: Option<&Rule>| match rule {
         Some(rule) if !alike(rule) => {
             format!(", by {} on line {}", rule.selector.text(), rule.line)
