@@ -120,11 +120,11 @@ fn what_is_written_is_what_is_meant_and_the_rest_has_its_default() {
         Some("Europe/London")
     );
     assert_eq!(
-        config.partners[0].certificate_names,
-        ["api.island-health.example"]
+        config.partners[0].certificate_names[0].shown,
+        "api.island-health.example"
     );
     assert_eq!(config.partners[0].api_keys[0].sha256[0], 0x9f);
-    assert_eq!(config.partners[1].spki_sha256[0][0], 0x0f);
+    assert_eq!(config.partners[1].spki_sha256[0].shown[0], 0x0f);
     assert_eq!(config.services[0].authority(), "care.internal:9443");
     assert_eq!(
         config.services[0].connect_timeout,

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use fieldgate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName};
 use fieldgate::clock::Clock;
 use fieldgate::ledger::verify::{Account, FaultKind, verify_directory};
-use fieldgate::ledger::{Event, Ledger, LedgerOptions, RequestId};
+use fieldgate::ledger::{CallerEntry, Event, Ledger, LedgerOptions, RequestId};
 
 /// Set for a child process of this test: the directory it is to write to.
 const DIRECTORY: &str = "FIELDGATE_TEST_LEDGER";
@@ -31,6 +31,7 @@ fn intent(number: u64) -> Event {
         hash: "ab".repeat(32),
         disclosure: DisclosureName::new("adult"),
         purpose: PurposeName::new("falls-prevention"),
+        caller: CallerEntry::default(),
     }
 }
 

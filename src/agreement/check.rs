@@ -17,9 +17,9 @@ use super::namespaces::{Forms, Namespaces};
 use super::rules::{Beside, Body};
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
-    PathTemplate, PurposeName, ServiceName, Term, key_owner,
+    PathTemplate, Purpose, PurposeName, ServiceName, Term, key_owner,
 };
-use super::{headers, reidentify};
+use super::{headers, purpose, reidentify};
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
@@ -59,17 +59,11 @@ pub(super) fn check(
         .term
         .as_ref()
         .and_then(|term| check_term(file, term, &context.time_zone, faults));
-    let purposes: Vec<(PurposeName, String)> = written
+    let purposes = written
         .purposes
-        .iter()
-        .flatten()
-        .map(|(name, text)| {
-            (
-                PurposeName::new(name),
-                text.as_str().unwrap_or_default().to_owned(),
-            )
-        })
-        .collect();
+        .as_ref()
+        .map(|purposes| purpose::check(file, purposes, faults))
+        .unwrap_or_default();
     let link = written.link.as_ref().map(|group| group.0.as_str());
     let owner = name
         .zip(partner)
@@ -268,7 +262,7 @@ fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBod
 pub(super) struct DisclosureCheck<'a> {
     pub(super) file: &'a File,
     context: &'a Context,
-    purposes: &'a [(PurposeName, String)],
+    purposes: &'a [Purpose],
     pub(super) keys: &'a PlanKeys,
     /// Why the agreement has no keys; `Some(None)` where nobody has any.
     pub(super) no_keys: Option<&'a Option<NoKeys>>,
@@ -431,7 +425,7 @@ impl DisclosureCheck<'_> {
         let known: Vec<&str> = self
             .purposes
             .iter()
-            .map(|(name, _)| name.as_str())
+            .map(|purpose| purpose.name.as_str())
             .collect();
         for (index, name) in names.iter().enumerate() {
             let at = self.at(&format!("purposes/{index}"));
@@ -455,7 +449,7 @@ impl DisclosureCheck<'_> {
                 purposes.push(PurposeName::new(&name.0));
             }
         }
-        purposes
+        purpose::with_covered(purposes, self.purposes)
     }
 
     fn request(&self, line: &str, faults: &mut Vec<Fault>) -> Option<(&'static str, PathTemplate)> {

@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use super::router::{self, Answer, Miss, Route};
 use super::template;
 use super::{
-    Agreement, AgreementName, AgreementSet, Disclosure, DisclosureName, PartnerName, PurposeName,
+    Agreement, AgreementName, AgreementSet, Disclosure, DisclosureName, PartnerName, Purpose,
+    PurposeName, Role,
 };
 
 /// What is asked: all that a decision depends on.
@@ -23,9 +24,29 @@ pub struct Ask<'a> {
     pub path: &'a str,
     /// Every value of the purpose header, as it came.
     pub purposes: &'a [&'a [u8]],
+    /// What the request says of its caller.
+    pub caller: Caller<'a>,
     /// When.
     pub at: Timestamp,
 }
+
+/// What a request says of who makes it at the partner's, and of why.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Caller<'a> {
+    /// The roles that its credential states.
+    pub roles: &'a [Role],
+    /// Its credential states a health or social-work professional.
+    pub professional: bool,
+    /// The case or task that it is for, as it came; empty where it came more than once.
+    pub reference: Option<&'a [u8]>,
+    /// Why life is at risk, as it came; empty where it came more than once.
+    pub reason: Option<&'a [u8]>,
+}
+
+/// The most bytes of a reference to a case or task.
+pub const REFERENCE_BYTES: usize = 128;
+/// The most bytes of a reason.
+pub const REASON_BYTES: usize = 500;
 
 /// The decision said yes. Made by [`AgreementSet::decide`] alone: the fields are private.
 #[must_use]
@@ -34,6 +55,8 @@ pub struct Permit {
     agreement: Arc<Agreement>,
     disclosure: Arc<Disclosure>,
     purpose: PurposeName,
+    /// Where its terms stand among the agreement's purposes.
+    terms: usize,
     variables: Vec<(String, String)>,
 }
 
@@ -52,6 +75,11 @@ impl Permit {
     #[must_use]
     pub fn purpose(&self) -> &PurposeName {
         &self.purpose
+    }
+    /// The terms of that purpose.
+    #[must_use]
+    pub fn terms(&self) -> &Purpose {
+        &self.agreement.purposes[self.terms]
     }
     /// The path's variables, percent-encoded as they came.
     #[must_use]
@@ -104,6 +132,40 @@ pub enum Refusal {
         /// The agreement.
         agreement: AgreementName,
     },
+    /// The caller holds none of the roles that may declare the purpose.
+    #[error("agreement {agreement} lets only certain roles ask for {purpose}")]
+    RoleNotHeld {
+        /// The agreement whose term refused.
+        agreement: AgreementName,
+        /// The purpose that was declared.
+        purpose: PurposeName,
+    },
+    /// The purpose asks for a health or social-work professional.
+    #[error(
+        "agreement {agreement} shares for {purpose} with health and social-work professionals only"
+    )]
+    NotProfessional {
+        /// The agreement whose term refused.
+        agreement: AgreementName,
+        /// The purpose that was declared.
+        purpose: PurposeName,
+    },
+    /// The purpose asks for a case or task, and none is named in the form that one has.
+    #[error("agreement {agreement} asks for the case or task that a request for {purpose} is for")]
+    ReferenceMissing {
+        /// The agreement whose term refused.
+        agreement: AgreementName,
+        /// The purpose that was declared.
+        purpose: PurposeName,
+    },
+    /// The purpose asks for a reason, and none is given in the form that one has.
+    #[error("agreement {agreement} asks for the reason of a request for {purpose}")]
+    ReasonMissing {
+        /// The agreement whose term refused.
+        agreement: AgreementName,
+        /// The purpose that was declared.
+        purpose: PurposeName,
+    },
 }
 
 impl Refusal {
@@ -119,6 +181,10 @@ impl Refusal {
             Self::NotStarted { .. } => "not_started",
             Self::Ended { .. } => "ended",
             Self::KeysDestroyed { .. } => "keys_destroyed",
+            Self::RoleNotHeld { .. } => "role_not_held",
+            Self::NotProfessional { .. } => "not_professional",
+            Self::ReferenceMissing { .. } => "reference_missing",
+            Self::ReasonMissing { .. } => "reason_missing",
         }
     }
 }
@@ -138,7 +204,8 @@ pub enum RouteMiss {
 /// One step of a decision: the answer of [`AgreementSet::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What was asked: `route`, `purpose declared`, `purpose agreed`, `term`; `keys` only where they are destroyed.
+    /// What was asked: `route`, `purpose declared`, `purpose agreed`, `term`; `keys` only where they
+    /// are destroyed; `role`, `professional`, `reference` and `reason` where the purpose asks for them.
     pub name: &'static str,
     /// Whether it let the request through.
     pub passed: bool,
@@ -150,7 +217,8 @@ impl AgreementSet {
     /// Decides `ask`. The same set and the same ask give the same answer.
     ///
     /// # Errors
-    /// With the first term that refuses: route, then purpose, then term, then keys.
+    /// With the first term that refuses: route, then purpose, then term, then keys, then what the purpose asks of the
+    /// caller.
     pub fn decide(&self, ask: &Ask<'_>) -> Result<Permit, Refusal> {
         self.walk(ask, &mut |_, _, _| {})
     }
@@ -292,13 +360,90 @@ impl AgreementSet {
             note("keys", false, format_args!("{refusal}"));
             return Err(refusal);
         }
+        let terms = agreement
+            .purposes
+            .iter()
+            .position(|known| known.name == *purpose)
+            .expect("a disclosure's purposes are its agreement's");
+        asked_of_caller(agreement, &agreement.purposes[terms], &ask.caller, note)?;
         Ok(Permit {
             agreement: Arc::clone(agreement),
             disclosure: Arc::clone(disclosure),
             purpose: purpose.clone(),
+            terms,
             variables: router::variables(&disclosure.path, &path),
         })
     }
+}
+
+/// What a purpose asks of the caller; nothing where it has no such terms.
+fn asked_of_caller(
+    agreement: &Agreement,
+    terms: &Purpose,
+    caller: &Caller<'_>,
+    note: &mut impl FnMut(&'static str, bool, fmt::Arguments<'_>),
+) -> Result<(), Refusal> {
+    let of = || (agreement.name.clone(), terms.name.clone());
+    let mut ask = |asked: bool,
+                   step: &'static str,
+                   given: bool,
+                   refusal: fn((AgreementName, PurposeName)) -> Refusal,
+                   text: &str| {
+        if !asked {
+            return Ok(());
+        }
+        if given {
+            note(step, true, format_args!("{text}"));
+            return Ok(());
+        }
+        let refusal = refusal(of());
+        note(step, false, format_args!("{refusal}"));
+        Err(refusal)
+    };
+    ask(
+        !terms.roles.is_empty(),
+        "role",
+        caller.roles.iter().any(|role| terms.roles.contains(role)),
+        |(agreement, purpose)| Refusal::RoleNotHeld { agreement, purpose },
+        "the caller's credential states a role that may declare it",
+    )?;
+    ask(
+        terms.professional,
+        "professional",
+        caller.professional,
+        |(agreement, purpose)| Refusal::NotProfessional { agreement, purpose },
+        "the caller's credential states a health or social-work professional",
+    )?;
+    ask(
+        terms.reference,
+        "reference",
+        caller.reference.is_some_and(is_reference),
+        |(agreement, purpose)| Refusal::ReferenceMissing { agreement, purpose },
+        "a case or task is named",
+    )?;
+    ask(
+        terms.vital_interests,
+        "reason",
+        caller.reason.is_some_and(is_reason),
+        |(agreement, purpose)| Refusal::ReasonMissing { agreement, purpose },
+        "a reason is given",
+    )
+}
+
+/// The form of a reference: visible ASCII, at most [`REFERENCE_BYTES`].
+fn is_reference(value: &[u8]) -> bool {
+    (1..=REFERENCE_BYTES).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic)
+}
+
+/// The form of a reason: text of at least three characters, at most [`REASON_BYTES`].
+fn is_reason(value: &[u8]) -> bool {
+    value.len() <= REASON_BYTES
+        && str::from_utf8(value).is_ok_and(|text| {
+            text.chars()
+                .filter(|letter| !letter.is_whitespace())
+                .count()
+                >= 3
+        })
 }
 
 /// The one purpose that `values` declare, compared byte by byte ever after: no case is folded, no

@@ -19,6 +19,7 @@ mod headers;
 mod ladders;
 mod link;
 mod namespaces;
+mod purpose;
 mod redact;
 mod reidentify;
 mod review;
@@ -29,9 +30,10 @@ mod tables;
 mod template;
 
 pub use crate::written::{Fault, Faults};
-pub use decide::{Ask, Permit, Refusal, RouteMiss, Step};
+pub use decide::{Ask, Caller, Permit, REASON_BYTES, REFERENCE_BYTES, Refusal, RouteMiss, Step};
 pub(crate) use headers::refused as refused_header;
 pub use namespaces::Namespace;
+pub use purpose::Purpose;
 pub use reidentify::Reidentify;
 pub use review::{DisclosureReview, OpaqueReview, Review, TokenReview, TypeReview, WholeReview};
 pub use rules::{KeptWhole, fields_schema, load_fields, load_fields_with};
@@ -70,6 +72,8 @@ names! {
     DisclosureName,
     /// The name of a purpose, `falls-prevention`.
     PurposeName,
+    /// What a caller at a partner's is there, `social-worker`.
+    Role,
     /// The name of a partner, `island-health`.
     PartnerName,
     /// The name of a service behind the gateway, `social-care`.
@@ -91,8 +95,8 @@ pub struct Agreement {
     pub partner: PartnerName,
     /// From when until when it is in force.
     pub term: Term,
-    /// Its purposes with their text, in the order of the file.
-    pub purposes: Vec<(PurposeName, String)>,
+    /// Its purposes in the order of the file, those that others cover last.
+    pub purposes: Vec<Purpose>,
     /// SHA-256 of the file's bytes, in hexadecimal: what the ledger holds as the text agreed to.
     pub hash: String,
     /// What it permits.

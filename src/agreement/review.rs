@@ -151,7 +151,7 @@ impl Agreement {
                 _ => {}
             }
         }
-        for (purpose, _) in &self.purposes {
+        for purpose in self.purposes.iter().map(|purpose| &purpose.name) {
             if !self
                 .disclosures
                 .iter()
@@ -171,7 +171,7 @@ impl Agreement {
             purposes: self
                 .purposes
                 .iter()
-                .map(|(name, _)| name.to_string())
+                .map(|purpose| purpose.name.to_string())
                 .collect(),
             link: self.link.clone(),
             tokens: self.namespaces.iter().map(TokenReview::of).collect(),

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::out::{self, Stop};
-use crate::agreement::{Ask, PartnerName, Permit, PurposeName, Refusal, Step};
+use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName, Refusal, Role, Step};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::ledger::EntryHash;
@@ -49,6 +49,18 @@ pub struct ExplainArgs {
     /// When: a day, or an instant such as 2026-04-01T09:30:00Z [default: now]
     #[arg(long, value_name = "WHEN")]
     pub at: Option<String>,
+    /// A role that the caller's credential states
+    #[arg(long, value_name = "NAME")]
+    pub role: Vec<String>,
+    /// The caller's credential states a health or social-work professional
+    #[arg(long)]
+    pub professional: bool,
+    /// The case or task that the request names
+    #[arg(long, value_name = "TEXT")]
+    pub reference: Option<String>,
+    /// The reason that the request gives
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// The request's method
     pub method: String,
     /// The request's path, with its query if it has one
@@ -116,7 +128,14 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
     };
     let partner = PartnerName::new(&args.partner);
     let purposes: Vec<&[u8]> = args.purpose.iter().map(String::as_bytes).collect();
+    let roles: Vec<Role> = args.role.iter().map(|role| Role::new(role)).collect();
     let ask = Ask {
+        caller: Caller {
+            roles: &roles,
+            professional: args.professional,
+            reference: args.reference.as_deref().map(str::as_bytes),
+            reason: args.reason.as_deref().map(str::as_bytes),
+        },
         partner: &partner,
         method: &args.method.to_uppercase(),
         path,

@@ -14,9 +14,9 @@ use super::file::{
 };
 use super::{
     ApiKey, Config, Controller, KeyPlaces, Ledger, Limits, Listener, ListenerTls, Log, LogFormat,
-    LogLevel, Partner, Service, Transport,
+    LogLevel, Partner, Proof, Service, Standing, Transport,
 };
-use crate::agreement::{PartnerName, ServiceName};
+use crate::agreement::{PartnerName, Role, ServiceName};
 use crate::keyring::{Credential, KeyFile, Pkcs11Key, RootPlace, Variable};
 use crate::written::text::{AddressText, Name, PathName, Sha256Text, SizeText, SpanText};
 use crate::written::{Fault, Written};
@@ -304,7 +304,11 @@ impl Check<'_> {
                     (Some(hash), None) => {
                         let at = format!("{at}/spki_sha256");
                         if let Some(hash) = self.hash(&mut seen, &at, hash, faults) {
-                            found.spki_sha256.push(hash);
+                            let standing = standing(&certificate.roles, certificate.professional);
+                            found.spki_sha256.push(Proof {
+                                shown: hash,
+                                standing,
+                            });
                         }
                     }
                     (None, Some(name)) => {
@@ -318,7 +322,11 @@ impl Check<'_> {
                         }
                         let name = name.0.to_ascii_lowercase();
                         if self.first(&mut seen, &at, name.clone(), faults) {
-                            found.certificate_names.push(name);
+                            let standing = standing(&certificate.roles, certificate.professional);
+                            found.certificate_names.push(Proof {
+                                shown: name,
+                                standing,
+                            });
                         }
                     }
                     (Some(_), Some(_)) => {
@@ -344,6 +352,7 @@ impl Check<'_> {
                     found.api_keys.push(ApiKey {
                         name: name.0.clone(),
                         sha256,
+                        standing: standing(&key.roles, key.professional),
                     });
                 }
             }
@@ -597,4 +606,16 @@ fn count(number: Option<u32>, default: usize) -> usize {
     number
         .and_then(|number| usize::try_from(number).ok())
         .unwrap_or(default)
+}
+
+/// What a credential states of who holds it.
+fn standing(roles: &Option<Vec<Name>>, professional: Option<bool>) -> Standing {
+    Standing {
+        roles: roles
+            .iter()
+            .flatten()
+            .map(|role| Role::new(&role.0))
+            .collect(),
+        professional: professional.unwrap_or(false),
+    }
 }

@@ -147,6 +147,11 @@ pub(super) struct CertificateAsWritten {
     pub(super) spki_sha256: Option<Sha256Text>,
     /// A DNS name among its subject alternative names; it must be signed by a listener's client_ca.
     pub(super) san: Option<HostText>,
+    /// What its holders are at the partner's: purposes may be for certain roles alone.
+    #[schemars(length(min = 1))]
+    pub(super) roles: Option<Vec<Name>>,
+    /// Its holders are health or social-work professionals. Default: false.
+    pub(super) professional: Option<bool>,
 }
 
 /// An API key, by its hash.
@@ -160,6 +165,11 @@ pub(super) struct ApiKeyAsWritten {
     /// SHA-256 of the key, which should be random: openssl rand -hex 32 | tr -d '\n' | tee KEY | sha256sum
     #[schemars(required)]
     pub(super) sha256: Option<Sha256Text>,
+    /// What its holders are at the partner's: purposes may be for certain roles alone.
+    #[schemars(length(min = 1))]
+    pub(super) roles: Option<Vec<Name>>,
+    /// Its holders are health or social-work professionals. Default: false.
+    pub(super) professional: Option<bool>,
 }
 
 /// A system behind the gateway.

@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::agreement::{AgreementSet, Context, Faults, PartnerName, ServiceName};
+use crate::agreement::{AgreementSet, Context, Faults, PartnerName, Role, ServiceName};
 use crate::explained::Texts;
 use crate::keyring::{Evidence, RootPlace, Unusable};
 use crate::minimise;
@@ -105,10 +105,10 @@ pub struct Partner {
     /// Its name, as in agreements' `parties.partner`.
     pub name: PartnerName,
     /// SHA-256 of the SubjectPublicKeyInfo (DER) of certificates that are this partner's.
-    pub spki_sha256: Vec<[u8; 32]>,
+    pub spki_sha256: Vec<Proof<[u8; 32]>>,
     /// DNS names, lower case, one of which a certificate under a listener's `client_ca` must have as a
     /// subject alternative name.
-    pub certificate_names: Vec<String>,
+    pub certificate_names: Vec<Proof<String>>,
     /// API keys that are this partner's.
     pub api_keys: Vec<ApiKey>,
 }
@@ -120,6 +120,26 @@ pub struct ApiKey {
     pub name: String,
     /// SHA-256 of the key's bytes as the partner sends them.
     pub sha256: [u8; 32],
+    /// What it states of who holds it.
+    pub standing: Standing,
+}
+
+/// What shows that a request is a partner's, and what it states of the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof<T> {
+    /// What is shown.
+    pub shown: T,
+    /// What it states of who holds it.
+    pub standing: Standing,
+}
+
+/// What a credential states of who holds it, which the controller has agreed with the partner.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What they are there: purposes may be for certain roles alone.
+    pub roles: Vec<Role>,
+    /// They are health or social-work professionals, owing secrecy (UK GDPR Art. 9(3), DPA 2018 s.11(1)).
+    pub professional: bool,
 }
 
 /// A system behind the gateway.

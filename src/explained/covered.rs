@@ -8,7 +8,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::agreement::{Agreement, AgreementSet, Ask, Disclosure, PartnerName, Refusal, Step};
+use crate::agreement::{
+    Agreement, AgreementSet, Ask, Caller, Disclosure, PartnerName, Refusal, Step,
+};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +21,8 @@ pub struct Question<'a> {
     pub data_set: &'a str,
     /// By whom; anybody without it.
     pub partner: Option<&'a PartnerName>,
+    /// What requests would say of their caller.
+    pub caller: Caller<'a>,
     /// When.
     pub at: Timestamp,
 }
@@ -99,6 +103,7 @@ pub fn covered(set: &AgreementSet, question: &Question<'_>) -> Covered {
                 method: &disclosure.method,
                 path: &path,
                 purposes: &purposes,
+                caller: question.caller,
                 at: question.at,
             };
             let verdict = match set.decide(&ask) {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::covered;
-use crate::agreement::{AgreementSet, Ask, Disclosure, PartnerName, Step};
+use crate::agreement::{AgreementSet, Ask, Caller, Disclosure, PartnerName, Role, Step};
 use crate::ledger::RequestId;
 
 /// A decision as the ledger has it.
@@ -32,6 +32,10 @@ pub struct Past {
     pub disclosure: Option<String>,
     /// The declared purpose, where it was one that the set knew.
     pub purpose: Option<String>,
+    /// The roles that the caller's credential stated.
+    pub roles: Vec<Role>,
+    /// It stated a health or social-work professional.
+    pub professional: bool,
     /// The reason's code; `None` for what was permitted.
     pub refused: Option<String>,
     /// The status that the partner got, of a refusal.
@@ -59,6 +63,15 @@ impl Past {
             hash: text("hash"),
             disclosure: text("disclosure"),
             purpose: text("purpose"),
+            roles: entry
+                .get("roles")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(Role::new)
+                .collect(),
+            professional: entry.get("professional") == Some(&Value::Bool(true)),
             refused: if is_refusal {
                 Some(text("reason")?)
             } else {
@@ -160,6 +173,13 @@ pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
         method: &disclosure.method,
         path: &path,
         purposes,
+        caller: Caller {
+            roles: &past.roles,
+            professional: past.professional,
+            // Of these the ledger has tokens at most. Every other verdict than their own was given beyond them.
+            reference: (past.verdict() != "reference_missing").then_some(b"given"),
+            reason: (past.verdict() != "reason_missing").then_some(b"given"),
+        },
         at: past.at,
     };
     let now = match set.decide(&ask) {
@@ -257,7 +277,7 @@ fn unknown_purpose(set: &AgreementSet) -> String {
         .agreements
         .iter()
         .flat_map(|agreement| &agreement.purposes);
-    while purposes.any(|(known, _)| known.as_str() == name) {
+    while purposes.any(|known| known.name.as_str() == name) {
         name.push('x');
     }
     name
@@ -275,5 +295,9 @@ fn is_of_agreements(code: &str) -> bool {
             | "purpose_not_agreed"
             | "not_started"
             | "ended"
+            | "role_not_held"
+            | "not_professional"
+            | "reference_missing"
+            | "reason_missing"
     )
 }

@@ -13,7 +13,7 @@ use super::running::{Route, Running};
 use super::worker::Worker;
 use crate::agreement::{Permit, PurposeName};
 use crate::ledger::entry::SUBJECTS_PER_ENTRY;
-use crate::ledger::{Event, LedgerError, Outcome, Pending, RequestId};
+use crate::ledger::{CallerEntry, Event, LedgerError, Outcome, Pending, RequestId};
 use crate::minimise::{SubjectToken, Tally};
 
 /// One permitted exchange, from its intent on. Dropped without an end it ends as [`Outcome::PartnerGone`].
@@ -39,6 +39,7 @@ impl Account {
         running: &Arc<Running>,
         route: &Arc<Route>,
         permit: &Permit,
+        caller: CallerEntry,
         id: RequestId,
         began: Instant,
     ) -> Result<(Self, Pending), LedgerError> {
@@ -51,6 +52,7 @@ impl Account {
             hash: agreement.hash.clone(),
             disclosure: permit.disclosure().name.clone(),
             purpose: permit.purpose().clone(),
+            caller,
         })?;
         let account = Self {
             worker: Rc::clone(worker),

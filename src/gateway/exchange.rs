@@ -23,8 +23,8 @@ use super::response::{self, ServiceHead};
 use super::running::{Route, Running};
 use super::service::Lease;
 use super::worker::{PartnerConnection, Worker};
-use crate::agreement::{Ask, PartnerName, Permit, PurposeName};
-use crate::ledger::{Event, RequestId};
+use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName};
+use crate::ledger::{CallerEntry, Event, RequestId};
 use crate::transform::Occasion;
 
 /// Answers one request. Whatever happens, the partner gets a response, and the exchange is accounted for.
@@ -45,14 +45,14 @@ pub(crate) async fn exchange(
 
     let mut known = Known::default();
     let decided = decide(&worker, &connection, &running, &head, &body, &mut known);
-    let (permit, label, asked) = match decided {
+    let (permit, label, asked, caller) = match decided {
         Ok(decided) => decided,
         Err(stop) => return refuse(&worker, &running, &head, &id, &known, stop).response(&id),
     };
 
     // From here the exchange is permitted. Its intent goes to the ledger while the service is asked.
     let route = Arc::clone(running.route(&permit));
-    let opened = Account::open(&worker, &running, &route, &permit, id, began);
+    let opened = Account::open(&worker, &running, &route, &permit, caller, id, began);
     let Ok((mut account, intent)) = opened else {
         let stop = Stop::from(Reason::LedgerUnavailable)
             .under(&route.agreement.name, &route.disclosure.name);
@@ -133,7 +133,7 @@ struct Known {
 }
 
 /// Everything that can be said of a request before the service is asked. Gives, with the permit, the label of its body,
-/// if it has one, and what the service is asked for.
+/// if it has one, what the service is asked for, and what is entered of the caller.
 fn decide(
     worker: &Worker,
     connection: &PartnerConnection,
@@ -141,13 +141,13 @@ fn decide(
     head: &Parts,
     body: &Incoming,
     known: &mut Known,
-) -> Result<(Permit, Option<Label>, Asked), Stop> {
+) -> Result<(Permit, Option<Label>, Asked, CallerEntry), Stop> {
     request::check_form(head, running.config.limits.uri_bytes)?;
-    let partner = running
+    let identity = running
         .identities
-        .partner(connection.certificate.as_ref(), &head.headers)
+        .identity(connection.certificate.as_ref(), &head.headers)
         .ok_or(Reason::Unauthenticated)?;
-    known.partner = Some(partner.clone());
+    known.partner = Some(identity.partner.clone());
 
     let mut values = head.headers.get_all(&running.purpose_header).iter();
     // Two are as wrong as more, so no more are looked at.
@@ -165,11 +165,18 @@ fn decide(
             &two
         }
     };
+    let caller = Caller {
+        roles: &identity.standing.roles,
+        professional: identity.standing.professional,
+        reference: request::once(&head.headers, &request::DATA_REFERENCE),
+        reason: request::once(&head.headers, &request::DATA_REASON),
+    };
     let permit = running.agreements.decide(&Ask {
-        partner,
+        partner: &identity.partner,
         method: head.method.as_str(),
         path: head.uri.path(),
         purposes,
+        caller,
         at: worker.clock.now(),
     })?;
     known.purpose = Some(permit.purpose().clone());
@@ -185,7 +192,8 @@ fn decide(
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked =
         reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
-    Ok((permit, label, asked))
+    let caller = running.entered(&permit, &caller);
+    Ok((permit, label, asked, caller))
 }
 
 /// What the service answered, understood as far as its head.
@@ -346,7 +354,7 @@ fn known_purpose(running: &Running, head: &Parts) -> Option<PurposeName> {
         .agreements
         .iter()
         .flat_map(|agreement| &agreement.purposes)
-        .map(|(name, _)| name)
+        .map(|purpose| &purpose.name)
         .find(|name| value == name.as_str())
         .cloned()
 }

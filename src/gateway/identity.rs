@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use crate::agreement::PartnerName;
-use crate::config::Partner;
+use crate::config::{Partner, Standing};
 
 /// The header that carries an API key.
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -17,9 +17,16 @@ pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// How each partner is recognised.
 #[derive(Debug, Default)]
 pub(crate) struct Identities {
-    by_spki: HashMap<[u8; 32], PartnerName>,
-    by_certificate_name: HashMap<String, PartnerName>,
-    by_api_key: HashMap<[u8; 32], PartnerName>,
+    by_spki: HashMap<[u8; 32], Identity>,
+    by_certificate_name: HashMap<String, Identity>,
+    by_api_key: HashMap<[u8; 32], Identity>,
+}
+
+/// Who a credential names, and what it states of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) partner: PartnerName,
+    pub(crate) standing: Standing,
 }
 
 /// What a certificate says of who presents it, checked in the handshake.
@@ -36,18 +43,24 @@ impl Identities {
     pub(crate) fn new(partners: &[Partner]) -> Self {
         let mut identities = Self::default();
         for partner in partners {
+            let identity = |standing: &Standing| Identity {
+                partner: partner.name.clone(),
+                standing: standing.clone(),
+            };
             for pin in &partner.spki_sha256 {
-                identities.by_spki.insert(*pin, partner.name.clone());
+                identities
+                    .by_spki
+                    .insert(pin.shown, identity(&pin.standing));
             }
             for name in &partner.certificate_names {
                 identities
                     .by_certificate_name
-                    .insert(name.to_ascii_lowercase(), partner.name.clone());
+                    .insert(name.shown.to_ascii_lowercase(), identity(&name.standing));
             }
             for key in &partner.api_keys {
                 identities
                     .by_api_key
-                    .insert(key.sha256, partner.name.clone());
+                    .insert(key.sha256, identity(&key.standing));
             }
         }
         identities
@@ -63,18 +76,19 @@ impl Identities {
         self.by_spki.keys().copied()
     }
 
-    /// The one partner that all credentials of a request name. `None`: no credential, an unknown one, or
-    /// two partners'.
-    pub(crate) fn partner<'a>(
+    /// Who the credentials of a request name: the one partner that all of them name. `None`: no credential, an unknown
+    /// one, or two partners'. What they state of the caller is a key's to say where there is one, since a certificate is
+    /// often the organisation's.
+    pub(crate) fn identity<'a>(
         &'a self,
         certificate: Option<&PresentedCertificate>,
         headers: &HeaderMap,
-    ) -> Option<&'a PartnerName> {
-        let mut found: Option<&'a PartnerName> = None;
+    ) -> Option<&'a Identity> {
+        let mut found: Option<&'a Identity> = None;
         if let Some(certificate) = certificate {
             // A certificate that is nobody's is like none: a key may still say who asks.
-            for partner in self.by_certificate(certificate) {
-                if found.get_or_insert(partner) != &partner {
+            for identity in self.by_certificate(certificate) {
+                if found.get_or_insert(identity).partner != identity.partner {
                     return None;
                 }
             }
@@ -85,10 +99,11 @@ impl Identities {
                 return None;
             }
             // A key that is nobody's is a failed attempt, whatever the certificate.
-            let partner = self.by_api_key.get(&sha256(key.as_bytes()))?;
-            if found.get_or_insert(partner) != &partner {
+            let identity = self.by_api_key.get(&sha256(key.as_bytes()))?;
+            if found.is_some_and(|found| found.partner != identity.partner) {
                 return None;
             }
+            found = Some(identity);
         }
         found
     }
@@ -96,7 +111,7 @@ impl Identities {
     fn by_certificate<'a>(
         &'a self,
         certificate: &PresentedCertificate,
-    ) -> impl Iterator<Item = &'a PartnerName> {
+    ) -> impl Iterator<Item = &'a Identity> {
         self.by_spki
             .get(&certificate.spki_sha256)
             .into_iter()
@@ -119,16 +134,31 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::config::ApiKey;
+    use crate::agreement::Role;
+    use crate::config::{ApiKey, Proof};
+
+    fn standing(role: &str) -> Standing {
+        Standing {
+            roles: vec![Role::new(role)],
+            professional: role == "keyed",
+        }
+    }
 
     fn partner(name: &str) -> Partner {
         Partner {
             name: PartnerName::new(name),
-            spki_sha256: vec![sha256(format!("{name} spki").as_bytes())],
-            certificate_names: vec![format!("{name}.example")],
+            spki_sha256: vec![Proof {
+                shown: sha256(format!("{name} spki").as_bytes()),
+                standing: standing("pinned"),
+            }],
+            certificate_names: vec![Proof {
+                shown: format!("{name}.example"),
+                standing: standing("named"),
+            }],
             api_keys: vec![ApiKey {
                 name: "2026".to_owned(),
                 sha256: sha256(format!("{name} key").as_bytes()),
+                standing: standing("keyed"),
             }],
         }
     }
@@ -145,20 +175,24 @@ mod tests {
             headers.append(X_API_KEY, HeaderValue::from_str(key).unwrap());
         }
         identities
-            .partner(certificate.as_ref(), &headers)
-            .map(|name| name.as_str().to_owned())
+            .identity(certificate.as_ref(), &headers)
+            .map(|identity| format!("{} {}", identity.partner, identity.standing.roles[0]))
     }
 
     #[test]
     fn one_partner_or_nobody() {
-        let a = Some("a".to_owned());
+        let a = |by: &str| Some(format!("a {by}"));
         assert_eq!(who("", &[], &[]), None);
-        assert_eq!(who("a spki", &[], &[]), a);
-        assert_eq!(who("other", &["a.example"], &[]), a);
+        assert_eq!(who("a spki", &[], &[]), a("pinned"));
+        assert_eq!(who("other", &["a.example"], &[]), a("named"));
         assert_eq!(who("other", &["c.example"], &[]), None);
-        assert_eq!(who("", &[], &["a key"]), a);
-        assert_eq!(who("a spki", &[], &["a key"]), a);
-        assert_eq!(who("other", &[], &["a key"]), a);
+        assert_eq!(who("", &[], &["a key"]), a("keyed"));
+        assert_eq!(
+            who("a spki", &[], &["a key"]),
+            a("keyed"),
+            "a key says who at the partner's"
+        );
+        assert_eq!(who("other", &[], &["a key"]), a("keyed"));
         assert_eq!(who("a spki", &[], &["b key"]), None, "two partners");
         assert_eq!(who("a spki", &["b.example"], &[]), None, "two partners");
         assert_eq!(who("a spki", &[], &["wrong"]), None, "an unknown key");

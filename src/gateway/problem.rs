@@ -95,7 +95,11 @@ impl From<Refusal> for Stop {
             },
             Refusal::NotStarted { agreement, .. }
             | Refusal::Ended { agreement, .. }
-            | Refusal::KeysDestroyed { agreement } => Term {
+            | Refusal::KeysDestroyed { agreement }
+            | Refusal::RoleNotHeld { agreement, .. }
+            | Refusal::NotProfessional { agreement, .. }
+            | Refusal::ReferenceMissing { agreement, .. }
+            | Refusal::ReasonMissing { agreement, .. } => Term {
                 agreement: Some(agreement),
                 detail: Some(detail),
                 ..Term::default()

@@ -36,6 +36,14 @@ pub enum Reason {
     Ended,
     /// The agreement's keys are destroyed.
     KeysDestroyed,
+    /// The caller holds none of the roles that may declare the purpose.
+    RoleNotHeld,
+    /// The purpose asks for a health or social-work professional.
+    NotProfessional,
+    /// The purpose asks for a case or task, and none is named.
+    ReferenceMissing,
+    /// The purpose asks for a reason, and none is given.
+    ReasonMissing,
     /// Where a token is agreed, something stands that is none which the agreement still resolves.
     TokenRefused,
     /// The query holds a parameter that is not agreed.
@@ -110,6 +118,10 @@ impl Reason {
             Self::NotStarted,
             Self::Ended,
             Self::KeysDestroyed,
+            Self::RoleNotHeld,
+            Self::NotProfessional,
+            Self::ReferenceMissing,
+            Self::ReasonMissing,
             Self::QueryNotAgreed,
             Self::TokenRefused,
             Self::BodyNotAgreed,
@@ -156,6 +168,10 @@ impl Reason {
             Self::NotStarted => "not_started",
             Self::Ended => "ended",
             Self::KeysDestroyed => "keys_destroyed",
+            Self::RoleNotHeld => "role_not_held",
+            Self::NotProfessional => "not_professional",
+            Self::ReferenceMissing => "reference_missing",
+            Self::ReasonMissing => "reason_missing",
             Self::QueryNotAgreed => "query_not_agreed",
             Self::TokenRefused => "token_refused",
             Self::BodyNotAgreed => "body_not_agreed",
@@ -244,6 +260,26 @@ impl Reason {
                 StatusCode::FORBIDDEN,
                 "The keys of the agreement are destroyed",
                 "Ask the controller whether the agreement goes on; its tokens can never be turned back again.",
+            ),
+            Self::RoleNotHeld => (
+                StatusCode::FORBIDDEN,
+                "The caller's role may not declare this purpose",
+                "Ask with a credential that states one of the roles that the agreement names for the purpose.",
+            ),
+            Self::NotProfessional => (
+                StatusCode::FORBIDDEN,
+                "The purpose is for health and social-work professionals",
+                "Ask with a credential that states a health or social-work professional.",
+            ),
+            Self::ReferenceMissing => (
+                StatusCode::BAD_REQUEST,
+                "The request does not name the case or task that it is for",
+                "Name it once in the header Data-Reference: at most 128 letters, digits and signs, without spaces.",
+            ),
+            Self::ReasonMissing => (
+                StatusCode::BAD_REQUEST,
+                "The request does not say why somebody's life is at risk",
+                "Say why once in the header Data-Reason: a text of at most 500 bytes.",
             ),
             Self::QueryNotAgreed => (
                 StatusCode::BAD_REQUEST,
@@ -384,6 +420,10 @@ impl Reason {
             | Self::NotStarted
             | Self::Ended
             | Self::KeysDestroyed
+            | Self::RoleNotHeld
+            | Self::NotProfessional
+            | Self::ReferenceMissing
+            | Self::ReasonMissing
             | Self::QueryNotAgreed
             | Self::TokenRefused
             | Self::BodyNotAgreed
@@ -413,6 +453,10 @@ impl From<&Refusal> for Reason {
             Refusal::NotStarted { .. } => Self::NotStarted,
             Refusal::Ended { .. } => Self::Ended,
             Refusal::KeysDestroyed { .. } => Self::KeysDestroyed,
+            Refusal::RoleNotHeld { .. } => Self::RoleNotHeld,
+            Refusal::NotProfessional { .. } => Self::NotProfessional,
+            Refusal::ReferenceMissing { .. } => Self::ReferenceMissing,
+            Refusal::ReasonMissing { .. } => Self::ReasonMissing,
         }
     }
 }

@@ -29,6 +29,21 @@ use crate::minimise::{self, Machine};
 use crate::transform::{Occasion, Resolver, uri};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The header in which a request names the case or task that it is for.
+pub(crate) const DATA_REFERENCE: HeaderName = HeaderName::from_static("data-reference");
+/// The header in which a request says why somebody's life is at risk.
+pub(crate) const DATA_REASON: HeaderName = HeaderName::from_static("data-reason");
+
+/// The value of a header that may come once; nothing at all where it comes more often.
+pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    Some(if values.next().is_some() {
+        b""
+    } else {
+        value.as_bytes()
+    })
+}
 
 /// Refuses requests whose form is not for a gateway, before anything else is looked at.
 pub(crate) fn check_form(head: &Parts, uri_bytes: usize) -> Result<(), Reason> {

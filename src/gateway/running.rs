@@ -13,11 +13,11 @@ use super::media;
 use super::metrics::{Meters, Metrics};
 use super::service::Target;
 use super::tls;
-use crate::agreement::{Agreement, AgreementSet, Disclosure, Permit};
+use crate::agreement::{Agreement, AgreementSet, Caller, Disclosure, Permit};
 use crate::config::{Config, Loaded, Transport};
 use crate::explained::Texts;
-use crate::ledger::{Event, texts};
-use crate::transform::Resolver;
+use crate::ledger::{CallerEntry, Event, texts};
+use crate::transform::{Resolver, SubjectTokens};
 
 /// A configuration with all it needs at hand. An exchange keeps the one it began with.
 pub(crate) struct Running {
@@ -35,6 +35,8 @@ pub(crate) struct Running {
     pub(crate) targets: Vec<Arc<Target>>,
     /// Every file and directory that was read.
     pub(crate) sources: Vec<PathBuf>,
+    /// Makes the ledger's tokens of what callers write; `None` where the controller has no keys.
+    tokens: Option<SubjectTokens>,
 }
 
 /// What an exchange needs of its disclosure, parsed and looked up once.
@@ -67,6 +69,7 @@ impl Running {
             config,
             agreements,
             texts,
+            keys,
             mut sources,
             ..
         } = loaded;
@@ -137,6 +140,7 @@ impl Running {
             routes,
             targets,
             sources,
+            tokens: keys.map(|keys| SubjectTokens::new(&keys.subject())),
         })
     }
 
@@ -145,6 +149,21 @@ impl Running {
         self.routes
             .get(&address(permit.disclosure()))
             .expect("a permit comes from the set that the routes were made of")
+    }
+
+    /// What the ledger keeps of `caller`: of their own words keyed tokens, and these only where the purpose asked for them.
+    pub(crate) fn entered(&self, permit: &Permit, caller: &Caller<'_>) -> CallerEntry {
+        let terms = permit.terms();
+        let token = |asked: bool, what, text: Option<&[u8]>| {
+            let tokens = self.tokens.as_ref().filter(|_| asked)?;
+            Some(tokens.other(what, text?))
+        };
+        CallerEntry {
+            roles: caller.roles.to_vec(),
+            professional: caller.professional,
+            reference: token(terms.reference, "reference", caller.reference),
+            reason: token(terms.vital_interests, "reason", caller.reason),
+        }
     }
 
     /// The TLS settings for connections to the listener at `index` of the configuration.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName};
+use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally};
 use crate::transform::finding_words;
 
@@ -36,6 +36,8 @@ pub enum Event {
         disclosure: DisclosureName,
         /// The purpose that was declared and agreed.
         purpose: PurposeName,
+        /// What the request said of its caller.
+        caller: CallerEntry,
     },
     /// A request was refused before or instead of a release.
     Refusal {
@@ -97,6 +99,19 @@ pub enum Event {
         /// Bytes cut off.
         bytes_cut: u64,
     },
+}
+
+/// What a request said of its caller, of which the ledger keeps no text of theirs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallerEntry {
+    /// The roles that the credential states: the configuration's words.
+    pub roles: Vec<Role>,
+    /// The credential states a health or social-work professional.
+    pub professional: bool,
+    /// A keyed token of the case or task that was named, where the purpose asks for one.
+    pub reference: Option<SubjectToken>,
+    /// A keyed token of the reason that was given, where the purpose asks for one.
+    pub reason: Option<SubjectToken>,
 }
 
 /// What was done to keys.
@@ -220,6 +235,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             hash,
             disclosure,
             purpose,
+            caller,
         } => {
             members.text("event", "intent");
             members.text("request", request.as_str());
@@ -229,6 +245,22 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.text("hash", hash);
             members.text("disclosure", disclosure.as_str());
             members.text("purpose", purpose.as_str());
+            if !caller.roles.is_empty() {
+                members.list("roles", &caller.roles, |role, list| {
+                    list.string(role.as_str());
+                });
+            }
+            if caller.professional {
+                members.flag("professional");
+            }
+            members.maybe(
+                "reference",
+                caller.reference.as_ref().map(|token| &*token.0),
+            );
+            members.maybe(
+                "reason_given",
+                caller.reason.as_ref().map(|token| &*token.0),
+            );
         }
         Event::Refusal {
             request,
@@ -375,6 +407,12 @@ impl Members {
         self.0.extend_from_slice(number.to_string().as_bytes());
     }
 
+    /// Something that is so.
+    fn flag(&mut self, name: &str) {
+        self.name(name);
+        self.0.extend_from_slice(b"true");
+    }
+
     /// A number in a list.
     fn count(&mut self, number: u32) {
         self.0.extend_from_slice(number.to_string().as_bytes());
@@ -449,8 +487,27 @@ mod tests {
                     hash: "ab".to_owned(),
                     disclosure: DisclosureName::new("adult"),
                     purpose: PurposeName::new("falls-prevention"),
+                    caller: CallerEntry::default(),
                 },
                 r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention""#,
+            ),
+            (
+                Event::Intent {
+                    request: request(),
+                    partner: PartnerName::new("island-health"),
+                    agreement: AgreementName::new("falls"),
+                    version: 3,
+                    hash: "ab".to_owned(),
+                    disclosure: DisclosureName::new("adult"),
+                    purpose: PurposeName::new("falls-prevention"),
+                    caller: CallerEntry {
+                        roles: vec![Role::new("social-worker")],
+                        professional: true,
+                        reference: Some(SubjectToken("cccc".to_owned())),
+                        reason: Some(SubjectToken("dddd".to_owned())),
+                    },
+                },
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd""#,
             ),
             (
                 Event::Refusal {

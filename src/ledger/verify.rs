@@ -462,7 +462,7 @@ impl Verifier {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::entry::{Event, Outcome, render};
+    use super::super::entry::{CallerEntry, Event, Outcome, render};
     use super::*;
     use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName};
     use crate::minimise::Tally;
@@ -483,6 +483,7 @@ mod tests {
             hash: "ab".to_owned(),
             disclosure: DisclosureName::new("adult"),
             purpose: PurposeName::new("falls-prevention"),
+            caller: CallerEntry::default(),
         }
     }
 

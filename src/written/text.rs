@@ -47,6 +47,9 @@ forms! {
     /// A legal provision: the instrument and the place in it.
     Provision: "^[a-z0-9-]{1,64}:[a-z0-9.-]{1,64}$",
         "a provision (instrument:place)", "uk-gdpr:6-1-e";
+    /// A concept of a vocabulary.
+    ConceptText: "^[A-Z][A-Za-z0-9]{0,63}$",
+        "a concept's name (letters and digits, the first a capital)", "PublicBenefit";
     /// A country, ISO 3166-1.
     Country: "^[A-Z]{2}$", "a country's two capital letters (ISO 3166-1)", "GB";
     /// A method and a path template.

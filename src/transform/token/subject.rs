@@ -22,6 +22,18 @@ impl SubjectTokens {
         Self(Hmac::new_from_slice(&*key.hmac()).expect("HMAC takes a key of any length"))
     }
 
+    /// The token of something else that a request names, a case for example: no subject has the same.
+    #[must_use]
+    pub fn other(&self, what: &str, text: &[u8]) -> SubjectToken {
+        let mut state = self.0.clone();
+        // No canonical form has such a byte, and no `what`.
+        state.update(&[0]);
+        state.update(what.as_bytes());
+        state.update(&[0]);
+        state.update(text);
+        written(state)
+    }
+
     /// The token of a subject named by `json`, a single value as strict JSON text. The same person has the
     /// same token however the number is spelt, as under `pseudonymise`.
     ///
@@ -33,12 +45,14 @@ impl SubjectTokens {
         if !canonical(json, |form| state.update(form)) {
             return None;
         }
-        let mut text = Vec::with_capacity(26);
-        push_base32(&state.finalize().into_bytes()[..16], &mut text);
-        Some(SubjectToken(
-            String::from_utf8(text).expect("base32 is ASCII"),
-        ))
+        Some(written(state))
     }
+}
+
+fn written(state: Hmac<Sha256>) -> SubjectToken {
+    let mut text = Vec::with_capacity(26);
+    push_base32(&state.finalize().into_bytes()[..16], &mut text);
+    SubjectToken(String::from_utf8(text).expect("base32 is ASCII"))
 }
 
 impl std::fmt::Debug for SubjectTokens {

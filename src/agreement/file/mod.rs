@@ -1,0 +1,295 @@
+//! An agreement as written. Private to [`crate::agreement`]: serde goes no further.
+//!
+//! The doc comments here are what editors show while someone writes an agreement. Each key is an
+//! `Option` so that a file with faults can still be checked to its end; the schema says what is required.
+
+mod body;
+mod purpose;
+mod rule;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+pub(super) use body::{
+    BodyAsWritten, CharsetAsWritten, CsvAsWritten, FieldsAsWritten, FormatAsWritten,
+    FormulasAsWritten, HeaderAsWritten, RaggedAsWritten, RequestBodyAsWritten, ResponseAsWritten,
+    SeparatorAsWritten,
+};
+pub(super) use purpose::PurposeAsWritten;
+pub(super) use rule::{
+    DirectionAsWritten, GeneraliseTo, InvalidAsWritten, LinkAsWritten, OnMismatchAsWritten,
+    OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
+};
+
+use crate::identifier::Kind;
+use crate::written::text::{
+    Country, Day, HeaderText, Name, PathText, Period, Provision, QueryText, RequestLine, Words,
+};
+
+/// Keys that the design knows and this version does not have, or that people try from other tools.
+pub(super) const HINTS: &[(&str, &str)] = &[
+    ("by", "write days, the most that shift moves a date by"),
+    ("generalize", "write generalise"),
+    ("pseudonymize", "write pseudonymise"),
+    ("keep-all", "write keep_all"),
+    ("allow", "write keep"),
+    (
+        "deny",
+        "leave it out: what no rule names does not leave; drop holds back what a keep_all would let through",
+    ),
+];
+
+/// One information-sharing agreement between the controller and a partner.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Agreement")]
+pub(super) struct AgreementAsWritten {
+    /// Its name, unique among the gateway's agreements.
+    #[schemars(required)]
+    pub(super) agreement: Option<Name>,
+    /// Its version, from 1. Raise it with every change that the parties agree.
+    #[schemars(required, range(min = 1, max = 1_000_000), example = 1)]
+    pub(super) version: Option<u32>,
+    /// Its title, for people.
+    #[schemars(required)]
+    pub(super) title: Option<Words>,
+    /// Who agrees.
+    #[schemars(required)]
+    pub(super) parties: Option<PartiesAsWritten>,
+    /// From when until when it is in force.
+    #[schemars(required)]
+    pub(super) term: Option<TermAsWritten>,
+    /// The group of agreements with this partner whose tokens are the same. Each of them has to name it.
+    pub(super) link: Option<Name>,
+    /// On what law it rests.
+    #[expect(
+        dead_code,
+        reason = "read for its form; checked once the register exists"
+    )]
+    pub(super) basis: Option<BasisAsWritten>,
+    /// How long the partner may keep what it gets.
+    #[expect(
+        dead_code,
+        reason = "read for its form; checked once the register exists"
+    )]
+    pub(super) retention: Option<Period>,
+    /// Why data may be asked for: a name, which requests declare, and its text.
+    #[schemars(required, schema_with = "purpose::purposes")]
+    pub(super) purposes: Option<Map<String, Value>>,
+    /// What it permits.
+    #[schemars(required, length(min = 1))]
+    pub(super) disclosures: Option<Vec<DisclosureAsWritten>>,
+}
+
+/// Who agrees.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Parties", example = serde_json::json!({ "controller": "isle-council", "partner": "island-health" }))]
+pub(super) struct PartiesAsWritten {
+    /// The organisation whose data it is: the gateway configuration's `controller.name`.
+    #[schemars(required)]
+    pub(super) controller: Option<Name>,
+    /// The organisation on the other side: one of the gateway configuration's `partners`.
+    #[schemars(required)]
+    pub(super) partner: Option<Name>,
+}
+
+/// From when until when an agreement is in force, in days of the controller's time zone.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Term", example = serde_json::json!({ "starts": "2026-04-01", "ends": "2027-03-31" }))]
+pub(super) struct TermAsWritten {
+    /// The first day.
+    #[schemars(required)]
+    pub(super) starts: Option<Day>,
+    /// The day by which it is to be reviewed.
+    pub(super) review: Option<Day>,
+    /// The last day.
+    #[schemars(required)]
+    pub(super) ends: Option<Day>,
+}
+
+/// On what law an agreement rests.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Basis", example = serde_json::json!({ "lawful": ["uk-gdpr:6-1-e"] }))]
+#[expect(
+    dead_code,
+    reason = "read for its form; what it says is checked once the register exists"
+)]
+pub(super) struct BasisAsWritten {
+    /// The conditions for processing.
+    pub(super) lawful: Option<Vec<Provision>>,
+    /// The conditions for special categories.
+    pub(super) special: Option<Vec<Provision>>,
+    /// The power to share.
+    pub(super) power: Option<Words>,
+    /// The impact assessment.
+    pub(super) assessment: Option<Words>,
+    /// The countries in which the partner may hold the data.
+    pub(super) territory: Option<Vec<Country>>,
+}
+
+/// One thing the agreement permits: a request, the service behind it, and the rules for both ways.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Disclosure")]
+pub(super) struct DisclosureAsWritten {
+    /// Its name, unique in the agreement.
+    #[schemars(required)]
+    pub(super) name: Option<Name>,
+    /// The entry of the register that it draws on.
+    pub(super) data_set: Option<Name>,
+    /// The purposes it is for, of the agreement's.
+    #[schemars(required, length(min = 1))]
+    pub(super) purposes: Option<Vec<Name>>,
+    /// What the partner asks.
+    #[schemars(required)]
+    pub(super) request: Option<RequestLine>,
+    /// What the service is asked.
+    #[schemars(required)]
+    pub(super) service: Option<ServiceAsWritten>,
+    /// What of the request reaches the service.
+    pub(super) parameters: Option<ParametersAsWritten>,
+    /// The rules for a request's body. Without it a request with a body is refused.
+    pub(super) request_body: Option<RequestBodyAsWritten>,
+    /// What of the response reaches the partner.
+    #[schemars(required)]
+    pub(super) response: Option<ResponseAsWritten>,
+}
+
+/// The service behind a disclosure.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Service", example = serde_json::json!({ "name": "social-care", "path": "/api/v2/adults/{person}" }))]
+pub(super) struct ServiceAsWritten {
+    /// One of the gateway configuration's `services`.
+    #[schemars(required)]
+    pub(super) name: Option<Name>,
+    /// The path asked of it, with the variables of `request`.
+    #[schemars(required)]
+    pub(super) path: Option<PathText>,
+}
+
+/// What of a request reaches the service.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Parameters")]
+pub(super) struct ParametersAsWritten {
+    /// Each variable of the path, and what happens to it.
+    #[serde(default)]
+    #[schemars(schema_with = "path_rules")]
+    pub(super) path: Option<Map<String, Value>>,
+    /// The query parameters that may be asked with. Any other refuses the request.
+    pub(super) query: Option<QueryAsWritten>,
+    /// The request's headers that reach the service.
+    pub(super) headers: Option<RequestHeadersAsWritten>,
+}
+
+fn path_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "additionalProperties": {
+            "anyOf": [{ "type": "string", "enum": ["keep"] }, reidentify()],
+            "examples": ["keep", { "reidentify": "person" }],
+        },
+        "examples": [{ "person": "keep" }],
+    })
+}
+
+/// A token stands here; the service gets what it stands for in this namespace.
+fn reidentify() -> Value {
+    let forms: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
+    serde_json::json!({
+        "type": "object",
+        "properties": {
+            "reidentify": { "type": "string", "pattern": "\\S" },
+            "form": { "type": "string", "enum": forms },
+        },
+        "required": ["reidentify"],
+        "additionalProperties": false,
+    })
+}
+
+fn token_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "additionalProperties": reidentify(),
+        "examples": [{ "person": { "reidentify": "person" } }],
+    })
+}
+
+/// Query parameters by rule.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Query", example = serde_json::json!({ "keep": ["page"] }))]
+pub(super) struct QueryAsWritten {
+    /// Passed on as they came.
+    pub(super) keep: Option<Vec<QueryText>>,
+    /// Parameters whose values are tokens: the service gets what each stands for.
+    #[serde(default)]
+    #[schemars(schema_with = "token_rules")]
+    pub(super) tokens: Option<Map<String, Value>>,
+}
+
+/// A request's headers by rule.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RequestHeaders", example = serde_json::json!({ "keep": ["accept-language"] }))]
+pub(super) struct RequestHeadersAsWritten {
+    /// Passed on as they came.
+    pub(super) keep: Option<Vec<HeaderText>>,
+    /// Headers whose values are tokens: the service gets what each stands for.
+    #[serde(default)]
+    #[schemars(schema_with = "token_rules")]
+    pub(super) tokens: Option<Map<String, Value>>,
+}
+
+/// Links in headers, which leave by template.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Links", example = serde_json::json!({ "headers": ["location"], "templates": ["/adults/{person}"], "variables": { "person": { "pseudonymise": "person" } } }))]
+pub(super) struct LinksAsWritten {
+    /// The headers that hold them: `location`, `content-location` or `link`.
+    #[schemars(required, length(min = 1))]
+    pub(super) headers: Option<Vec<LinkHeaderAsWritten>>,
+    /// The forms of link that leave; others are dropped.
+    #[schemars(required, length(min = 1))]
+    pub(super) templates: Option<Vec<LinkAsWritten>>,
+    /// What becomes of each variable: `keep`, `tokenise: person` or `pseudonymise: person`.
+    #[serde(default)]
+    #[schemars(schema_with = "rule::link_variables")]
+    pub(super) variables: Option<Map<String, Value>>,
+}
+
+/// A header that holds links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum LinkHeaderAsWritten {
+    Location,
+    ContentLocation,
+    Link,
+}
+
+impl LinkHeaderAsWritten {
+    /// The word as written, which is the header's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Location => "location",
+            Self::ContentLocation => "content-location",
+            Self::Link => "link",
+        }
+    }
+}
+
+/// Headers by rule.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Headers", example = serde_json::json!({ "keep": ["accept-language"] }))]
+pub(super) struct HeadersAsWritten {
+    /// Passed on as they came.
+    #[schemars(required)]
+    pub(super) keep: Option<Vec<HeaderText>>,
+}
