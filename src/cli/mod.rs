@@ -10,7 +10,10 @@ use clap::{Parser, Subcommand};
 pub mod apply;
 pub mod check;
 pub mod completions;
+pub mod covered;
+pub mod decision;
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod keys;
 pub mod ledger;
@@ -59,6 +62,12 @@ pub enum Command {
     Apply(apply::ApplyArgs),
     /// Say why a request would be permitted or refused, and which rule decides each field of a sample
     Explain(explain::ExplainArgs),
+    /// Say what a new version of an agreement would newly disclose, and no longer
+    Diff(diff::DiffArgs),
+    /// Say whether a data set may be used for a purpose, without touching data
+    Covered(covered::CoveredArgs),
+    /// Look at old decisions: what was told, and whether they would be decided so again
+    Decision(decision::DecisionArgs),
     /// Measure how alike the records are that an agreement lets out
     Risk(risk::RiskArgs),
     /// Make and change the keys of agreements: create, list, rotate, retire, destroy
@@ -86,6 +95,9 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Apply(args) => apply::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Covered(args) => covered::run(args),
+        Command::Decision(args) => decision::run(args),
         Command::Risk(args) => risk::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Scan(args) => scan::run(args),

@@ -126,6 +126,14 @@ pub fn load_agreements(paths: &[PathBuf], context: &Context) -> Result<Agreement
     Err(content(faults))
 }
 
+/// Checks agreements whose texts are at hand, each given with a name: its tables are looked for from the directory of that.
+///
+/// # Errors
+/// With every fault of every text.
+pub fn load_texts(texts: &[(String, String)], context: &Context) -> Result<AgreementSet, Faults> {
+    load_set(texts, context)
+}
+
 fn load_set(texts: &[(String, String)], context: &Context) -> Result<AgreementSet, Faults> {
     let sources: Vec<Source<'_>> = texts
         .iter()

@@ -9,7 +9,8 @@ mod file;
 mod load;
 
 pub use load::{
-    gateway_schema, load, load_agreements, load_alone, load_root_key, load_without_keys, tables,
+    gateway_schema, load, load_agreements, load_alone, load_root_key, load_texts,
+    load_without_keys, tables,
 };
 
 use std::net::SocketAddr;

@@ -148,7 +148,8 @@ pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
             "it depended on the request's path and method, which may name a person and are not held",
         );
     }
-    let Some(disclosure) = disclosure(past, set, partner) else {
+    let candidates = disclosures(past, set, partner);
+    if candidates.is_empty() {
         let Some(agreement) = &past.agreement else {
             return not_held("the partner had no agreement that could be asked");
         };
@@ -157,7 +158,26 @@ pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
             steps: Vec::new(),
             text: format!("agreement {agreement} of the set that ran then has no such disclosure"),
         };
-    };
+    }
+    // Where the entry names no disclosure it is one of these, and what the entry says must be so of one.
+    let mut replayed = None;
+    for disclosure in candidates {
+        let one = replay_of(past, set, partner, disclosure);
+        if one.result == Replay::Same {
+            return one;
+        }
+        replayed.get_or_insert(one);
+    }
+    replayed.expect("there was at least one to be asked")
+}
+
+/// Decides `past` again as a request that `disclosure` answers.
+fn replay_of(
+    past: &Past,
+    set: &AgreementSet,
+    partner: &PartnerName,
+    disclosure: &Disclosure,
+) -> Replayed {
     let path = covered::path(disclosure, set, partner);
     let unknown = unknown_purpose(set);
     let purpose: &[u8] = match past.verdict() {
@@ -231,43 +251,33 @@ fn is_named(past: &Past, agreement: &str, disclosure: &str) -> bool {
             .is_none_or(|name| name == disclosure)
 }
 
-/// The disclosure that was asked for; where the ledger does not name it, one of the agreement's for the purpose, or one
-/// of the partner's.
-fn disclosure<'a>(
+/// The disclosure that was asked for; where the entry does not name it, all of the agreement's, or of the partner's, that
+/// it can have been: those for the purpose, if there are any.
+fn disclosures<'a>(
     past: &Past,
     set: &'a AgreementSet,
     partner: &PartnerName,
-) -> Option<&'a Disclosure> {
-    let agreements = set
-        .agreements
-        .iter()
-        .filter(|agreement| agreement.partner == *partner);
-    let mut disclosures = agreements
-        .filter(|agreement| {
-            past.agreement
-                .as_deref()
-                .is_none_or(|name| name == agreement.name.as_str())
-        })
+) -> Vec<&'a Disclosure> {
+    let is_it =
+        |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+    let of_partner = set.agreements.iter().filter(|agreement| {
+        agreement.partner == *partner && is_it(&past.agreement, agreement.name.as_str())
+    });
+    let named: Vec<&Disclosure> = of_partner
         .flat_map(|agreement| &agreement.disclosures)
-        .filter(|disclosure| {
-            past.disclosure
-                .as_deref()
-                .is_none_or(|name| name == disclosure.name.as_str())
-        });
-    let first = disclosures.next()?;
-    let is_for = |one: &Disclosure| {
-        let purpose = past.purpose.as_deref();
-        purpose.is_none_or(|purpose| one.purposes.iter().any(|name| name.as_str() == purpose))
+        .map(AsRef::as_ref)
+        .filter(|disclosure| is_it(&past.disclosure, disclosure.name.as_str()))
+        .collect();
+    let is_for = |one: &&Disclosure| {
+        let mut purposes = one.purposes.iter();
+        purposes.any(|name| Some(name.as_str()) == past.purpose.as_deref())
     };
-    if is_for(first) {
-        return Some(first);
+    let for_purpose: Vec<&Disclosure> = named.iter().copied().filter(is_for).collect();
+    if for_purpose.is_empty() {
+        named
+    } else {
+        for_purpose
     }
-    Some(
-        disclosures
-            .map(AsRef::as_ref)
-            .find(|one| is_for(one))
-            .unwrap_or(first),
-    )
 }
 
 /// A purpose that no agreement of `set` has.

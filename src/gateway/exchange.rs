@@ -130,6 +130,7 @@ pub(crate) async fn exchange(
 struct Known {
     partner: Option<PartnerName>,
     purpose: Option<PurposeName>,
+    caller: CallerEntry,
 }
 
 /// Everything that can be said of a request before the service is asked. Gives, with the permit, the label of its body,
@@ -171,13 +172,20 @@ fn decide(
         reference: request::once(&head.headers, &request::DATA_REFERENCE),
         reason: request::once(&head.headers, &request::DATA_REASON),
     };
+    let at = worker.clock.now();
+    known.caller = CallerEntry {
+        decided: Some(at),
+        roles: caller.roles.to_vec(),
+        professional: caller.professional,
+        ..CallerEntry::default()
+    };
     let permit = running.agreements.decide(&Ask {
         partner: &identity.partner,
         method: head.method.as_str(),
         path: head.uri.path(),
         purposes,
         caller,
-        at: worker.clock.now(),
+        at,
     })?;
     known.purpose = Some(permit.purpose().clone());
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
@@ -192,7 +200,7 @@ fn decide(
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked =
         reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
-    let caller = running.entered(&permit, &caller);
+    let caller = running.entered(&permit, &caller, at);
     Ok((permit, label, asked, caller))
 }
 
@@ -316,6 +324,11 @@ fn refuse(
         purpose: purpose.clone(),
         reason: stop.reason.code(),
         status: text.status.as_u16(),
+        hash: agreement.as_ref().and_then(|name| {
+            let agreement = running.agreements.agreement(name.as_str())?;
+            Some(agreement.hash.clone())
+        }),
+        caller: known.caller.clone(),
     });
     let stop = match entered {
         Ok(_) => stop,

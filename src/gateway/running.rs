@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
 use rustls::ServerConfig;
 
 use super::StartError;
@@ -152,13 +153,19 @@ impl Running {
     }
 
     /// What the ledger keeps of `caller`: of their own words keyed tokens, and these only where the purpose asked for them.
-    pub(crate) fn entered(&self, permit: &Permit, caller: &Caller<'_>) -> CallerEntry {
+    pub(crate) fn entered(
+        &self,
+        permit: &Permit,
+        caller: &Caller<'_>,
+        decided: Timestamp,
+    ) -> CallerEntry {
         let terms = permit.terms();
         let token = |asked: bool, what, text: Option<&[u8]>| {
             let tokens = self.tokens.as_ref().filter(|_| asked)?;
             Some(tokens.other(what, text?))
         };
         CallerEntry {
+            decided: Some(decided),
             roles: caller.roles.to_vec(),
             professional: caller.professional,
             reference: token(terms.reference, "reference", caller.reference),

@@ -55,6 +55,10 @@ pub enum Event {
         reason: &'static str,
         /// The HTTP status that the partner got.
         status: u16,
+        /// The hash of that agreement's file.
+        hash: Option<String>,
+        /// What the request said of its caller.
+        caller: CallerEntry,
     },
     /// Tokens of subjects whose records left in an exchange, at most [`SUBJECTS_PER_ENTRY`] in each entry.
     Subjects {
@@ -104,6 +108,8 @@ pub enum Event {
 /// What a request said of its caller, of which the ledger keeps no text of theirs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallerEntry {
+    /// When the request was decided, which is before it is entered: the time that a replay goes by.
+    pub decided: Option<Timestamp>,
     /// The roles that the credential states: the configuration's words.
     pub roles: Vec<Role>,
     /// The credential states a health or social-work professional.
@@ -245,22 +251,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.text("hash", hash);
             members.text("disclosure", disclosure.as_str());
             members.text("purpose", purpose.as_str());
-            if !caller.roles.is_empty() {
-                members.list("roles", &caller.roles, |role, list| {
-                    list.string(role.as_str());
-                });
-            }
-            if caller.professional {
-                members.flag("professional");
-            }
-            members.maybe(
-                "reference",
-                caller.reference.as_ref().map(|token| &*token.0),
-            );
-            members.maybe(
-                "reason_given",
-                caller.reason.as_ref().map(|token| &*token.0),
-            );
+            caller_members(caller, &mut members);
         }
         Event::Refusal {
             request,
@@ -270,6 +261,8 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             purpose,
             reason,
             status,
+            hash,
+            caller,
         } => {
             members.text("event", "refusal");
             members.text("request", request.as_str());
@@ -282,6 +275,8 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.maybe("purpose", purpose.as_ref().map(PurposeName::as_str));
             members.text("reason", reason);
             members.number("status", u64::from(*status));
+            members.maybe("hash", hash.as_deref());
+            caller_members(caller, &mut members);
         }
         Event::Subjects { request, tokens } => {
             members.text("event", "subjects");
@@ -345,6 +340,25 @@ pub(crate) const EVENTS: [&str; 10] = [
     "keys-retired",
     "keys-destroyed",
 ];
+
+/// What is kept of a caller.
+fn caller_members(caller: &CallerEntry, members: &mut Members) {
+    if let Some(decided) = caller.decided {
+        members.text("decided", &format!("{decided:.6}"));
+    }
+    if !caller.roles.is_empty() {
+        members.list("roles", &caller.roles, |role, list| {
+            list.string(role.as_str());
+        });
+    }
+    if caller.professional {
+        members.flag("professional");
+    }
+    let reference = caller.reference.as_ref();
+    members.maybe("reference", reference.map(|token| &*token.0));
+    let reason = caller.reason.as_ref();
+    members.maybe("reason_given", reason.map(|token| &*token.0));
+}
 
 /// A tally's members; of the fields, outcomes that were counted at all.
 fn tally_members(tally: &Tally, members: &mut Members) {
@@ -501,13 +515,14 @@ mod tests {
                     disclosure: DisclosureName::new("adult"),
                     purpose: PurposeName::new("falls-prevention"),
                     caller: CallerEntry {
+                        decided: Some(at()),
                         roles: vec![Role::new("social-worker")],
                         professional: true,
                         reference: Some(SubjectToken("cccc".to_owned())),
                         reason: Some(SubjectToken("dddd".to_owned())),
                     },
                 },
-                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd""#,
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd""#,
             ),
             (
                 Event::Refusal {
@@ -518,8 +533,28 @@ mod tests {
                     purpose: None,
                     reason: "unknown-partner",
                     status: 401,
+                    hash: None,
+                    caller: CallerEntry::default(),
                 },
                 r#""event":"refusal","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","reason":"unknown-partner","status":401"#,
+            ),
+            (
+                Event::Refusal {
+                    request: request(),
+                    partner: Some(PartnerName::new("island-health")),
+                    agreement: Some(AgreementName::new("falls")),
+                    disclosure: None,
+                    purpose: Some(PurposeName::new("falls-prevention")),
+                    reason: "role_not_held",
+                    status: 403,
+                    hash: Some("ab".to_owned()),
+                    caller: CallerEntry {
+                        decided: Some(at()),
+                        roles: vec![Role::new("clerk")],
+                        ..CallerEntry::default()
+                    },
+                },
+                r#""event":"refusal","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","purpose":"falls-prevention","reason":"role_not_held","status":403,"hash":"ab","decided":"2026-11-22T09:15:00.250000Z","roles":["clerk"]"#,
             ),
             (
                 Event::Subjects {

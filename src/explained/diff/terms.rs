@@ -110,7 +110,10 @@ pub(super) fn compare(old: Version<'_>, new: Version<'_>, found: &mut Found) {
 }
 
 fn purpose_names(agreement: &Agreement) -> impl Iterator<Item = &str> {
-    agreement.purposes.iter().map(|purpose| purpose.name.as_str())
+    agreement
+        .purposes
+        .iter()
+        .map(|purpose| purpose.name.as_str())
 }
 
 fn days(before: &Agreement, after: &Agreement, found: &mut Found) {
