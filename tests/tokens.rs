@@ -38,8 +38,8 @@ fn run<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<(String, Tally), BodyFault> {
     let occasion = Occasion {
-        today: date(2026, 4, 1),
         document: Some([document; 16]),
+        ..Occasion::from(date(2026, 4, 1))
     };
     let mut machine = machine(plan, "", occasion);
     let mut out = Vec::new();

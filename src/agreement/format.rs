@@ -79,6 +79,7 @@ fn options<T>(
         ("record", body.record.is_some()),
         ("subject", body.subject.is_some()),
         ("release_if", body.release_if.is_some()),
+        ("withhold", body.withhold.is_some()),
         ("prune", body.prune.is_some()),
         ("fields", body.fields.is_some()),
     ] {

@@ -28,6 +28,7 @@ mod rules;
 mod set;
 mod tables;
 mod template;
+mod withhold;
 
 pub use crate::written::{Fault, Faults};
 pub use decide::{Ask, Caller, Permit, REASON_BYTES, REFERENCE_BYTES, Refusal, RouteMiss, Step};
@@ -56,6 +57,11 @@ macro_rules! names {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+            /// The name, shared.
+            #[must_use]
+            pub fn shared(&self) -> Arc<str> {
+                Arc::clone(&self.0)
             }
         }
         impl std::fmt::Display for $name {

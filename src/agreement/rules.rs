@@ -9,7 +9,7 @@ use super::file::{
 use super::ladders::Ladder;
 use super::namespaces::{Forms, Namespaces};
 use super::tables::Tables;
-use super::{format, link, redact};
+use super::{format, link, redact, withhold};
 use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
@@ -136,13 +136,19 @@ impl Body {
                 })
                 .ok()
         });
+        if let Some(withhold) = body.withhold {
+            let pointer = format!("{pointer}/withhold");
+            checked.rules.withhold = withhold::check(written, &pointer, withhold, faults);
+        }
         if body.record.is_none() {
             // Told here, each at its own place; the plan then has nothing more to say of them.
             checked.rules.subject = None;
             checked.rules.release_if = None;
+            checked.rules.withhold.clear();
             for (key, there) in [
                 ("subject", body.subject.is_some()),
                 ("release_if", body.release_if.is_some()),
+                ("withhold", body.withhold.is_some()),
             ] {
                 if there {
                     written.fault(
@@ -207,6 +213,8 @@ impl Body {
         };
         if !stays_without(|rules| rules.release_if = None) {
             "release_if"
+        } else if !stays_without(|rules| rules.withhold.clear()) {
+            "withhold"
         } else if !stays_without(|rules| rules.subject = None) {
             "subject"
         } else if self.rules.record.is_some() && !stays_without(|rules| rules.record = None) {

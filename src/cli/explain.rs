@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,7 +18,7 @@ use crate::config::{self, Loaded};
 use crate::explained::chart::Chart;
 use crate::explained::covered::steps_json;
 use crate::ledger::EntryHash;
-use crate::minimise::{self, BodyError, Tally};
+use crate::minimise::{self, BodyError, Open, Tally};
 use crate::plan::{FieldDecision, Format};
 use crate::transform::Occasion;
 
@@ -289,12 +290,13 @@ fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
             error.path
         ))
     };
-    // Nothing leaves from here, so tokens need not be told from those of another body.
+    // Nothing leaves from here, so tokens need not be told from those of another body, and nobody is on a list.
     let occasion = Occasion {
-        today,
         document: Some([0; 16]),
+        gate: Some(Arc::new(Open)),
+        ..Occasion::from(today)
     };
-    let fields = plan.explain(&bytes, occasion).map_err(broken)?;
+    let fields = plan.explain(&bytes, occasion.clone()).map_err(broken)?;
     let mut machine = minimise::machine(plan, "", occasion);
     let mut leaves = Vec::new();
     machine.push(&bytes, &mut leaves).map_err(broken)?;

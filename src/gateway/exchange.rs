@@ -60,11 +60,12 @@ pub(crate) async fn exchange(
     };
     let deadline = began + running.config.limits.exchange;
     let occasion = Occasion {
-        today: worker.clock.today(&running.config.controller.time_zone),
         document: worker.random.take().ok(),
+        purpose: Some(permit.purpose().shared()),
+        ..Occasion::from(worker.clock.today(&running.config.controller.time_zone))
     };
     let asking = Asking {
-        occasion,
+        occasion: occasion.clone(),
         worker: &worker,
         running: &running,
         route: &route,
@@ -100,7 +101,7 @@ pub(crate) async fn exchange(
     let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
     let release = Release::new(
         answer.body,
-        (&route.disclosure.response, occasion),
+        (&route.disclosure.response, occasion.clone()),
         answer.head.boundary(),
         patience,
         answer.request,
@@ -242,7 +243,7 @@ impl Asking<'_> {
         let (body, fate) = RequestBody::new(
             body,
             self.route,
-            (self.label, self.occasion),
+            (self.label, self.occasion.clone()),
             self.deadline,
             body_idle,
         );

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role};
-use crate::minimise::{FieldOutcome, SubjectToken, Tally};
+use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
 use crate::transform::finding_words;
 
 /// The most subjects that one [`Event::Subjects`] names: some 30 KB of line.
@@ -366,6 +366,15 @@ fn tally_members(tally: &Tally, members: &mut Members) {
     members.number("bytes_out", tally.bytes_out);
     members.number("records_released", tally.records_released);
     members.number("records_withheld", tally.records_withheld);
+    if tally.records_withheld > 0 {
+        members.object("withheld", |withheld| {
+            for why in Withheld::ALL {
+                if tally.withheld[why as usize] > 0 {
+                    withheld.number(why.code(), tally.withheld[why as usize]);
+                }
+            }
+        });
+    }
     members.number("subjects_missing", tally.subjects_missing);
     members.object("fields", |fields| {
         for outcome in FieldOutcome::ALL {

@@ -36,7 +36,7 @@ impl Members {
         Self {
             names: Names::default(),
             arrays: HashMap::new(),
-            looked_into: root.branch.passes() || root.walked || plan.condition().is_some(),
+            looked_into: root.branch.passes() || root.walked || plan.decides_records(),
             key: Key::Itself,
             element: None,
             plan,
@@ -158,7 +158,7 @@ impl Form {
             record_subjects: Vec::new(),
             subjects: Vec::new(),
             inside: String::new(),
-            look: (record && !decided && plan.condition().is_some()).then(Look::default),
+            look: (record && !decided && plan.decides_records()).then(Look::default),
             offset: 0,
             dead: None,
             plan,
@@ -329,11 +329,13 @@ impl Form {
             return Ended::Left;
         };
         self.held = Vec::new();
-        if self.texts.released(&look.json()) {
-            return Ended::Released(look.raw);
+        match self.texts.released(&look.json()) {
+            Ok(()) => Ended::Released(look.raw),
+            Err(why) => {
+                self.tally.withhold(why);
+                Ended::Withheld
+            }
         }
-        self.tally.records_withheld += 1;
-        Ended::Withheld
     }
 
     /// Takes over the counts of the form as it was read again.

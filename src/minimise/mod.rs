@@ -7,6 +7,7 @@ mod charset;
 pub mod csv;
 pub mod events;
 pub mod form;
+mod gate;
 mod grammar;
 pub mod json;
 pub mod lines;
@@ -29,6 +30,7 @@ mod walk;
 mod whole;
 pub mod xml;
 
+pub use gate::{Gate, Open, Withheld};
 pub use nodes::Kind;
 pub use vector::Level;
 
@@ -346,8 +348,10 @@ pub struct Tally {
     pub bytes_out: u64,
     /// Records that left.
     pub records_released: u64,
-    /// Records that a condition held back.
+    /// Records that stayed behind.
     pub records_withheld: u64,
+    /// Why they did, indexed as [`Withheld::ALL`].
+    pub withheld: [u64; Withheld::ALL.len()],
     /// Released records in which the subject selector found no value.
     pub subjects_missing: u64,
     /// Fields by outcome, indexed as [`FieldOutcome::ALL`].
@@ -365,6 +369,12 @@ impl Tally {
 
     pub(crate) fn count(&mut self, outcome: FieldOutcome) {
         self.fields[outcome as usize] += 1;
+    }
+
+    /// A record stays behind.
+    pub(crate) fn withhold(&mut self, why: Withheld) {
+        self.records_withheld += 1;
+        self.withheld[why as usize] += 1;
     }
 
     /// Adds what detectors have found in one value.
@@ -390,6 +400,7 @@ impl Tally {
             bytes_out,
             records_released,
             records_withheld,
+            withheld,
             subjects_missing,
             fields,
             findings,
@@ -401,6 +412,9 @@ impl Tally {
         *subjects_missing = by(*subjects_missing, piece.subjects_missing);
         for (field, piece) in fields.iter_mut().zip(piece.fields) {
             *field = by(*field, piece);
+        }
+        for (withheld, piece) in withheld.iter_mut().zip(piece.withheld) {
+            *withheld = by(*withheld, piece);
         }
         for (found, piece) in findings.iter_mut().zip(piece.findings) {
             *found = by(*found, piece);

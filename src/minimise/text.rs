@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::asking::Asking;
+use super::gate::Withheld;
 use super::looked::Looked;
 use super::nodes::Nodes;
 use super::vector::Level;
@@ -41,8 +42,8 @@ impl Texts {
     /// For one body on this occasion.
     pub(super) fn new(plan: Arc<Plan>, occasion: Occasion) -> Self {
         Self {
+            setting: Setting::new(Some(occasion.clone())),
             occasion,
-            setting: Setting::new(Some(occasion)),
             json: Vec::new(),
             changed: Vec::new(),
             text: Vec::new(),
@@ -54,7 +55,7 @@ impl Texts {
 
     /// The occasion on which the body is read.
     pub(super) fn occasion(&self) -> Occasion {
-        self.occasion
+        self.occasion.clone()
     }
 
     /// What becomes of `text`, the value of a node in `state`; counted in `tally`.
@@ -113,9 +114,8 @@ impl Texts {
             .and_then(|subjects| subjects.token(&self.json))
     }
 
-    /// Whether the record that `json` shows, strict JSON, may leave: the plan's `release_if`. What transforms must know
-    /// of it is learnt.
-    pub(super) fn released(&mut self, json: &[u8]) -> bool {
+    /// Whether the record that `json` shows, strict JSON, may leave. What transforms must know of it is learnt.
+    pub(super) fn released(&mut self, json: &[u8]) -> Result<(), Withheld> {
         let plan = Arc::clone(&self.plan);
         if !plan.known().is_empty() {
             let mut known = std::mem::take(self.setting.known_mut());
@@ -126,10 +126,13 @@ impl Texts {
             }
             *self.setting.known_mut() = known;
         }
-        plan.condition().is_none_or(|condition| {
-            self.ask(json, |asking| asking.holds(condition.expression(), 0))
-                .unwrap_or(false)
-        })
+        if !plan.decides_records() {
+            return Ok(());
+        }
+        let occasion = self.occasion.clone();
+        // What cannot be asked, only a doubled name, does not leave.
+        self.ask(json, |asking| asking.record(&plan, 0, Some(&occasion)))
+            .unwrap_or(Err(Withheld::Condition))
     }
 
     /// The state of a candidate that `json` shows, strict JSON. `index` and `length` are its place in its array and

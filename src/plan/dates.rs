@@ -1,4 +1,4 @@
-//! The functions of dates that fieldgate adds to those of RFC 9535, `age(…)` and `since(…)`.
+//! The functions of dates that fieldgate adds to those of RFC 9535, `age(…)`, `months(…)` and `since(…)`.
 //!
 //! The parser's grammar has no place for them. It has one for functions of other dialects, which no rule may use; so
 //! `age(@.dateOfBirth)` is handed to it as `value(in('age',@.dateOfBirth))` and known again in its tree.
@@ -14,11 +14,18 @@ use crate::transform::date;
 pub(crate) enum Asked {
     /// `age(…)`: the whole years from the date to today. Who was born on 29 February is a year older on 1 March.
     Age,
+    /// `months(…)`: the whole months from the date to today. From the last days of a month to a shorter one they are
+    /// not whole.
+    Months,
     /// `since(…)`: the days from the date to today.
     Since,
 }
 
-const OWN: [(&str, Asked); 2] = [("age", Asked::Age), ("since", Asked::Since)];
+const OWN: [(&str, Asked); 3] = [
+    ("age", Asked::Age),
+    ("months", Asked::Months),
+    ("since", Asked::Since),
+];
 
 /// Functions that the parser knows and RFC 9535 does not.
 const FOREIGN: [&str; 5] = ["in", "nin", "none_of", "any_of", "subset_of"];
@@ -27,6 +34,7 @@ impl Asked {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Age => "age",
+            Self::Months => "months",
             Self::Since => "since",
         }
     }
@@ -46,6 +54,11 @@ impl Asked {
             Self::Age => {
                 let before_birthday = (today.month(), today.day()) < (from.month(), from.day());
                 i64::from(today.year()) - i64::from(from.year()) - i64::from(before_birthday)
+            }
+            Self::Months => {
+                let years = i64::from(today.year()) - i64::from(from.year());
+                let months = i64::from(today.month()) - i64::from(from.month());
+                years * 12 + months - i64::from(today.day() < from.day())
             }
             Self::Since => i64::from(from.until(today).ok()?.get_days()),
         })

@@ -27,7 +27,7 @@ pub(super) fn explain(
     occasion: Occasion,
 ) -> Result<Vec<FieldDecision>, BodyError> {
     // The machine itself says whether this is a body that could pass.
-    let mut machine = JsonMachine::on(Arc::clone(plan), occasion);
+    let mut machine = JsonMachine::on(Arc::clone(plan), occasion.clone());
     let mut out = Vec::new();
     machine.push(sample, &mut out)?;
     machine.finish(&mut out)?;

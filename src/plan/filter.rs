@@ -499,7 +499,7 @@ fn nodes(function: &str, argument: &FnArg) -> Result<Query, SelectorError> {
 
 pub(super) fn unknown_function() -> SelectorError {
     SelectorError {
-        message: "not a function of RFC 9535, and none of fieldgate's; write length, count, value, match, search, age or since".to_owned(),
+        message: "not a function of RFC 9535, and none of fieldgate's; write length, count, value, match, search, age, months or since".to_owned(),
     }
 }
 

@@ -3,8 +3,10 @@
 //! [`BodyRules`] are the rules as meant; [`Plan::compile`] turns them into a [`Plan`]: immutable, shared,
 //! knowing no agreement and no HTTP.
 
+use std::sync::Arc;
+
 use crate::minimise::query::CompiledCondition;
-use crate::minimise::{BodyError, Limits};
+use crate::minimise::{BodyError, Limits, Withheld};
 use crate::transform::{
     AgreementKeys, Knowing, Occasion, Prepared, SubjectKey, SubjectTokens, Transform,
 };
@@ -47,6 +49,10 @@ pub struct BodyRules {
     pub subject: Option<Selector>,
     /// A record leaves only if this holds of it (`@` is the record).
     pub release_if: Option<Condition>,
+    /// More that a record is checked for before it leaves, in their order.
+    pub withhold: Vec<Check>,
+    /// Whether a record leaves is asked of the occasion's gate too, by the record's subject.
+    pub gated: bool,
     /// Where a record names people, so that transforms know these names in the record's other texts. Written as
     /// `subject` is.
     pub people: Vec<Selector>,
@@ -57,6 +63,17 @@ pub struct BodyRules {
     pub names: Vec<Rule>,
     /// Leave out containers in which nothing passed, named ones too.
     pub prune: bool,
+}
+
+/// Something that a record is checked for before it leaves.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// Why a record stays of which it is not so.
+    pub withheld: Withheld,
+    /// What must hold of the record (`@`).
+    pub unless: Condition,
+    /// The purposes for which it is checked; all of them without it.
+    pub purposes: Option<Vec<Arc<str>>>,
 }
 
 /// A selector and what happens to what it selects.
@@ -130,10 +147,30 @@ pub struct Plan {
     reads_today: bool,
     /// Per rule, those for names after those for fields: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
     transforms: Vec<Option<(Prepared, bool)>>,
-    condition: Option<CompiledCondition>,
+    checks: Vec<CompiledCheck>,
+    /// Where a record names its subject, if a gate is asked by it.
+    gated: Option<Query>,
     subjects: Option<SubjectTokens>,
     /// What transforms must know of a record before it is walked.
     known: Vec<(Knowing, Query)>,
+}
+
+/// A [`Check`] compiled.
+#[derive(Debug)]
+pub(crate) struct CompiledCheck {
+    pub(crate) withheld: Withheld,
+    pub(crate) unless: CompiledCondition,
+    purposes: Option<Vec<Arc<str>>>,
+}
+
+impl CompiledCheck {
+    /// Whether it is made where this purpose was declared. Where none is known it is.
+    pub(crate) fn is_for(&self, purpose: Option<&str>) -> bool {
+        match (&self.purposes, purpose) {
+            (None, _) | (_, None) => true,
+            (Some(purposes), Some(purpose)) => purposes.iter().any(|name| **name == *purpose),
+        }
+    }
 }
 
 impl Plan {
@@ -173,12 +210,18 @@ impl Plan {
                 }),
             }
         }
-        if rules.record.is_none() && rules.release_if.is_some() {
-            let message =
-                "`release_if` is of a record; write `record:` too, `record: $` if the body is one";
+        let of_record = [
+            ("release_if", rules.release_if.is_some()),
+            ("withhold", !rules.withhold.is_empty()),
+        ];
+        if rules.record.is_none()
+            && let Some((key, _)) = of_record.iter().find(|(_, written)| *written)
+        {
             faults.push(PlanFault {
                 rule: None,
-                message: message.to_owned(),
+                message: format!(
+                    "`{key}` is of a record; write `record:` too, `record: $` if the body is one"
+                ),
             });
         }
         let mut transforms = Vec::new();
@@ -219,18 +262,29 @@ impl Plan {
                 Vec::new()
             }
         };
-        let condition = match rules
-            .release_if
-            .as_ref()
-            .map(CompiledCondition::compile)
-            .transpose()
-        {
-            Ok(condition) => condition,
-            Err(error) => {
-                faults.push(PlanFault {
+        let mut checks = Vec::new();
+        let own = rules.release_if.iter().map(|condition| Check {
+            withheld: Withheld::Condition,
+            unless: condition.clone(),
+            purposes: None,
+        });
+        for check in rules.withhold.iter().cloned().chain(own) {
+            match CompiledCondition::compile(&check.unless) {
+                Ok(unless) => checks.push(CompiledCheck {
+                    withheld: check.withheld,
+                    unless,
+                    purposes: check.purposes,
+                }),
+                Err(error) => faults.push(PlanFault {
                     rule: None,
                     message: error.message,
-                });
+                }),
+            }
+        }
+        let gated = match gated(rules) {
+            Ok(gated) => gated,
+            Err(fault) => {
+                faults.push(fault);
                 None
             }
         };
@@ -249,14 +303,13 @@ impl Plan {
         }
         let today = |expression: &Expression| expression.reads(Reads::Today);
         let reads_today = filters.all().any(today)
-            || condition
-                .as_ref()
-                .is_some_and(|condition| today(condition.expression()))
+            || checks.iter().any(|check| today(check.unless.expression()))
             || transforms
                 .iter()
                 .flatten()
                 .any(|(transform, _)| transform.reads_today());
-        let asks = condition.is_some() || !filters.is_empty() || !known.is_empty();
+        let asks =
+            !checks.is_empty() || gated.is_some() || !filters.is_empty() || !known.is_empty();
         let rulebook = Rulebook {
             tracks,
             filters,
@@ -275,10 +328,8 @@ impl Plan {
             .record
             .as_ref()
             .is_none_or(|record| record.query().segments.is_empty());
-        let condition_asks_document = !record_is_document
-            && condition
-                .as_ref()
-                .is_some_and(CompiledCondition::reads_document);
+        let condition_asks_document =
+            !record_is_document && checks.iter().any(|check| check.unless.reads_document());
         let filter_asks_document = automaton
             .candidates()
             .iter()
@@ -341,7 +392,8 @@ impl Plan {
             holds_document,
             reads_today,
             transforms,
-            condition,
+            checks,
+            gated,
             subjects,
             known,
         })
@@ -394,7 +446,7 @@ impl Plan {
     /// # Errors
     /// If `sample` is not JSON that the machine accepts.
     pub fn explain(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         sample: &[u8],
         occasion: impl Into<Occasion>,
     ) -> Result<Vec<FieldDecision>, BodyError> {
@@ -411,11 +463,22 @@ impl Plan {
 
     /// Whether a record is decided before it is walked: by a condition, or for what transforms must know of it.
     pub(crate) fn asks_records(&self) -> bool {
-        self.condition.is_some() || !self.known.is_empty()
+        self.decides_records() || !self.known.is_empty()
     }
 
-    pub(crate) fn condition(&self) -> Option<&CompiledCondition> {
-        self.condition.as_ref()
+    /// Whether a record may stay behind as a whole.
+    pub(crate) fn decides_records(&self) -> bool {
+        !self.checks.is_empty() || self.gated.is_some()
+    }
+
+    /// What must hold of a record, in this order.
+    pub(crate) fn checks(&self) -> &[CompiledCheck] {
+        &self.checks
+    }
+
+    /// Where a record names its subject, if a gate is asked by it; a query whose `@` is the record.
+    pub(crate) fn gated(&self) -> Option<&Query> {
+        self.gated.as_ref()
     }
 
     /// The members that filters and the condition look at in what they are asked of.
@@ -424,10 +487,11 @@ impl Plan {
         for filter in self.rulebook.filters().all() {
             members.add(filter);
         }
-        if let Some(condition) = &self.condition {
-            members.add(condition.expression());
+        for check in &self.checks {
+            members.add(check.unless.expression());
         }
-        for (_, query) in &self.known {
+        let queries = self.known.iter().map(|(_, query)| query);
+        for query in queries.chain(&self.gated) {
             members.add(&Expression::Exists(query.clone()));
         }
         members
@@ -454,6 +518,24 @@ impl Plan {
             .expect("the automaton names rules with a transform only");
         (transform, *refuse)
     }
+}
+
+/// Where the records of `rules` name their subjects, if a gate is asked by them.
+fn gated(rules: &BodyRules) -> Result<Option<Query>, PlanFault> {
+    if !rules.gated {
+        return Ok(None);
+    }
+    let (Some(record), Some(subject)) = (&rules.record, &rules.subject) else {
+        return Err(PlanFault {
+            rule: None,
+            message: "who a record is about decides whether it leaves; write `record:` and `subject:`, for example record: $ and subject: $.nhsNumber".to_owned(),
+        });
+    };
+    let query = subject.below(record).map_err(|error| PlanFault {
+        rule: None,
+        message: error.message,
+    })?;
+    Ok(Some(query))
 }
 
 /// What transforms of `rules` must know of a record before it is walked.

@@ -1,5 +1,7 @@
 //! What a transform may know beside the value: the day, the document, and what the record says elsewhere.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use zeroize::Zeroizing;
 
@@ -7,15 +9,21 @@ use super::canonical::canonical;
 use super::link::Room;
 use super::redact::{Findings, Redaction};
 use super::text::unescape;
+use crate::minimise::Gate;
 
 /// The circumstances of one body, given by the caller: the core reads no clock and draws no random numbers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Occasion {
     /// The day in the controller's time zone, for `age(…)`, `since(…)` and ages.
     pub today: Date,
     /// 16 random bytes of this body alone, from which tokens that link nothing beyond it are made. Without them a rule
     /// that makes such tokens lets no value through.
     pub document: Option<[u8; 16]>,
+    /// The purpose that was declared, for checks of records that are for certain purposes alone.
+    pub purpose: Option<Arc<str>>,
+    /// Who knows whether records may leave by whom they are about. A plan that asks for one lets no record through
+    /// without it.
+    pub gate: Option<Arc<dyn Gate>>,
 }
 
 impl From<Date> for Occasion {
@@ -24,6 +32,8 @@ impl From<Date> for Occasion {
         Self {
             today,
             document: None,
+            purpose: None,
+            gate: None,
         }
     }
 }
@@ -60,14 +70,14 @@ impl Setting {
 
     /// The occasion as it was given.
     #[must_use]
-    pub fn occasion(&self) -> Option<Occasion> {
-        self.occasion
+    pub fn occasion(&self) -> Option<&Occasion> {
+        self.occasion.as_ref()
     }
 
     /// The day, if there is one.
     #[must_use]
     pub fn today(&self) -> Option<Date> {
-        self.occasion.map(|occasion| occasion.today)
+        self.occasion.as_ref().map(|occasion| occasion.today)
     }
 
     /// What the open record says elsewhere.

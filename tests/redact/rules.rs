@@ -22,8 +22,8 @@ fn run<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<(String, Tally), BodyError> {
     let occasion = Occasion {
-        today: jiff::civil::date(2026, 11, 22),
         document: Some([7; 16]),
+        ..Occasion::from(jiff::civil::date(2026, 11, 22))
     };
     let mut machine = machine(plan, "", occasion);
     let mut out = Vec::new();

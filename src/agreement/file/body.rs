@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::rule::RuleAsWritten;
-use super::{HeadersAsWritten, LinksAsWritten};
+use super::{HeadersAsWritten, LinksAsWritten, WithholdAsWritten};
 use crate::written::text::{ColumnText, ConditionText, MediaTypeText, SelectorText, Words};
 
 /// A body's format: what its selectors look at.
@@ -175,6 +175,8 @@ macro_rules! bodies {
             pub(in crate::agreement) subject: Option<SelectorText>,
             /// A record leaves only if this holds of it; `@` is the record.
             pub(in crate::agreement) release_if: Option<ConditionText>,
+            /// What a record says of itself for which it stays behind.
+            pub(in crate::agreement) withhold: Option<WithholdAsWritten>,
             /// Leave out objects and arrays in which nothing passed.
             pub(in crate::agreement) prune: Option<bool>,
             /// Rules for objects whose member names are data, such as an object by NHS number: what the names of the
@@ -194,6 +196,7 @@ macro_rules! bodies {
                     record: self.record.as_ref(),
                     subject: self.subject.as_ref(),
                     release_if: self.release_if.as_ref(),
+                    withhold: self.withhold.as_ref(),
                     prune: self.prune,
                     fields: self.fields.as_deref(),
                     names: self.names.as_deref(),
@@ -297,6 +300,7 @@ pub(in crate::agreement) struct BodyAsWritten<'a> {
     pub(in crate::agreement) record: Option<&'a SelectorText>,
     pub(in crate::agreement) subject: Option<&'a SelectorText>,
     pub(in crate::agreement) release_if: Option<&'a ConditionText>,
+    pub(in crate::agreement) withhold: Option<&'a WithholdAsWritten>,
     pub(in crate::agreement) prune: Option<bool>,
     pub(in crate::agreement) fields: Option<&'a [RuleAsWritten]>,
     pub(in crate::agreement) names: Option<&'a [RuleAsWritten]>,

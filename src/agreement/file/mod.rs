@@ -6,6 +6,7 @@
 mod body;
 mod purpose;
 mod rule;
+mod withhold;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,6 +22,8 @@ pub(super) use rule::{
     DirectionAsWritten, GeneraliseTo, InvalidAsWritten, LinkAsWritten, OnMismatchAsWritten,
     OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
 };
+
+pub(super) use withhold::WithholdAsWritten;
 
 use crate::identifier::Kind;
 use crate::written::text::{

@@ -155,8 +155,8 @@ pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
     keep_out_of_core_dumps();
     let (plan, zone) = plan(args)?;
     let occasion = Occasion {
-        today: Clock::system().today(&zone),
         document: document(&plan)?,
+        ..Occasion::from(Clock::system().today(&zone))
     };
     if *plan.format() == plan::Format::Multipart {
         return Err(Stop::usage(
@@ -206,7 +206,7 @@ fn minimise(
             fault.code()
         ))
     };
-    match Splitter::new(plan, occasion).filter(|_| jobs > 1) {
+    match Splitter::new(plan, occasion.clone()).filter(|_| jobs > 1) {
         Some(splitter) => Cores::new(jobs).minimise(&splitter, input, &broken, leaves),
         None => one_core(
             minimise::machine(plan, "", occasion),

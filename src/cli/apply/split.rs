@@ -94,7 +94,7 @@ impl Splitter {
         } else {
             b"\n"
         };
-        let mut machine = minimise::machine(&self.plan, "", self.occasion);
+        let mut machine = minimise::machine(&self.plan, "", self.occasion.clone());
         let mut out = Vec::new();
         // A fault of it is one of the first piece, and no other piece counts then.
         let tally = machine
@@ -111,7 +111,7 @@ impl Splitter {
     /// A machine for the piece that starts at `offset` of the input; the first has no `lead`.
     pub(super) fn run(&self, offset: u64, lead: Option<Arc<Lead>>) -> Run {
         let mut run = Run {
-            machine: minimise::machine(&self.plan, "", self.occasion),
+            machine: minimise::machine(&self.plan, "", self.occasion.clone()),
             offset,
             counter: Counter::new(self.quotes),
             is_header: self.header && lead.is_none(),

@@ -14,7 +14,7 @@ use super::limits::{Outcome, Stop, Told};
 use super::out::Io;
 use super::table::{Cursor, LineEnd, Reading, Table};
 use super::value::{self, Behind};
-use crate::minimise::BodyFault;
+use crate::minimise::{BodyFault, Withheld};
 use crate::plan::CandidateId;
 use crate::transform::push_quoted;
 
@@ -229,8 +229,8 @@ impl Table {
         self.show_body(text, &mut json);
         let released = self.texts.released(&json);
         self.records.json = json;
-        if !released {
-            self.withhold(io);
+        if let Err(why) = released {
+            self.withhold(why, io);
             return Ok(());
         }
         self.records.replaying = true;
@@ -260,8 +260,10 @@ impl Table {
         if let Some(candidate) = self.records.asked {
             self.ask(candidate, 0, &mut inner)?;
         }
-        if self.records.rows && !self.texts.released(&self.records.json) {
-            self.withhold(&mut inner);
+        if self.records.rows
+            && let Err(why) = self.texts.released(&self.records.json)
+        {
+            self.withhold(why, &mut inner);
             return Ok(());
         }
         if self.records.body.is_none() {
@@ -291,8 +293,8 @@ impl Table {
     }
 
     /// The open record stays.
-    fn withhold(&mut self, io: &mut Io<'_>) {
-        self.tally.records_withheld += 1;
+    fn withhold(&mut self, why: Withheld, io: &mut Io<'_>) {
+        self.tally.withhold(why);
         self.records.held.clear();
         let mark = self.records.mark;
         io.pushed().truncate(mark);

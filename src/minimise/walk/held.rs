@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use super::super::BodyFault;
 use super::super::asking::Asking;
+use super::super::gate::Withheld;
 use super::super::nodes::Nodes;
 use super::super::scan::Tokens;
 use super::super::whole::Whole;
@@ -93,8 +94,10 @@ impl Walk {
             if let Mode::Asked(candidate) = mode {
                 mode = Mode::Walk(self.ask(candidate, token, end, nodes, io)?);
             }
-            if self.is_record(mode) && !self.released(token, end, nodes, io)? {
-                self.tally.records_withheld += 1;
+            if self.is_record(mode)
+                && let Err(why) = self.released(token, end, nodes, io)?
+            {
+                self.tally.withhold(why);
                 if self.frames.is_empty() {
                     io.bytes(b"null");
                 }
@@ -180,16 +183,23 @@ impl Walk {
         Ok(state)
     }
 
-    /// Whether the plan's condition holds of a record, which is whole.
-    fn released(&self, token: usize, end: usize, nodes: Nodes<'_>, io: &Io<'_>) -> Outcome<bool> {
-        let Some(condition) = self.plan.condition() else {
-            return Ok(true);
-        };
+    /// Whether a record, which is whole, may leave.
+    fn released(
+        &self,
+        token: usize,
+        end: usize,
+        nodes: Nodes<'_>,
+        io: &Io<'_>,
+    ) -> Outcome<Result<(), Withheld>> {
+        if !self.plan.decides_records() {
+            return Ok(Ok(()));
+        }
         // All of a record is there to be asked, so no object in it may name a member twice.
         for object in nodes.containers(token).filter(|of| nodes.is_object(*of)) {
             self.looked.borrow_mut().look_into(nodes, object);
         }
-        let released = self.asking(nodes).holds(condition.expression(), token);
+        let asking = self.asking(nodes);
+        let released = asking.record(&self.plan, token, self.setting.occasion());
         self.sound(end, io)?;
         Ok(released)
     }

@@ -31,7 +31,7 @@ impl SubjectTokens {
         state.update(what.as_bytes());
         state.update(&[0]);
         state.update(text);
-        written(state)
+        written(&cut(state))
     }
 
     /// The token of a subject named by `json`, a single value as strict JSON text. The same person has the
@@ -41,17 +41,26 @@ impl SubjectTokens {
     /// integer, containers.
     #[must_use]
     pub fn token(&self, json: &[u8]) -> Option<SubjectToken> {
+        self.bytes(json).map(|bytes| written(&bytes))
+    }
+
+    /// The same token as the 16 bytes that its text stands for.
+    #[must_use]
+    pub fn bytes(&self, json: &[u8]) -> Option<[u8; 16]> {
         let mut state = self.0.clone();
-        if !canonical(json, |form| state.update(form)) {
-            return None;
-        }
-        Some(written(state))
+        canonical(json, |form| state.update(form)).then(|| cut(state))
     }
 }
 
-fn written(state: Hmac<Sha256>) -> SubjectToken {
+fn cut(state: Hmac<Sha256>) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&state.finalize().into_bytes()[..16]);
+    bytes
+}
+
+fn written(bytes: &[u8; 16]) -> SubjectToken {
     let mut text = Vec::with_capacity(26);
-    push_base32(&state.finalize().into_bytes()[..16], &mut text);
+    push_base32(bytes, &mut text);
     SubjectToken(String::from_utf8(text).expect("base32 is ASCII"))
 }
 

@@ -40,8 +40,8 @@ fn reversible(identified: Identified, format: Option<Shape>, keys: &AgreementKey
 /// A setting of one document.
 fn document(byte: u8) -> Setting {
     Setting::new(Some(Occasion {
-        today: jiff::civil::date(2026, 4, 1),
         document: Some([byte; 16]),
+        ..Occasion::from(jiff::civil::date(2026, 4, 1))
     }))
 }
 

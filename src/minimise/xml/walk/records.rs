@@ -15,7 +15,7 @@ impl Walk {
         }
         self.from = self.out.len();
         let waits = |frame: &Frame| frame.opening == Opening::Waits;
-        let before = self.plan.condition().is_some().then(|| Before {
+        let before = self.plan.decides_records().then(|| Before {
             staged: self.staged.clone(),
             waits_from: self
                 .frames
@@ -48,8 +48,9 @@ impl Walk {
             self.view.json(record.depth == 0, &mut json);
             let released = self.texts.released(&json);
             self.resolved = json;
-            if !released {
+            if let Err(why) = released {
                 self.withhold(record.depth, before);
+                self.tally.withhold(why);
                 return Ok(());
             }
             if let Some(refused) = before.refused {
@@ -83,7 +84,8 @@ impl Walk {
         self.tally = Tally {
             bytes_in: self.tally.bytes_in,
             bytes_out: self.tally.bytes_out,
-            records_withheld: self.tally.records_withheld + 1,
+            records_withheld: self.tally.records_withheld,
+            withheld: self.tally.withheld,
             ..before.tally
         };
         if depth <= 1 {
