@@ -17,7 +17,9 @@ pub mod diff;
 pub mod explain;
 pub mod keys;
 pub mod ledger;
+pub mod observe;
 pub mod out;
+pub mod publish;
 pub mod risk;
 pub mod scan;
 pub mod schema;
@@ -68,6 +70,12 @@ pub enum Command {
     Covered(covered::CoveredArgs),
     /// Look at old decisions: what was told, and whether they would be decided so again
     Decision(decision::DecisionArgs),
+    /// Write the public register, the record of processing, flows and a statement of compliance
+    Publish(publish::PublishArgs),
+    /// Print agreements in the language of another system
+    Export(publish::ExportArgs),
+    /// List the fields of a sample and their types, never a value
+    Observe(observe::ObserveArgs),
     /// Measure how alike the records are that an agreement lets out
     Risk(risk::RiskArgs),
     /// Make and change the keys of agreements: create, list, rotate, retire, destroy
@@ -98,6 +106,9 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Covered(args) => covered::run(args),
         Command::Decision(args) => decision::run(args),
+        Command::Publish(args) => publish::run(args),
+        Command::Export(args) => publish::export(args),
+        Command::Observe(args) => observe::run(args),
         Command::Risk(args) => risk::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Scan(args) => scan::run(args),

@@ -1,0 +1,96 @@
+//! `fieldgate observe`: what fields a sample has, without any value.
+
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::out::{self, Stop};
+use crate::explained::observe::Inventory;
+
+/// The largest sample.
+const SAMPLE_BYTES: u64 = 256 << 20;
+
+/// Lists the fields of a sample and the types of their values, never a value.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fieldgate observe adults.json
+  fieldgate observe --format ndjson --json extract.ndjson > inventory.json
+
+For a register of what a service holds, and for finding fields that are always empty. Names that look like
+data (digits, addresses, names of objects with very many members) stand as *. A name that looks like a
+field's is told, so look through the list where a service uses people's names as names.
+
+Exit codes: 0 listed; 1 the sample is at fault; 2 wrong usage; 3 it cannot be read.")]
+pub struct ObserveArgs {
+    /// The sample
+    #[arg(value_name = "FILE")]
+    pub input: PathBuf,
+    /// Its format
+    #[arg(long, value_enum, default_value_t = SampleFormat::Json)]
+    pub format: SampleFormat,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The format of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SampleFormat {
+    /// A JSON document.
+    Json,
+    /// JSON documents, one a line.
+    Ndjson,
+}
+
+/// Runs `fieldgate observe`.
+///
+/// # Errors
+/// If the sample is at fault or cannot be read.
+pub fn run(args: &ObserveArgs) -> Result<(), Stop> {
+    let name = args.input.display();
+    let mut bytes = Vec::new();
+    fs::File::open(&args.input)
+        .and_then(|file| file.take(SAMPLE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| Stop::environment(format_args!("cannot read {name}: {error}")))?;
+    if bytes.len() as u64 > SAMPLE_BYTES {
+        return Err(Stop::input(format_args!(
+            "{name}: a sample has at most {} MiB",
+            SAMPLE_BYTES >> 20
+        )));
+    }
+    // The message of a parser may hold what it stands before; its place is enough.
+    let broken = |line: usize, column: usize| {
+        Stop::input(format_args!(
+            "{name}: not JSON at line {line}, column {column}"
+        ))
+    };
+    let mut inventory = Inventory::default();
+    match args.format {
+        SampleFormat::Json => {
+            let document: Value = serde_json::from_slice(&bytes)
+                .map_err(|error| broken(error.line(), error.column()))?;
+            inventory.add(&document);
+        }
+        SampleFormat::Ndjson => {
+            for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+                if line.trim_ascii().is_empty() {
+                    continue;
+                }
+                let mut deserializer = serde_json::Deserializer::from_slice(line);
+                let document = Value::deserialize(&mut deserializer)
+                    .and_then(|document| deserializer.end().map(|()| document))
+                    .map_err(|error| broken(index + 1, error.column()))?;
+                inventory.add(&Value::Array(vec![document]));
+            }
+        }
+    }
+    if args.json {
+        out::line(&inventory.json().to_string())
+    } else {
+        out::data(inventory.text().as_bytes())
+    }
+}
