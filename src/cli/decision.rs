@@ -1,7 +1,9 @@
 //! `fieldgate decision`: what was decided, what the partner was told, and whether it would be decided so again.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -12,7 +14,10 @@ use crate::agreement::{AgreementSet, Context};
 use crate::config::{self, Config};
 use crate::explained::covered::steps_json;
 use crate::explained::past::{Past, Replay, Replayed, replay, set_of};
+use crate::explained::reconcile::Observed;
 use crate::gateway::Reason;
+use crate::ledger::chain::segment_name;
+use crate::ledger::disk::segments;
 use crate::ledger::verify::{ReadError, verify_directory};
 use crate::ledger::{RequestId, read, texts};
 
@@ -38,6 +43,12 @@ pub enum DecisionCommand {
     Show(ShowArgs),
     /// Decide it again under the agreements that ran then, and say whether the verdict is the same
     Replay(ReplayArgs),
+    /// Count refusals by partner, role and reason
+    Refusals(ReportArgs),
+    /// Hold what is agreed against what was asked: uses that nobody asks for, and uses that are agreed no more
+    Reconcile(ReportArgs),
+    /// Copy the ledger, the texts and a report of refusals into a directory, which verifies by itself
+    Bundle(BundleArgs),
 }
 
 /// Where the ledger is.
@@ -52,6 +63,43 @@ pub struct Place {
     /// Print the result as JSON, one object for each decision
     #[arg(long)]
     pub json: bool,
+}
+
+/// Reports on all decisions of the ledger.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fieldgate decision refusals --config config/fieldgate.yaml
+  fieldgate decision reconcile --config config/fieldgate.yaml --json
+
+Callers are told apart by partner and by the roles that their credentials state: the ledger knows no names.
+
+Exit codes: 0 printed; 1 the ledger does not hold, or the configuration is at fault; 2 wrong usage; 3 a
+file cannot be read.")]
+pub struct ReportArgs {
+    /// Where the ledger is.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Copies what an incident is looked into by.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fieldgate decision bundle --out incident-7 --config config/fieldgate.yaml
+  fieldgate ledger verify incident-7
+
+Holds the ledger's segments, whole, the texts that they name, and refusals.json. It holds keyed tokens of
+subjects as the ledger does, and must be kept as the ledger is.
+
+Exit codes: 0 written; 1 the ledger does not hold; 2 wrong usage; 3 a file cannot be read or written.")]
+pub struct BundleArgs {
+    /// The directory, which must not be there yet
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Where the ledger is.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Prints what was decided and told.
@@ -131,6 +179,102 @@ pub fn run(args: &DecisionArgs) -> Result<(), Stop> {
     match &args.command {
         DecisionCommand::Show(args) => show(args),
         DecisionCommand::Replay(args) => replay_all(args),
+        DecisionCommand::Refusals(args) => refusals(args),
+        DecisionCommand::Reconcile(args) => reconcile(args),
+        DecisionCommand::Bundle(args) => bundle(args),
+    }
+}
+
+/// All decisions of the ledger, counted.
+fn observed(archive: &Archive) -> Result<Observed, Stop> {
+    let mut observed = Observed::default();
+    read::lines(&archive.directory, |line| {
+        if let Some(past) = Past::read(line) {
+            observed.add(&past);
+        }
+        ControlFlow::Continue(())
+    })
+    .map_err(unreadable)?;
+    Ok(observed)
+}
+
+fn refusals_json(observed: &Observed) -> Value {
+    let row = |(partner, roles, reason, count): (&str, &str, &str, u64)| json!({ "partner": partner, "roles": roles, "reason": reason, "times": count });
+    json!({ "refusals": observed.refusals().map(row).collect::<Vec<_>>() })
+}
+
+fn refusals(args: &ReportArgs) -> Result<(), Stop> {
+    let observed = observed(&Archive::open(&args.place)?)?;
+    if args.place.json {
+        return out::line(&refusals_json(&observed).to_string());
+    }
+    let mut text = String::new();
+    for (partner, roles, reason, count) in observed.refusals() {
+        let roles = if roles.is_empty() { "no role" } else { roles };
+        text.push_str(&format!("{count:>8}  {partner:<24}{roles:<24}{reason}\n"));
+    }
+    if text.is_empty() {
+        text.push_str("no refusals\n");
+    }
+    out::data(text.as_bytes())
+}
+
+fn reconcile(args: &ReportArgs) -> Result<(), Stop> {
+    let observed = observed(&Archive::open(&args.place)?)?;
+    let loaded = config::load_without_keys(&args.place.config)?;
+    let reconciled = observed.reconcile(&loaded.agreements);
+    if args.place.json {
+        out::line(&reconciled.json().to_string())
+    } else {
+        out::data(reconciled.text().as_bytes())
+    }
+}
+
+fn bundle(args: &BundleArgs) -> Result<(), Stop> {
+    let archive = Archive::open(&args.place)?;
+    let observed = observed(&archive)?;
+    let unwritten = |path: &Path| {
+        let path = path.display().to_string();
+        move |error: std::io::Error| Stop::environment(format_args!("cannot write {path}: {error}"))
+    };
+    let mut builder = fs::DirBuilder::new();
+    builder
+        .mode(0o700)
+        .create(&args.out)
+        .map_err(unwritten(&args.out))?;
+    let copy = |from: &Path, to: &Path| fs::copy(from, to).map(drop).map_err(unwritten(to));
+    for first in segments(&archive.directory).map_err(unwritten(&archive.directory))? {
+        let name = segment_name(first);
+        copy(&archive.directory.join(&name), &args.out.join(&name))?;
+    }
+    let mut kept: Vec<(String, String)> = Vec::new();
+    read::lines(&archive.directory, |line| {
+        for hash in set_of(line).into_iter().flatten() {
+            if !kept.iter().any(|(known, _)| *known == hash)
+                && let Ok(text) = texts::read(&archive.directory, &hash)
+            {
+                kept.push((hash, text));
+            }
+        }
+        ControlFlow::Continue(())
+    })
+    .map_err(unreadable)?;
+    let texts = kept
+        .iter()
+        .map(|(hash, text)| (hash.as_str(), text.as_str()));
+    texts::keep(&args.out, texts).map_err(unwritten(&args.out))?;
+    let report = args.out.join("refusals.json");
+    fs::write(&report, format!("{}\n", refusals_json(&observed))).map_err(unwritten(&report))?;
+    // What was copied, not what was there to be copied.
+    let account = verify_directory(&args.out, None).map_err(unreadable)?;
+    match (account.fault, account.head) {
+        (None, Some((sequence, hash))) => out::line(&format!(
+            "{} with {} entries, which hold; head {sequence}:{hash}",
+            args.out.display(),
+            account.entries
+        )),
+        (None, None) => out::line(&format!("{} with no entries", args.out.display())),
+        (Some(fault), _) => Err(Stop::input(format_args!("the copy is broken at {fault}"))),
     }
 }
 

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::out::{self, Stop};
+use crate::config;
 use crate::explained::observe::Inventory;
+use crate::explained::unused::{Use, uses as uses_of};
 
 /// The largest sample.
 const SAMPLE_BYTES: u64 = 256 << 20;
@@ -19,6 +21,7 @@ const SAMPLE_BYTES: u64 = 256 << 20;
 Examples:
   fieldgate observe adults.json
   fieldgate observe --format ndjson --json extract.ndjson > inventory.json
+  fieldgate observe adult.json --config config/fieldgate.yaml --agreement falls-prevention --disclosure adult
 
 For a register of what a service holds, and for finding fields that are always empty. Names that look like
 data (digits, addresses, names of objects with very many members) stand as *. A name that looks like a
@@ -32,6 +35,15 @@ pub struct ObserveArgs {
     /// Its format
     #[arg(long, value_enum, default_value_t = SampleFormat::Json)]
     pub format: SampleFormat,
+    /// The gateway's configuration, whose rules the sample is held against
+    #[arg(long, value_name = "FILE", requires_all = ["agreement", "disclosure"])]
+    pub config: Option<PathBuf>,
+    /// The agreement
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub agreement: Option<String>,
+    /// The disclosure, whose fields that are never there are listed
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub disclosure: Option<String>,
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -88,9 +100,59 @@ pub fn run(args: &ObserveArgs) -> Result<(), Stop> {
             }
         }
     }
+    let uses = uses(args, &bytes)?;
     if args.json {
-        out::line(&inventory.json().to_string())
-    } else {
-        out::data(inventory.text().as_bytes())
+        let mut object = inventory.json();
+        if args.disclosure.is_some() {
+            object["fields"] = uses.iter().map(Use::json).collect();
+        }
+        return out::line(&object.to_string());
     }
+    let mut text = inventory.text();
+    for unused in uses.iter().filter(|field| field.is_unused()) {
+        text.push_str(&format!("unused: {}\n", unused.text()));
+    }
+    out::data(text.as_bytes())
+}
+
+/// How often the fields of the disclosure that is named were in the sample.
+fn uses(args: &ObserveArgs, bytes: &[u8]) -> Result<Vec<Use>, Stop> {
+    let (Some(config), Some(agreement), Some(disclosure)) =
+        (&args.config, &args.agreement, &args.disclosure)
+    else {
+        return Ok(Vec::new());
+    };
+    let loaded = config::load_without_keys(config)?;
+    let disclosure = loaded
+        .agreements
+        .agreement(agreement)
+        .and_then(|agreement| {
+            let mut all = agreement.disclosures.iter();
+            all.find(|one| one.name.as_str() == disclosure)
+        });
+    let Some(disclosure) = disclosure else {
+        return Err(Stop::usage(format_args!(
+            "{} has no such agreement with such a disclosure",
+            config.display()
+        )));
+    };
+    let wrapped: Vec<u8>;
+    let body = match args.format {
+        SampleFormat::Json => bytes,
+        // Selectors see lines as an array of their documents.
+        SampleFormat::Ndjson => {
+            let lines = bytes.split(|byte| *byte == b'\n');
+            let lines: Vec<&[u8]> = lines.filter(|line| !line.trim_ascii().is_empty()).collect();
+            wrapped = [&b"["[..], &lines.join(&b','), &b"]"[..]].concat();
+            &wrapped
+        }
+    };
+    uses_of(&disclosure.response_rules, [body]).map_err(|error| {
+        Stop::input(format_args!(
+            "{}: {} at byte {}",
+            args.input.display(),
+            error.fault,
+            error.offset
+        ))
+    })
 }

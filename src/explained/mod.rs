@@ -12,8 +12,10 @@ pub mod observe;
 pub mod odrl;
 pub mod past;
 pub mod publish;
+pub mod reconcile;
 mod stated;
 mod svg;
+pub mod unused;
 pub mod words;
 
 pub use stated::{Stated, Texts};

@@ -152,19 +152,19 @@ mod tests {
     #[test]
     fn a_text_that_was_changed_is_not_taken_and_not_mended() {
         let ledger = tempfile::tempdir().unwrap();
-        let hash = hash("a: 1\n");
-        keep(ledger.path(), [(hash.as_str(), "a: 1\n")]).unwrap();
-        let path = place(ledger.path(), &hash);
+        let known = hash("a: 1\n");
+        keep(ledger.path(), [(known.as_str(), "a: 1\n")]).unwrap();
+        let path = place(ledger.path(), &known);
         fs::write(&path, "a: 2\n").unwrap();
-        keep(ledger.path(), [(hash.as_str(), "a: 1\n")]).unwrap();
+        keep(ledger.path(), [(known.as_str(), "a: 1\n")]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "a: 2\n");
         assert!(matches!(
-            read(ledger.path(), &hash),
+            read(ledger.path(), &known),
             Err(TextError::Altered { .. })
         ));
-        let other = super::tests::hash("c: 3\n");
+        let missing = hash("c: 3\n");
         assert!(matches!(
-            read(ledger.path(), &other),
+            read(ledger.path(), &missing),
             Err(TextError::Missing { .. })
         ));
     }
