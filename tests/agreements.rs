@@ -854,7 +854,7 @@ fn a_file_of_fields_alone_is_read_with_the_same_faults() {
         faults.lines().collect::<Vec<_>>(),
         [
             "f.yaml:1:1: the file is missing `fields`",
-            "f.yaml:1:1: unknown key `field`; did you mean `fields`? The keys here are format, fields, csv, namespaces, record, subject, release_if, prune, names",
+            "f.yaml:1:1: unknown key `field`; did you mean `fields`? The keys here are format, fields, csv, namespaces, record, subject, release_if, withhold, prune, names",
         ]
     );
 }

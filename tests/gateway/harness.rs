@@ -113,6 +113,10 @@ pub(crate) struct Setup {
     pub(crate) identify: String,
     pub(crate) service_tls: String,
     pub(crate) agreements: Vec<(String, String)>,
+    /// Whole lines of the configuration beside those that are always there.
+    pub(crate) more: String,
+    /// Files beside the configuration, by name.
+    pub(crate) files: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -125,6 +129,8 @@ impl Setup {
             identify: format!("api_keys: [{{ name: k, sha256: {} }}]", hash(HEALTH_KEY)),
             service_tls: String::new(),
             agreements: vec![("care.yaml".to_owned(), CARE.to_owned())],
+            more: String::new(),
+            files: Vec::new(),
         }
     }
 
@@ -140,6 +146,9 @@ impl Setup {
         for (name, text) in &self.agreements {
             std::fs::write(path.join("agreements").join(name), text).unwrap();
         }
+        for (name, text) in &self.files {
+            std::fs::write(path.join(name), text).unwrap();
+        }
         write_secret(&path.join("root.key"), &"5a".repeat(32));
         std::fs::write(
             path.join("fieldgate.yaml"),
@@ -149,13 +158,14 @@ impl Setup {
                  partners:\n  - name: island-health\n    identify:\n      {}\n  - name: harbour-homes\n    identify:\n      api_keys: [{{ name: k, sha256: {} }}]\n\
                  services:\n  - name: social-care\n    url: {}\n    {}\n\
                  agreements: [agreements]\nkeys: {{ root_key_file: root.key }}\nledger: {{ directory: ledger }}\n\
-                 limits:\n  drain: 5s\n{}\nworkers: 1\n",
+                 limits:\n  drain: 5s\n{}\n{}\nworkers: 1\n",
                 self.listener,
                 self.identify,
                 hash(HOMES_KEY),
                 self.service,
                 self.service_tls,
-                self.limits
+                self.limits,
+                self.more
             ),
         )
         .unwrap();
