@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::minimise::BodyError;
 use crate::minimise::Kind;
-use crate::minimise::query::{Held, Query};
+use crate::minimise::query::{CompiledQuery, Held};
 use crate::plan::{Action, BodyRules};
 
 /// How often what a rule lets out was there.
@@ -55,7 +55,7 @@ pub fn uses<'a>(
         if matches!(rule.action, Action::Drop) {
             continue;
         }
-        let Ok(query) = Query::compile(&rule.selector) else {
+        let Ok(query) = CompiledQuery::compile(&rule.selector) else {
             continue;
         };
         let selector = rule.selector.text().to_owned();
