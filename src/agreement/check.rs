@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{
     AgreementAsWritten, BodyAsWritten, DisclosureAsWritten, FormatAsWritten, ParametersAsWritten,
-    TermAsWritten,
+    TermAsWritten, UndeclaredAsWritten,
 };
 use super::namespaces::{Forms, Namespaces};
 use super::rules::{Beside, Body};
@@ -338,7 +338,9 @@ impl DisclosureCheck<'_> {
                     "a GET or DELETE has no body; leave `request_body` out",
                 );
             }
-            let body = Body::check(self.file, &at, &body.body(), self.beside(), faults);
+            let strict = body.undeclared == Some(UndeclaredAsWritten::Refuse);
+            let mut body = Body::check(self.file, &at, &body.body(), self.beside(), faults);
+            body.rules.strict = strict;
             namespaces.take(self.file, &body, faults);
             let plan = self.compile(&body, &at, &self.context.request_limits, faults);
             (body, plan)

@@ -480,6 +480,7 @@ fn request_body_code(fault: BodyFault) -> &'static str {
         BodyFault::Mismatch => "request_mismatch",
         BodyFault::Ragged => "request_ragged",
         BodyFault::Dtd => "request_dtd",
+        BodyFault::Undeclared => "request_undeclared",
     }
 }
 
@@ -494,6 +495,11 @@ fn request_body_text(fault: BodyFault) -> (StatusCode, &'static str, &'static st
             StatusCode::BAD_REQUEST,
             "A value in the request's body is not of the form that is agreed",
             "Send values in the form that the disclosure's rules are for.",
+        ),
+        BodyFault::Undeclared => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "The request's body holds something that is not agreed",
+            "Send only the fields that the disclosure names, as single values where it names single values.",
         ),
         BodyFault::Dtd => (
             StatusCode::BAD_REQUEST,

@@ -23,6 +23,7 @@ pub mod query;
 mod scalar;
 mod scan;
 mod shapes;
+mod strict;
 mod text;
 mod utf8;
 mod vector;
@@ -75,7 +76,7 @@ pub fn machine(
 ) -> Box<dyn Machine> {
     let occasion = occasion.into();
     let shared = Arc::clone(plan);
-    match plan.format() {
+    let machine: Box<dyn Machine> = match plan.format() {
         Format::Json => Box::new(json::JsonMachine::on(shared, occasion)),
         Format::Ndjson => Box::new(lines::NdjsonMachine::new(shared, occasion)),
         Format::JsonSequence => Box::new(lines::SequenceMachine::new(shared, occasion)),
@@ -85,6 +86,11 @@ pub fn machine(
         Format::Multipart => Box::new(multipart::MultipartMachine::new(shared, boundary, occasion)),
         Format::Xml(xml) => Box::new(xml::XmlMachine::new(shared, xml, occasion)),
         Format::Opaque(_) => Box::new(opaque::OpaqueMachine::new(plan.limits())),
+    };
+    if plan.is_strict() {
+        Box::new(strict::StrictMachine::around(machine, plan.limits()))
+    } else {
+        machine
     }
 }
 
@@ -189,11 +195,13 @@ pub enum BodyFault {
     Ragged,
     /// XML with a document type declaration, or with an entity that only one could declare.
     Dtd,
+    /// Something that no rule names, in a body of which all must be agreed.
+    Undeclared,
 }
 
 impl BodyFault {
     /// Every fault, for metrics that must exist before they happen.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NotUtf8,
         Self::ByteOrderMark,
         Self::Malformed,
@@ -210,6 +218,7 @@ impl BodyFault {
         Self::Mismatch,
         Self::Ragged,
         Self::Dtd,
+        Self::Undeclared,
     ];
 
     /// The stable name of this fault.
@@ -232,6 +241,7 @@ impl BodyFault {
             Self::Mismatch => "mismatch",
             Self::Ragged => "ragged",
             Self::Dtd => "dtd",
+            Self::Undeclared => "undeclared",
         }
     }
 }
@@ -256,6 +266,7 @@ impl fmt::Display for BodyFault {
             Self::BodyTooLarge => "the body is too large",
             Self::Mismatch => "a value is not of the form the agreement names",
             Self::Ragged => "a row has not as many values as the header has names",
+            Self::Undeclared => "the body holds something that is not agreed",
             Self::Dtd => "the body has a document type declaration or an entity of one",
         })
     }

@@ -63,6 +63,8 @@ pub struct BodyRules {
     pub names: Vec<Rule>,
     /// Leave out containers in which nothing passed, named ones too.
     pub prune: bool,
+    /// A body in which something is that no rule names is refused; without it that is left out.
+    pub strict: bool,
 }
 
 /// Something that a record is checked for before it leaves.
@@ -143,6 +145,7 @@ pub struct Plan {
     automaton: Automaton,
     /// Only the whole document decides, so that it is held whole before it is walked.
     holds_document: bool,
+    strict: bool,
     /// A filter or condition asks how long ago something was.
     reads_today: bool,
     /// Per rule, those for names after those for fields: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
@@ -390,6 +393,7 @@ impl Plan {
             rulebook,
             automaton,
             holds_document,
+            strict: rules.strict,
             reads_today,
             transforms,
             checks,
@@ -416,6 +420,13 @@ impl Plan {
     #[must_use]
     pub fn holds_document(&self) -> bool {
         self.holds_document
+    }
+
+    /// Whether a body in which something is that no rule names is refused; it is held whole for that, up to
+    /// [`Limits::held_bytes`].
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// Whether values are held, each up to [`Limits::held_bytes`], until they are whole: a selector's filter is decided

@@ -13,4 +13,5 @@
 mod harness;
 
 mod caller;
+mod channels;
 mod page;

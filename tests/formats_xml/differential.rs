@@ -113,6 +113,7 @@ fn laxer(fault: BodyFault, document: &str) -> bool {
         | BodyFault::TrailingBytes
         | BodyFault::Truncated
         | BodyFault::Mismatch
+        | BodyFault::Undeclared
         | BodyFault::Ragged
         | BodyFault::Dtd => false,
     }

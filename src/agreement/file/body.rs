@@ -134,6 +134,15 @@ pub(in crate::agreement) enum FormulasAsWritten {
     Neutralise,
 }
 
+/// What happens to what no rule names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(in crate::agreement) enum UndeclaredAsWritten {
+    Drop,
+    Refuse,
+}
+
 fn namespaces(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
@@ -244,6 +253,8 @@ bodies! {
         r#type: Vec<MediaTypeText>,
         /// `opaque`: why the body passes without being looked into.
         because: Words,
+        /// What no rule names: `drop` leaves it out, as without it; `refuse` refuses the request.
+        undeclared: UndeclaredAsWritten,
         /// The rules. What no rule names does not leave.
         fields: Vec<RuleAsWritten>,
     }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 pub(super) use body::{
     BodyAsWritten, CharsetAsWritten, CsvAsWritten, FieldsAsWritten, FormatAsWritten,
     FormulasAsWritten, HeaderAsWritten, RaggedAsWritten, RequestBodyAsWritten, ResponseAsWritten,
-    SeparatorAsWritten,
+    SeparatorAsWritten, UndeclaredAsWritten,
 };
 pub(super) use purpose::PurposeAsWritten;
 pub(super) use rule::{

@@ -1,0 +1,318 @@
+//! What crosses, in either direction, and what a partner is told where it does not.
+
+use crate::harness::{CARE, Council, HEALTH_KEY, Service, Setup, json, json_with, run};
+
+async fn behind(service: &Service, agreement: &str) -> Council {
+    Setup {
+        agreements: vec![("a.yaml".to_owned(), agreement.to_owned())],
+        ..Setup::with(service.address)
+    }
+    .start()
+}
+
+fn request(method: &str, path: &str, purpose: &str, more: &str, body: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: gateway.example\r\nConnection: close\r\nX-Api-Key: {HEALTH_KEY}\r\nData-Purpose: {purpose}\r\nContent-Length: {}\r\n{more}\r\n{body}",
+        body.len()
+    )
+}
+
+/// Without an agreement that has its path no request gets through: the service sees no connection.
+#[test]
+fn clause_a01_without_an_agreement_nothing_passes() {
+    run(async {
+        let service = Service::answering(json("{}")).await;
+        let council = behind(
+            &service,
+            &CARE.replace("island-health }", "harbour-homes }"),
+        )
+        .await;
+        for path in ["/adults/7", "/adults", "/", "/studies"] {
+            council
+                .send(&request("GET", path, "care", "", ""))
+                .await
+                .is_problem(404, "no_route");
+        }
+        assert!(service.requests().is_empty());
+    });
+}
+
+/// Every refusal says which term refused and what would make it allowed: each problem has a reason, a remedy and, where
+/// an agreement refused, its name.
+#[test]
+fn clause_a02_a_refusal_says_what_would_make_it_allowed() {
+    run(async {
+        let service = Service::answering(json("{}")).await;
+        let council = behind(&service, CARE).await;
+        for (path, purpose, status, reason, named) in [
+            ("/nothing", "care", 404, "no_route", false),
+            ("/adults/7", "marketing", 403, "purpose_not_agreed", true),
+            ("/adults/7", "Care!", 400, "purpose_malformed", false),
+            ("/adults/7?all=1", "care", 400, "query_not_agreed", true),
+        ] {
+            let answer = council.send(&request("GET", path, purpose, "", "")).await;
+            let problem = answer.is_problem(status, reason);
+            assert!(problem["remedy"].as_str().unwrap().len() > 10, "{problem}");
+            assert_eq!(problem["agreement"].is_string(), named, "{problem}");
+        }
+        assert!(service.requests().is_empty());
+    });
+}
+
+/// No key of the configuration or of an agreement lets everything through: the schemas have none, and a rule that keeps
+/// the whole body is told to reviewers with its reason.
+/// Rows: P10.2a.
+#[test]
+fn clause_a17_no_setting_shares_without_an_agreement() {
+    let schemas = [
+        fieldgate::config::gateway_schema(),
+        fieldgate::agreement::agreement_schema(),
+    ];
+    for schema in schemas {
+        let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+        let mut keys = Vec::new();
+        collect(&schema, &mut keys);
+        for word in [
+            "allow",
+            "bypass",
+            "passthrough",
+            "permit_all",
+            "insecure_skip",
+            "development",
+            "debug_all",
+        ] {
+            let found: Vec<_> = keys.iter().filter(|key| key.contains(word)).collect();
+            assert!(found.is_empty(), "{found:?}");
+        }
+    }
+    // An agreement without rules does not load, and one with an empty list lets nothing out.
+    let without = CARE.replace("      fields:\n        - keep: [$.text]\n", "");
+    let service: std::net::SocketAddr = "127.0.0.1:9".parse().unwrap();
+    let council = Setup {
+        agreements: vec![("a.yaml".to_owned(), without)],
+        ..Setup::with(service)
+    }
+    .write();
+    assert!(fieldgate::config::load(&council.config()).is_err());
+}
+
+/// The names of all properties that a schema has.
+fn collect(schema: &serde_json::Value, keys: &mut Vec<String>) {
+    if let Some(properties) = schema.get("properties").and_then(|found| found.as_object()) {
+        keys.extend(properties.keys().cloned());
+    }
+    let members = schema
+        .as_object()
+        .into_iter()
+        .flat_map(|object| object.values());
+    let items = schema.as_array().into_iter().flatten();
+    members.chain(items).for_each(|value| collect(value, keys));
+}
+
+/// What is no structured data of an agreed kind does not pass, whatever its label: a PDF, a scan, an archive, text.
+/// Rows: P2.1.
+#[test]
+fn clause_r02_scans_and_other_binaries_are_refused_and_counted() {
+    run(async {
+        for label in [
+            "application/pdf",
+            "image/jpeg",
+            "application/zip",
+            "text/plain",
+            "application/octet-stream",
+            "text/csv",
+            "application/xml",
+        ] {
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: {label}\r\nContent-Length: 8\r\n\r\n%PDF-1.7"
+            );
+            let service = Service::answering(answer).await;
+            let council = behind(&service, CARE).await;
+            let answer = council
+                .send(&request("GET", "/adults/7", "care", "", ""))
+                .await;
+            answer.is_problem(502, "content_type");
+            assert!(!answer.text().contains("%PDF"), "{label}");
+            assert!(
+                council
+                    .metrics()
+                    .await
+                    .lines()
+                    .any(|line| line.contains("content_type") && line.ends_with(" 1")),
+                "{label}"
+            );
+        }
+        // Inside a body that is agreed, a file in base64 is a field that nobody named.
+        let service = Service::answering(json(r#"{"name":"Ada","scan":"JVBERi0xLjcK"}"#)).await;
+        let council = behind(&service, CARE).await;
+        let answer = council
+            .send(&request("GET", "/adults/7", "care", "", ""))
+            .await;
+        assert_eq!(answer.body(), r#"{"name":"Ada"}"#);
+    });
+}
+
+/// What a partner sends is cut to what the purpose needs before the council has it: fields that are not agreed are left
+/// out, or where the agreement says so the request is refused and no byte of it is stored; nested ones and doubled names
+/// alike.
+#[test]
+fn clause_p4_2_only_what_is_required_is_collected() {
+    run(async {
+        let strict = CARE.replace(
+            "    request_body:\n      format: json\n",
+            "    request_body:\n      format: json\n      undeclared: refuse\n",
+        );
+        for (agreement, strict) in [(CARE, false), (strict.as_str(), true)] {
+            for (body, extra) in [
+                (r#"{"text":"fell twice"}"#, false),
+                (r#"{"text":"fell twice","religion":"none"}"#, true),
+                (r#"{"text":"fell twice","more":{"deep":[1,{"a":2}]}}"#, true),
+                (r#"{"text":{"inner":"fell twice"}}"#, true),
+            ] {
+                let service = Service::answering(json(r#"{"text":"noted"}"#)).await;
+                let council = behind(&service, agreement).await;
+                let sent = request(
+                    "POST",
+                    "/adults/7/notes",
+                    "care",
+                    "Content-Type: application/json\r\n",
+                    body,
+                );
+                let answer = council.send(&sent).await;
+                if strict && extra {
+                    answer.is_problem(422, "request_undeclared");
+                    assert!(
+                        service
+                            .requests()
+                            .iter()
+                            .all(|seen| !seen.contains("fell") && !seen.contains("religion")),
+                        "no byte of a refused body is stored"
+                    );
+                } else {
+                    assert_eq!(answer.status(), 200, "{body}");
+                    let seen = service.requests().remove(0);
+                    assert!(
+                        !seen.contains("religion") && !seen.contains("deep"),
+                        "{seen}"
+                    );
+                }
+            }
+            let service = Service::answering(json("{}")).await;
+            let council = behind(&service, agreement).await;
+            let sent = request(
+                "POST",
+                "/adults/7/notes",
+                "care",
+                "Content-Type: application/json\r\n",
+                r#"{"text":"a","te\u0078t":"b"}"#,
+            );
+            council
+                .send(&sent)
+                .await
+                .is_problem(400, "request_duplicate_name");
+        }
+    });
+}
+
+/// A record that does not say how old it is, or is older than agreed, stays; an identifier whose check digit is wrong is
+/// marked and never becomes a token beside the right ones.
+#[test]
+fn clause_p3_2_4_what_is_old_or_wrong_is_held_back_or_marked() {
+    run(async {
+        let agreement = r#"
+agreement: care
+version: 1
+title: Care
+parties: { controller: isle-council, partner: island-health }
+term: { starts: 2026-01-01, ends: 2026-12-31 }
+purposes: { care: Offer care }
+disclosures:
+  - name: adults
+    purposes: [care]
+    request: GET /adults
+    service: { name: social-care, path: /api }
+    response:
+      format: json
+      record: "$[*]"
+      withhold: { stale: { as_of: "@.updated", within: P90D } }
+      fields:
+        - keep: ["$[*].updated"]
+        - tokenise: ["$[*].nhs"]
+          as: person
+          form: nhs-number
+          invalid: mark
+"#;
+        // 9434765919 is a published example; the second differs in its check digit. It is 15 June 2026.
+        let body = r#"[{"nhs":"9434765919","updated":"2026-06-01"},{"nhs":"9434765918","updated":"2026-05-01"},{"nhs":"9434765919","updated":"2026-01-01"},{"nhs":"9434765919"}]"#;
+        let service = Service::answering(json(body)).await;
+        let council = behind(&service, agreement).await;
+        let answer = council
+            .send(&request("GET", "/adults", "care", "", ""))
+            .await;
+        let left = answer.json();
+        let left = left.as_array().unwrap();
+        assert_eq!(left.len(), 2, "{left:?}");
+        assert!(left[0]["nhs"].as_str().unwrap().len() > 20);
+        assert_eq!(left[1]["nhs"], "[invalid nhs-number]");
+        let release = council.entries("release").remove(0);
+        assert_eq!(release["tally"]["withheld"]["stale"], 2);
+    });
+}
+
+/// A tick-box on the record decides on what goes outside the council: only a clear no to refusing lets it go; yes, nothing
+/// and nonsense hold it back.
+#[test]
+fn clause_p4_3c_who_may_have_refused_is_held_back() {
+    run(async {
+        let agreement = CARE.replace(
+            "      record: \"$[*]\"\n",
+            "      record: \"$[*]\"\n      withhold: { refused: \"@.refused\" }\n",
+        );
+        let body = r#"[{"id":"1","name":"said no","refused":"no"},{"id":"2","name":"said yes","refused":"yes"},{"id":"3","name":"said nothing"},{"id":"4","name":"said something else","refused":"maybe"}]"#;
+        let service = Service::answering(json_with("", body)).await;
+        let council = behind(&service, &agreement).await;
+        let answer = council
+            .send(&request("GET", "/adults", "care", "", ""))
+            .await;
+        assert_eq!(answer.body(), r#"[{"name":"said no"}]"#);
+        let release = council.entries("release").remove(0);
+        assert_eq!(release["tally"]["withheld"]["refused"], 3);
+    });
+}
+
+/// A record that is marked as restricted by a court stays behind under every purpose.
+#[test]
+fn clause_p8_4_1_what_a_court_has_restricted_is_never_released() {
+    run(async {
+        let marked = "      withhold: { court_restricted: \"@.court\", harm_hold: \"@.harm\" }\n";
+        let agreement = CARE
+            .replace("      record: $\n", &format!("      record: $\n{marked}"))
+            .replace(
+                "purposes: [care]\n    request: GET /adults/{person}",
+                "purposes: [care, research, rescue]\n    request: GET /adults/{person}",
+            )
+            .replace(
+                "  research: Learn",
+                "  rescue: { text: Save a life, vital_interests: true }\n  research: Learn",
+            );
+        for (body, leaves) in [
+            (r#"{"id":"1","name":"Ada"}"#, true),
+            (r#"{"id":"1","name":"Ada","court":"order of 2024"}"#, false),
+            (r#"{"id":"1","name":"Ada","harm":true}"#, false),
+        ] {
+            let service = Service::answering(json(body)).await;
+            let council = behind(&service, &agreement).await;
+            for (purpose, more) in [
+                ("care", ""),
+                ("research", ""),
+                ("rescue", "Data-Reason: found unconscious\r\n"),
+            ] {
+                let answer = council
+                    .send(&request("GET", "/adults/7", purpose, more, ""))
+                    .await;
+                let expected = if leaves { r#"{"name":"Ada"}"# } else { "null" };
+                assert_eq!(answer.body(), expected, "{purpose}");
+            }
+        }
+    });
+}
