@@ -14,4 +14,5 @@ mod harness;
 
 mod caller;
 mod channels;
+mod explained;
 mod page;

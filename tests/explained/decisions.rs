@@ -153,8 +153,10 @@ impl Asked {
     }
 }
 
+/// For a thousand random requests the way that is explained ends as the live decision does, at the step that refuses, and
+/// the flowcharts in Mermaid and SVG show each step with its answer.
 #[test]
-fn a_thousand_explanations_end_as_the_live_decision_does() {
+fn clause_a24_a_thousand_explanations_end_as_the_live_decision_does() {
     let set = set();
     let mut draw = Draw::new(1);
     let mut permitted = 0;
@@ -186,8 +188,10 @@ fn a_thousand_explanations_end_as_the_live_decision_does() {
     );
 }
 
+/// For a thousand random purposes, data sets and partners, covered says yes exactly where some live request that draws on
+/// the data set would be permitted; no data is touched.
 #[test]
-fn a_thousand_uses_are_covered_as_the_live_decision_has_them() {
+fn clause_p6_3b_a_thousand_uses_are_covered_as_the_live_decision_has_them() {
     let set = set();
     let mut draw = Draw::new(2);
     let mut yes = 0;
@@ -309,8 +313,10 @@ fn entered(set: &AgreementSet, asked: &Asked) -> Vec<u8> {
     line
 }
 
+/// Three thousand random decisions, as the ledger enters them, are decided again with the same verdict; only what
+/// depended on a path, which may name a person and is not held, is said not to be held.
 #[test]
-fn three_thousand_entries_are_decided_again_with_the_same_verdict() {
+fn clause_p9_3_three_thousand_entries_are_decided_again_with_the_same_verdict() {
     let set = set();
     let mut draw = Draw::new(3);
     let mut counts = [0; 2];
