@@ -9,6 +9,7 @@
 //! [`cli`], the ledger's writer) may wait and may fail from outside.
 
 pub mod agreement;
+pub mod charter;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod keyring;
 pub mod ledger;
 pub mod minimise;
 pub mod plan;
+pub mod register;
 pub mod risk;
 pub mod transform;
 pub mod written;

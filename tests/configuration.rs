@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fieldgate::agreement::{agreement_schema, fields_schema};
+use fieldgate::charter::charter_schema;
 use fieldgate::config::{
     self, ConfigFault, LogFormat, LogLevel, Transport, gateway_schema, load, load_without_keys,
 };
+use fieldgate::register::register_schema;
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -553,6 +555,8 @@ fn the_committed_schemas_are_those_of_the_types() {
         ("agreement", "agreement.json", agreement_schema()),
         ("gateway", "fieldgate.json", gateway_schema()),
         ("fields", "fields.json", fields_schema()),
+        ("register", "register.json", register_schema()),
+        ("charter", "charter.json", charter_schema()),
     ] {
         let path = root.join("config/schema").join(file);
         let committed = fs::read_to_string(&path).unwrap_or_default();

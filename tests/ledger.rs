@@ -32,6 +32,7 @@ fn intent(number: u64) -> Event {
         disclosure: DisclosureName::new("adult"),
         purpose: PurposeName::new("falls-prevention"),
         caller: CallerEntry::default(),
+        registered: None,
     }
 }
 

@@ -46,6 +46,8 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/explained",
         "src/transform",
         "src/risk",
+        "src/register",
+        "src/charter",
         "src/written",
         "src/ledger/entry.rs",
         "src/ledger/chain.rs",

@@ -86,6 +86,7 @@ pub(super) fn check(
     };
     let mut disclosures = Vec::new();
     let mut namespaces = Namespaces::default();
+    let mut warnings = Vec::new();
     let forms = forms(written);
     let mut complete = true;
     let all = written.disclosures.as_deref().unwrap_or_default();
@@ -94,6 +95,7 @@ pub(super) fn check(
             file,
             context,
             purposes: &purposes,
+            ends: term.as_ref().map(|term| term.ends),
             keys: &keys,
             no_keys: own_keys.as_ref().err(),
             forms: &forms,
@@ -110,7 +112,7 @@ pub(super) fn check(
                 format!("a second disclosure `{}`; give each its own name", name.0),
             );
         }
-        match check.disclosure(disclosure, &mut namespaces, faults) {
+        match check.disclosure(disclosure, &mut namespaces, &mut warnings, faults) {
             Some(disclosure) => disclosures.push(Arc::new(disclosure)),
             None => complete = false,
         }
@@ -133,6 +135,11 @@ pub(super) fn check(
         link: link.map(str::to_owned),
         namespaces,
         keys_destroyed,
+        relation: partner.and_then(|partner| {
+            let register = context.register.as_ref()?;
+            register.relation(&PartnerName::new(&partner.0))
+        }),
+        warnings,
     })
 }
 
@@ -261,8 +268,10 @@ fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBod
 /// What one disclosure is checked against.
 pub(super) struct DisclosureCheck<'a> {
     pub(super) file: &'a File,
-    context: &'a Context,
-    purposes: &'a [Purpose],
+    pub(super) context: &'a Context,
+    pub(super) purposes: &'a [Purpose],
+    /// The agreement's last day, if it has one.
+    pub(super) ends: Option<Date>,
     pub(super) keys: &'a PlanKeys,
     /// Why the agreement has no keys; `Some(None)` where nobody has any.
     pub(super) no_keys: Option<&'a Option<NoKeys>>,
@@ -280,6 +289,7 @@ impl DisclosureCheck<'_> {
         &self,
         disclosure: &DisclosureAsWritten,
         namespaces: &mut Namespaces,
+        warnings: &mut Vec<String>,
         faults: &mut Vec<Fault>,
     ) -> Option<Disclosure> {
         let purposes = self.purposes(disclosure.purposes.as_deref().unwrap_or_default(), faults);
@@ -357,7 +367,15 @@ impl DisclosureCheck<'_> {
             .links
             .as_ref()
             .and_then(|links| self.links(links, faults));
-        let response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
+        let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
+        let grounds = self.layers(
+            disclosure,
+            &purposes,
+            request.as_ref(),
+            &mut response,
+            warnings,
+            faults,
+        );
         namespaces.take(self.file, &response, faults);
         response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
@@ -372,6 +390,7 @@ impl DisclosureCheck<'_> {
             name: DisclosureName::new(&disclosure.name.as_ref()?.0),
             data_set: disclosure.data_set.as_ref().map(|name| name.0.clone()),
             purposes,
+            grounds,
             method: method.to_owned(),
             path,
             service: ServiceName::new(&service?.name.as_ref()?.0),

@@ -204,7 +204,7 @@ pub enum RouteMiss {
 /// One step of a decision: the answer of [`AgreementSet::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What was asked: `route`, `purpose declared`, `purpose agreed`, `term`; `keys` only where they
+    /// What was asked: `route`, `purpose declared`, `purpose agreed`, `ground` where there is a register, `term`; `keys` only where they
     /// are destroyed; `role`, `professional`, `reference` and `reason` where the purpose asks for them.
     pub name: &'static str,
     /// Whether it let the request through.
@@ -328,6 +328,9 @@ impl AgreementSet {
                 agreement.name, disclosure.name
             ),
         );
+        if let Some(ground) = disclosure.ground(purpose) {
+            note("ground", true, format_args!("{ground}"));
+        }
 
         const TERM: &str = "term";
         let term = &agreement.term;

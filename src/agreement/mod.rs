@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::plan::{BodyRules, Plan};
+use crate::register::{Ground, Relation};
 use crate::transform::Prepared;
 
 mod check;
@@ -17,6 +18,7 @@ mod file;
 mod format;
 mod headers;
 mod ladders;
+mod layers;
 mod link;
 mod namespaces;
 mod purpose;
@@ -113,6 +115,10 @@ pub struct Agreement {
     pub namespaces: Vec<Namespace>,
     /// Its keys are destroyed: every request under it is refused, and its plans are never to be used.
     pub keys_destroyed: bool,
+    /// What the partner is to the controller, by the register.
+    pub relation: Option<Relation>,
+    /// What is no fault but should be looked at, a sentence each, by line.
+    pub warnings: Vec<String>,
 }
 
 impl Agreement {
@@ -160,6 +166,8 @@ pub struct Disclosure {
     pub data_set: Option<String>,
     /// The purposes it is for: a subset of the agreement's.
     pub purposes: Vec<PurposeName>,
+    /// On what ground each purpose may use the data set, by the register; none where there is no register.
+    pub grounds: Vec<(PurposeName, Ground)>,
     /// The method it answers, upper case.
     pub method: String,
     /// The path it answers.
@@ -190,6 +198,16 @@ pub struct Disclosure {
     pub kept_whole: Vec<KeptWhole>,
     /// Each body that passes without being looked into, for reviewers.
     pub opaque: Vec<OpaqueBody>,
+}
+
+impl Disclosure {
+    /// On what ground `purpose` may use the data set; `None` where there is no register.
+    #[must_use]
+    pub fn ground(&self, purpose: &PurposeName) -> Option<&Ground> {
+        let mut grounds = self.grounds.iter();
+        let found = grounds.find(|(known, _)| known == purpose)?;
+        Some(&found.1)
+    }
 }
 
 /// Response headers that hold links.

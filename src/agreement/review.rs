@@ -48,6 +48,10 @@ pub struct DisclosureReview {
     pub request: String,
     /// The purposes that it is for.
     pub purposes: Vec<String>,
+    /// The entry of the register that it draws on.
+    pub data_set: Option<String>,
+    /// On what ground each purpose may use it, a sentence each; none without a register.
+    pub grounds: Vec<String>,
     /// The format of the response's body.
     pub format: &'static str,
     /// The format of the request's body, if it may have one.
@@ -139,6 +143,7 @@ impl Agreement {
                 _ => format!("ends in {days_left} days, today included"),
             });
         }
+        warnings.extend(self.warnings.iter().cloned());
         if self.keys_destroyed {
             warnings.push("its keys are destroyed; its requests are refused".to_owned());
         }
@@ -231,6 +236,12 @@ impl Disclosure {
             disclosure: self.name.to_string(),
             request: format!("{} {}", self.method, self.path.text()),
             purposes: self.purposes.iter().map(ToString::to_string).collect(),
+            data_set: self.data_set.clone(),
+            grounds: self
+                .grounds
+                .iter()
+                .map(|(purpose, ground)| format!("{purpose}: {ground}"))
+                .collect(),
             format: self.response_rules.format.word(),
             request_format: self.request_rules.as_ref().map(|rules| rules.format.word()),
             rules: count(&self.response_rules),

@@ -86,6 +86,8 @@ pub(super) struct Body {
     pub(super) rules: BodyRules,
     /// The pointer of each of `rules.fields`, then of each of `rules.names`.
     pointers: Vec<String>,
+    /// Which of `rules.fields`, then of `rules.names`, say why.
+    pub(super) reasoned: Vec<bool>,
     pub(super) kept_whole: Vec<KeptWhole>,
 }
 
@@ -105,6 +107,7 @@ impl Body {
                 ..BodyRules::default()
             },
             pointers: Vec::new(),
+            reasoned: Vec::new(),
             kept_whole: Vec::new(),
         };
         if body.format == Some(FormatAsWritten::Opaque) {
@@ -176,6 +179,19 @@ impl Body {
     pub(super) fn placed_rules(&self) -> impl Iterator<Item = (&Rule, &str)> {
         let rules = self.rules.fields.iter().chain(&self.rules.names);
         rules.zip(self.pointers.iter().map(String::as_str))
+    }
+
+    /// Where the rule at `index` of `rules.fields` stands.
+    pub(super) fn pointer(&self, index: usize) -> &str {
+        &self.pointers[index]
+    }
+
+    /// Adds a rule for fields that the file does not have; faults of it are told where the one at `beside` stands.
+    pub(super) fn add_field(&mut self, rule: Rule, beside: usize) {
+        let at = self.rules.fields.len();
+        self.pointers.insert(at, self.pointers[beside].clone());
+        self.reasoned.insert(at, true);
+        self.rules.fields.push(rule);
     }
 
     /// Compiles the rules; `None` adds the faults, each at its rule's selector.
@@ -390,6 +406,7 @@ impl Body {
                 line: written.line(&place),
             });
             self.pointers.push(place);
+            self.reasoned.push(rule.because.is_some());
         }
     }
 }

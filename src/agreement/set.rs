@@ -9,7 +9,9 @@ use super::file::{AgreementAsWritten, HINTS};
 use super::router::Router;
 use super::tables::Tables;
 use super::{Agreement, AgreementName, PartnerName, ServiceName, check};
+use crate::charter::Charter;
 use crate::minimise::Limits;
+use crate::register::Register;
 use crate::transform::Keys;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -41,6 +43,10 @@ pub struct Context {
     pub time_zone: TimeZone,
     /// The look-up tables that agreements name.
     pub tables: Tables,
+    /// The controller's register; without it agreements are held against none.
+    pub register: Option<Arc<Register>>,
+    /// The policies above agreements; without them nothing narrows these.
+    pub charter: Option<Arc<Charter>>,
 }
 
 impl Context {
@@ -56,6 +62,8 @@ impl Context {
             response_limits: Limits::default(),
             time_zone,
             tables: Tables::none(),
+            register: None,
+            charter: None,
         }
     }
 }
@@ -65,6 +73,10 @@ impl Context {
 pub struct AgreementSet {
     /// All of them, by name.
     pub agreements: Vec<Arc<Agreement>>,
+    /// The register that they were held against.
+    pub register: Option<Arc<Register>>,
+    /// The policies that they stand under.
+    pub charter: Option<Arc<Charter>>,
     pub(super) router: Router,
 }
 
@@ -76,7 +88,11 @@ impl AgreementSet {
     pub fn load(sources: &[Source<'_>], context: &Context) -> Result<Self, Faults> {
         let reader = Reader::<AgreementAsWritten>::new(HINTS);
         let mut faults = Vec::new();
-        let mut set = Self::default();
+        let mut set = Self {
+            register: context.register.clone(),
+            charter: context.charter.clone(),
+            ..Self::default()
+        };
         let mut names: HashMap<AgreementName, String> = HashMap::new();
         let mut groups = Groups::default();
         let mut sources: Vec<&Source<'_>> = sources.iter().collect();

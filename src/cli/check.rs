@@ -121,7 +121,11 @@ fn find(args: &CheckArgs) -> Found {
             };
         }
         (Some(config), false) => match from_config(config) {
-            Ok(loaded) => loaded.config.agreement_context(loaded.keys),
+            Ok(loaded) => Context {
+                register: loaded.agreements.register.clone(),
+                charter: loaded.agreements.charter.clone(),
+                ..loaded.config.agreement_context(loaded.keys)
+            },
             Err(fault) => return Found::Faulty(fault),
         },
         (None, false) => Context {
@@ -255,6 +259,12 @@ fn as_text(
                     body(format, &disclosure.request_rules)
                 )?;
             }
+            if let (Some(data_set), [_, ..]) = (&disclosure.data_set, &disclosure.grounds[..]) {
+                writeln!(out, "    data set      {data_set}")?;
+            }
+            for ground in &disclosure.grounds {
+                writeln!(out, "    ground        {ground}")?;
+            }
             for field in &disclosure.types {
                 writeln!(
                     out,
@@ -290,6 +300,26 @@ fn as_text(
                     "    names         {selector} lets member names through that come from the data"
                 )?;
             }
+        }
+        writeln!(out)?;
+    }
+    if let Some(register) = &set.register {
+        writeln!(
+            out,
+            "register of {} version {}: {}",
+            register.controller,
+            register.version,
+            counted(register.data_sets.len(), "data set")
+        )?;
+        for warning in &register.warnings {
+            writeln!(out, "  note      {warning}")?;
+        }
+        for (data_set, partner, purpose) in register.not_forewarned() {
+            writeln!(
+                out,
+                "  note      no notice tells the people in `{}` of {purpose} by {partner}",
+                data_set.name
+            )?;
         }
         writeln!(out)?;
     }

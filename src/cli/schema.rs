@@ -1,7 +1,7 @@
 //! `fieldgate schema`: the JSON Schemas of the files that people write, for their editors.
 
 use super::out::{self, Stop};
-use crate::{agreement, config};
+use crate::{agreement, charter, config, register};
 
 /// Prints the JSON Schema of a kind of file, for editors.
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,10 @@ pub enum Kind {
     Gateway,
     /// The rules that `fieldgate apply --fields` takes.
     Fields,
+    /// The controller's register.
+    Register,
+    /// The council's charter, and directorates' policies.
+    Charter,
 }
 
 /// Runs `fieldgate schema`.
@@ -39,6 +43,8 @@ pub fn run(args: &SchemaArgs) -> Result<(), Stop> {
             Kind::Agreement => agreement::agreement_schema(),
             Kind::Gateway => config::gateway_schema(),
             Kind::Fields => agreement::fields_schema(),
+            Kind::Register => register::register_schema(),
+            Kind::Charter => charter::charter_schema(),
         }
         .as_bytes(),
     )

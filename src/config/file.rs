@@ -61,6 +61,12 @@ pub(super) struct GatewayAsWritten {
     /// Worker threads. Default: one for each core.
     #[schemars(range(min = 1, max = 1024), example = 4)]
     pub(super) workers: Option<u32>,
+    /// The controller's record of processing: what agreements may draw on, for whom and what for.
+    pub(super) register: Option<PathName>,
+    /// The council's own policy, which agreements stand under. Needs the register.
+    pub(super) charter: Option<PathName>,
+    /// Directorates' policies under the charter.
+    pub(super) directorates: Option<Vec<PathName>>,
 }
 
 /// One place where partners connect.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{GatewayAsWritten, HINTS};
-use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, check};
+use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, check, layers};
 use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source, Tables};
 use crate::keyring::{self, Evidence, KeyFile, Ring, RootSource};
 use crate::minimise;
@@ -74,9 +74,12 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
     };
     // A ring's files are looked at for changes: a running gateway takes a new epoch by itself.
     sources.extend(places.and_then(|places| places.ring));
+    let (register, charter) = layers::load(&file, base, &mut sources, &mut faults)?;
     let tables_read = Arc::default();
     let context = Context {
         tables: tables_noted(&tables_read),
+        register,
+        charter,
         ..context(&file, config.as_ref(), keys.as_ref())
     };
     let agreements = match load_set(&texts, &context) {
@@ -86,6 +89,9 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
             None
         }
     };
+    if let (Some(config), Some(agreements)) = (&config, &agreements) {
+        layers::security(&file, config, agreements, &mut faults);
+    }
     sources.append(&mut tables_read.lock().unwrap_or_else(PoisonError::into_inner));
     match (config, agreements) {
         (Some(config), Some(agreements)) if faults.is_empty() => {
@@ -163,7 +169,7 @@ fn environment(path: &Path, message: impl Into<String>) -> ConfigFault {
 }
 
 /// A file's text; the inner fault is of its content.
-fn read_text(path: &Path) -> Result<Result<String, Fault>, ConfigFault> {
+pub(super) fn read_text(path: &Path) -> Result<Result<String, Fault>, ConfigFault> {
     use std::io::Read;
     let mut bytes = Vec::new();
     fs::File::open(path)
@@ -310,6 +316,8 @@ fn context(
         // A zone at fault has been told; the days' order does not hang on it.
         time_zone: check::time_zone(file, &mut Vec::new()),
         tables: Tables::none(),
+        register: None,
+        charter: None,
     }
 }
 

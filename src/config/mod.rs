@@ -6,6 +6,7 @@
 
 mod check;
 mod file;
+mod layers;
 mod load;
 
 pub use load::{
@@ -191,7 +192,8 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// What agreements are checked against under this configuration.
+    /// What agreements are checked against under this configuration, its register and charter aside: those are files of
+    /// their own, which a loaded [`AgreementSet`] has.
     #[must_use]
     pub fn agreement_context(&self, keys: Option<Keys>) -> Context {
         Context {
@@ -213,6 +215,8 @@ impl Config {
             response_limits: self.limits.response_body.clone(),
             time_zone: self.controller.time_zone.clone(),
             tables: tables(),
+            register: None,
+            charter: None,
         }
     }
 }

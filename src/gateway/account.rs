@@ -13,7 +13,9 @@ use super::running::{Route, Running};
 use super::worker::Worker;
 use crate::agreement::{Permit, PurposeName};
 use crate::ledger::entry::SUBJECTS_PER_ENTRY;
-use crate::ledger::{CallerEntry, Event, LedgerError, Outcome, Pending, RequestId};
+use crate::ledger::{
+    CallerEntry, Event, LedgerError, Outcome, Pending, RegisteredEntry, RequestId,
+};
 use crate::minimise::{SubjectToken, Tally};
 
 /// One permitted exchange, from its intent on. Dropped without an end it ends as [`Outcome::PartnerGone`].
@@ -53,6 +55,7 @@ impl Account {
             disclosure: permit.disclosure().name.clone(),
             purpose: permit.purpose().clone(),
             caller,
+            registered: registered(permit),
         })?;
         let account = Self {
             worker: Rc::clone(worker),
@@ -218,4 +221,14 @@ fn outcome(reason: Reason) -> Outcome {
     } else {
         Outcome::Refused
     }
+}
+
+/// What the register says of a permitted exchange.
+fn registered(permit: &Permit) -> Option<RegisteredEntry> {
+    let disclosure = permit.disclosure();
+    Some(RegisteredEntry {
+        kind: permit.agreement().relation?.kind_of_release(),
+        data_set: disclosure.data_set.clone()?,
+        ground: disclosure.ground(permit.purpose())?.clone(),
+    })
 }

@@ -17,7 +17,7 @@ use super::tls;
 use crate::agreement::{Agreement, AgreementSet, Caller, Disclosure, Permit};
 use crate::config::{Config, Loaded, Transport};
 use crate::explained::Texts;
-use crate::ledger::{CallerEntry, Event, texts};
+use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
 use crate::transform::{Resolver, SubjectTokens};
 
 /// A configuration with all it needs at hand. An exchange keeps the one it began with.
@@ -208,8 +208,32 @@ impl Running {
                     )
                 })
                 .collect(),
+            layers: layers(&self.agreements),
         }
     }
+}
+
+/// The register and the policies that `agreements` were held against.
+fn layers(agreements: &AgreementSet) -> Vec<LayerEntry> {
+    let register = agreements.register.iter().map(|register| LayerEntry {
+        layer: "register",
+        name: register.controller.clone(),
+        version: register.version,
+        hash: register.hash.clone(),
+    });
+    let charter = agreements.charter.iter();
+    let charter = charter
+        .flat_map(|charter| charter.layers())
+        .map(|layer| LayerEntry {
+            layer: match layer.parent {
+                None => "charter",
+                Some(_) => "directorate",
+            },
+            name: layer.name.clone(),
+            version: layer.version,
+            hash: layer.hash.clone(),
+        });
+    register.chain(charter).collect()
 }
 
 fn address(disclosure: &Arc<Disclosure>) -> usize {

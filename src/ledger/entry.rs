@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
+use crate::register::Ground;
 use crate::transform::finding_words;
 
 /// The most subjects that one [`Event::Subjects`] names: some 30 KB of line.
@@ -19,6 +20,8 @@ pub enum Event {
     Agreements {
         /// Name, version and the hash of the file of each agreement in force.
         agreements: Vec<(AgreementName, u32, String)>,
+        /// The register and the policies that they were held against.
+        layers: Vec<LayerEntry>,
     },
     /// A permitted exchange is about to happen. Durable before its first released byte (P3).
     Intent {
@@ -38,6 +41,8 @@ pub enum Event {
         purpose: PurposeName,
         /// What the request said of its caller.
         caller: CallerEntry,
+        /// What the register says of it; `None` where there is none.
+        registered: Option<RegisteredEntry>,
     },
     /// A request was refused before or instead of a release.
     Refusal {
@@ -103,6 +108,30 @@ pub enum Event {
         /// Bytes cut off.
         bytes_cut: u64,
     },
+}
+
+/// The register or a policy in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerEntry {
+    /// Which: `register`, `charter` or `directorate`.
+    pub layer: &'static str,
+    /// Whose it is.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// The hash of its file.
+    pub hash: String,
+}
+
+/// What the register says of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredEntry {
+    /// `use` within the controller, `disclosure` beyond it.
+    pub kind: &'static str,
+    /// The data set that it draws on.
+    pub data_set: String,
+    /// On what ground.
+    pub ground: Ground,
 }
 
 /// What a request said of its caller, of which the ledger keeps no text of theirs.
@@ -223,7 +252,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
     let mut members = Members(Vec::with_capacity(384));
     members.text("at", &format!("{at:.6}"));
     match event {
-        Event::Agreements { agreements } => {
+        Event::Agreements { agreements, layers } => {
             members.text("event", "agreements");
             members.list("agreements", agreements, |(name, version, hash), list| {
                 list.braces(|inner| {
@@ -232,6 +261,16 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
                     inner.text("hash", hash);
                 });
             });
+            if !layers.is_empty() {
+                members.list("layers", layers, |layer, list| {
+                    list.braces(|inner| {
+                        inner.text("layer", layer.layer);
+                        inner.text("name", &layer.name);
+                        inner.number("version", u64::from(layer.version));
+                        inner.text("hash", &layer.hash);
+                    });
+                });
+            }
         }
         Event::Intent {
             request,
@@ -242,6 +281,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             disclosure,
             purpose,
             caller,
+            registered,
         } => {
             members.text("event", "intent");
             members.text("request", request.as_str());
@@ -252,6 +292,9 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.text("disclosure", disclosure.as_str());
             members.text("purpose", purpose.as_str());
             caller_members(caller, &mut members);
+            if let Some(registered) = registered {
+                registered_members(registered, &mut members);
+            }
         }
         Event::Refusal {
             request,
@@ -358,6 +401,21 @@ fn caller_members(caller: &CallerEntry, members: &mut Members) {
     members.maybe("reference", reference.map(|token| &*token.0));
     let reason = caller.reason.as_ref();
     members.maybe("reason_given", reason.map(|token| &*token.0));
+}
+
+/// What the register says of a release.
+fn registered_members(registered: &RegisteredEntry, members: &mut Members) {
+    members.text("kind", registered.kind);
+    members.text("data_set", &registered.data_set);
+    members.text("ground", registered.ground.code());
+    match &registered.ground {
+        Ground::SamePurpose | Ground::CompatibleUse => {}
+        Ground::Notice { id, version } => {
+            members.text("notice", id);
+            members.number("notice_version", u64::from(*version));
+        }
+        Ground::Statute { name, .. } => members.text("statute", name),
+    }
 }
 
 /// A tally's members; of the fields, outcomes that were counted at all.
@@ -494,11 +552,20 @@ mod tests {
                         (AgreementName::new("falls"), 3, "ab".to_owned()),
                         (AgreementName::new("warm-homes"), 1, "cd".to_owned()),
                     ],
+                    layers: vec![LayerEntry {
+                        layer: "register",
+                        name: "isle".to_owned(),
+                        version: 2,
+                        hash: "ef".to_owned(),
+                    }],
                 },
-                r#""event":"agreements","agreements":[{"name":"falls","version":3,"hash":"ab"},{"name":"warm-homes","version":1,"hash":"cd"}]"#,
+                r#""event":"agreements","agreements":[{"name":"falls","version":3,"hash":"ab"},{"name":"warm-homes","version":1,"hash":"cd"}],"layers":[{"layer":"register","name":"isle","version":2,"hash":"ef"}]"#,
             ),
             (
-                Event::Agreements { agreements: vec![] },
+                Event::Agreements {
+                    agreements: vec![],
+                    layers: vec![],
+                },
                 r#""event":"agreements","agreements":[]"#,
             ),
             (
@@ -511,6 +578,7 @@ mod tests {
                     disclosure: DisclosureName::new("adult"),
                     purpose: PurposeName::new("falls-prevention"),
                     caller: CallerEntry::default(),
+                    registered: None,
                 },
                 r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention""#,
             ),
@@ -530,8 +598,16 @@ mod tests {
                         reference: Some(SubjectToken("cccc".to_owned())),
                         reason: Some(SubjectToken("dddd".to_owned())),
                     },
+                    registered: Some(RegisteredEntry {
+                        kind: "use",
+                        data_set: "council-tax".to_owned(),
+                        ground: Ground::Statute {
+                            name: "empty-homes".to_owned(),
+                            citation: "an Act".to_owned(),
+                        },
+                    }),
                 },
-                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd""#,
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
             ),
             (
                 Event::Refusal {

@@ -24,5 +24,5 @@ pub mod verify;
 pub mod writer;
 
 pub use chain::{Chain, EntryHash};
-pub use entry::{CallerEntry, Event, KeyChange, Outcome, RequestId};
+pub use entry::{CallerEntry, Event, KeyChange, LayerEntry, Outcome, RegisteredEntry, RequestId};
 pub use writer::{CommitReport, Ledger, LedgerError, LedgerOptions, Pending, Receipt};

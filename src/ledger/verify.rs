@@ -484,6 +484,7 @@ mod tests {
             disclosure: DisclosureName::new("adult"),
             purpose: PurposeName::new("falls-prevention"),
             caller: CallerEntry::default(),
+            registered: None,
         }
     }
 

@@ -16,3 +16,4 @@ mod caller;
 mod channels;
 mod explained;
 mod page;
+mod register;

@@ -241,6 +241,11 @@ fn apply_takes_the_rules_of_a_request_and_no_other_format_than_the_one_agreed() 
     let root_key = desk.put("config/root.key", &"5a".repeat(32));
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs::set_permissions(root_key, mode).unwrap();
+    // The letter is in no register, and a charter would not let it pass unread.
+    let config = desk.text("config/fieldgate.yaml");
+    let layers = "register: register.yaml\ncharter: charter.yaml\n";
+    assert!(config.contains(layers));
+    desk.put("config/fieldgate.yaml", &config.replace(layers, ""));
     let file = "config/agreements/falls-prevention.yaml";
     let agreement = desk.text(file);
     desk.put(

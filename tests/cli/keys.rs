@@ -408,7 +408,10 @@ fn each_change_is_entered_in_the_ledger_once() {
     // A gateway has it open.
     let ledger = open_ledger(&desk);
     ledger
-        .submit(Event::Agreements { agreements: vec![] })
+        .submit(Event::Agreements {
+            agreements: vec![],
+            layers: vec![],
+        })
         .unwrap();
     let ran = keys(&desk, "rotate falls");
     assert_eq!(ran.code, 0);

@@ -403,6 +403,7 @@ GET /adults/9990000018 from island-health for falls-prevention, 2026-11-22 12:00
   yes route             GET /adults/{person}
   yes purpose declared  one purpose, in the form of a name
   yes purpose agreed    agreement falls-prevention shares `adult` for falls-prevention
+  yes ground            it was collected for this purpose
   yes term              in force from 2026-04-01 to 2027-03-31
 permitted: the service social-care is asked for /api/v2/adults/{person}
 
@@ -477,6 +478,7 @@ fn ledger_in(directory: &Path) {
     let ledger = Ledger::open(options, clock, |_| {}).unwrap();
     drop(ledger.submit(Event::Agreements {
         agreements: vec![(AgreementName::new("falls-prevention"), 3, "ab".repeat(32))],
+        layers: vec![],
     }));
     for number in 0..2 {
         drop(ledger.submit(Event::Refusal {

@@ -66,16 +66,8 @@ pub(super) struct AgreementAsWritten {
     /// The group of agreements with this partner whose tokens are the same. Each of them has to name it.
     pub(super) link: Option<Name>,
     /// On what law it rests.
-    #[expect(
-        dead_code,
-        reason = "read for its form; checked once the register exists"
-    )]
     pub(super) basis: Option<BasisAsWritten>,
     /// How long the partner may keep what it gets.
-    #[expect(
-        dead_code,
-        reason = "read for its form; checked once the register exists"
-    )]
     pub(super) retention: Option<Period>,
     /// Why data may be asked for: a name, which requests declare, and its text.
     #[schemars(required, schema_with = "purpose::purposes")]

@@ -1,0 +1,212 @@
+//! What the register and the charter hold against a disclosure, told where it stands; and what the charter keeps behind.
+
+use super::check::DisclosureCheck;
+use super::file::DisclosureAsWritten;
+use super::rules::Body;
+use super::{PartnerName, PathTemplate, PurposeName, ServiceName};
+use crate::charter::{Case, Retention};
+use crate::register::{Ground, Objection, Part, Proposal, ProposedPurpose, Register};
+use crate::written::Fault;
+
+impl DisclosureCheck<'_> {
+    /// Holds the disclosure against the register and the layers of the charter, where there are any: adds a fault for
+    /// each objection, and to `response` a `drop` for what never leaves. Gives the ground of each purpose.
+    pub(super) fn layers(
+        &self,
+        disclosure: &DisclosureAsWritten,
+        purposes: &[PurposeName],
+        request: Option<&(&'static str, PathTemplate)>,
+        response: &mut Body,
+        warnings: &mut Vec<String>,
+        faults: &mut Vec<Fault>,
+    ) -> Vec<(PurposeName, Ground)> {
+        let Some(register) = &self.context.register else {
+            return Vec::new();
+        };
+        self.never_share(register, disclosure, response, warnings);
+        let mut objections = self.against_charter(register, disclosure, purposes, response);
+        let grounds = match self.proposed(register, disclosure, purposes, request, response) {
+            Some(Ok(grounds)) => grounds,
+            Some(Err(more)) => {
+                objections.extend(more);
+                Vec::new()
+            }
+            // What is missing for it has been told.
+            None => Vec::new(),
+        };
+        for Objection { part, message } in objections {
+            let pointer = self.place(part, disclosure, purposes, response);
+            self.file.fault(faults, &pointer, message);
+        }
+        grounds
+    }
+
+    /// The register's answer; `None` where the disclosure is too faulty to ask.
+    fn proposed(
+        &self,
+        register: &Register,
+        disclosure: &DisclosureAsWritten,
+        purposes: &[PurposeName],
+        request: Option<&(&'static str, PathTemplate)>,
+        response: &Body,
+    ) -> Option<Result<Vec<(PurposeName, Ground)>, Vec<Objection>>> {
+        let written = &self.file.value;
+        let partner = PartnerName::new(&written.parties.as_ref()?.partner.as_ref()?.0);
+        let service = ServiceName::new(&disclosure.service.as_ref()?.name.as_ref()?.0);
+        let (method, path) = request?;
+        let proposed: Vec<ProposedPurpose<'_>> = purposes
+            .iter()
+            .filter_map(|name| {
+                let mut known = self.purposes.iter();
+                let terms = known.find(|purpose| purpose.name == *name)?;
+                Some(ProposedPurpose {
+                    name,
+                    roles: &terms.roles,
+                    reference: terms.reference,
+                })
+            })
+            .collect();
+        let proposal = Proposal {
+            data_set: disclosure.data_set.as_ref().map(|name| name.0.as_str()),
+            partner: &partner,
+            purposes: &proposed,
+            service: &service,
+            method,
+            particular: path.variables().next().is_some(),
+            rules: &response.rules,
+            reasons: &response.reasoned,
+            power: written
+                .basis
+                .as_ref()
+                .is_some_and(|basis| basis.power.is_some()),
+        };
+        let compatible_use = self.context.charter.as_ref().is_some_and(|charter| {
+            let owner = self.owner(register, disclosure).unwrap_or_default();
+            charter.layer(owner).terms.internal_compatible_use
+        });
+        Some(register.admit(&proposal, compatible_use))
+    }
+
+    /// The directorate that answers for what the disclosure draws on.
+    fn owner<'r>(
+        &self,
+        register: &'r Register,
+        disclosure: &DisclosureAsWritten,
+    ) -> Option<&'r str> {
+        let name = disclosure.data_set.as_ref()?;
+        Some(register.data_set(&name.0)?.owner.as_str())
+    }
+
+    /// What the layer that is above the disclosure holds against it.
+    fn against_charter(
+        &self,
+        register: &Register,
+        disclosure: &DisclosureAsWritten,
+        purposes: &[PurposeName],
+        response: &Body,
+    ) -> Vec<Objection> {
+        let Some(charter) = &self.context.charter else {
+            return Vec::new();
+        };
+        let name = disclosure.data_set.as_ref();
+        // Without one the register has told so.
+        let Some(data_set) = name.and_then(|name| register.data_set(&name.0)) else {
+            return Vec::new();
+        };
+        let Some(ends) = self.ends else {
+            return Vec::new();
+        };
+        let written = &self.file.value;
+        let territory: Option<Vec<String>> = written
+            .basis
+            .as_ref()
+            .and_then(|basis| basis.territory.as_ref())
+            .map(|countries| countries.iter().map(|country| country.0.clone()).collect());
+        let retention = written
+            .retention
+            .as_ref()
+            .and_then(|period| Retention::parse(&period.0));
+        let purposes: Vec<&PurposeName> = purposes.iter().collect();
+        let mut against = charter.layer(&data_set.owner).terms.against(&Case {
+            data_set,
+            purposes: &purposes,
+            territory: territory.as_deref(),
+            retention: retention.as_ref(),
+            ends,
+            rules: &response.rules,
+        });
+        // Of a purpose that the register does not have, the register tells.
+        against.retain(|objection| match objection.part {
+            Part::Purpose(index) => purposes
+                .get(index)
+                .is_none_or(|purpose| register.has_purpose(purpose)),
+            Part::Partner
+            | Part::Power
+            | Part::Territory
+            | Part::Retention
+            | Part::DataSet
+            | Part::Service
+            | Part::Request
+            | Part::Rule(_)
+            | Part::Response => true,
+        });
+        against
+    }
+
+    /// Adds a `drop` for what never leaves and a rule could let leave, and says so.
+    fn never_share(
+        &self,
+        register: &Register,
+        disclosure: &DisclosureAsWritten,
+        response: &mut Body,
+        warnings: &mut Vec<String>,
+    ) {
+        let Some(charter) = &self.context.charter else {
+            return;
+        };
+        let name = disclosure.data_set.as_ref();
+        let Some(data_set) = name.and_then(|name| register.data_set(&name.0)) else {
+            return;
+        };
+        let terms = &charter.layer(&data_set.owner).terms;
+        for (rule, because) in terms.drops(data_set, &response.rules) {
+            let named = disclosure.name.as_ref().map_or("", |name| name.0.as_str());
+            warnings.push(format!("line {}, {named}: {because}", rule.line));
+            let beside = data_set.met_by(&response.rules, &rule.selector);
+            response.add_field(rule, beside.unwrap_or_default());
+        }
+    }
+
+    /// Where `part` stands.
+    fn place(
+        &self,
+        part: Part,
+        disclosure: &DisclosureAsWritten,
+        purposes: &[PurposeName],
+        response: &Body,
+    ) -> String {
+        let listed = disclosure.purposes.as_ref().map_or(0, Vec::len);
+        match part {
+            Part::Partner => "/parties/partner".to_owned(),
+            Part::Power => "/basis/power".to_owned(),
+            Part::Territory => "/basis/territory".to_owned(),
+            Part::Retention => "/retention".to_owned(),
+            Part::DataSet => self.at("data_set"),
+            Part::Purpose(index) => {
+                // Names at fault are not among the checked ones, so the place is looked up by name.
+                let name = purposes.get(index).map(PurposeName::as_str);
+                let mut written = disclosure.purposes.iter().flatten();
+                match written.position(|written| Some(written.0.as_str()) == name) {
+                    Some(place) => self.at(&format!("purposes/{place}")),
+                    None if listed == 0 => self.at("purposes"),
+                    // It is covered by one of the listed ones.
+                    None => "/purposes".to_owned(),
+                }
+            }
+            Part::Service => self.at("service/name"),
+            Part::Request => self.at("request"),
+            Part::Rule(index) => response.pointer(index).to_owned(),
+            Part::Response => self.at("response"),
+        }
+    }
+}
