@@ -103,6 +103,8 @@ struct Explanation {
     parameters_not_agreed: BTreeSet<String>,
     /// The file of the agreement that permits.
     file: Option<String>,
+    /// For a refusal: whom to ask, and where the policy stands that it is under, by register and charter.
+    advice: Vec<(&'static str, String)>,
     sample: Option<Sample>,
 }
 
@@ -201,6 +203,7 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         decision,
         parameters_not_agreed: BTreeSet::new(),
         file: None,
+        advice: Vec::new(),
         sample: None,
     };
     if let Ok(permit) = &explanation.decision {
@@ -230,7 +233,46 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
             explanation.sample = Some(sample(permit, path, today)?);
         }
     }
+    if explanation.refusal().is_some() {
+        explanation.advice = advice(loaded, &explanation.decision);
+    }
     Ok(explanation)
+}
+
+/// Whom to ask about a refusal, and the policy that it is under: the directorate's of the data set that was asked for, where
+/// that is known, else the council's.
+fn advice(loaded: &Loaded, decision: &Result<Permit, Refusal>) -> Vec<(&'static str, String)> {
+    let Some(register) = &loaded.agreements.register else {
+        return Vec::new();
+    };
+    let data_set = match decision {
+        Ok(permit) => permit.disclosure().data_set.as_deref(),
+        Err(Refusal::PurposeNotAgreed {
+            agreement,
+            disclosure,
+            ..
+        }) => loaded
+            .agreements
+            .agreement(agreement.as_str())
+            .and_then(|agreement| {
+                let mut all = agreement.disclosures.iter();
+                all.find(|one| one.name == *disclosure)?.data_set.as_deref()
+            }),
+        Err(_) => None,
+    };
+    let data_set = data_set.and_then(|name| register.data_set(name));
+    let mut advice = vec![("ask", register.dpo.clone())];
+    let contact = register.contact(data_set);
+    if contact != register.dpo {
+        advice.push(("or", contact.to_owned()));
+    }
+    if let Some(charter) = &loaded.agreements.charter {
+        let layer = data_set.map(|set| charter.layer(&set.owner));
+        let own = layer.and_then(|layer| layer.policy.clone());
+        let policy = own.or_else(|| charter.council.policy.clone());
+        advice.extend(policy.map(|policy| ("policy", policy)));
+    }
+    advice
 }
 
 /// A day (its noon in `zone`, clear of any change of clocks) or an instant.
@@ -366,7 +408,12 @@ fn as_text(args: &ExplainArgs, explanation: &Explanation) -> String {
                 lines.push(format!("  held elements {held}"));
             }
         }
-        (_, Some((code, text))) => lines.push(format!("refused ({code}): {text}")),
+        (_, Some((code, text))) => {
+            lines.push(format!("refused ({code}): {text}"));
+            for (what, text) in &explanation.advice {
+                lines.push(format!("  {what:<22}{text}"));
+            }
+        }
         (Err(_), None) => unreachable!("a refusal has a code"),
     }
     if let (Some(sample), None) = (&explanation.sample, &refusal) {
@@ -429,6 +476,7 @@ fn as_json(args: &ExplainArgs, explanation: &Explanation) -> Value {
         "permitted": refusal.is_none(),
         "steps": steps_json(&explanation.steps),
         "refusal": refusal.map(|(code, text)| json!({ "reason": code, "text": text })),
+        "advice": explanation.advice.iter().map(|(what, text)| json!({ "what": what, "text": text })).collect::<Vec<_>>(),
         "permit": permit.map(|permit| json!({
             "agreement": permit.agreement().name.as_str(),
             "version": permit.agreement().version,

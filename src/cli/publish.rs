@@ -82,8 +82,9 @@ pub fn run(args: &PublishArgs) -> Result<(), Stop> {
 }
 
 /// What the register states, if there is one.
-fn register(_loaded: &Loaded) -> Option<Stated> {
-    None
+fn register(loaded: &Loaded) -> Option<Stated> {
+    let register = loaded.agreements.register.as_ref()?;
+    Some(loaded.texts.stated(&register.hash))
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> Stop {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::file::{GatewayAsWritten, HINTS};
 use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, check, layers};
 use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source, Tables};
+use crate::explained::Texts;
 use crate::keyring::{self, Evidence, KeyFile, Ring, RootSource};
 use crate::minimise;
 use crate::transform::{Keys, RootKey};
@@ -74,7 +75,8 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
     };
     // A ring's files are looked at for changes: a running gateway takes a new epoch by itself.
     sources.extend(places.and_then(|places| places.ring));
-    let (register, charter) = layers::load(&file, base, &mut sources, &mut faults)?;
+    let mut all_texts: Texts = texts.iter().map(|(_, text)| text.as_str()).collect();
+    let (register, charter) = layers::load(&file, base, &mut sources, &mut all_texts, &mut faults)?;
     let tables_read = Arc::default();
     let context = Context {
         tables: tables_noted(&tables_read),
@@ -101,7 +103,7 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
             Ok(Loaded {
                 config,
                 agreements,
-                texts: texts.iter().map(|(_, text)| text.as_str()).collect(),
+                texts: all_texts,
                 keys,
                 evidence,
                 sources,

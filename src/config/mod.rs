@@ -321,7 +321,7 @@ pub struct Loaded {
     pub config: Config,
     /// The agreements, compiled.
     pub agreements: AgreementSet,
-    /// The text of each agreement, by its hash.
+    /// The text of each agreement and of each layer above them, by its hash.
     pub texts: Texts,
     /// The controller's keys, if any are configured.
     pub keys: Option<Keys>,

@@ -13,6 +13,7 @@ use super::stated::one_line;
 use crate::agreement::Agreement;
 use crate::identifier::Kind;
 use crate::plan::Action;
+use crate::register::Ground;
 
 /// What an agreement says to a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -350,8 +351,28 @@ impl Reviewed<'_> {
         Answer::Pass(texts.join("; "))
     }
 
+    /// By the grounds that the register gave each use, where there is a register.
     fn notice(&self) -> Answer {
-        self.stated("the data set's notices in the register", &["notice"])
+        let mut told = Vec::new();
+        let mut untold = Vec::new();
+        for disclosure in &self.agreement.disclosures {
+            for (purpose, ground) in &disclosure.grounds {
+                let text = format!("`{}` for {purpose}: {ground}", disclosure.name);
+                match ground {
+                    Ground::SamePurpose | Ground::Notice { .. } | Ground::Statute { .. } => {
+                        told.push(text);
+                    }
+                    Ground::CompatibleUse => untold.push(text),
+                }
+            }
+        }
+        if !untold.is_empty() {
+            Answer::Fail(format!("no notice mentions {}", untold.join("; ")))
+        } else if told.is_empty() {
+            Answer::NotStated("the register is to say what people were told".to_owned())
+        } else {
+            Answer::Pass(told.join("; "))
+        }
     }
 
     fn minimal(&self) -> Answer {

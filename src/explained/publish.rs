@@ -519,7 +519,7 @@ impl Publishing<'_> {
                 let set = one.data_set.as_deref();
                 let entry = set.and_then(|set| self.data_set(set));
                 for purpose in &one.purposes {
-                    let (told, by) = told(entry, purpose);
+                    let (told, by) = self.told(entry, purpose);
                     rows.push(vec![
                         set.unwrap_or(NOT_STATED).to_owned(),
                         purpose.to_string(),
@@ -542,6 +542,50 @@ impl Publishing<'_> {
                 "notice",
             ],
             rows,
+        }
+    }
+
+    /// Whether a notice of the data set tells people of `purpose`, or of a broader one that covers it, and which one.
+    fn told(&self, entry: Option<&Value>, purpose: &PurposeName) -> (&'static str, String) {
+        let Some(entry) = entry else {
+            return ("unknown", "the data set is in no register".to_owned());
+        };
+        let mentions = |notice: &&Value| {
+            let names = notice
+                .get("purposes")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            let names: Vec<PurposeName> = names
+                .filter_map(Value::as_str)
+                .map(PurposeName::new)
+                .collect();
+            match &self.set.register {
+                Some(register) => register.is_within(purpose, &names),
+                None => names.contains(purpose),
+            }
+        };
+        let notices = entry
+            .get("notices")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let naming: Vec<String> = notices
+            .filter(mentions)
+            .map(|notice| {
+                let part = |key: &str| notice.get(key).map(one_line).unwrap_or_default();
+                format!(
+                    "{} version {} from {}",
+                    part("id"),
+                    part("version"),
+                    part("from")
+                )
+            })
+            .collect();
+        if naming.is_empty() {
+            ("no", "no notice of the data set mentions it".to_owned())
+        } else {
+            ("yes", naming.join("; "))
         }
     }
 
@@ -792,39 +836,4 @@ fn people(entry: Option<&Value>) -> String {
 fn kept(entry: Option<&Value>) -> String {
     let of = entry.and_then(|entry| entry.get("retention"));
     of.map_or(NOT_STATED.to_owned(), one_line)
-}
-
-/// Whether a notice of the data set tells people of `purpose`, or it was collected for that, and which one.
-fn told(entry: Option<&Value>, purpose: &PurposeName) -> (&'static str, String) {
-    let Some(entry) = entry else {
-        return ("unknown", "the data set is in no register".to_owned());
-    };
-    let names = |list: Option<&Value>| {
-        let items = list.and_then(Value::as_array).into_iter().flatten();
-        items
-            .filter_map(Value::as_str)
-            .any(|name| name == purpose.as_str())
-    };
-    let notices = entry
-        .get("notices")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let naming: Vec<String> = notices
-        .filter(|notice| names(notice.get("purposes")))
-        .map(|notice| {
-            let part = |key: &str| notice.get(key).map(one_line).unwrap_or_default();
-            format!(
-                "{} version {} from {}",
-                part("id"),
-                part("version"),
-                part("from")
-            )
-        })
-        .collect();
-    if naming.is_empty() {
-        ("no", "no notice of the data set mentions it".to_owned())
-    } else {
-        ("yes", naming.join("; "))
-    }
 }

@@ -366,6 +366,52 @@ fn clause_p9_3_old_decisions_are_decided_again_and_what_was_told_is_shown() {
     });
 }
 
+/// The explanation of a request names what is looked up by itself: whether the register has the use, and by what people were
+/// told of it, a notice or a statute.
+#[test]
+fn clause_p5_1b_an_explanation_names_the_register_and_what_people_were_told() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let explain = |words: &str| {
+        let ran = fieldgate(
+            root,
+            &format!("explain --config config/law/fieldgate.yaml --at 2026-06-01 {words}"),
+        );
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out
+    };
+    let both = [
+        explain("--partner planning-policy --purpose housing-trends GET /trends/need"),
+        explain("--partner empty-homes-team --purpose empty-homes GET /empty-homes/1"),
+    ];
+    golden("explain-register.txt", &both.join("\n"));
+    assert!(
+        both[0].contains("people were told of it by housing-notice version 2"),
+        "{}",
+        both[0]
+    );
+    assert!(both[1].contains("opens it"), "{}", both[1]);
+}
+
+/// The explanation of a refusal says whom to ask, the directorate's representative among them, and where the policy stands
+/// that the refusal is under.
+#[test]
+fn clause_p8_5_an_explanation_of_a_refusal_links_the_policy_and_the_officer() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let ran = fieldgate(
+        root,
+        "explain --config config/law/fieldgate.yaml --at 2026-06-01 --partner empty-homes-team --purpose council-tax-billing GET /empty-homes/1",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    golden("explain-advice.txt", &ran.out);
+    for part in [
+        "refused (purpose_not_agreed)",
+        "dpo@isle-council.example",
+        "https://isle-council.example/data-protection",
+    ] {
+        assert!(ran.out.contains(part), "{part}\n{}", ran.out);
+    }
+}
+
 /// Refusals are counted by partner, roles and reason, for whoever answers for the callers.
 #[test]
 fn clause_p1_2_refusals_are_reported_by_who_was_refused() {

@@ -271,6 +271,7 @@ fn entered(set: &AgreementSet, asked: &Asked) -> Vec<u8> {
             hash: permit.agreement().hash.clone(),
             disclosure: permit.disclosure().name.clone(),
             purpose: permit.purpose().clone(),
+            registered: None,
             caller,
         },
         Err(refusal) => {
