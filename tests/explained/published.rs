@@ -178,7 +178,7 @@ fn clause_p5_2c_a_use_that_no_notice_mentions_is_told() {
     };
     assert_eq!(told("falls-prevention", "adult-social-care"), "yes");
     assert_eq!(told("service-evaluation", "adult-social-care"), "no");
-    assert_eq!(told("repairs", "not stated"), "unknown");
+    assert_eq!(told("repairs", "tenancies"), "unknown");
 }
 
 /// The record of processing has each data set of the register with what it is shared for, and those that are not shared.
