@@ -285,6 +285,15 @@ fn unreadable(error: ReadError) -> Stop {
     }
 }
 
+/// A set that began to run: the hashes of its texts, and what they load as, once that was asked.
+struct Began {
+    hashes: Vec<String>,
+    set: Option<Loading>,
+}
+
+/// A set, or why it cannot be had.
+type Loading = Result<Rc<AgreementSet>, String>;
+
 /// A ledger whose chain holds, and the agreements that ran while it was written.
 struct Archive {
     directory: PathBuf,
@@ -292,7 +301,7 @@ struct Archive {
     /// The name that texts are loaded under, so that the tables that they name are found.
     name_in: PathBuf,
     /// The last sets that began to run, the latest first.
-    sets: VecDeque<(Vec<String>, Option<Result<Rc<AgreementSet>, String>>)>,
+    sets: VecDeque<Began>,
 }
 
 impl Archive {
@@ -321,18 +330,18 @@ impl Archive {
     }
 
     fn began(&mut self, hashes: Vec<String>) {
-        self.sets.push_front((hashes, None));
+        self.sets.push_front(Began { hashes, set: None });
         self.sets.truncate(SETS);
     }
 
     /// The set that `past` was decided under: the last that ran with its text in it.
-    fn set(&mut self, past: &Past) -> Result<Rc<AgreementSet>, String> {
+    fn set(&mut self, past: &Past) -> Loading {
         let holds = |hashes: &[String]| past.hash.as_ref().is_none_or(|hash| hashes.contains(hash));
-        let Some((hashes, set)) = self.sets.iter_mut().find(|(hashes, _)| holds(hashes)) else {
+        let Some(began) = self.sets.iter_mut().find(|began| holds(&began.hashes)) else {
             return Err("the ledger does not say which agreements ran then".to_owned());
         };
-        let load = || load(&self.directory, &self.name_in, hashes, &self.context);
-        set.get_or_insert_with(load).clone()
+        let load = || load(&self.directory, &self.name_in, &began.hashes, &self.context);
+        began.set.get_or_insert_with(load).clone()
     }
 
     fn replay(&mut self, past: &Past) -> Result<Replayed, String> {
