@@ -19,6 +19,7 @@ pub mod keys;
 pub mod ledger;
 pub mod observe;
 pub mod out;
+pub mod propose;
 pub mod publish;
 pub mod risk;
 pub mod scan;
@@ -72,6 +73,8 @@ pub enum Command {
     Decision(decision::DecisionArgs),
     /// Write the public register, the record of processing, flows and a statement of compliance
     Publish(publish::PublishArgs),
+    /// Print a patch that adds a field to a data set of the register
+    Propose(propose::ProposeArgs),
     /// Print agreements in the language of another system
     Export(publish::ExportArgs),
     /// List the fields of a sample and their types, never a value
@@ -107,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::Covered(args) => covered::run(args),
         Command::Decision(args) => decision::run(args),
         Command::Publish(args) => publish::run(args),
+        Command::Propose(args) => propose::run(args),
         Command::Export(args) => publish::export(args),
         Command::Observe(args) => observe::run(args),
         Command::Risk(args) => risk::run(args),

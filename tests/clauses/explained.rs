@@ -412,6 +412,46 @@ fn clause_p8_5_an_explanation_of_a_refusal_links_the_policy_and_the_officer() {
     }
 }
 
+/// A field that the register lacks is proposed as a patch of the register's own text, which applies, and with which the
+/// register loads; nothing is changed by proposing.
+#[test]
+fn clause_p10_3b_a_change_of_the_register_is_proposed_as_a_patch_that_applies() {
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/config/law/register.yaml");
+    let text = fs::read_to_string(shipped).unwrap();
+    let folder = written(&[("register.yaml", &text)]);
+    let words = "propose --register register.yaml --data-set council-tax --field @.reminder --sensitivity personal";
+    let ran = fieldgate(folder.path(), words);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(
+        fs::read_to_string(folder.path().join("register.yaml")).unwrap(),
+        text
+    );
+    let (mut out, mut at) = (Vec::new(), 0);
+    let old: Vec<&str> = text.lines().collect();
+    for line in ran.out.lines().skip(2) {
+        if let Some(places) = line.strip_prefix("@@ -") {
+            let start: usize = places.split(',').next().unwrap().parse().unwrap();
+            out.extend(&old[at..start - 1]);
+            at = start - 1;
+        } else if let Some(added) = line.strip_prefix('+') {
+            out.push(added);
+        } else {
+            assert_eq!(old[at], &line[1..], "each line is where the patch says");
+            at += 1;
+            if line.starts_with(' ') {
+                out.push(&line[1..]);
+            }
+        }
+    }
+    out.extend(&old[at..]);
+    let new = out.join("\n") + "\n";
+    assert_eq!(new.lines().count(), old.len() + 1);
+    let register = fieldgate::register::Register::load("register.yaml", &new)
+        .unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(register.version, 2);
+    assert!(new.contains("{ path: \"@.reminder\", sensitivity: personal }"));
+}
+
 /// Refusals are counted by partner, roles and reason, for whoever answers for the callers.
 #[test]
 fn clause_p1_2_refusals_are_reported_by_who_was_refused() {
