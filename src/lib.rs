@@ -9,6 +9,7 @@
 //! [`cli`], the ledger's writer) may wait and may fail from outside.
 
 pub mod agreement;
+pub mod approval;
 pub mod charter;
 pub mod cli;
 pub mod clock;

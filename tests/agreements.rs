@@ -106,7 +106,7 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             "titel: Falls",
             &[
                 "a.yaml:1:1: the file is missing `title`",
-                "a.yaml:3:1: unknown key `titel`; did you mean `title`? The keys here are agreement, version, title, parties, term, link, basis, retention, purposes, disclosures",
+                "a.yaml:3:1: unknown key `titel`; did you mean `title`? The keys here are agreement, version, title, parties, term, link, basis, retention, business_case, benefits, risks, contract, contacts, waivers, purposes, disclosures",
             ],
         ),
         Row(
@@ -144,7 +144,7 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             "partnr: island-health }",
             &[
                 "a.yaml:4:1: `parties` is missing `partner`",
-                "a.yaml:4:38: unknown key `partnr`; did you mean `partner`? The keys here are controller, partner",
+                "a.yaml:4:38: unknown key `partnr`; did you mean `partner`? The keys here are controller, partner, kinds",
             ],
         ),
         Row(

@@ -39,6 +39,7 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn the_core_does_no_io_and_asks_no_clock() {
     let core = [
         "src/agreement",
+        "src/approval",
         "src/plan",
         "src/minimise",
         "src/identifier",

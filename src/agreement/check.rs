@@ -17,10 +17,11 @@ use super::namespaces::{Forms, Namespaces};
 use super::rules::{Beside, Body};
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
-    PathTemplate, Purpose, PurposeName, ServiceName, Term, key_owner,
+    PathTemplate, Purpose, PurposeName, ServiceName, Term, Touched, WithoutSpecial, key_owner,
 };
-use super::{headers, purpose, reidentify};
-use crate::plan::PlanKeys;
+use super::{basis, headers, purpose, reidentify};
+use crate::approval;
+use crate::plan::{Plan, PlanKeys};
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
 use crate::written::{Fault, Written, nearest};
@@ -87,6 +88,7 @@ pub(super) fn check(
     let mut disclosures = Vec::new();
     let mut namespaces = Namespaces::default();
     let mut warnings = Vec::new();
+    let mut touched = Vec::new();
     let forms = forms(written);
     let mut complete = true;
     let all = written.disclosures.as_deref().unwrap_or_default();
@@ -112,12 +114,32 @@ pub(super) fn check(
                 format!("a second disclosure `{}`; give each its own name", name.0),
             );
         }
-        match check.disclosure(disclosure, &mut namespaces, &mut warnings, faults) {
+        match check.disclosure(
+            disclosure,
+            &mut namespaces,
+            &mut warnings,
+            &mut touched,
+            faults,
+        ) {
             Some(disclosure) => disclosures.push(Arc::new(disclosure)),
             None => complete = false,
         }
     }
     let namespaces = namespaces.all();
+    let ends = term.as_ref().map(|term| term.ends);
+    let law = basis::law(file, &purposes, touched, ends, context.demand, faults);
+    let approved = match (&context.approvals, name, written.version) {
+        (Some(policy), Some(name), Some(version)) => {
+            let document = approval::Document {
+                kind: approval::Kind::Agreement,
+                name,
+                version,
+                text,
+            };
+            approval::verify(&document, file.file(), policy, faults)
+        }
+        (None, _, _) | (_, None, _) | (_, _, None) => approval::Approved::NotAsked,
+    };
     // Another agreement of a group may tokenise what this one turns back.
     if link.is_none() {
         reidentify::refuse_unknown(file, &namespaces, faults);
@@ -135,6 +157,8 @@ pub(super) fn check(
         link: link.map(str::to_owned),
         namespaces,
         keys_destroyed,
+        law,
+        approved,
         relation: partner.and_then(|partner| {
             let register = context.register.as_ref()?;
             register.relation(&PartnerName::new(&partner.0))
@@ -234,6 +258,9 @@ fn check_term(
             starts,
             review,
             ends,
+            review_until: review
+                .and_then(|review| review.tomorrow().ok())
+                .and_then(midnight),
             from,
             until,
         }),
@@ -290,6 +317,7 @@ impl DisclosureCheck<'_> {
         disclosure: &DisclosureAsWritten,
         namespaces: &mut Namespaces,
         warnings: &mut Vec<String>,
+        touched: &mut Vec<Touched>,
         faults: &mut Vec<Fault>,
     ) -> Option<Disclosure> {
         let purposes = self.purposes(disclosure.purposes.as_deref().unwrap_or_default(), faults);
@@ -380,6 +408,15 @@ impl DisclosureCheck<'_> {
         response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
 
+        let without_special = self.classed(
+            disclosure,
+            &purposes,
+            &response,
+            response_plan.is_some(),
+            touched,
+            faults,
+        );
+
         let (request_rules, request_plan, mut kept_whole) = match request_body {
             None => (None, None, Vec::new()),
             Some((body, plan)) => (Some(body.rules), Some(plan?), body.kept_whole),
@@ -402,10 +439,45 @@ impl DisclosureCheck<'_> {
             links,
             request: request_plan.map(Arc::new),
             response: Arc::new(response_plan?),
+            without_special,
             request_rules,
             response_rules: response.rules,
             kept_whole,
             opaque,
+        })
+    }
+
+    /// Adds what the register classes so that it needs more than a basis to `touched`. Gives the plan of `response`, which
+    /// compiles, without special categories, if it has any.
+    fn classed(
+        &self,
+        disclosure: &DisclosureAsWritten,
+        purposes: &[PurposeName],
+        response: &Body,
+        compiles: bool,
+        touched: &mut Vec<Touched>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<WithoutSpecial> {
+        let register = self.context.register.as_ref()?;
+        let data_set = register.data_set(&disclosure.data_set.as_ref()?.0)?;
+        let at = self.at("response");
+        let place = |rule: Option<usize>| {
+            rule.map_or_else(|| at.clone(), |rule| response.pointer(rule).to_owned())
+        };
+        touched.extend(basis::touched(data_set, &response.rules, purposes, place));
+        let drops = basis::without_special(data_set, &response.rules);
+        if drops.is_empty() || !compiles {
+            return None;
+        }
+        let mut without = response.clone();
+        for (rule, beside) in drops {
+            without.add_field(rule, beside);
+        }
+        let limits = &self.context.response_limits;
+        let plan = self.compile(&without, &at, limits, faults)?;
+        Some(WithoutSpecial {
+            plan: Arc::new(plan),
+            rules: without.rules,
         })
     }
 
@@ -423,7 +495,7 @@ impl DisclosureCheck<'_> {
         pointer: &str,
         limits: &crate::minimise::Limits,
         faults: &mut Vec<Fault>,
-    ) -> Option<crate::plan::Plan> {
+    ) -> Option<Plan> {
         // With keys that protect nothing each plan still shows its other faults.
         let stand_in;
         let keys = match self.no_keys {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::basis::{self, Basis};
 use super::router::{self, Answer, Miss, Route};
 use super::template;
 use super::{
     Agreement, AgreementName, AgreementSet, Disclosure, DisclosureName, PartnerName, Purpose,
     PurposeName, Role,
 };
+use crate::plan::{BodyRules, Plan};
 
 /// What is asked: all that a decision depends on.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,8 @@ pub struct Caller<'a> {
     pub reference: Option<&'a [u8]>,
     /// Why life is at risk, as it came; empty where it came more than once.
     pub reason: Option<&'a [u8]>,
+    /// The agreement's version that the partner has accepted, as it came; empty where it came more than once.
+    pub version: Option<&'a [u8]>,
 }
 
 /// The most bytes of a reference to a case or task.
@@ -57,6 +61,8 @@ pub struct Permit {
     purpose: PurposeName,
     /// Where its terms stand among the agreement's purposes.
     terms: usize,
+    /// Whether fields of special categories stay behind, since no professional asks.
+    without_special: bool,
     variables: Vec<(String, String)>,
 }
 
@@ -80,6 +86,22 @@ impl Permit {
     #[must_use]
     pub fn terms(&self) -> &Purpose {
         &self.agreement.purposes[self.terms]
+    }
+    /// The plan of the response: without special categories, where these need a professional and none asks.
+    #[must_use]
+    pub fn response(&self) -> &Arc<Plan> {
+        match &self.disclosure.without_special {
+            Some(without) if self.without_special => &without.plan,
+            Some(_) | None => &self.disclosure.response,
+        }
+    }
+    /// The rules that [`Permit::response`] was compiled from.
+    #[must_use]
+    pub fn response_rules(&self) -> &BodyRules {
+        match &self.disclosure.without_special {
+            Some(without) if self.without_special => &without.rules,
+            Some(_) | None => &self.disclosure.response_rules,
+        }
     }
     /// The path's variables, percent-encoded as they came.
     #[must_use]
@@ -125,6 +147,24 @@ pub enum Refusal {
         agreement: AgreementName,
         /// Its last day.
         ended: Date,
+    },
+    /// Not every role that must approve the agreement has approved this text of it.
+    #[error("agreement {agreement} is a draft: {} {} not approved it", missing.join(", "), if missing.len() == 1 { "has" } else { "have" })]
+    NotApproved {
+        /// The agreement.
+        agreement: AgreementName,
+        /// The roles that have not approved it.
+        missing: Vec<String>,
+    },
+    /// The partner has accepted another version of the agreement than the one that runs.
+    #[error(
+        "agreement {agreement} is version {version} now, not the version that the request names"
+    )]
+    AgreementChanged {
+        /// The agreement.
+        agreement: AgreementName,
+        /// Its version.
+        version: u32,
     },
     /// The agreement's keys are destroyed.
     #[error("the keys of agreement {agreement} are destroyed")]
@@ -181,6 +221,8 @@ impl Refusal {
             Self::NotStarted { .. } => "not_started",
             Self::Ended { .. } => "ended",
             Self::KeysDestroyed { .. } => "keys_destroyed",
+            Self::NotApproved { .. } => "not_approved",
+            Self::AgreementChanged { .. } => "agreement_changed",
             Self::RoleNotHeld { .. } => "role_not_held",
             Self::NotProfessional { .. } => "not_professional",
             Self::ReferenceMissing { .. } => "reference_missing",
@@ -204,7 +246,8 @@ pub enum RouteMiss {
 /// One step of a decision: the answer of [`AgreementSet::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What was asked: `route`, `purpose declared`, `purpose agreed`, `ground` where there is a register, `term`; `keys` only where they
+    /// What was asked: `route`, `purpose declared`, `purpose agreed`, `ground` where there is a register, `approval` where
+    /// it is asked for, `version` where the request names one, `term`; `keys` only where they
     /// are destroyed; `role`, `professional`, `reference` and `reason` where the purpose asks for them.
     pub name: &'static str,
     /// Whether it let the request through.
@@ -332,6 +375,7 @@ impl AgreementSet {
             note("ground", true, format_args!("{ground}"));
         }
 
+        basis::standing(agreement, &ask.caller, note)?;
         const TERM: &str = "term";
         let term = &agreement.term;
         let refusal = if ask.at >= term.until {
@@ -369,11 +413,27 @@ impl AgreementSet {
             .position(|known| known.name == *purpose)
             .expect("a disclosure's purposes are its agreement's");
         asked_of_caller(agreement, &agreement.purposes[terms], &ask.caller, note)?;
+        let without_special = disclosure.without_special.is_some()
+            && !ask.caller.professional
+            && agreement
+                .law
+                .basis_for(purpose)
+                .is_some_and(Basis::needs_professional);
+        if without_special {
+            note(
+                "special fields",
+                true,
+                format_args!(
+                    "left out, since the caller's credential states no health or social-work professional"
+                ),
+            );
+        }
         Ok(Permit {
             agreement: Arc::clone(agreement),
             disclosure: Arc::clone(disclosure),
             purpose: purpose.clone(),
             terms,
+            without_special,
             variables: router::variables(&disclosure.path, &path),
         })
     }

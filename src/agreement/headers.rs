@@ -88,6 +88,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("traceparent", OWN),
     ("tracestate", OWN),
     ("data-purpose", OWN),
+    ("data-agreement*", OWN),
+    ("data-delete-by", OWN),
 ];
 
 #[cfg(test)]

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::approval::Approved;
 use crate::plan::{BodyRules, Plan};
 use crate::register::{Ground, Relation};
 use crate::transform::Prepared;
 
+pub mod basis;
 mod check;
 mod decide;
 mod file;
@@ -33,6 +35,7 @@ mod template;
 mod withhold;
 
 pub use crate::written::{Fault, Faults};
+pub use basis::{Basis, Demand, Law, Touched};
 pub use decide::{Ask, Caller, Permit, REASON_BYTES, REFERENCE_BYTES, Refusal, RouteMiss, Step};
 pub(crate) use headers::refused as refused_header;
 pub use namespaces::Namespace;
@@ -115,13 +118,57 @@ pub struct Agreement {
     pub namespaces: Vec<Namespace>,
     /// Its keys are destroyed: every request under it is refused, and its plans are never to be used.
     pub keys_destroyed: bool,
+    /// On what law it rests, and the terms that go with that.
+    pub law: Law,
+    /// How far it is approved: a draft's requests are refused.
+    pub approved: Approved,
     /// What the partner is to the controller, by the register.
     pub relation: Option<Relation>,
     /// What is no fault but should be looked at, a sentence each, by line.
     pub warnings: Vec<String>,
 }
 
+/// How far an agreement is on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// Not every role that must has approved its text: its requests are refused.
+    Draft {
+        /// The roles that have not.
+        missing: Vec<String>,
+    },
+    /// It may be used once its term starts.
+    Approved,
+    /// It may be used.
+    InForce,
+    /// Its term is over.
+    Ended,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Draft { missing } => write!(f, "draft, not approved by {}", missing.join(", ")),
+            Self::Approved => f.write_str("approved, not started"),
+            Self::InForce => f.write_str("in force"),
+            Self::Ended => f.write_str("ended"),
+        }
+    }
+}
+
 impl Agreement {
+    /// How far it is at `now`.
+    #[must_use]
+    pub fn stage(&self, now: Timestamp) -> Stage {
+        match &self.approved {
+            _ if now >= self.term.until => Stage::Ended,
+            Approved::Draft { missing, .. } => Stage::Draft {
+                missing: missing.clone(),
+            },
+            Approved::NotAsked | Approved::Approved(_) if now < self.term.from => Stage::Approved,
+            Approved::NotAsked | Approved::Approved(_) => Stage::InForce,
+        }
+    }
+
     /// Whose the keys of its tokens are: its own name, or that of the group that it is linked in.
     #[must_use]
     pub fn key_owner(&self) -> String {
@@ -151,6 +198,8 @@ pub struct Term {
     pub review: Option<jiff::civil::Date>,
     /// Its last day.
     pub ends: jiff::civil::Date,
+    /// The first instant after the day by which it is to be reviewed.
+    pub review_until: Option<Timestamp>,
     /// The first instant in force: midnight at the start of `starts`.
     pub from: Timestamp,
     /// The first instant no longer in force: midnight at the end of `ends`.
@@ -190,6 +239,8 @@ pub struct Disclosure {
     pub request: Option<Arc<Plan>>,
     /// The plan of the response's body.
     pub response: Arc<Plan>,
+    /// The same without the fields that the register classes as of a special category; `None` where there are none.
+    pub without_special: Option<WithoutSpecial>,
     /// The rules that `request` was compiled from.
     pub request_rules: Option<BodyRules>,
     /// The rules that `response` was compiled from.
@@ -208,6 +259,15 @@ impl Disclosure {
         let found = grounds.find(|(known, _)| known == purpose)?;
         Some(&found.1)
     }
+}
+
+/// A response without the fields that the register classes as of a special category.
+#[derive(Debug)]
+pub struct WithoutSpecial {
+    /// Its plan.
+    pub plan: Arc<Plan>,
+    /// The rules that it was compiled from: those of the response, and a `drop` for each such field.
+    pub rules: BodyRules,
 }
 
 /// Response headers that hold links.

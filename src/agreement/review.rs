@@ -3,7 +3,9 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::basis::Principled;
 use super::{Agreement, Disclosure, Namespace};
+use crate::approval::Approved;
 use crate::plan::{Action, BodyRules, Format, Plan, Rule};
 use crate::transform::Shape;
 
@@ -33,6 +35,12 @@ pub struct Review {
     pub link: Option<String>,
     /// What its tokens are of.
     pub tokens: Vec<TokenReview>,
+    /// On what law it rests, and the terms that go with that: what each line is about, and its text.
+    pub terms: Vec<(&'static str, String)>,
+    /// Rules under which something leaves and that cite neither law nor guidance.
+    pub uncited: Vec<String>,
+    /// How it stands to each principle.
+    pub principles: Vec<Principled>,
     /// What it permits.
     pub disclosures: Vec<DisclosureReview>,
     /// What is no fault but should be looked at, a sentence each.
@@ -165,6 +173,13 @@ impl Agreement {
                 warnings.push(format!("nothing is disclosed for the purpose {purpose}"));
             }
         }
+        warnings.extend(self.law.warnings(today));
+        if let Approved::Draft { missing, .. } = &self.approved {
+            warnings.push(format!(
+                "is a draft, not approved by {}; its requests are refused",
+                missing.join(", ")
+            ));
+        }
         Review {
             agreement: self.name.to_string(),
             version: self.version,
@@ -180,6 +195,9 @@ impl Agreement {
                 .collect(),
             link: self.link.clone(),
             tokens: self.namespaces.iter().map(TokenReview::of).collect(),
+            terms: self.law.lines(),
+            uncited: self.law.uncited.clone(),
+            principles: self.principles(today),
             disclosures: self
                 .disclosures
                 .iter()

@@ -82,6 +82,7 @@ pub(super) struct Beside<'a> {
 }
 
 /// A body's rules, and where each stands.
+#[derive(Clone)]
 pub(super) struct Body {
     pub(super) rules: BodyRules,
     /// The pointer of each of `rules.fields`, then of each of `rules.names`.
@@ -464,7 +465,7 @@ fn selector<T>(
 
 /// An action's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+pub(super) enum Word {
     Keep,
     KeepAll,
     Drop,
@@ -495,7 +496,7 @@ impl Word {
         Self::Redact,
     ];
 
-    fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Self::Keep => "keep",
             Self::KeepAll => "keep_all",
@@ -582,7 +583,7 @@ impl Word {
 
 impl RuleAsWritten {
     /// The actions that are there, in the order of [`Word::ALL`].
-    fn actions(&self) -> Vec<(Word, &[SelectorText])> {
+    pub(super) fn actions(&self) -> Vec<(Word, &[SelectorText])> {
         Word::ALL
             .into_iter()
             .filter_map(|word| {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::basis::Demand;
 use super::file::{AgreementAsWritten, HINTS};
 use super::router::Router;
 use super::tables::Tables;
 use super::{Agreement, AgreementName, PartnerName, ServiceName, check};
+use crate::approval::Policy;
 use crate::charter::Charter;
 use crate::minimise::Limits;
 use crate::register::Register;
@@ -43,6 +45,10 @@ pub struct Context {
     pub time_zone: TimeZone,
     /// The look-up tables that agreements name.
     pub tables: Tables,
+    /// What agreements have to state.
+    pub demand: Demand,
+    /// Which approvals agreements need; `None` asks for none.
+    pub approvals: Option<Policy>,
     /// The controller's register; without it agreements are held against none.
     pub register: Option<Arc<Register>>,
     /// The policies above agreements; without them nothing narrows these.
@@ -62,6 +68,8 @@ impl Context {
             response_limits: Limits::default(),
             time_zone,
             tables: Tables::none(),
+            demand: Demand::default(),
+            approvals: None,
             register: None,
             charter: None,
         }

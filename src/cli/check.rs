@@ -45,8 +45,9 @@ pub struct CheckArgs {
     /// Print each agreement's sharing checklist instead: pass, fail or not stated
     #[arg(long)]
     pub checklist: bool,
-    /// Print the checklist with a section for each data-protection principle
-    #[arg(long, conflicts_with = "checklist")]
+    /// Print how each agreement stands to each of the eight principles, and nothing else; with --checklist its
+    /// questions by principle
+    #[arg(long)]
     pub by_principle: bool,
     /// Check these agreements, against the configuration if it is named, instead of those it names
     #[arg(value_name = "AGREEMENT")]
@@ -69,7 +70,7 @@ pub fn run(args: &CheckArgs) -> Result<(), Stop> {
     let found = find(args);
     let now = Clock::system().now();
     let lists = match &found {
-        Found::Good(set, texts, zone) if args.checklist || args.by_principle => {
+        Found::Good(set, texts, zone) if args.checklist || (args.by_principle && args.json) => {
             checklists(set, texts, zone, now)
         }
         Found::Good(..) | Found::Faulty(_) => Vec::new(),
@@ -87,7 +88,12 @@ pub fn run(args: &CheckArgs) -> Result<(), Stop> {
         out::line(&as_json(&found, now).to_string())?;
     } else if let Found::Good(set, _, zone) = &found {
         let mut text = Vec::new();
-        as_text(set, zone, now, &mut text).expect("a vector takes what is written to it");
+        if args.by_principle {
+            by_principle(set, zone, now, &mut text)
+        } else {
+            as_text(set, zone, now, &mut text)
+        }
+        .expect("a vector takes what is written to it");
         out::data(&text)?;
     }
     match found {
@@ -236,6 +242,9 @@ fn as_text(
                 review.partner
             )?;
         }
+        for (about, text) in &review.terms {
+            writeln!(out, "  {about:<9} {text}")?;
+        }
         for warning in &review.warnings {
             writeln!(out, "  note      {warning}")?;
         }
@@ -332,6 +341,41 @@ fn as_text(
     )
 }
 
+/// How each agreement stands to each principle, a line each.
+fn by_principle(
+    set: &AgreementSet,
+    zone: &TimeZone,
+    now: Timestamp,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    for review in reviews(set, zone, now) {
+        writeln!(out, "{} version {}", review.agreement, review.version)?;
+        for principle in &review.principles {
+            writeln!(
+                out,
+                "  {:<12}  {:<10}  {}",
+                principle.principle,
+                principle.standing.word(),
+                principle.because
+            )?;
+        }
+        match review.uncited.as_slice() {
+            [] => {}
+            rules => writeln!(
+                out,
+                "  {} neither law nor guidance: {}",
+                match rules.len() {
+                    1 => "1 rule cites".to_owned(),
+                    count => format!("{count} rules cite"),
+                },
+                rules.join(", ")
+            )?,
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
 fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
@@ -426,6 +470,7 @@ falls-prevention version 3: Falls prevention
   note      ends in 59 days, today included
   note      was to be reviewed by 2027-01-31
   note      nothing is disclosed for the purpose research
+  note      does not state basis, basis.assessment, basis.territory, business_case, benefits, risks, contacts, retention
   adult: POST /adults for falls-prevention
     response      json: 2 keep, 1 keep_all, 1 mask
     request body  json: 1 keep

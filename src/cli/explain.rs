@@ -62,6 +62,9 @@ pub struct ExplainArgs {
     /// The case or task that the request names
     #[arg(long, value_name = "TEXT")]
     pub reference: Option<String>,
+    /// The agreement's version that the partner has accepted
+    #[arg(long, value_name = "VERSION")]
+    pub accepted_version: Option<String>,
     /// The reason that the request gives
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
@@ -187,6 +190,7 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
             roles: &roles,
             professional: args.professional,
             reference: args.reference.as_deref().map(str::as_bytes),
+            version: args.accepted_version.as_deref().map(str::as_bytes),
             reason: args.reason.as_deref().map(str::as_bytes),
         },
         partner: &partner,
@@ -300,7 +304,7 @@ fn file_with(hash: &str, sources: &[PathBuf]) -> Option<String> {
 }
 
 fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
-    let plan = &permit.disclosure().response;
+    let plan = permit.response();
     if *plan.format() != Format::Json {
         return Err(Stop::usage(format_args!(
             "the fields of a sample are listed for json responses, and this one is {}; `fieldgate apply --config FILE --agreement {} --disclosure {}` shows what leaves of it",
@@ -375,7 +379,7 @@ impl Explanation {
 
     /// Where the rule stands that decided `field`: its line, and its selector as written.
     fn rule(&self, field: &FieldDecision) -> Option<(usize, &str)> {
-        let rules = &self.decision.as_ref().ok()?.disclosure().response_rules;
+        let rules = self.decision.as_ref().ok()?.response_rules();
         let rule = rules.fields.get(field.rule?)?;
         Some((rule.line, rule.selector.text()))
     }

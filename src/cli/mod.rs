@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod apply;
+pub mod approve;
 pub mod check;
 pub mod completions;
 pub mod covered;
@@ -61,6 +62,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Check the configuration and every agreement, and review what they disclose
     Check(check::CheckArgs),
+    /// Approve an agreement, the register or the charter by signature; make a key for that
+    Approve(approve::ApproveArgs),
     /// Minimise a file or a pipe by a file of rules, without a server
     Apply(apply::ApplyArgs),
     /// Say why a request would be permitted or refused, and which rule decides each field of a sample
@@ -104,6 +107,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
+        Command::Approve(args) => approve::run(args),
         Command::Apply(args) => apply::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Diff(args) => diff::run(args),

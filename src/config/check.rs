@@ -147,6 +147,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
     let ledger = check.ledger(faults);
     let nothing = LimitsAsWritten::default();
     let limits = check.limits(written.limits.as_ref().unwrap_or(&nothing), faults);
+    let approvals = super::approvals::check(file, base, faults);
     let log = written.log.as_ref();
     let log = Log {
         format: match log.and_then(|log| log.format) {
@@ -186,6 +187,8 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         purpose_header,
         limits,
         log,
+        approvals,
+        demand: super::approvals::demand(file),
         workers,
     })
 }

@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
 use crate::written::text::{
     AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
     UrlText, VariableText, Words, ZoneText,
@@ -61,6 +62,11 @@ pub(super) struct GatewayAsWritten {
     /// Worker threads. Default: one for each core.
     #[schemars(range(min = 1, max = 1024), example = 4)]
     pub(super) workers: Option<u32>,
+    /// Who approves agreements, and what has to be approved. Without it nothing has to be.
+    pub(super) approvals: Option<ApprovalsAsWritten>,
+    /// What agreements have to state. as-stated: what they state is checked, what they leave out is a warning.
+    /// required: a basis for every purpose, business case, contacts, retention and territory. Default: as-stated.
+    pub(super) terms: Option<TermsAsWritten>,
     /// The controller's record of processing: what agreements may draw on, for whom and what for.
     pub(super) register: Option<PathName>,
     /// The council's own policy, which agreements stand under. Needs the register.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::file::GatewayAsWritten;
 use super::load::read_text;
-use super::{Config, ConfigFault, Transport};
+use super::{Config, ConfigFault, Transport, approvals};
 use crate::agreement::{AgreementSet, PartnerName, Source};
+use crate::approval::Kind;
 use crate::charter::{Charter, Layer};
 use crate::explained::Texts;
 use crate::register::Register;
@@ -71,6 +72,18 @@ pub(super) fn load(
     let mut directorates = Vec::new();
     for path in written.directorates.iter().flatten() {
         directorates.extend(text(path, faults)?);
+    }
+    let signed = [
+        ("register", Kind::Register, register.as_ref()),
+        ("charter", Kind::Charter, charter.as_ref()),
+    ];
+    let directorates_signed = directorates
+        .iter()
+        .map(|directorate| ("directorates", Kind::Charter, Some(directorate)));
+    for (key, kind, document) in signed.into_iter().chain(directorates_signed) {
+        if let Some((name, text)) = document {
+            approvals::document(file, base, (key, kind), (name, text), sources, faults);
+        }
     }
     let register = register.and_then(|(name, text)| match Register::load(&name, &text) {
         Ok(register) => Some(register),

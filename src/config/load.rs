@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{GatewayAsWritten, HINTS};
-use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, check, layers};
+use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, approvals, check, layers};
 use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source, Tables};
+use crate::approval::ENDING;
 use crate::explained::Texts;
 use crate::keyring::{self, Evidence, KeyFile, Ring, RootSource};
 use crate::minimise;
@@ -77,9 +78,11 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
     sources.extend(places.and_then(|places| places.ring));
     let mut all_texts: Texts = texts.iter().map(|(_, text)| text.as_str()).collect();
     let (register, charter) = layers::load(&file, base, &mut sources, &mut all_texts, &mut faults)?;
-    let tables_read = Arc::default();
+    let files_read = Arc::default();
     let context = Context {
-        tables: tables_noted(&tables_read),
+        tables: tables_noted(&files_read),
+        approvals: approvals::check(&file, base, &mut Vec::new())
+            .map(|approvals| approvals.policy(&files_read)),
         register,
         charter,
         ..context(&file, config.as_ref(), keys.as_ref())
@@ -94,7 +97,7 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
     if let (Some(config), Some(agreements)) = (&config, &agreements) {
         layers::security(&file, config, agreements, &mut faults);
     }
-    sources.append(&mut tables_read.lock().unwrap_or_else(PoisonError::into_inner));
+    sources.append(&mut files_read.lock().unwrap_or_else(PoisonError::into_inner));
     match (config, agreements) {
         (Some(config), Some(agreements)) if faults.is_empty() => {
             if key_files == KeyFiles::Read {
@@ -269,7 +272,10 @@ fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>, ConfigFault> {
             let yaml = path
                 .extension()
                 .is_some_and(|extension| extension == "yaml" || extension == "yml");
-            if yaml && !hidden && path.is_file() {
+            let approvals = path
+                .file_name()
+                .is_some_and(|name| name.as_encoded_bytes().ends_with(ENDING.as_bytes()));
+            if yaml && !hidden && !approvals && path.is_file() {
                 files.push(path);
             }
         }
@@ -318,6 +324,8 @@ fn context(
         // A zone at fault has been told; the days' order does not hang on it.
         time_zone: check::time_zone(file, &mut Vec::new()),
         tables: Tables::none(),
+        demand: approvals::demand(file),
+        approvals: None,
         register: None,
         charter: None,
     }

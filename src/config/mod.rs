@@ -4,11 +4,14 @@
 //! [`Config`] with the compiled [`AgreementSet`], or every fault of every file. `file` is the
 //! configuration as written, `check` turns it into a [`Config`], `load` alone reads files.
 
+mod approvals;
 mod check;
 mod file;
 mod layers;
 mod load;
 
+pub use approvals::Approvals;
+pub(crate) use approvals::read as read_approvals;
 pub use load::{
     gateway_schema, load, load_agreements, load_alone, load_root_key, load_texts,
     load_without_keys, tables,
@@ -19,7 +22,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::agreement::{AgreementSet, Context, Faults, PartnerName, Role, ServiceName};
+use crate::agreement::{AgreementSet, Context, Demand, Faults, PartnerName, Role, ServiceName};
 use crate::explained::Texts;
 use crate::keyring::{Evidence, RootPlace, Unusable};
 use crate::minimise;
@@ -50,6 +53,10 @@ pub struct Config {
     pub limits: Limits,
     /// What is logged, and how.
     pub log: Log,
+    /// Who approves agreements, and what has to be approved, if anything has.
+    pub approvals: Option<Approvals>,
+    /// What agreements have to state.
+    pub demand: Demand,
     /// Worker threads, each with a runtime of its own. Default: one for each core.
     pub workers: NonZeroUsize,
 }
@@ -215,6 +222,8 @@ impl Config {
             response_limits: self.limits.response_body.clone(),
             time_zone: self.controller.time_zone.clone(),
             tables: tables(),
+            demand: self.demand,
+            approvals: self.approvals.as_ref().map(Approvals::policy_once),
             register: None,
             charter: None,
         }

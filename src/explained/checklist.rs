@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::Stated;
 use super::stated::one_line;
 use crate::agreement::Agreement;
+use crate::approval::Approved;
 use crate::identifier::Kind;
 use crate::plan::Action;
 use crate::register::Ground;
@@ -276,6 +277,7 @@ pub fn checklist(agreement: &Agreement, stated: &Stated, today: Date) -> Checkli
             on.stated("contacts", &["contacts"]),
         ),
         item("term", HOW, Retention, "From when until when?", on.term()),
+        item("approval", HOW, Lawful, "Who approved it?", on.approval()),
         item("review", HOW, Accurate, "When is it reviewed?", on.review()),
         item(
             "ending",
@@ -543,6 +545,19 @@ impl Reviewed<'_> {
                 Answer::Fail(format!("it was to be reviewed by {review}"))
             }
             Some(review) => Answer::Pass(format!("by {review}")),
+        }
+    }
+
+    fn approval(&self) -> Answer {
+        match &self.agreement.approved {
+            Approved::NotAsked => Answer::NotStated("no approvals are asked for".to_owned()),
+            Approved::Draft { missing, .. } => {
+                Answer::Fail(format!("a draft: not approved by {}", missing.join(", ")))
+            }
+            Approved::Approved(by) => {
+                let roles: Vec<&str> = by.iter().map(|one| one.role.as_str()).collect();
+                Answer::Pass(roles.join(", "))
+            }
         }
     }
 

@@ -33,6 +33,7 @@ pub const GIVEN: Caller<'static> = Caller {
     professional: false,
     reference: Some(b"given"),
     reason: Some(b"given"),
+    version: None,
 };
 
 /// The answer.

@@ -148,6 +148,9 @@ pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
             "it depended on the request's path and method, which may name a person and are not held",
         );
     }
+    if matches!(past.verdict(), "not_approved" | "keys_destroyed") {
+        return not_held("it depended on approvals or keys, which the texts do not hold");
+    }
     let candidates = disclosures(past, set, partner);
     if candidates.is_empty() {
         let Some(agreement) = &past.agreement else {
@@ -199,6 +202,8 @@ fn replay_of(
             // Of these the ledger has tokens at most. Every other verdict than their own was given beyond them.
             reference: (past.verdict() != "reference_missing").then_some(b"given"),
             reason: (past.verdict() != "reason_missing").then_some(b"given"),
+            // A version that no agreement has, where the verdict was that it was another.
+            version: (past.verdict() == "agreement_changed").then_some(b"0"),
         },
         at: past.at,
     };
@@ -220,7 +225,7 @@ fn replay_of(
         (Replay::Same, format!("{then} then and now"))
     } else if now == PERMITTED && !is_of_agreements(then) {
         let text = format!(
-            "its agreement permits it, then and now; it was refused as {then}, which no agreement decides"
+            "its agreement permits it, then and now; it was refused as {then}, which its text does not decide"
         );
         (Replay::Same, text)
     } else {
@@ -309,5 +314,6 @@ fn is_of_agreements(code: &str) -> bool {
             | "not_professional"
             | "reference_missing"
             | "reason_missing"
+            | "agreement_changed"
     )
 }

@@ -14,6 +14,7 @@ use super::document::{Document, Section, Table};
 use super::stated::one_line;
 use super::words;
 use crate::agreement::{Agreement, AgreementSet, Disclosure, PurposeName};
+use crate::approval::Approved;
 use crate::explained::Texts;
 
 /// What is published, and on which day.
@@ -236,7 +237,9 @@ impl Publishing<'_> {
 
     fn in_force(&self, agreement: &Agreement) -> &'static str {
         let term = &agreement.term;
-        if self.on < term.starts {
+        if matches!(agreement.approved, Approved::Draft { .. }) {
+            "draft"
+        } else if self.on < term.starts {
             "not yet"
         } else if self.on > term.ends {
             "ended"

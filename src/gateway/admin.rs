@@ -146,12 +146,25 @@ impl Admin {
             .set(i64::from(self.ledger.failed()));
         // An agreement that was taken out has no days left to tell of.
         self.metrics.agreement_days.reset();
+        self.metrics.agreement_ends.reset();
+        self.metrics.agreement_review.reset();
         for agreement in &self.running.load().agreements.agreements {
+            let name = [agreement.name.as_str()];
             let seconds = agreement.term.until.duration_since(now).as_secs_f64();
             self.metrics
                 .agreement_days
-                .with_label_values(&[agreement.name.as_str()])
+                .with_label_values(&name)
                 .set(seconds / DAY_SECONDS);
+            self.metrics
+                .agreement_ends
+                .with_label_values(&name)
+                .set(seconds);
+            if let Some(review) = agreement.term.review_until {
+                self.metrics
+                    .agreement_review
+                    .with_label_values(&name)
+                    .set(review.duration_since(now).as_secs_f64());
+            }
         }
         let mut response = Response::new(Full::new(Bytes::from(self.metrics.render())));
         response.headers_mut().insert(

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 
 use super::account::Account;
 use super::activity::Stalled;
@@ -57,6 +58,8 @@ pub(crate) struct Release {
     patience: Patience,
     request: RequestFate,
     worker: Rc<Worker>,
+    /// The end of the agreement: from here on nothing leaves under it.
+    until: Timestamp,
     /// Taken when the body ends, whichever way.
     account: Option<Account>,
     /// Kept for another exchange when the body is read to its end.
@@ -72,7 +75,7 @@ pub(crate) enum First {
 }
 
 impl Release {
-    /// The way of `service`'s body through `plan` on this occasion; a multipart one has `boundary`.
+    /// The way of `service`'s body through `plan` on this occasion, at the latest `until` the agreement's end; a multipart one has `boundary`.
     #[expect(
         clippy::too_many_arguments,
         reason = "all that an exchange has come to, handed on once"
@@ -80,6 +83,7 @@ impl Release {
     pub(crate) fn new(
         service: Incoming,
         (plan, occasion): (&Arc<Plan>, Occasion),
+        until: Timestamp,
         boundary: &str,
         patience: Patience,
         request: RequestFate,
@@ -93,6 +97,7 @@ impl Release {
             patience,
             request,
             worker,
+            until,
             account: Some(account),
             lease: Some(lease),
         }
@@ -128,6 +133,9 @@ impl Release {
     fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Gathered, Reason>> {
         if self.patience.is_past_deadline() {
             return Poll::Ready(Err(Reason::Deadline));
+        }
+        if self.worker.clock.now() >= self.until {
+            return Poll::Ready(Err(Reason::Ended));
         }
         let mut out = Vec::new();
         let mut ended = false;

@@ -101,7 +101,8 @@ pub(crate) async fn exchange(
     let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
     let release = Release::new(
         answer.body,
-        (&route.disclosure.response, occasion.clone()),
+        (permit.response(), occasion.clone()),
+        route.agreement.term.until,
         answer.head.boundary(),
         patience,
         answer.request,
@@ -172,6 +173,7 @@ fn decide(
         professional: identity.standing.professional,
         reference: request::once(&head.headers, &request::DATA_REFERENCE),
         reason: request::once(&head.headers, &request::DATA_REASON),
+        version: request::once(&head.headers, &request::DATA_AGREEMENT_VERSION),
     };
     let at = worker.clock.now();
     known.caller = CallerEntry {

@@ -37,6 +37,8 @@ pub(crate) struct Metrics {
     pub(crate) ledger_queue: IntGauge,
     pub(crate) ledger_failed: IntGauge,
     pub(crate) agreement_days: GaugeVec,
+    pub(crate) agreement_ends: GaugeVec,
+    pub(crate) agreement_review: GaugeVec,
     pub(crate) reloads: IntCounterVec,
     pub(crate) reload_failed: IntGauge,
     /// Connections from partners open now.
@@ -123,6 +125,11 @@ impl Metrics {
             &["agreement"],
         )?;
         registry.register(Box::new(agreement_days.clone()))?;
+        let by_agreement = |name: &str, help: &str| {
+            let metric = GaugeVec::new(Opts::new(name, help), &["agreement"])?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
         let build = IntGaugeVec::new(
             Opts::new(
                 "fieldgate_build_info",
@@ -196,6 +203,14 @@ impl Metrics {
             )?,
             ledger_failed: gauge("fieldgate_ledger_failed", "1 when the ledger cannot write")?,
             agreement_days,
+            agreement_ends: by_agreement(
+                "fieldgate_agreement_ends_seconds",
+                "Seconds until the agreement ends; negative when it has ended",
+            )?,
+            agreement_review: by_agreement(
+                "fieldgate_agreement_review_seconds",
+                "Seconds until the end of the day by which the agreement is to be reviewed; negative when it is overdue",
+            )?,
             reloads: counters(
                 "fieldgate_reloads_total",
                 "Attempts to take a new configuration, by result: ok or failed",

@@ -13,6 +13,7 @@ mod links;
 pub mod log;
 mod media;
 mod metrics;
+mod overdue;
 mod patience;
 mod problem;
 mod random;
@@ -231,10 +232,12 @@ impl Gateway {
             running: Arc::clone(&running),
             metrics: Arc::clone(&metrics),
             ledger: ledger.clone(),
+            clock: clock.clone(),
             entered: Mutex::default(),
             seen: Mutex::new(seen),
         });
         reload.enter(evidence)?;
+        reload.warn(&running.load());
         drop(ledger.submit(running.load().event())?);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let mut gateway = Self {

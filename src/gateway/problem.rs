@@ -96,6 +96,8 @@ impl From<Refusal> for Stop {
             Refusal::NotStarted { agreement, .. }
             | Refusal::Ended { agreement, .. }
             | Refusal::KeysDestroyed { agreement }
+            | Refusal::NotApproved { agreement, .. }
+            | Refusal::AgreementChanged { agreement, .. }
             | Refusal::RoleNotHeld { agreement, .. }
             | Refusal::NotProfessional { agreement, .. }
             | Refusal::ReferenceMissing { agreement, .. }

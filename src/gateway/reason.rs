@@ -36,6 +36,10 @@ pub enum Reason {
     Ended,
     /// The agreement's keys are destroyed.
     KeysDestroyed,
+    /// Not every role that must approve the agreement has.
+    NotApproved,
+    /// The partner has accepted another version of the agreement.
+    AgreementChanged,
     /// The caller holds none of the roles that may declare the purpose.
     RoleNotHeld,
     /// The purpose asks for a health or social-work professional.
@@ -118,6 +122,8 @@ impl Reason {
             Self::NotStarted,
             Self::Ended,
             Self::KeysDestroyed,
+            Self::NotApproved,
+            Self::AgreementChanged,
             Self::RoleNotHeld,
             Self::NotProfessional,
             Self::ReferenceMissing,
@@ -168,6 +174,8 @@ impl Reason {
             Self::NotStarted => "not_started",
             Self::Ended => "ended",
             Self::KeysDestroyed => "keys_destroyed",
+            Self::NotApproved => "not_approved",
+            Self::AgreementChanged => "agreement_changed",
             Self::RoleNotHeld => "role_not_held",
             Self::NotProfessional => "not_professional",
             Self::ReferenceMissing => "reference_missing",
@@ -260,6 +268,16 @@ impl Reason {
                 StatusCode::FORBIDDEN,
                 "The keys of the agreement are destroyed",
                 "Ask the controller whether the agreement goes on; its tokens can never be turned back again.",
+            ),
+            Self::NotApproved => (
+                StatusCode::FORBIDDEN,
+                "The agreement is a draft",
+                "Ask the controller to have it approved; nothing is shared under it before.",
+            ),
+            Self::AgreementChanged => (
+                StatusCode::CONFLICT,
+                "The agreement has another version than the one you have accepted",
+                "Read the version that runs, and send its number in Data-Agreement-Version once you have accepted it.",
             ),
             Self::RoleNotHeld => (
                 StatusCode::FORBIDDEN,
@@ -420,6 +438,8 @@ impl Reason {
             | Self::NotStarted
             | Self::Ended
             | Self::KeysDestroyed
+            | Self::NotApproved
+            | Self::AgreementChanged
             | Self::RoleNotHeld
             | Self::NotProfessional
             | Self::ReferenceMissing
@@ -453,6 +473,8 @@ impl From<&Refusal> for Reason {
             Refusal::NotStarted { .. } => Self::NotStarted,
             Refusal::Ended { .. } => Self::Ended,
             Refusal::KeysDestroyed { .. } => Self::KeysDestroyed,
+            Refusal::NotApproved { .. } => Self::NotApproved,
+            Refusal::AgreementChanged { .. } => Self::AgreementChanged,
             Refusal::RoleNotHeld { .. } => Self::RoleNotHeld,
             Refusal::NotProfessional { .. } => Self::NotProfessional,
             Refusal::ReferenceMissing { .. } => Self::ReferenceMissing,

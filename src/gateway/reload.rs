@@ -10,7 +10,9 @@ use tokio::sync::watch;
 
 use super::StartError;
 use super::metrics::Metrics;
+use super::overdue;
 use super::running::Running;
+use crate::clock::Clock;
 use crate::config::{Config, ConfigFault, Loaded};
 use crate::keyring::Evidence;
 use crate::ledger::{Ledger, LedgerError, Pending};
@@ -43,6 +45,7 @@ pub(crate) struct Reload {
     pub(crate) ledger: Ledger,
     /// The ledger's directory, as at the start.
     pub(crate) directory: PathBuf,
+    pub(crate) clock: Clock,
     /// What was given to the ledger of the ring's changes; the ring may still have a note of it.
     pub(crate) entered: Mutex<Evidence>,
     /// What the files looked like when they were last loaded; held while a reload runs, so one runs at a time.
@@ -96,7 +99,14 @@ impl Reload {
         self.enter(evidence)?;
         drop(self.ledger.submit(running.event())?);
         self.running.store(Arc::clone(&running));
+        self.warn(&running);
         Ok(running)
+    }
+
+    /// Logs what of `running`'s agreements should be heard at once.
+    pub(crate) fn warn(&self, running: &Running) {
+        let today = self.clock.today(&running.config.controller.time_zone);
+        overdue::warn(&running.agreements, today);
     }
 
     /// Has the ledger enter what was done to keys, once; then the ring is told.

@@ -34,6 +34,10 @@ pub(crate) const DATA_REFERENCE: HeaderName = HeaderName::from_static("data-refe
 /// The header in which a request says why somebody's life is at risk.
 pub(crate) const DATA_REASON: HeaderName = HeaderName::from_static("data-reason");
 
+/// The header in which a request names the version of the agreement that the partner has accepted.
+pub(crate) const DATA_AGREEMENT_VERSION: HeaderName =
+    HeaderName::from_static("data-agreement-version");
+
 /// The value of a header that may come once; nothing at all where it comes more often.
 pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();

@@ -3,7 +3,7 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::response::Parts;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -17,6 +17,11 @@ use crate::agreement::Permit;
 use crate::ledger::{Receipt, RequestId};
 use crate::plan::Format;
 use crate::transform::Occasion;
+
+/// The header that says under which agreement, version and text an answer is given.
+pub(crate) const DATA_AGREEMENT: HeaderName = HeaderName::from_static("data-agreement");
+/// The header that says by which day the partner is to delete the answer.
+pub(crate) const DATA_DELETE_BY: HeaderName = HeaderName::from_static("data-delete-by");
 
 /// A service's head that was understood.
 pub(crate) struct ServiceHead {
@@ -117,12 +122,13 @@ pub(crate) fn release(
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     let headers = response.headers_mut();
-    headers.reserve(3 + route.response_headers.len());
+    headers.reserve(5 + route.response_headers.len());
     for name in &route.response_headers {
         for value in head.headers.get_all(name) {
             headers.append(name, value.clone());
         }
     }
+    let today = occasion.today;
     if let Some(links) = &route.disclosure.links {
         links::rewrite(links, occasion, &head.headers, headers);
     }
@@ -131,5 +137,12 @@ pub(crate) fn release(
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_REQUEST_ID, request_id_value(id));
+    headers.insert(DATA_AGREEMENT, route.told.clone());
+    if let Some(retention) = &route.agreement.law.retention {
+        let day = retention.delete_by(today).to_string();
+        if let Ok(day) = HeaderValue::from_str(&day) {
+            headers.insert(DATA_DELETE_BY, day);
+        }
+    }
     response
 }

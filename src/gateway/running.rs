@@ -53,6 +53,8 @@ pub(crate) struct Route {
     /// Headers whose values are tokens.
     pub(crate) token_headers: Vec<(HeaderName, Resolver)>,
     pub(crate) response_headers: Vec<HeaderName>,
+    /// Under which agreement an answer is given: its name, version and hash.
+    pub(crate) told: HeaderValue,
 }
 
 impl Running {
@@ -122,6 +124,7 @@ impl Running {
                         .map(|(name, resolver)| (header_name(name), resolver.clone()))
                         .collect(),
                     response_headers: header_names(&disclosure.response_headers),
+                    told: told(agreement),
                     agreement: Arc::clone(agreement),
                     disclosure: Arc::clone(disclosure),
                 };
@@ -211,6 +214,15 @@ impl Running {
             layers: layers(&self.agreements),
         }
     }
+}
+
+/// What the header Data-Agreement says of `agreement`.
+fn told(agreement: &Agreement) -> HeaderValue {
+    let text = format!(
+        "{}; version={}; hash={}",
+        agreement.name, agreement.version, agreement.hash
+    );
+    HeaderValue::from_str(&text).expect("a name, a number and hexadecimal digits are visible ASCII")
 }
 
 /// The register and the policies that `agreements` were held against.

@@ -92,16 +92,35 @@ disclosures:
     response: { format: json, fields: [] }
 "#;
 
-/// The same falls-prevention agreement that the project ships, with days that do not pass.
+/// The falls-prevention agreement that the project ships, with days that do not pass and more of what is asked for.
 fn good() -> String {
     let shipped = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/config/agreements/falls-prevention.yaml"
     );
-    fs::read_to_string(shipped).unwrap().replace(
-        "review: 2027-01-31, ends: 2027-03-31",
-        "review: 2099-01-31, ends: 2099-03-31",
-    )
+    let mut text = fs::read_to_string(shipped).unwrap();
+    for (from, to) in [
+        (
+            "review: 2027-01-31, ends: 2027-03-31",
+            "review: 2099-01-31, ends: 2099-03-31",
+        ),
+        (
+            "  falls-prevention: Find adults at risk of falling and offer them a home assessment\n",
+            "  falls-prevention: { text: Find adults at risk of falling, roles: [assessor] }\n",
+        ),
+        (
+            "  service-evaluation: Find out whether home assessments prevent falls\n",
+            "  service-evaluation: { text: Find out whether assessments help, reference: required }\n",
+        ),
+        (
+            "purposes:\n",
+            "benefits: [Fewer falls at home]\nrisks: [{ risk: Extracts are joined on the number, control: tokenise $.nhsNumber }]\nbusiness_case: { reference: BC-7, owner: head-of-care, date: 2026-02-10 }\ncontacts: { dpo: dpo@isle.example, representative: care@isle.example }\npurposes:\n",
+        ),
+    ] {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    text
 }
 
 fn written(texts: &[(&str, &str)]) -> tempfile::TempDir {
@@ -169,7 +188,7 @@ fn clause_a23_the_checklist_of_a_good_a_bad_and_an_empty_agreement() {
 #[test]
 fn clause_a11_the_checklist_by_principle_has_a_section_for_each() {
     let folder = written(&[("bad.yaml", BAD)]);
-    let ran = fieldgate(folder.path(), "check --by-principle bad.yaml");
+    let ran = fieldgate(folder.path(), "check --checklist --by-principle bad.yaml");
     assert_eq!(ran.code, 0, "{}", ran.err);
     golden("principles-bad.txt", &ran.out);
     for number in 1..=8 {

@@ -12,6 +12,7 @@
 #[expect(dead_code, reason = "it has more than is needed here")]
 mod harness;
 
+mod basis;
 mod caller;
 mod channels;
 mod explained;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod apply;
+mod approve;
 mod coarse;
 mod formats;
 mod keys;
@@ -393,6 +394,18 @@ fn explain_shows_each_step_of_a_decision_and_the_rule_of_each_field() {
     );
     let ran = explain(&format!(
         "--purpose falls-prevention --sample {}",
+        sample.display()
+    ));
+    // What the register classes as special is for professionals.
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for line in [
+        "  yes special fields    left out, since the caller's credential states no health or social-work professional\n",
+        "  $['mobility']   drop        line 33: @.mobility\n",
+    ] {
+        assert!(ran.out.contains(line), "{}", ran.out);
+    }
+    let ran = explain(&format!(
+        "--purpose falls-prevention --professional --sample {}",
         sample.display()
     ));
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));

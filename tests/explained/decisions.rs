@@ -147,6 +147,7 @@ impl Asked {
                 professional: self.professional,
                 reference: self.reference,
                 reason: self.reason,
+                version: None,
             },
             at: self.at,
         })
@@ -204,6 +205,7 @@ fn clause_p6_3b_a_thousand_uses_are_covered_as_the_live_decision_has_them() {
             professional: asked.professional,
             reference: asked.reference,
             reason: asked.reason,
+            version: None,
         };
         let question = Question {
             purpose,
@@ -291,7 +293,9 @@ fn entered(set: &AgreementSet, asked: &Asked) -> Vec<u8> {
                 | Refusal::RoleNotHeld { agreement, .. }
                 | Refusal::NotProfessional { agreement, .. }
                 | Refusal::ReferenceMissing { agreement, .. }
-                | Refusal::ReasonMissing { agreement, .. } => (Some(agreement.clone()), None),
+                | Refusal::ReasonMissing { agreement, .. }
+                | Refusal::NotApproved { agreement, .. }
+                | Refusal::AgreementChanged { agreement, .. } => (Some(agreement.clone()), None),
             };
             Event::Refusal {
                 request,

@@ -23,11 +23,15 @@ pub(super) use rule::{
     OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
 };
 
+use super::basis::written::{
+    BasisAsWritten, BusinessCaseAsWritten, ContactsAsWritten, ContractAsWritten, KindsAsWritten,
+    RiskAsWritten, WaiverAsWritten,
+};
 pub(super) use withhold::WithholdAsWritten;
 
 use crate::identifier::Kind;
 use crate::written::text::{
-    Country, Day, HeaderText, Name, PathText, Period, Provision, QueryText, RequestLine, Words,
+    Day, HeaderText, Name, PathText, Period, QueryText, RequestLine, Words,
 };
 
 /// Keys that the design knows and this version does not have, or that people try from other tools.
@@ -69,6 +73,21 @@ pub(super) struct AgreementAsWritten {
     pub(super) basis: Option<BasisAsWritten>,
     /// How long the partner may keep what it gets.
     pub(super) retention: Option<Period>,
+    /// Why the controller shares at all.
+    pub(super) business_case: Option<BusinessCaseAsWritten>,
+    /// What the sharing is good for.
+    #[schemars(length(min = 1))]
+    pub(super) benefits: Option<Vec<Words>>,
+    /// What could go wrong, each with what in this file keeps it small.
+    #[schemars(length(min = 1))]
+    pub(super) risks: Option<Vec<RiskAsWritten>>,
+    /// The contract with a processor.
+    pub(super) contract: Option<ContractAsWritten>,
+    /// Who answers for the agreement.
+    pub(super) contacts: Option<ContactsAsWritten>,
+    /// Principles that it does not satisfy yet.
+    #[schemars(length(min = 1))]
+    pub(super) waivers: Option<Vec<WaiverAsWritten>>,
     /// Why data may be asked for: a name, which requests declare, and its text.
     #[schemars(required, schema_with = "purpose::purposes")]
     pub(super) purposes: Option<Map<String, Value>>,
@@ -88,6 +107,8 @@ pub(super) struct PartiesAsWritten {
     /// The organisation on the other side: one of the gateway configuration's `partners`.
     #[schemars(required)]
     pub(super) partner: Option<Name>,
+    /// What kinds of body they are: some conditions of the law are open to some kinds alone.
+    pub(super) kinds: Option<KindsAsWritten>,
 }
 
 /// From when until when an agreement is in force, in days of the controller's time zone.
@@ -103,27 +124,6 @@ pub(super) struct TermAsWritten {
     /// The last day.
     #[schemars(required)]
     pub(super) ends: Option<Day>,
-}
-
-/// On what law an agreement rests.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Basis", example = serde_json::json!({ "lawful": ["uk-gdpr:6-1-e"] }))]
-#[expect(
-    dead_code,
-    reason = "read for its form; what it says is checked once the register exists"
-)]
-pub(super) struct BasisAsWritten {
-    /// The conditions for processing.
-    pub(super) lawful: Option<Vec<Provision>>,
-    /// The conditions for special categories.
-    pub(super) special: Option<Vec<Provision>>,
-    /// The power to share.
-    pub(super) power: Option<Words>,
-    /// The impact assessment.
-    pub(super) assessment: Option<Words>,
-    /// The countries in which the partner may hold the data.
-    pub(super) territory: Option<Vec<Country>>,
 }
 
 /// One thing the agreement permits: a request, the service behind it, and the rules for both ways.
@@ -152,6 +152,9 @@ pub(super) struct DisclosureAsWritten {
     /// What of the response reaches the partner.
     #[schemars(required)]
     pub(super) response: Option<ResponseAsWritten>,
+    /// The law and guidance that its rules follow.
+    #[schemars(length(min = 1))]
+    pub(super) cites: Option<Vec<Words>>,
 }
 
 /// The service behind a disclosure.

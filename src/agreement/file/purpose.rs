@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::agreement::basis::written::BasisAsWritten;
 use crate::written::text::{ConceptText, Name, Words};
 
 /// A purpose with terms.
@@ -30,6 +31,8 @@ pub(in crate::agreement) struct PurposeAsWritten {
     pub(in crate::agreement) direct_marketing: Option<bool>,
     /// It protects somebody's life. A request must say why, in the header Data-Reason, and is looked at afterwards.
     pub(in crate::agreement) vital_interests: Option<bool>,
+    /// On what law it rests, in place of the agreement's `basis`.
+    pub(in crate::agreement) basis: Option<BasisAsWritten>,
 }
 
 /// That something must be there.

@@ -54,6 +54,9 @@ pub(in crate::agreement) struct RuleAsWritten {
     pub(in crate::agreement) redact: Option<Vec<SelectorText>>,
     /// Why: `keep_all` needs it, every rule may have it.
     pub(in crate::agreement) because: Option<Words>,
+    /// The law and guidance that it follows.
+    #[schemars(length(min = 1))]
+    pub(in crate::agreement) cites: Option<Vec<Words>>,
     /// `replace`: the constant, a single value. `mask`: the character, `*` without it. `redact`: what stands in place of
     /// what is found: its `kind` (as without this), a `placeholder` that is the same throughout a document, or a token,
     /// as in `{ pseudonymise: person, of: nhs-number }`.

@@ -111,11 +111,19 @@ fn clause_a03_a_wildcard_is_refused_unless_all_beneath_it_is_listed() {
 #[test]
 fn clause_a04_a_special_field_does_not_leave_as_it_is() {
     let field = "$.balance, \"$.discounts[*].reason\"]";
-    Law::shipped()
+    // With the condition that it needs at all.
+    let law = || {
+        Law::shipped().with(
+            BILLING,
+            "  territory: [",
+            "  special: [uk-gdpr:9-2-g, dpa-2018:sch1-6]\n  policy_document: APD-2026-002\n  territory: [",
+        )
+    };
+    law()
         .with(BILLING, "$.balance]", field)
         .is_refused(BILLING, &["special", "charter.yaml"]);
     let replaced = "$.balance]\n        - replace: [\"$.discounts[*].reason\"]\n          with: a discount applies";
-    Law::shipped().with(BILLING, "$.balance]", replaced).loads();
+    law().with(BILLING, "$.balance]", replaced).loads();
 }
 
 /// An identifier leaves as it is only where the rule says why; as a token it leaves without.
@@ -345,7 +353,11 @@ fn clause_p5_1a_agreement_register_and_notice_have_to_have_the_purpose() {
 fn clause_p5_2a_a_secondary_use_cites_its_power() {
     let power = "  power: Local Government Finance Act 1992 Sch 2 para 18A\n";
     Law::shipped()
-        .with(EMPTY_HOMES, power, "")
+        .with(
+            EMPTY_HOMES,
+            power,
+            "  function: bring empty homes back into use\n",
+        )
         .is_refused(EMPTY_HOMES, &["power"]);
 }
 
