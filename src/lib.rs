@@ -18,6 +18,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;
+pub mod explained;
 pub mod gateway;
 pub mod identifier;
 pub mod journal;

@@ -136,7 +136,11 @@ fn body_began(got: &[u8]) -> Option<String> {
 fn intents(ledger: &Path) -> HashSet<String> {
     let mut found = HashSet::new();
     for segment in std::fs::read_dir(ledger).unwrap() {
-        let text = std::fs::read_to_string(segment.unwrap().path()).unwrap();
+        let path = segment.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
         for line in text
             .split_inclusive('\n')
             .filter(|line| line.ends_with('\n'))

@@ -45,6 +45,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/minimise",
         "src/identifier",
         "src/detect",
+        "src/explained",
         "src/transform",
         "src/rights",
         "src/risk",

@@ -1,5 +1,6 @@
 //! `fieldgate check`: every fault of every file, or a review of what is agreed.
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,8 @@ use super::out::{self, Blame, Stop};
 use crate::agreement::{AgreementSet, Context, Review};
 use crate::clock::Clock;
 use crate::config::{self, ConfigFault};
+use crate::explained::Texts;
+use crate::explained::checklist::{Checklist, checklist};
 use crate::keyring::keep_out_of_core_dumps;
 
 /// Where the configuration is looked for when none is named.
@@ -24,6 +27,8 @@ Examples:
   fieldgate check config/agreements/falls-prevention.yaml
   fieldgate check --without-keys --config config/fieldgate.yaml draft.yaml
   fieldgate check --json | jq '.agreements[].warnings'
+  fieldgate check --checklist config/agreements/falls-prevention.yaml
+  fieldgate check --by-principle --config config/fieldgate.yaml
 
 Exit codes: 0 nothing is at fault; 1 the files' contents are, every fault is printed; 3 a file or key
 cannot be read.")]
@@ -37,8 +42,12 @@ pub struct CheckArgs {
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Print how each agreement stands to each of the eight principles, and nothing else
-    #[arg(long, conflicts_with = "json")]
+    /// Print each agreement's sharing checklist instead: pass, fail or not stated
+    #[arg(long)]
+    pub checklist: bool,
+    /// Print how each agreement stands to each of the eight principles, and nothing else; with --checklist its
+    /// questions by principle
+    #[arg(long)]
     pub by_principle: bool,
     /// Check these agreements, against the configuration if it is named, instead of those it names
     #[arg(value_name = "AGREEMENT")]
@@ -47,7 +56,7 @@ pub struct CheckArgs {
 
 /// What was found.
 enum Found {
-    Good(AgreementSet, TimeZone),
+    Good(AgreementSet, Texts, TimeZone),
     Faulty(ConfigFault),
 }
 
@@ -60,9 +69,24 @@ pub fn run(args: &CheckArgs) -> Result<(), Stop> {
     keep_out_of_core_dumps();
     let found = find(args);
     let now = Clock::system().now();
-    if args.json {
+    let lists = match &found {
+        Found::Good(set, texts, zone) if args.checklist || (args.by_principle && args.json) => {
+            checklists(set, texts, zone, now)
+        }
+        Found::Good(..) | Found::Faulty(_) => Vec::new(),
+    };
+    if args.json && !lists.is_empty() {
+        let lists: Vec<_> = lists.iter().map(Checklist::json).collect();
+        out::line(&json!({ "ok": true, "checklists": lists }).to_string())?;
+    } else if !lists.is_empty() {
+        let texts = lists.iter().map(|list| match args.by_principle {
+            true => list.text_by_principle(),
+            false => list.text(),
+        });
+        out::data(texts.collect::<Vec<_>>().join("\n").as_bytes())?;
+    } else if args.json {
         out::line(&as_json(&found, now).to_string())?;
-    } else if let Found::Good(set, zone) = &found {
+    } else if let Found::Good(set, _, zone) = &found {
         let mut text = Vec::new();
         if args.by_principle {
             by_principle(set, zone, now, &mut text)
@@ -94,7 +118,11 @@ fn find(args: &CheckArgs) -> Found {
     let context = match (&args.config, args.agreements.is_empty()) {
         (config, true) => {
             return match from_config(config.as_deref().unwrap_or(Path::new(CONFIG))) {
-                Ok(loaded) => Found::Good(loaded.agreements, loaded.config.controller.time_zone),
+                Ok(loaded) => Found::Good(
+                    loaded.agreements,
+                    loaded.texts,
+                    loaded.config.controller.time_zone,
+                ),
                 Err(fault) => Found::Faulty(fault),
             };
         }
@@ -114,9 +142,31 @@ fn find(args: &CheckArgs) -> Found {
         },
     };
     match config::load_agreements(&args.agreements, &context) {
-        Ok(set) => Found::Good(set, context.time_zone),
+        Ok(set) => Found::Good(set, texts(&args.agreements), context.time_zone),
         Err(fault) => Found::Faulty(fault),
     }
+}
+
+/// The texts of files that have just been loaded; one that is gone since states nothing.
+fn texts(paths: &[PathBuf]) -> Texts {
+    let read = paths
+        .iter()
+        .filter_map(|path| fs::read_to_string(path).ok());
+    let texts: Vec<String> = read.collect();
+    texts.iter().map(String::as_str).collect()
+}
+
+fn checklists(
+    set: &AgreementSet,
+    texts: &Texts,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Vec<Checklist> {
+    let today = now.to_zoned(zone.clone()).date();
+    set.agreements
+        .iter()
+        .map(|agreement| checklist(agreement, &texts.stated(&agreement.hash), today))
+        .collect()
 }
 
 fn reviews(set: &AgreementSet, zone: &TimeZone, now: Timestamp) -> Vec<Review> {
@@ -129,7 +179,7 @@ fn reviews(set: &AgreementSet, zone: &TimeZone, now: Timestamp) -> Vec<Review> {
 
 fn as_json(found: &Found, now: Timestamp) -> serde_json::Value {
     match found {
-        Found::Good(set, zone) => json!({ "ok": true, "agreements": reviews(set, zone, now) }),
+        Found::Good(set, _, zone) => json!({ "ok": true, "agreements": reviews(set, zone, now) }),
         Found::Faulty(ConfigFault::Content(faults)) => {
             let faults: Vec<_> = faults
                 .list()

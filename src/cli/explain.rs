@@ -15,6 +15,8 @@ use super::out::{self, Stop};
 use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName, Refusal, Role, Step};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
+use crate::explained::chart::Chart;
+use crate::explained::covered::steps_json;
 use crate::ledger::EntryHash;
 use crate::minimise::{self, BodyError, Open, Tally};
 use crate::plan::{FieldDecision, Format};
@@ -31,6 +33,7 @@ Examples:
       --purpose falls-prevention GET /adults/9990000018
   fieldgate explain --config config/fieldgate.yaml --partner island-health \\
       --purpose falls-prevention --at 2027-04-01 GET /adults/9990000018 --sample adult.json
+  fieldgate explain --partner island-health --purpose research --format svg GET /adults/1 > why.svg
 
 Takes the same decision as the gateway, by the same code. A sample is one body as the
 service sends it.
@@ -72,9 +75,25 @@ pub struct ExplainArgs {
     /// A body as the service would send it, for json responses
     #[arg(long, value_name = "FILE")]
     pub sample: Option<PathBuf>,
-    /// Print the result as one JSON object
-    #[arg(long)]
+    /// Print the result as one JSON object: the same as --format json
+    #[arg(long, conflicts_with = "format")]
     pub json: bool,
+    /// How the way of the decision is printed
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    pub format: Form,
+}
+
+/// How the way of a decision is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// Lines of text.
+    Text,
+    /// One JSON object.
+    Json,
+    /// A flowchart in the language of Mermaid.
+    Mermaid,
+    /// A flowchart as a picture.
+    Svg,
 }
 
 /// Everything that is found out, before it is put into words.
@@ -87,6 +106,8 @@ struct Explanation {
     parameters_not_agreed: BTreeSet<String>,
     /// The file of the agreement that permits.
     file: Option<String>,
+    /// For a refusal: whom to ask, and where the policy stands that it is under, by register and charter.
+    advice: Vec<(&'static str, String)>,
     sample: Option<Sample>,
 }
 
@@ -103,11 +124,42 @@ struct Sample {
 pub fn run(args: &ExplainArgs) -> Result<(), Stop> {
     let loaded = config::load_without_keys(&args.config)?;
     let explanation = explain(args, &loaded)?;
-    if args.json {
-        out::line(&as_json(args, &explanation).to_string())
-    } else {
-        out::data(as_text(args, &explanation).as_bytes())
+    let form = if args.json { Form::Json } else { args.format };
+    match form {
+        Form::Text => out::data(as_text(args, &explanation).as_bytes()),
+        Form::Json => out::line(&as_json(args, &explanation).to_string()),
+        Form::Mermaid => out::data(chart(args, &explanation).mermaid().as_bytes()),
+        Form::Svg => out::data(chart(args, &explanation).svg().as_bytes()),
     }
+}
+
+/// The way of the decision as a flowchart.
+fn chart(args: &ExplainArgs, explanation: &Explanation) -> Chart {
+    let refusal = explanation.refusal();
+    let outcome = match &refusal {
+        None => "permitted".to_owned(),
+        Some((code, text)) => format!("refused ({code}): {text}"),
+    };
+    let title = title(args, explanation);
+    Chart::new(title, explanation.steps.clone(), refusal.is_none(), outcome)
+}
+
+/// The request in words.
+fn title(args: &ExplainArgs, explanation: &Explanation) -> String {
+    let purpose = match args.purpose.as_slice() {
+        [] => "with no purpose".to_owned(),
+        purposes => format!("for {}", purposes.join(" and for ")),
+    };
+    format!(
+        "{} {} from {} {purpose}, {}",
+        args.method.to_uppercase(),
+        args.path,
+        args.partner,
+        explanation
+            .at
+            .to_zoned(explanation.zone.clone())
+            .strftime("%Y-%m-%d %H:%M %Z"),
+    )
 }
 
 fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
@@ -155,6 +207,7 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         decision,
         parameters_not_agreed: BTreeSet::new(),
         file: None,
+        advice: Vec::new(),
         sample: None,
     };
     if let Ok(permit) = &explanation.decision {
@@ -184,11 +237,50 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
             explanation.sample = Some(sample(permit, path, today)?);
         }
     }
+    if explanation.refusal().is_some() {
+        explanation.advice = advice(loaded, &explanation.decision);
+    }
     Ok(explanation)
 }
 
+/// Whom to ask about a refusal, and the policy that it is under: the directorate's of the data set that was asked for, where
+/// that is known, else the council's.
+fn advice(loaded: &Loaded, decision: &Result<Permit, Refusal>) -> Vec<(&'static str, String)> {
+    let Some(register) = &loaded.agreements.register else {
+        return Vec::new();
+    };
+    let data_set = match decision {
+        Ok(permit) => permit.disclosure().data_set.as_deref(),
+        Err(Refusal::PurposeNotAgreed {
+            agreement,
+            disclosure,
+            ..
+        }) => loaded
+            .agreements
+            .agreement(agreement.as_str())
+            .and_then(|agreement| {
+                let mut all = agreement.disclosures.iter();
+                all.find(|one| one.name == *disclosure)?.data_set.as_deref()
+            }),
+        Err(_) => None,
+    };
+    let data_set = data_set.and_then(|name| register.data_set(name));
+    let mut advice = vec![("ask", register.dpo.clone())];
+    let contact = register.contact(data_set);
+    if contact != register.dpo {
+        advice.push(("or", contact.to_owned()));
+    }
+    if let Some(charter) = &loaded.agreements.charter {
+        let layer = data_set.map(|set| charter.layer(&set.owner));
+        let own = layer.and_then(|layer| layer.policy.clone());
+        let policy = own.or_else(|| charter.council.policy.clone());
+        advice.extend(policy.map(|policy| ("policy", policy)));
+    }
+    advice
+}
+
 /// A day (its noon in `zone`, clear of any change of clocks) or an instant.
-fn instant(text: &str, zone: &TimeZone) -> Result<Timestamp, Stop> {
+pub(super) fn instant(text: &str, zone: &TimeZone) -> Result<Timestamp, Stop> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant);
     }
@@ -299,20 +391,7 @@ fn list(names: &BTreeSet<String>) -> String {
 
 fn as_text(args: &ExplainArgs, explanation: &Explanation) -> String {
     let mut lines = Vec::new();
-    let purpose = match args.purpose.as_slice() {
-        [] => "with no purpose".to_owned(),
-        purposes => format!("for {}", purposes.join(" and for ")),
-    };
-    lines.push(format!(
-        "{} {} from {} {purpose}, {}",
-        args.method.to_uppercase(),
-        args.path,
-        args.partner,
-        explanation
-            .at
-            .to_zoned(explanation.zone.clone())
-            .strftime("%Y-%m-%d %H:%M %Z"),
-    ));
+    lines.push(title(args, explanation));
     for step in &explanation.steps {
         let answer = if step.passed { "yes" } else { "no" };
         lines.push(format!("  {answer:<4}{:<18}{}", step.name, step.text));
@@ -333,7 +412,12 @@ fn as_text(args: &ExplainArgs, explanation: &Explanation) -> String {
                 lines.push(format!("  held elements {held}"));
             }
         }
-        (_, Some((code, text))) => lines.push(format!("refused ({code}): {text}")),
+        (_, Some((code, text))) => {
+            lines.push(format!("refused ({code}): {text}"));
+            for (what, text) in &explanation.advice {
+                lines.push(format!("  {what:<22}{text}"));
+            }
+        }
         (Err(_), None) => unreachable!("a refusal has a code"),
     }
     if let (Some(sample), None) = (&explanation.sample, &refusal) {
@@ -394,12 +478,9 @@ fn as_json(args: &ExplainArgs, explanation: &Explanation) -> Value {
             "at": explanation.at.to_string(),
         },
         "permitted": refusal.is_none(),
-        "steps": explanation.steps.iter().map(|step| json!({
-            "step": step.name,
-            "passed": step.passed,
-            "text": step.text,
-        })).collect::<Vec<_>>(),
+        "steps": steps_json(&explanation.steps),
         "refusal": refusal.map(|(code, text)| json!({ "reason": code, "text": text })),
+        "advice": explanation.advice.iter().map(|(what, text)| json!({ "what": what, "text": text })).collect::<Vec<_>>(),
         "permit": permit.map(|permit| json!({
             "agreement": permit.agreement().name.as_str(),
             "version": permit.agreement().version,

@@ -12,12 +12,18 @@ pub mod approve;
 pub mod cases;
 pub mod check;
 pub mod completions;
+pub mod covered;
+pub mod decision;
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod incidents;
 pub mod keys;
 pub mod ledger;
+pub mod observe;
 pub mod out;
+pub mod propose;
+pub mod publish;
 pub mod risk;
 pub mod scan;
 pub mod schema;
@@ -65,6 +71,20 @@ pub enum Command {
     Apply(apply::ApplyArgs),
     /// Say why a request would be permitted or refused, and which rule decides each field of a sample
     Explain(explain::ExplainArgs),
+    /// Say what a new version of an agreement would newly disclose, and no longer
+    Diff(diff::DiffArgs),
+    /// Say whether a data set may be used for a purpose, without touching data
+    Covered(covered::CoveredArgs),
+    /// Look at old decisions: what was told, and whether they would be decided so again
+    Decision(decision::DecisionArgs),
+    /// Write the public register, the record of processing, flows and a statement of compliance
+    Publish(publish::PublishArgs),
+    /// Print a patch that adds a field to a data set of the register
+    Propose(propose::ProposeArgs),
+    /// Print agreements in the language of another system
+    Export(publish::ExportArgs),
+    /// List the fields of a sample and their types, never a value
+    Observe(observe::ObserveArgs),
     /// Measure how alike the records are that an agreement lets out
     Risk(risk::RiskArgs),
     /// Make and change the keys of agreements: create, list, rotate, retire, destroy
@@ -99,6 +119,13 @@ pub fn run() -> ExitCode {
         Command::Approve(args) => approve::run(args),
         Command::Apply(args) => apply::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Covered(args) => covered::run(args),
+        Command::Decision(args) => decision::run(args),
+        Command::Publish(args) => publish::run(args),
+        Command::Propose(args) => propose::run(args),
+        Command::Export(args) => publish::export(args),
+        Command::Observe(args) => observe::run(args),
         Command::Risk(args) => risk::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Scan(args) => scan::run(args),

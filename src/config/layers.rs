@@ -10,6 +10,7 @@ use super::{Config, ConfigFault, Transport, approvals};
 use crate::agreement::{AgreementSet, PartnerName, Source};
 use crate::approval::Kind;
 use crate::charter::{Charter, Layer};
+use crate::explained::Texts;
 use crate::register::Register;
 use crate::written::text::PathName;
 use crate::written::{Fault, Written};
@@ -19,7 +20,7 @@ type File = Written<GatewayAsWritten>;
 /// The register and the charter, where there are any.
 type Layers = (Option<Arc<Register>>, Option<Arc<Charter>>);
 
-/// Reads what `file` names; the paths that are read are added to `sources`.
+/// Reads what `file` names; the paths that are read are added to `sources`, what stands there to `texts`.
 ///
 /// # Errors
 /// With the first file that cannot be read. What is in them is told in `faults`.
@@ -27,6 +28,7 @@ pub(super) fn load(
     file: &File,
     base: &Path,
     sources: &mut Vec<PathBuf>,
+    texts: &mut Texts,
     faults: &mut Vec<Fault>,
 ) -> Result<Layers, ConfigFault> {
     let written = &file.value;
@@ -36,7 +38,10 @@ pub(super) fn load(
         let name = path.display().to_string();
         sources.push(path);
         Ok::<_, ConfigFault>(match read {
-            Ok(text) => Some((name, text)),
+            Ok(text) => {
+                texts.add(&text);
+                Some((name, text))
+            }
             Err(fault) => {
                 faults.push(fault);
                 None

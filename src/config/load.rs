@@ -9,6 +9,7 @@ use super::file::{GatewayAsWritten, HINTS};
 use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, approvals, check, layers};
 use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source, Tables};
 use crate::approval::ENDING;
+use crate::explained::Texts;
 use crate::keyring::{self, Evidence, KeyFile, Ring, RootSource};
 use crate::minimise;
 use crate::transform::{Keys, RootKey};
@@ -75,7 +76,8 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
     };
     // A ring's files are looked at for changes: a running gateway takes a new epoch by itself.
     sources.extend(places.and_then(|places| places.ring));
-    let (register, charter) = layers::load(&file, base, &mut sources, &mut faults)?;
+    let mut all_texts: Texts = texts.iter().map(|(_, text)| text.as_str()).collect();
+    let (register, charter) = layers::load(&file, base, &mut sources, &mut all_texts, &mut faults)?;
     let files_read = Arc::default();
     let context = Context {
         tables: tables_noted(&files_read),
@@ -104,6 +106,7 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
             Ok(Loaded {
                 config,
                 agreements,
+                texts: all_texts,
                 keys,
                 evidence,
                 sources,
@@ -132,6 +135,14 @@ pub fn load_agreements(paths: &[PathBuf], context: &Context) -> Result<Agreement
         Err(more) => faults.extend_from_slice(more.list()),
     }
     Err(content(faults))
+}
+
+/// Checks agreements whose texts are at hand, each given with a name: its tables are looked for from the directory of that.
+///
+/// # Errors
+/// With every fault of every text.
+pub fn load_texts(texts: &[(String, String)], context: &Context) -> Result<AgreementSet, Faults> {
+    load_set(texts, context)
 }
 
 fn load_set(texts: &[(String, String)], context: &Context) -> Result<AgreementSet, Faults> {

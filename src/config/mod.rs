@@ -15,7 +15,8 @@ pub use alerts::Webhook;
 pub use approvals::Approvals;
 pub(crate) use approvals::read as read_approvals;
 pub use load::{
-    gateway_schema, load, load_agreements, load_alone, load_root_key, load_without_keys, tables,
+    gateway_schema, load, load_agreements, load_alone, load_root_key, load_texts,
+    load_without_keys, tables,
 };
 
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::agreement::{AgreementSet, Context, Demand, Faults, PartnerName, Role, ServiceName};
+use crate::explained::Texts;
 use crate::keyring::{Evidence, RootPlace, Unusable};
 use crate::minimise;
 use crate::transform::Keys;
@@ -341,6 +343,8 @@ pub struct Loaded {
     pub config: Config,
     /// The agreements, compiled.
     pub agreements: AgreementSet,
+    /// The text of each agreement and of each layer above them, by its hash.
+    pub texts: Texts,
     /// The controller's keys, if any are configured.
     pub keys: Option<Keys>,
     /// Changes of the ring that no ledger has entered yet.

@@ -23,8 +23,10 @@ use super::admin_subjects::{self, Subjects};
 use super::desk::Desk;
 use super::metrics::Metrics;
 use super::running::Running;
+use crate::agreement::PartnerName;
 use crate::clock::Clock;
 use crate::journal::JournalError;
+use crate::explained::covered::{self, Question};
 use crate::ledger::Ledger;
 
 /// Connections from operators open at once.
@@ -136,6 +138,11 @@ impl Admin {
                     "it cannot be read; the log says why\n",
                 )
             }
+            "/covered" => self.covered(request.uri().query().unwrap_or_default()),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "/metrics, /healthz, /readyz or /covered\n",
+            ),
         }
     }
 
@@ -159,6 +166,42 @@ impl Admin {
 
     fn subject_fault(&self) -> Option<String> {
         self.subjects.as_ref()?.watched.fault()
+    /// Whether a data set may be used for a purpose: `/covered?purpose=…&data-set=…&partner=…`, the last if wanted.
+    fn covered(&self, query: &str) -> Response<Full<Bytes>> {
+        const ASK: &str =
+            "ask /covered?purpose=NAME&data-set=NAME, and if wanted &partner=NAME, once each\n";
+        let (mut purpose, mut data_set, mut partner) = (None, None, None);
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let place = match name {
+                "purpose" => &mut purpose,
+                "data-set" => &mut data_set,
+                "partner" => &mut partner,
+                _ => return text(StatusCode::BAD_REQUEST, ASK),
+            };
+            // Names have no characters that are written in percent-encoding; what does is no name that is known.
+            if place.replace(value).is_some() {
+                return text(StatusCode::BAD_REQUEST, ASK);
+            }
+        }
+        let (Some(purpose), Some(data_set)) = (purpose, data_set) else {
+            return text(StatusCode::BAD_REQUEST, ASK);
+        };
+        let partner = partner.map(PartnerName::new);
+        let question = Question {
+            purpose,
+            data_set,
+            partner: partner.as_ref(),
+            caller: covered::GIVEN,
+            at: self.clock.now(),
+        };
+        let covered = covered::covered(&self.running.load().agreements, &question);
+        let body = format!("{}\n", covered.json(&question));
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 
     fn metrics(&self) -> Response<Full<Bytes>> {

@@ -153,6 +153,7 @@ pub(crate) async fn exchange(
 struct Known {
     partner: Option<PartnerName>,
     purpose: Option<PurposeName>,
+    caller: CallerEntry,
 }
 
 /// Everything that can be said of a request before the service is asked. Gives, with the permit, the label of its body,
@@ -202,13 +203,20 @@ fn decide(
         reason: request::once(&head.headers, &request::DATA_REASON),
         version: request::once(&head.headers, &request::DATA_AGREEMENT_VERSION),
     };
+    let at = worker.clock.now();
+    known.caller = CallerEntry {
+        decided: Some(at),
+        roles: caller.roles.to_vec(),
+        professional: caller.professional,
+        ..CallerEntry::default()
+    };
     let permit = running.agreements.decide(&Ask {
         partner,
         method: head.method.as_str(),
         path: head.uri.path(),
         purposes,
         caller,
-        at: worker.clock.now(),
+        at,
     })?;
     known.purpose = Some(permit.purpose().clone());
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
@@ -238,6 +246,7 @@ fn decide(
     if let Some(way) = route.way(permit.purpose()) {
         worker.desk.ask(way, running.variant(head)).map_err(under)?;
     }
+    let caller = running.entered(&permit, &caller, at);
     Ok((permit, label, asked, caller))
 }
 
@@ -367,6 +376,11 @@ fn refuse(
         purpose: purpose.clone(),
         reason: stop.reason.code(),
         status: text.status.as_u16(),
+        hash: agreement.as_ref().and_then(|name| {
+            let agreement = running.agreements.agreement(name.as_str())?;
+            Some(agreement.hash.clone())
+        }),
+        caller: known.caller.clone(),
     });
     let stop = match entered {
         Ok(_) => stop,

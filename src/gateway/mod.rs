@@ -129,6 +129,14 @@ pub enum StartError {
     /// What is remembered beside the ledger cannot be read or written. One sentence.
     #[error("{0}")]
     State(String),
+    /// The agreements' texts cannot be kept beside the ledger.
+    #[error("the agreements' texts cannot be kept in {}: {source}", directory.display())]
+    Texts {
+        /// The ledger's directory.
+        directory: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A thread or a runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
@@ -151,6 +159,7 @@ impl StartError {
             | Self::Listen { .. }
             | Self::Ledger(_)
             | Self::State(_)
+            | Self::Texts { .. }
             | Self::Thread(_)
             | Self::Metrics(_) => false,
         }
@@ -236,9 +245,12 @@ impl Gateway {
         let ledger = open(options, clock.clone(), on_commit)?;
         let seen = Prints::of(&running.sources);
         let (stop, stopped) = watch::channel(false);
+        let directory = config.ledger.directory.clone();
+        running.keep_texts(&directory)?;
         let running = Arc::new(ArcSwap::from(running));
         let reload = Arc::new(Reload {
             load: Box::new(load),
+            directory,
             running: Arc::clone(&running),
             metrics: Arc::clone(&metrics),
             desk: Arc::clone(&desk),

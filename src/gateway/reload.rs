@@ -45,6 +45,8 @@ pub(crate) struct Reload {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) ledger: Ledger,
+    /// The ledger's directory, as at the start.
+    pub(crate) directory: PathBuf,
     pub(crate) clock: Clock,
     /// What was given to the ledger of the ring's changes; the ring may still have a note of it.
     pub(crate) entered: Mutex<Evidence>,
@@ -100,6 +102,8 @@ impl Reload {
             &self.desk,
             Some(before),
         )?);
+        let running = Arc::new(Running::new(loaded, &self.metrics, Some(before))?);
+        running.keep_texts(&self.directory)?;
         self.enter(evidence)?;
         drop(self.ledger.submit(running.event())?);
         self.running.store(Arc::clone(&running));

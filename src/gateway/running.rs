@@ -1,10 +1,11 @@
 //! What runs: one immutable set of everything an exchange looks up, replaced as one (P9).
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
 use rustls::ServerConfig;
 
 use super::StartError;
@@ -21,6 +22,8 @@ use crate::agreement::{
 use crate::config::{Config, Loaded, Transport};
 use crate::ledger::{CallerEntry, Event, LayerEntry};
 use crate::minimise::Notice;
+use crate::explained::Texts;
+use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
 use crate::transform::{Resolver, SubjectTokens};
 use crate::volume::Way;
 
@@ -28,6 +31,8 @@ use crate::volume::Way;
 pub(crate) struct Running {
     pub(crate) config: Config,
     pub(crate) agreements: AgreementSet,
+    /// What was agreed, as it is written.
+    pub(crate) texts: Texts,
     pub(crate) identities: Identities,
     pub(crate) metrics: Arc<Metrics>,
     /// The TLS of each of `config.listen`, in its order.
@@ -87,6 +92,7 @@ impl Running {
         let Loaded {
             config,
             agreements,
+            texts,
             keys,
             mut sources,
             ..
@@ -161,6 +167,7 @@ impl Running {
         Ok(Self {
             config,
             agreements,
+            texts,
             identities,
             metrics: Arc::clone(metrics),
             tls,
@@ -223,13 +230,19 @@ impl Running {
     }
 
     /// What the ledger keeps of `caller`: of their own words keyed tokens, and these only where the purpose asked for them.
-    pub(crate) fn entered(&self, permit: &Permit, caller: &Caller<'_>) -> CallerEntry {
+    pub(crate) fn entered(
+        &self,
+        permit: &Permit,
+        caller: &Caller<'_>,
+        decided: Timestamp,
+    ) -> CallerEntry {
         let terms = permit.terms();
         let token = |asked: bool, what, text: Option<&[u8]>| {
             let tokens = self.tokens.as_ref().filter(|_| asked)?;
             Some(tokens.other(what, text?))
         };
         CallerEntry {
+            decided: Some(decided),
             roles: caller.roles.to_vec(),
             professional: caller.professional,
             reference: token(terms.reference, "reference", caller.reference),
@@ -244,6 +257,18 @@ impl Running {
             .get(index)
             .and_then(Option::as_ref)
             .map(|tls| &tls.config)
+    }
+
+    /// Keeps the texts of this set beside the ledger in `directory`, before it begins to run: who reads its entries
+    /// later can read what was agreed.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub(crate) fn keep_texts(&self, directory: &Path) -> Result<(), StartError> {
+        texts::keep(directory, self.texts.all()).map_err(|source| StartError::Texts {
+            directory: directory.to_owned(),
+            source,
+        })
     }
 
     /// What the ledger is told when this set begins to run.

@@ -60,6 +60,10 @@ pub enum Event {
         reason: &'static str,
         /// The HTTP status that the partner got.
         status: u16,
+        /// The hash of that agreement's file.
+        hash: Option<String>,
+        /// What the request said of its caller.
+        caller: CallerEntry,
     },
     /// Tokens of subjects whose records left in an exchange, at most [`SUBJECTS_PER_ENTRY`] in each entry.
     Subjects {
@@ -161,6 +165,8 @@ pub struct RegisteredEntry {
 /// What a request said of its caller, of which the ledger keeps no text of theirs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallerEntry {
+    /// When the request was decided, which is before it is entered: the time that a replay goes by.
+    pub decided: Option<Timestamp>,
     /// The roles that the credential states: the configuration's words.
     pub roles: Vec<Role>,
     /// The credential states a health or social-work professional.
@@ -332,6 +338,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
                 caller.reason.as_ref().map(|token| &*token.0),
             );
             members.maybe("acting", caller.acting.as_ref().map(PartnerName::as_str));
+            caller_members(caller, &mut members);
             if let Some(registered) = registered {
                 registered_members(registered, &mut members);
             }
@@ -344,6 +351,8 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             purpose,
             reason,
             status,
+            hash,
+            caller,
         } => {
             members.text("event", "refusal");
             members.text("request", request.as_str());
@@ -356,6 +365,8 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.maybe("purpose", purpose.as_ref().map(PurposeName::as_str));
             members.text("reason", reason);
             members.number("status", u64::from(*status));
+            members.maybe("hash", hash.as_deref());
+            caller_members(caller, &mut members);
         }
         Event::Subjects { request, tokens } => {
             members.text("event", "subjects");
@@ -453,6 +464,25 @@ pub(crate) const EVENTS: [&str; 12] = [
     "keys-retired",
     "keys-destroyed",
 ];
+
+/// What is kept of a caller.
+fn caller_members(caller: &CallerEntry, members: &mut Members) {
+    if let Some(decided) = caller.decided {
+        members.text("decided", &format!("{decided:.6}"));
+    }
+    if !caller.roles.is_empty() {
+        members.list("roles", &caller.roles, |role, list| {
+            list.string(role.as_str());
+        });
+    }
+    if caller.professional {
+        members.flag("professional");
+    }
+    let reference = caller.reference.as_ref();
+    members.maybe("reference", reference.map(|token| &*token.0));
+    let reason = caller.reason.as_ref();
+    members.maybe("reason_given", reason.map(|token| &*token.0));
+}
 
 /// What the register says of a release.
 fn registered_members(registered: &RegisteredEntry, members: &mut Members) {
@@ -650,6 +680,7 @@ mod tests {
                     disclosure: DisclosureName::new("adult"),
                     purpose: PurposeName::new("falls-prevention"),
                     caller: CallerEntry {
+                        decided: Some(at()),
                         roles: vec![Role::new("social-worker")],
                         professional: true,
                         reference: Some(SubjectToken("cccc".to_owned())),
@@ -666,6 +697,7 @@ mod tests {
                     }),
                 },
                 r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","acting":"social-care-team","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
             ),
             (
                 Event::Refusal {
@@ -676,8 +708,28 @@ mod tests {
                     purpose: None,
                     reason: "unknown-partner",
                     status: 401,
+                    hash: None,
+                    caller: CallerEntry::default(),
                 },
                 r#""event":"refusal","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","reason":"unknown-partner","status":401"#,
+            ),
+            (
+                Event::Refusal {
+                    request: request(),
+                    partner: Some(PartnerName::new("island-health")),
+                    agreement: Some(AgreementName::new("falls")),
+                    disclosure: None,
+                    purpose: Some(PurposeName::new("falls-prevention")),
+                    reason: "role_not_held",
+                    status: 403,
+                    hash: Some("ab".to_owned()),
+                    caller: CallerEntry {
+                        decided: Some(at()),
+                        roles: vec![Role::new("clerk")],
+                        ..CallerEntry::default()
+                    },
+                },
+                r#""event":"refusal","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","purpose":"falls-prevention","reason":"role_not_held","status":403,"hash":"ab","decided":"2026-11-22T09:15:00.250000Z","roles":["clerk"]"#,
             ),
             (
                 Event::Subjects {

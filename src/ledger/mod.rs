@@ -18,6 +18,8 @@
 pub mod chain;
 pub mod disk;
 pub mod entry;
+pub mod read;
+pub mod texts;
 pub mod verify;
 pub mod writer;
 

@@ -13,6 +13,7 @@ use crate::transform::{
 };
 
 mod automaton;
+mod compare;
 mod csv;
 mod dates;
 mod explain;
@@ -23,6 +24,7 @@ pub(crate) mod rulebook;
 mod selector;
 mod tracks;
 
+pub use compare::{Compared, Comparison, Fate, compare};
 pub use explain::FieldDecision;
 pub use format::{Charset, Csv, Format, Header, Opaque, Ragged, Xml};
 pub use selector::{Condition, Selector, SelectorError};

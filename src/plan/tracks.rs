@@ -65,6 +65,11 @@ impl Filters {
         &self.0[usize::from(id.0)].1
     }
 
+    /// The filter as it was parsed.
+    pub(super) fn written(&self, id: FilterId) -> &Filter {
+        &self.0[usize::from(id.0)].0
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> impl Iterator<Item = &Expression> {
         self.0.iter().map(|(_, expression)| expression)

@@ -11,4 +11,4 @@ mod yaml;
 
 pub use fault::{Fault, Faults};
 pub(crate) use structure::{Reader, Written, nearest, schema_text};
-pub(crate) use yaml::child;
+pub(crate) use yaml::{child, line_of, tree};

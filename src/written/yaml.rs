@@ -77,6 +77,17 @@ struct Builder<'a> {
     root: Option<Value>,
 }
 
+/// The value of `text` alone, for what is told of a file that has been checked; `None` where it is no YAML.
+pub(crate) fn tree(text: &str) -> Option<Value> {
+    parse("", text, &mut Vec::new()).map(|(value, _)| value)
+}
+
+/// The line, from 1, on which the value at `pointer` of `text` begins; `None` where there is none.
+pub(crate) fn line_of(text: &str, pointer: &str) -> Option<usize> {
+    let (_, places) = parse("", text, &mut Vec::new())?;
+    places.values.get(pointer).map(|(line, _)| *line)
+}
+
 /// Parses `text`. `None` where nothing can be made of it; the faults say why.
 pub(super) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Option<(Value, Places)> {
     let before = faults.len();

@@ -17,6 +17,7 @@ mod aggregate;
 mod access;
 mod caller;
 mod channels;
+mod explained;
 mod page;
 mod register;
 mod rights;

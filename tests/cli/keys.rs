@@ -437,7 +437,9 @@ fn each_change_is_entered_in_the_ledger_once() {
     assert_eq!(entries(&desk), once.map(|event| (event.to_owned(), 1)));
     let segment = fs::read_dir(desk.path("ledger")).unwrap();
     let text: String = segment
-        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| fs::read_to_string(path).unwrap())
         .collect();
     assert!(
         text.contains(r#""event":"keys-destroyed","agreement":"falls","epochs":[1,2],"done":"#),

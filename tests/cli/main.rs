@@ -16,7 +16,7 @@ use std::process::{Command, Output, Stdio};
 
 use fieldgate::agreement::AgreementName;
 use fieldgate::clock::Clock;
-use fieldgate::ledger::{Event, Ledger, LedgerOptions, RequestId};
+use fieldgate::ledger::{CallerEntry, Event, Ledger, LedgerOptions, RequestId};
 
 const RULES: &str = "\
 fields:
@@ -502,6 +502,8 @@ fn ledger_in(directory: &Path) {
             purpose: None,
             reason: "unknown_partner",
             status: 401,
+            hash: None,
+            caller: CallerEntry::default(),
         }));
     }
     ledger.close().unwrap();

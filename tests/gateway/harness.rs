@@ -233,6 +233,8 @@ impl Council {
         let mut files: Vec<_> = std::fs::read_dir(self.folder.path().join("ledger"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
+            // The texts that were agreed have a directory of their own there.
+            .filter(|path| path.is_file())
             .collect();
         files.sort();
         files

@@ -278,6 +278,7 @@ impl Family {
         let mut files: Vec<_> = std::fs::read_dir(self.folder.path().join("ledger"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
             .collect();
         files.sort();
         files

@@ -1,0 +1,319 @@
+//! An old decision decided again: what the ledger has of it, and the same question to the set that ran then.
+//!
+//! The ledger holds no path, since a path can name a person. It holds what a path led to: agreement, disclosure, purpose.
+//! A path of the same form leads there again. What was refused before any agreement was asked, or for the path itself,
+//! depends on what is not held, and is said to be so.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::covered;
+use crate::agreement::{AgreementSet, Ask, Caller, Disclosure, PartnerName, Role, Step};
+use crate::ledger::RequestId;
+
+/// A decision as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// The entry's sequence.
+    pub sequence: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The exchange.
+    pub request: RequestId,
+    /// Who asked, if that was known.
+    pub partner: Option<PartnerName>,
+    /// The agreement that permitted, or whose term refused.
+    pub agreement: Option<String>,
+    /// Its version.
+    pub version: Option<u64>,
+    /// The hash of its text.
+    pub hash: Option<String>,
+    /// The disclosure.
+    pub disclosure: Option<String>,
+    /// The declared purpose, where it was one that the set knew.
+    pub purpose: Option<String>,
+    /// The roles that the caller's credential stated.
+    pub roles: Vec<Role>,
+    /// It stated a health or social-work professional.
+    pub professional: bool,
+    /// The reason's code; `None` for what was permitted.
+    pub refused: Option<String>,
+    /// The status that the partner got, of a refusal.
+    pub status: Option<u64>,
+}
+
+impl Past {
+    /// Reads a line of a ledger; `None` for one that is no decision.
+    #[must_use]
+    pub fn read(line: &[u8]) -> Option<Self> {
+        let entry: Value = serde_json::from_slice(line).ok()?;
+        let text = |name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
+        let is_refusal = match entry.get("event")?.as_str()? {
+            "intent" => false,
+            "refusal" => true,
+            _ => return None,
+        };
+        Some(Self {
+            sequence: entry.get("seq")?.as_u64()?,
+            at: text("decided").or_else(|| text("at"))?.parse().ok()?,
+            request: RequestId::parse(entry.get("request")?.as_str()?)?,
+            partner: text("partner").map(|name| PartnerName::new(&name)),
+            agreement: text("agreement"),
+            version: entry.get("version").and_then(Value::as_u64),
+            hash: text("hash"),
+            disclosure: text("disclosure"),
+            purpose: text("purpose"),
+            roles: entry
+                .get("roles")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(Role::new)
+                .collect(),
+            professional: entry.get("professional") == Some(&Value::Bool(true)),
+            refused: if is_refusal {
+                Some(text("reason")?)
+            } else {
+                None
+            },
+            status: entry.get("status").and_then(Value::as_u64),
+        })
+    }
+
+    /// What was decided, in the words of the ledger: `permitted`, or the reason's code.
+    #[must_use]
+    pub fn verdict(&self) -> &str {
+        self.refused.as_deref().unwrap_or(PERMITTED)
+    }
+}
+
+/// The verdict that is no refusal.
+const PERMITTED: &str = "permitted";
+
+/// The hashes of the set that began to run with this line of a ledger; `None` for any other line.
+#[must_use]
+pub fn set_of(line: &[u8]) -> Option<Vec<String>> {
+    let entry: Value = serde_json::from_slice(line).ok()?;
+    if entry.get("event")?.as_str()? != "agreements" {
+        return None;
+    }
+    let all = entry.get("agreements")?.as_array()?;
+    let hash = |one: &Value| Some(one.get("hash")?.as_str()?.to_owned());
+    all.iter().map(hash).collect()
+}
+
+/// An old decision beside what is decided today.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replayed {
+    /// How the two compare.
+    pub result: Replay,
+    /// The steps of the decision, where it was decided again.
+    pub steps: Vec<Step>,
+    /// What it means, one sentence.
+    pub text: String,
+}
+
+/// How an old decision compares with the same one decided again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// The verdict is the same.
+    Same,
+    /// The verdict is another one.
+    Differs,
+    /// It depended on what the ledger does not hold.
+    NotHeld,
+}
+
+impl Replay {
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Differs => "differs",
+            Self::NotHeld => "not_held",
+        }
+    }
+}
+
+/// Decides `past` again by `set`, the agreements that ran then.
+#[must_use]
+pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
+    let Some(partner) = &past.partner else {
+        return not_held("nobody was recognised, so no agreement was asked");
+    };
+    if matches!(past.verdict(), "no_route" | "method_not_agreed") {
+        return not_held(
+            "it depended on the request's path and method, which may name a person and are not held",
+        );
+    }
+    if matches!(past.verdict(), "not_approved" | "keys_destroyed") {
+        return not_held("it depended on approvals or keys, which the texts do not hold");
+    }
+    let candidates = disclosures(past, set, partner);
+    if candidates.is_empty() {
+        let Some(agreement) = &past.agreement else {
+            return not_held("the partner had no agreement that could be asked");
+        };
+        return Replayed {
+            result: Replay::Differs,
+            steps: Vec::new(),
+            text: format!("agreement {agreement} of the set that ran then has no such disclosure"),
+        };
+    }
+    // Where the entry names no disclosure it is one of these, and what the entry says must be so of one.
+    let mut replayed = None;
+    for disclosure in candidates {
+        let one = replay_of(past, set, partner, disclosure);
+        if one.result == Replay::Same {
+            return one;
+        }
+        replayed.get_or_insert(one);
+    }
+    replayed.expect("there was at least one to be asked")
+}
+
+/// Decides `past` again as a request that `disclosure` answers.
+fn replay_of(
+    past: &Past,
+    set: &AgreementSet,
+    partner: &PartnerName,
+    disclosure: &Disclosure,
+) -> Replayed {
+    let path = covered::path(disclosure, set, partner);
+    let unknown = unknown_purpose(set);
+    let purpose: &[u8] = match past.verdict() {
+        "purpose_malformed" => b"two words",
+        _ => past.purpose.as_deref().unwrap_or(&unknown).as_bytes(),
+    };
+    let purposes: &[&[u8]] = match past.verdict() {
+        "purpose_missing" => &[],
+        _ => &[purpose],
+    };
+    let ask = Ask {
+        partner,
+        method: &disclosure.method,
+        path: &path,
+        purposes,
+        caller: Caller {
+            roles: &past.roles,
+            professional: past.professional,
+            // Of these the ledger has tokens at most. Every other verdict than their own was given beyond them.
+            reference: (past.verdict() != "reference_missing").then_some(b"given"),
+            reason: (past.verdict() != "reason_missing").then_some(b"given"),
+            // A version that no agreement has, where the verdict was that it was another.
+            version: (past.verdict() == "agreement_changed").then_some(b"0"),
+        },
+        at: past.at,
+    };
+    let now = match set.decide(&ask) {
+        Ok(permit)
+            if is_named(
+                past,
+                permit.agreement().name.as_str(),
+                &permit.disclosure().name.to_string(),
+            ) =>
+        {
+            PERMITTED
+        }
+        Ok(_) => "permitted by another disclosure",
+        Err(refusal) => refusal.code(),
+    };
+    let then = past.verdict();
+    let (result, text) = if now == then {
+        (Replay::Same, format!("{then} then and now"))
+    } else if now == PERMITTED && !is_of_agreements(then) {
+        let text = format!(
+            "its agreement permits it, then and now; it was refused as {then}, which its text does not decide"
+        );
+        (Replay::Same, text)
+    } else {
+        (Replay::Differs, format!("{then} then, {now} now"))
+    };
+    Replayed {
+        result,
+        steps: set.explain(&ask),
+        text,
+    }
+}
+
+fn not_held(why: &str) -> Replayed {
+    Replayed {
+        result: Replay::NotHeld,
+        steps: Vec::new(),
+        text: why.to_owned(),
+    }
+}
+
+fn is_named(past: &Past, agreement: &str, disclosure: &str) -> bool {
+    past.agreement
+        .as_deref()
+        .is_none_or(|name| name == agreement)
+        && past
+            .disclosure
+            .as_deref()
+            .is_none_or(|name| name == disclosure)
+}
+
+/// The disclosure that was asked for; where the entry does not name it, all of the agreement's, or of the partner's, that
+/// it can have been: those for the purpose, if there are any.
+fn disclosures<'a>(
+    past: &Past,
+    set: &'a AgreementSet,
+    partner: &PartnerName,
+) -> Vec<&'a Disclosure> {
+    let is_it =
+        |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+    let of_partner = set.agreements.iter().filter(|agreement| {
+        agreement.partner == *partner && is_it(&past.agreement, agreement.name.as_str())
+    });
+    let named: Vec<&Disclosure> = of_partner
+        .flat_map(|agreement| &agreement.disclosures)
+        .map(AsRef::as_ref)
+        .filter(|disclosure| is_it(&past.disclosure, disclosure.name.as_str()))
+        .collect();
+    let is_for = |one: &&Disclosure| {
+        let mut purposes = one.purposes.iter();
+        purposes.any(|name| Some(name.as_str()) == past.purpose.as_deref())
+    };
+    let for_purpose: Vec<&Disclosure> = named.iter().copied().filter(is_for).collect();
+    if for_purpose.is_empty() {
+        named
+    } else {
+        for_purpose
+    }
+}
+
+/// A purpose that no agreement of `set` has.
+fn unknown_purpose(set: &AgreementSet) -> String {
+    let mut name = "none-of-these".to_owned();
+    let mut purposes = set
+        .agreements
+        .iter()
+        .flat_map(|agreement| &agreement.purposes);
+    while purposes.any(|known| known.name.as_str() == name) {
+        name.push('x');
+    }
+    name
+}
+
+/// Whether agreements decide what is refused with this code; anything else is of the request's form, the service, or the
+/// gateway itself.
+fn is_of_agreements(code: &str) -> bool {
+    matches!(
+        code,
+        "no_route"
+            | "method_not_agreed"
+            | "purpose_missing"
+            | "purpose_malformed"
+            | "purpose_not_agreed"
+            | "not_started"
+            | "ended"
+            | "role_not_held"
+            | "not_professional"
+            | "reference_missing"
+            | "reason_missing"
+            | "agreement_changed"
+    )
+}
