@@ -13,8 +13,8 @@ use crate::plan::{BodyRules, Plan};
 use crate::register::{Ground, Relation};
 use crate::transform::Prepared;
 
-pub mod basis;
 mod aggregate;
+pub mod basis;
 mod check;
 mod decide;
 mod file;

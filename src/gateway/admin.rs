@@ -25,8 +25,8 @@ use super::metrics::Metrics;
 use super::running::Running;
 use crate::agreement::PartnerName;
 use crate::clock::Clock;
-use crate::journal::JournalError;
 use crate::explained::covered::{self, Question};
+use crate::journal::JournalError;
 use crate::ledger::Ledger;
 
 /// Connections from operators open at once.
@@ -94,9 +94,10 @@ impl Admin {
             "/readyz" => self.ready(),
             "/cases" => self.listed(&request, Desk::cases),
             "/incidents" => self.listed(&request, Desk::incidents),
+            "/covered" => self.covered(request.uri().query().unwrap_or_default()),
             _ => text(
                 StatusCode::NOT_FOUND,
-                "/metrics, /healthz, /readyz, /cases or /incidents\n",
+                "/metrics, /healthz, /readyz, /covered, /cases or /incidents\n",
             ),
         }
     }
@@ -138,11 +139,6 @@ impl Admin {
                     "it cannot be read; the log says why\n",
                 )
             }
-            "/covered" => self.covered(request.uri().query().unwrap_or_default()),
-            _ => text(
-                StatusCode::NOT_FOUND,
-                "/metrics, /healthz, /readyz or /covered\n",
-            ),
         }
     }
 
@@ -166,6 +162,8 @@ impl Admin {
 
     fn subject_fault(&self) -> Option<String> {
         self.subjects.as_ref()?.watched.fault()
+    }
+
     /// Whether a data set may be used for a purpose: `/covered?purpose=…&data-set=…&partner=…`, the last if wanted.
     fn covered(&self, query: &str) -> Response<Full<Bytes>> {
         const ASK: &str =

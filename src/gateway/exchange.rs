@@ -80,9 +80,8 @@ pub(crate) async fn exchange(
         document: worker.random.take().ok(),
         purpose: Some(permit.purpose().shared()),
         gate: gate.map(|gate| gate as Arc<dyn Gate>),
-        ..Occasion::from(today)
         notice: route.unknown.clone(),
-        ..Occasion::from(worker.clock.today(&running.config.controller.time_zone))
+        ..Occasion::from(today)
     };
     let asking = Asking {
         occasion: occasion.clone(),
@@ -238,7 +237,7 @@ fn decide(
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked =
         reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
-    let mut caller = running.entered(&permit, &caller);
+    let mut caller = running.entered(&permit, &caller, at);
     if identity.partner != *partner {
         caller.acting = Some(identity.partner.clone());
     }
@@ -246,7 +245,6 @@ fn decide(
     if let Some(way) = route.way(permit.purpose()) {
         worker.desk.ask(way, running.variant(head)).map_err(under)?;
     }
-    let caller = running.entered(&permit, &caller, at);
     Ok((permit, label, asked, caller))
 }
 

@@ -102,7 +102,6 @@ impl Reload {
             &self.desk,
             Some(before),
         )?);
-        let running = Arc::new(Running::new(loaded, &self.metrics, Some(before))?);
         running.keep_texts(&self.directory)?;
         self.enter(evidence)?;
         drop(self.ledger.submit(running.event())?);

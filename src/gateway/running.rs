@@ -20,10 +20,9 @@ use crate::agreement::{
     Agreement, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
 };
 use crate::config::{Config, Loaded, Transport};
-use crate::ledger::{CallerEntry, Event, LayerEntry};
-use crate::minimise::Notice;
 use crate::explained::Texts;
 use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
+use crate::minimise::Notice;
 use crate::transform::{Resolver, SubjectTokens};
 use crate::volume::Way;
 
@@ -61,7 +60,6 @@ pub(crate) struct Route {
     pub(crate) token_headers: Vec<(HeaderName, Resolver)>,
     pub(crate) response_headers: Vec<HeaderName>,
     /// The quotas and guards that each of its purposes is under.
-    ways: Vec<(PurposeName, Way)>,
     /// Under which agreement an answer is given: its name, version and hash.
     pub(crate) told: HeaderValue,
     ways: Vec<(PurposeName, Arc<Way>)>,

@@ -12,9 +12,9 @@
 #[expect(dead_code, reason = "it has more than is needed here")]
 mod harness;
 
-mod basis;
-mod aggregate;
 mod access;
+mod aggregate;
+mod basis;
 mod caller;
 mod channels;
 mod explained;

@@ -114,6 +114,7 @@ fn laxer(fault: BodyFault, document: &str) -> bool {
         | BodyFault::Truncated
         | BodyFault::Mismatch
         | BodyFault::Undeclared
+        | BodyFault::TooManyGroups
         | BodyFault::Ragged
         | BodyFault::Dtd => false,
     }
