@@ -1,11 +1,16 @@
 //! A file of approvals, verified against the document that it stands beside.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use ring::signature::{ED25519, UnparsedPublicKey};
 
 use super::written::{ApprovalAsWritten, ApprovalsAsWritten};
 use super::{Approval, Approved, DPO, Document, Kind, Policy, message};
 use crate::written::{Fault, Reader, Written};
+
+/// Made once: a thousand agreements have a thousand files of approvals.
+static READER: LazyLock<Reader<ApprovalsAsWritten>> = LazyLock::new(|| Reader::new(&[]));
 
 /// Verifies the approvals of `document`, whose file is named `file`: what it has and what it lacks.
 ///
@@ -23,8 +28,7 @@ pub fn verify(
     match policy.files.find(file) {
         Ok(None) => {}
         Ok(Some((name, text))) => {
-            let reader = Reader::<ApprovalsAsWritten>::new(&[]);
-            if let Some(written) = reader.read(&name, &text, faults) {
+            if let Some(written) = READER.read(&name, &text, faults) {
                 let checking = Checking {
                     document,
                     policy,

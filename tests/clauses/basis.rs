@@ -272,6 +272,47 @@ fn clause_a08_each_risk_has_a_control_that_is_there() {
     );
 }
 
+/// An identifier that no rule names stays behind; one that is to leave as it is does not load without its reason.
+#[test]
+fn clause_a16_identifiers_leave_as_they_are_only_with_a_reason() {
+    let rule = "        - tokenise: [$.nhsNumber]\n          as: person\n";
+    let ruled = |rules: &str| {
+        drawing("$.name", "")
+            .replace("control: tokenise $.nhsNumber", "control: subject")
+            .replace(rule, rules)
+    };
+    for (rules, loads) in [
+        (rule, true),
+        (
+            "        - pseudonymise: [$.nhsNumber]\n          as: person\n",
+            true,
+        ),
+        ("        - drop: [$.nhsNumber]\n", true),
+        ("", true),
+        ("        - keep: [$.nhsNumber]\n", false),
+        (
+            "        - keep: [$.nhsNumber]\n          because: the clinic finds its patients by it\n",
+            true,
+        ),
+    ] {
+        let found = registered(&ruled(rules));
+        assert_eq!(found.is_empty(), loads, "{rules}: {found:?}");
+        assert!(loads || found[0].contains("because"), "{found:?}");
+    }
+    run(async {
+        let body = r#"{"nhsNumber":"9434765919","name":"Ada Quill","consent":true}"#;
+        let service = Service::answering(json(body)).await;
+        let setup = Setup {
+            agreements: vec![("falls.yaml".to_owned(), ruled(""))],
+            ..Setup::with(service.address)
+        };
+        let council = setup.start();
+        let asked = care("GET", "/adults", "").replace("Data-Purpose: care", "Data-Purpose: falls");
+        let answer = council.send(&asked).await;
+        assert_eq!(answer.body(), r#"{"name":"Ada Quill"}"#);
+    });
+}
+
 /// How an agreement stands to each of the eight principles: met, waived with a reason to a day, or not stated.
 /// Rows: P3.1.
 #[test]

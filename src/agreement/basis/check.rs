@@ -62,6 +62,8 @@ pub(in crate::agreement) struct PurposeAsWritten<'a> {
     pub(in crate::agreement) reference: bool,
     /// Its callers are professionals.
     pub(in crate::agreement) professional: bool,
+    /// Its records leave only with their subjects' consent.
+    pub(in crate::agreement) consent: bool,
     /// It is for vital interests.
     pub(in crate::agreement) vital_interests: bool,
     /// A basis of its own, in place of the agreement's.
@@ -125,6 +127,19 @@ pub(in crate::agreement) fn check<T>(
         notes: Vec::new(),
     };
     law.contract = checking.contract(written, kinds);
+    for purpose in written.purposes.iter().filter(|purpose| !purpose.consent) {
+        let basis = law.basis_for(&PurposeName::new(purpose.name));
+        let rests = |basis: &Basis| {
+            basis.has_lawful(super::Lawful::Consent)
+                || basis.has_special(super::Special::ExplicitConsent)
+        };
+        if basis.is_some_and(rests) {
+            law.notes.push(format!(
+                "the purpose {} rests on consent and asks nobody's; write rights: {{ consent: ordinary }} or explicit for it",
+                purpose.name
+            ));
+        }
+    }
     for purpose in written
         .purposes
         .iter()

@@ -52,6 +52,7 @@ pub(in crate::agreement) fn law(
                 name: purpose.name.as_str(),
                 reference: purpose.reference,
                 professional: purpose.professional,
+                consent: purpose.rights.consent.is_some(),
                 vital_interests: purpose.vital_interests,
                 basis: terms.as_ref().and_then(|terms| terms.basis.as_ref()),
             })
