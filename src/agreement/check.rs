@@ -19,7 +19,7 @@ use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, key_owner,
 };
-use super::{headers, purpose, reidentify, volume};
+use super::{headers, purpose, reidentify, rights, volume};
 use crate::plan::PlanKeys;
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
@@ -62,8 +62,9 @@ pub(super) fn check(
     let purposes = written
         .purposes
         .as_ref()
-        .map(|purposes| purpose::check(file, purposes, faults))
+        .map(|purposes| purpose::check(file, purposes, context, faults))
         .unwrap_or_default();
+    rights::check_disclosures(file, written, &purposes, faults);
     let link = written.link.as_ref().map(|group| group.0.as_str());
     let owner = name
         .zip(partner)
@@ -128,7 +129,7 @@ pub(super) fn check(
         has_keys: context.keys.is_some(),
     };
     let volume = volume::terms(file, &beside, faults);
-    let vital_interests = volume::vital_interests(file, &beside, faults);
+    let vital_interests = volume::vital_interests(file, &beside, &mut warnings, faults);
     Some(Agreement {
         name: AgreementName::new(name?),
         version: written.version?,
@@ -385,6 +386,8 @@ impl DisclosureCheck<'_> {
             warnings,
             faults,
         );
+        response.rules.gated =
+            self.context.subjects == Some(true) && response.rules.subject.is_some();
         namespaces.take(self.file, &response, faults);
         response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);

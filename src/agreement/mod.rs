@@ -25,6 +25,7 @@ mod purpose;
 mod redact;
 mod reidentify;
 mod review;
+mod rights;
 mod router;
 mod rules;
 mod set;

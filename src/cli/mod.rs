@@ -21,6 +21,7 @@ pub mod risk;
 pub mod scan;
 pub mod schema;
 pub mod serve;
+pub mod subjects;
 
 /// What `fieldgate` was asked to do.
 #[derive(Debug, Parser)]
@@ -73,6 +74,8 @@ pub enum Command {
     Incidents(incidents::IncidentsArgs),
     /// Work with the ledger
     Ledger(ledger::LedgerArgs),
+    /// Enter what people object to, consent to and are marked as
+    Subjects(subjects::SubjectsArgs),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::SchemaArgs),
     /// Print a shell's completions of this command
@@ -98,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::Cases(args) => cases::run(args),
         Command::Incidents(args) => incidents::run(args),
         Command::Ledger(args) => ledger::run(args),
+        Command::Subjects(args) => subjects::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
     })

@@ -173,6 +173,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         .as_ref()
         .and_then(|admin| admin.token_sha256.as_ref())
         .and_then(sha256_of);
+    let subjects = check.subjects(faults);
     if faults.len() > before {
         return None;
     }
@@ -195,6 +196,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         log,
         workers,
         admin_token,
+        subjects,
         state: state?,
         webhook,
     })
@@ -559,6 +561,18 @@ impl Check<'_> {
             segment_bytes,
             queue_entries: count(ledger.queue_entries, QUEUE_ENTRIES),
         })
+    }
+
+    fn subjects(&self, faults: &mut Vec<Fault>) -> Option<PathBuf> {
+        let store = self.file.value.subjects.as_ref()?.store.as_ref()?;
+        if self.file.value.keys.is_none() {
+            self.file.fault(
+                faults,
+                "/subjects",
+                "people are looked up by keyed tokens; write keys too, for example keys: { root_key_file: root.key }",
+            );
+        }
+        Some(self.path(store))
     }
 
     fn limits(&self, limits: &LimitsAsWritten, faults: &mut Vec<Fault>) -> Limits {

@@ -72,6 +72,8 @@ pub(super) struct GatewayAsWritten {
     pub(super) charter: Option<PathName>,
     /// Directorates' policies under the charter.
     pub(super) directorates: Option<Vec<PathName>>,
+    /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
+    pub(super) subjects: Option<SubjectsAsWritten>,
 }
 
 /// One place where partners connect.
@@ -113,6 +115,16 @@ pub(super) struct AdminAsWritten {
     pub(super) address: Option<AddressText>,
     /// SHA-256 of the token with which operators change things there: openssl rand -hex 32 | tr -d '\n' | tee TOKEN | sha256sum. Without it nothing can be changed.
     pub(super) token_sha256: Option<Sha256Text>,
+}
+
+/// Where it is kept what people object to, consent to and are marked as.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Subjects", example = serde_json::json!({ "store": "subjects" }))]
+pub(super) struct SubjectsAsWritten {
+    /// The file, made with fieldgate subjects create. While it cannot be read, nothing is released.
+    #[schemars(required)]
+    pub(super) store: Option<PathName>,
 }
 
 /// The organisation whose data it is.

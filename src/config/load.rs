@@ -309,6 +309,8 @@ fn context(
         tables: Tables::none(),
         register: None,
         charter: None,
+        // What is at fault in it has been told.
+        subjects: Some(written.subjects.is_some()),
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Config {
     pub workers: NonZeroUsize,
     /// SHA-256 of the token with which operators change things over the admin listener; `None`: nobody can.
     pub admin_token: Option<[u8; 32]>,
+    /// The file of the subjects' store; `None`: nobody is looked up.
+    pub subjects: Option<PathBuf>,
     /// The directory of what is remembered beside the ledger. Default: `state`, beside the ledger's directory.
     pub state: PathBuf,
     /// Where alerts go, beside the log and the metrics.
@@ -225,6 +227,7 @@ impl Config {
             tables: tables(),
             register: None,
             charter: None,
+            subjects: Some(self.subjects.is_some()),
         }
     }
 }

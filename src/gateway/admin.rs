@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_local;
 
+use super::admin_subjects::{self, Subjects};
 use super::desk::Desk;
 use super::metrics::Metrics;
 use super::running::Running;
@@ -43,6 +44,8 @@ pub(crate) struct Admin {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Clock,
     pub(crate) stop: watch::Receiver<bool>,
+    /// The subjects' store, if one is configured.
+    pub(crate) subjects: Option<Subjects>,
 }
 
 impl Admin {
@@ -60,8 +63,8 @@ impl Admin {
             let admin = self.clone();
             spawn_local(async move {
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let response = admin.answer(&request);
-                    async move { Ok::<_, Infallible>(response) }
+                    let admin = admin.clone();
+                    async move { Ok::<_, Infallible>(admin.answer(request).await) }
                 });
                 let served = http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -74,7 +77,12 @@ impl Admin {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if admin_subjects::is_path(request.uri().path()) {
+            let token = self.running.load().config.admin_token;
+            let now = self.clock.now();
+            return admin_subjects::answer(self.subjects.as_ref(), token, now, request).await;
+        }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
         }
@@ -82,8 +90,8 @@ impl Admin {
             "/metrics" => self.metrics(),
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/readyz" => self.ready(),
-            "/cases" => self.listed(request, Desk::cases),
-            "/incidents" => self.listed(request, Desk::incidents),
+            "/cases" => self.listed(&request, Desk::cases),
+            "/incidents" => self.listed(&request, Desk::incidents),
             _ => text(
                 StatusCode::NOT_FOUND,
                 "/metrics, /healthz, /readyz, /cases or /incidents\n",
@@ -137,11 +145,20 @@ impl Admin {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the ledger cannot write: nothing is released\n",
             )
+        } else if self.subject_fault().is_some() {
+            text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the lists of people's rights cannot be read: nothing is released\n",
+            )
         } else if *self.stop.borrow() {
             text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
         } else {
             text(StatusCode::OK, "ready\n")
         }
+    }
+
+    fn subject_fault(&self) -> Option<String> {
+        self.subjects.as_ref()?.watched.fault()
     }
 
     fn metrics(&self) -> Response<Full<Bytes>> {
@@ -150,6 +167,14 @@ impl Admin {
         self.metrics
             .ledger_failed
             .set(i64::from(self.ledger.failed()));
+        self.metrics
+            .subjects_unavailable
+            .set(i64::from(self.subject_fault().is_some()));
+        if let Some(subjects) = &self.subjects {
+            subjects
+                .watched
+                .ask(|lists| self.metrics.subject_entries(lists));
+        }
         // An agreement that was taken out has no days left to tell of.
         self.metrics.agreement_days.reset();
         for agreement in &self.running.load().agreements.agreements {

@@ -26,6 +26,8 @@ use super::service::Lease;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName};
 use crate::ledger::{CallerEntry, Event, RequestId};
+use crate::minimise::Gate;
+use crate::subjects::{RightsGate, Unavailable};
 use crate::transform::Occasion;
 
 /// Answers one request. Whatever happens, the partner gets a response, and the exchange is accounted for.
@@ -68,11 +70,18 @@ pub(crate) async fn exchange(
         return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
     };
     let deadline = began + running.config.limits.exchange;
+    let today = worker.clock.today(&running.config.controller.time_zone);
+    let gate = worker.subjects.as_ref().map(|watched| {
+        let terms = vec![Arc::clone(&permit.terms().rights)];
+        Arc::new(RightsGate::new(watched, terms, today))
+    });
+    account.judged_by(gate.clone());
     let occasion = Occasion {
         document: worker.random.take().ok(),
         purpose: Some(permit.purpose().shared()),
         notice: route.unknown.clone(),
-        ..Occasion::from(worker.clock.today(&running.config.controller.time_zone))
+        gate: gate.map(|gate| gate as Arc<dyn Gate>),
+        ..Occasion::from(today)
     };
     let asking = Asking {
         occasion: occasion.clone(),
@@ -202,6 +211,13 @@ fn decide(
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
     let route = running.route(&permit);
     let under = |stop: Stop| stop.under(agreement, disclosure);
+    let looked_up = match &worker.subjects {
+        Some(subjects) => subjects.available(),
+        // A store that came with a reload is looked at from the next start on.
+        None if running.config.subjects.is_some() => Err(Unavailable),
+        None => Ok(()),
+    };
+    looked_up.map_err(|_| under(Stop::from(Reason::RightsUnavailable)))?;
     request::check_query(
         head.uri.query(),
         &permit.disclosure().query,

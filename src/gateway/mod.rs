@@ -6,6 +6,7 @@
 mod account;
 mod activity;
 mod admin;
+mod admin_subjects;
 mod body;
 mod desk;
 mod exchange;
@@ -32,7 +33,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
@@ -44,7 +45,10 @@ use crate::agreement::{AgreementName, DisclosureName, ServiceName};
 use crate::clock::Clock;
 use crate::config::{ConfigFault, Loaded};
 use crate::ledger::{CommitReport, Ledger, LedgerError, LedgerOptions};
+use crate::subjects::Watched;
+use crate::transform::SubjectTokens;
 use admin::Admin;
+use admin_subjects::Subjects;
 use desk::Desk;
 use metrics::Metrics;
 use reload::{Prints, Reload};
@@ -69,6 +73,8 @@ pub struct Gateway {
     /// Ends after the workers, so that operators can see them drain.
     stop_admin: watch::Sender<bool>,
     admin_thread: Option<Thread>,
+    /// Dropped, the watch over the subjects' store ends.
+    _stop_subjects: mpsc::Sender<()>,
 }
 
 type Thread = JoinHandle<io::Result<()>>;
@@ -178,6 +184,7 @@ impl Gateway {
         let metrics = Arc::new(Metrics::new()?);
         let mut loaded = load()?;
         let evidence = std::mem::take(&mut loaded.evidence);
+        let subjects = subjects(&loaded);
         let desk = Desk::open(
             &loaded.config.state,
             &loaded.config.controller.time_zone,
@@ -241,6 +248,15 @@ impl Gateway {
         reload.enter(evidence)?;
         drop(ledger.submit(running.load().event())?);
         let (stop_admin, admin_stopped) = watch::channel(false);
+        let (stop_subjects, subjects_stopped) = mpsc::channel();
+        if let Some(subjects) = &subjects {
+            let watched = Arc::clone(&subjects.watched);
+            // Nobody waits for its end: it may be reading a long list.
+            drop(spawn("subjects".to_owned(), move || {
+                watched.watch(&subjects_stopped);
+                Ok(())
+            })?);
+        }
         let mut gateway = Self {
             addresses,
             admin,
@@ -250,6 +266,7 @@ impl Gateway {
             workers: Vec::new(),
             stop_admin,
             admin_thread: None,
+            _stop_subjects: stop_subjects,
         };
         let shared = Shared {
             running: Arc::clone(&running),
@@ -259,6 +276,9 @@ impl Gateway {
             desk: Arc::clone(&desk),
             connections: Arc::new(AtomicUsize::new(0)),
             stop: stopped.clone(),
+            subjects: subjects
+                .as_ref()
+                .map(|subjects| Arc::clone(&subjects.watched)),
         };
         for (index, listeners) in listeners.into_iter().enumerate() {
             let shared = shared.clone();
@@ -274,6 +294,7 @@ impl Gateway {
             ledger,
             clock,
             stop: stopped,
+            subjects,
         };
         gateway.admin_thread = Some(spawn("admin".to_owned(), move || {
             attend_operators(operators, admin_listener, reload, admin_stopped)
@@ -320,6 +341,19 @@ impl Drop for Gateway {
         self.stop.send_replace(true);
         self.stop_admin.send_replace(true);
     }
+}
+
+/// The subjects' store, looked at for the first time. A configuration without keys names none.
+fn subjects(loaded: &Loaded) -> Option<Subjects> {
+    let (store, keys) = (loaded.config.subjects.as_ref()?, loaded.keys.as_ref()?);
+    let watched = Watched::at(store, keys.subjects_seal());
+    if let Some(fault) = watched.fault() {
+        tracing::error!(%fault, "the store of subjects cannot be read: nothing is released");
+    }
+    Some(Subjects {
+        watched,
+        tokens: SubjectTokens::new(&keys.subject()),
+    })
 }
 
 fn spawn(

@@ -96,6 +96,8 @@ pub enum Reason {
     BodyIdle,
     /// The whole exchange took longer than the limit.
     Deadline,
+    /// The lists of people's rights cannot be read, so nothing is released.
+    RightsUnavailable,
     /// The ledger cannot account for a release, so none happens (P3).
     LedgerUnavailable,
     /// The partner's connection went away, or took nothing for longer than the limit.
@@ -164,6 +166,7 @@ impl Reason {
         all.extend([
             Self::BodyIdle,
             Self::Deadline,
+            Self::RightsUnavailable,
             Self::LedgerUnavailable,
             Self::PartnerGone,
         ]);
@@ -216,6 +219,7 @@ impl Reason {
             Self::ResponseBody(fault) => fault.code(),
             Self::BodyIdle => "body_idle",
             Self::Deadline => "deadline",
+            Self::RightsUnavailable => "rights_unavailable",
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::PartnerGone => "partner_gone",
         }
@@ -431,6 +435,11 @@ impl Reason {
                 "The exchange took too long",
                 "Ask for less at once, or again later.",
             ),
+            Self::RightsUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The gateway cannot look up who objects now",
+                "Ask again later; nothing was released.",
+            ),
             Self::LedgerUnavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The gateway cannot account for a release now",
@@ -496,6 +505,7 @@ impl Reason {
             | Self::Encoding
             | Self::ResponseBody(_)
             | Self::Deadline
+            | Self::RightsUnavailable
             | Self::LedgerUnavailable
             | Self::PartnerGone => false,
         }

@@ -178,6 +178,7 @@ fn warn_of_what_needs_a_restart(before: &Config, after: &Config) {
         (before.workers == after.workers, "workers"),
         (before.state == after.state, "state"),
         (before.log == after.log, "log"),
+        (before.subjects == after.subjects, "subjects"),
     ] {
         if !same {
             tracing::warn!(

@@ -37,6 +37,7 @@ use super::service::Pool;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::ledger::Ledger;
+use crate::subjects::Watched;
 
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     /// Connections from partners open now, over all workers.
     pub(crate) connections: Arc<AtomicUsize>,
     pub(crate) stop: watch::Receiver<bool>,
+    /// What people object to and consent to, where a store is configured.
+    pub(crate) subjects: Option<Arc<Watched>>,
 }
 
 /// One worker's own things.
@@ -74,6 +77,7 @@ pub(crate) struct Worker {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) pool: Pool,
+    pub(crate) subjects: Option<Arc<Watched>>,
     shared: Shared,
     /// This worker's open connections.
     open: Cell<usize>,
@@ -109,6 +113,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         clock: shared.clock.clone(),
         random: Random::new(),
         pool: Pool::default(),
+        subjects: shared.subjects.clone(),
         shared,
         open: Cell::new(0),
         emptied: tokio::sync::Notify::new(),

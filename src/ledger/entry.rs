@@ -80,6 +80,8 @@ pub enum Event {
         status: u16,
         /// Bytes of body handed to the partner's connection.
         bytes_sent: u64,
+        /// Records released by an overriding reason although their subjects object or their processing is restricted.
+        overridden: u64,
         /// What was counted on the way.
         tally: Box<Tally>,
     },
@@ -366,6 +368,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             reason,
             status,
             bytes_sent,
+            overridden,
             tally,
         } => {
             members.text("event", "release");
@@ -374,6 +377,9 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.maybe("reason", *reason);
             members.number("status", u64::from(*status));
             members.number("bytes_sent", *bytes_sent);
+            if *overridden > 0 {
+                members.number("records_overridden", *overridden);
+            }
             members.object("tally", |inner| tally_members(tally, inner));
         }
         Event::Keys {
@@ -683,9 +689,10 @@ mod tests {
                     reason: None,
                     status: 200,
                     bytes_sent: 120,
+                    overridden: 1,
                     tally: Box::new(tally),
                 },
-                r#""event":"release","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","outcome":"complete","status":200,"bytes_sent":120,"tally":{"bytes_in":900,"bytes_out":120,"records_released":1,"records_withheld":0,"subjects_missing":0,"fields":{"keep":3,"undeclared":21}}"#,
+                r#""event":"release","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","outcome":"complete","status":200,"bytes_sent":120,"records_overridden":1,"tally":{"bytes_in":900,"bytes_out":120,"records_released":1,"records_withheld":0,"subjects_missing":0,"fields":{"keep":3,"undeclared":21}}"#,
             ),
             (
                 Event::Keys {

@@ -10,6 +10,12 @@ async fn behind(service: &Service, agreement: &str) -> Council {
     .start()
 }
 
+/// The release that the ledger has, once the gateway has stopped.
+async fn released(mut council: Council) -> serde_json::Value {
+    council.stop().await;
+    council.entries("release").remove(0)
+}
+
 fn request(method: &str, path: &str, purpose: &str, more: &str, body: &str) -> String {
     format!(
         "{method} {path} HTTP/1.1\r\nHost: gateway.example\r\nConnection: close\r\nX-Api-Key: {HEALTH_KEY}\r\nData-Purpose: {purpose}\r\nContent-Length: {}\r\n{more}\r\n{body}",
@@ -245,7 +251,7 @@ disclosures:
         // 9434765919 is a published example; the second differs in its check digit. It is 15 June 2026.
         let body = r#"[{"nhs":"9434765919","updated":"2026-06-01"},{"nhs":"9434765918","updated":"2026-05-01"},{"nhs":"9434765919","updated":"2026-01-01"},{"nhs":"9434765919"}]"#;
         let service = Service::answering(json(body)).await;
-        let mut council = behind(&service, agreement).await;
+        let council = behind(&service, agreement).await;
         let answer = council
             .send(&request("GET", "/adults", "care", "", ""))
             .await;
@@ -254,8 +260,7 @@ disclosures:
         assert_eq!(left.len(), 2, "{left:?}");
         assert!(left[0]["nhs"].as_str().unwrap().len() > 20);
         assert_eq!(left[1]["nhs"], "[invalid nhs-number]");
-        council.stop().await;
-        let release = council.entries("release").remove(0);
+        let release = released(council).await;
         assert_eq!(release["tally"]["withheld"]["stale"], 2);
     });
 }
@@ -271,13 +276,12 @@ fn clause_p4_3c_who_may_have_refused_is_held_back() {
         );
         let body = r#"[{"id":"1","name":"said no","refused":"no"},{"id":"2","name":"said yes","refused":"yes"},{"id":"3","name":"said nothing"},{"id":"4","name":"said something else","refused":"maybe"}]"#;
         let service = Service::answering(json_with("", body)).await;
-        let mut council = behind(&service, &agreement).await;
+        let council = behind(&service, &agreement).await;
         let answer = council
             .send(&request("GET", "/adults", "care", "", ""))
             .await;
         assert_eq!(answer.body(), r#"[{"name":"said no"}]"#);
-        council.stop().await;
-        let release = council.entries("release").remove(0);
+        let release = released(council).await;
         assert_eq!(release["tally"]["withheld"]["refused"], 3);
     });
 }

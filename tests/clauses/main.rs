@@ -16,4 +16,5 @@ mod caller;
 mod channels;
 mod page;
 mod register;
+mod rights;
 mod volume;

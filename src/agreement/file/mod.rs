@@ -5,6 +5,7 @@
 
 mod body;
 mod purpose;
+mod rights;
 mod rule;
 mod volume;
 mod withhold;
@@ -19,6 +20,7 @@ pub(super) use body::{
     SeparatorAsWritten, UndeclaredAsWritten,
 };
 pub(super) use purpose::PurposeAsWritten;
+pub(super) use rights::{ConsentAsWritten, DeceasedAsWritten, RightsAsWritten, WhetherAsWritten};
 pub(super) use rule::{
     DirectionAsWritten, GeneraliseTo, InvalidAsWritten, LinkAsWritten, OnMismatchAsWritten,
     OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
