@@ -151,7 +151,7 @@ pub(super) fn check(
         has_keys: context.keys.is_some(),
     };
     let volume = volume::terms(file, &beside, faults);
-    let vital_interests = volume::vital_interests(file, &beside, faults);
+    let vital_interests = volume::vital_interests(file, &beside, &mut warnings, faults);
     Some(Agreement {
         name: AgreementName::new(name?),
         version: written.version?,

@@ -232,11 +232,12 @@ fn per_of(per: PerAsWritten) -> Per {
     }
 }
 
-/// The terms of access for vital interests. A purpose of that kind has disclosures of its own, so that nobody gets by a
-/// reason what was agreed for something else, and the controller has keys, so that a reason is kept as a token.
+/// The terms of access for vital interests. A purpose of that kind should have disclosures of its own, so that nobody gets
+/// by a reason what was agreed for something else; else a reviewer is warned. The controller has keys, so that a reason is kept as a token.
 pub(super) fn vital_interests(
     file: &File,
     beside: &Beside<'_>,
+    warnings: &mut Vec<String>,
     faults: &mut Vec<Fault>,
 ) -> VitalInterests {
     let is_vital = |name: &PurposeName| {
@@ -264,15 +265,14 @@ pub(super) fn vital_interests(
             );
         }
     }
-    for (index, disclosure) in beside.disclosures.iter().enumerate() {
+    for disclosure in beside.disclosures {
         let vital = disclosure.purposes.iter().filter(|name| is_vital(name));
         let vital = vital.count();
         if vital > 0 && vital < disclosure.purposes.len() {
-            file.fault(
-                faults,
-                &format!("/disclosures/{index}/purposes"),
-                "a purpose for vital interests stands beside another; give it a disclosure of its own with only what protects a life",
-            );
+            warnings.push(format!(
+                "disclosure `{}` is for vital interests and for other purposes; give vital interests a disclosure of its own with only what protects a life",
+                disclosure.name
+            ));
         }
     }
     let default = VitalInterests::default();
