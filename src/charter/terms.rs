@@ -132,7 +132,9 @@ impl Terms {
         let touched = case.data_set.touched(case.rules);
         for field in &touched {
             let part = field.rule.map_or(Part::Response, Part::Rule);
-            if field.is_raw() && self.never_as_it_is.contains(&field.sensitivity) {
+            // A table's fields do not leave: what is made of them does.
+            let raw = field.is_raw() && case.rules.aggregate.is_none();
+            if raw && self.never_as_it_is.contains(&field.sensitivity) {
                 object(
                     part,
                     format!(

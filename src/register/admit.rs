@@ -528,7 +528,7 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// What goes to everybody names nobody.
+    /// What goes to everybody names nobody. A table's fields do not leave: what is made of them does.
     fn public(&mut self, recipient: &Recipient, data_set: &DataSet, touched: &[Touched<'_>]) {
         for field in touched {
             let part = field.rule.map_or(Part::Response, Part::Rule);
@@ -538,7 +538,10 @@ impl<'a> Admission<'a> {
                     field.field
                 );
                 self.object(part, message);
-            } else if field.sensitivity != Sensitivity::Plain && recipient.cleared.is_none() {
+            } else if field.sensitivity != Sensitivity::Plain
+                && recipient.cleared.is_none()
+                && self.proposal.rules.aggregate.is_none()
+            {
                 let message = format!(
                     "`{}` is {}, and {} is public; disclose a table (aggregate), or have the data-protection officer clear it: cleared: … at the recipient of `{}` in the register",
                     field.field,

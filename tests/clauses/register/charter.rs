@@ -227,6 +227,13 @@ fn clause_p10_4b_a_public_recipient_gets_no_person_without_clearance() {
             .all(|fault| fault.contains("public") && fault.contains("clear")),
         "{faults:?}"
     );
+    // A table alone goes without.
+    let text = Law::shipped().text(name).to_owned();
+    let (head, _) = text.split_once("  - name: need\n").unwrap();
+    let (_, table) = text.split_once("  # Better still").unwrap();
+    let table = format!("{head}  # Better still{table}")
+        .replace("\"$.items[*].ward\"", "\"$.items[*].signed\"");
+    public.clone().with_file(name, &table).loads();
     let cleared = public.with(
         "register.yaml",
         "{ partner: planning-policy, purposes: [housing-trends] }",

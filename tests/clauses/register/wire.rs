@@ -285,6 +285,31 @@ fn clause_p5_5b_a_councillor_gets_a_named_case_of_their_ward() {
     });
 }
 
+/// A table of trends has a row for a ward and its number of homes by the rule that it names, and nothing of any record.
+/// Rows: A14.
+#[test]
+fn clause_p10_4b_a_table_of_trends_has_nobodys_record() {
+    run(async {
+        let of = |ward: &str| {
+            TENANCY
+                .replace("ventnor", ward)
+                .replace("2019-06-07", "2024-06-07")
+        };
+        let mut items = vec![of("ventnor"); 12];
+        items.extend(vec![of("ryde"); 3]);
+        let page = format!(r#"{{"page":1,"items":[{}]}}"#, items.join(","));
+        let (council, _service) = shipped_before(&page).await;
+        let path = "/trends/homes-by-ward";
+        let got = get(&council, "planning-policy-key", "housing-trends", path, "").await;
+        assert_eq!(got.status(), 200, "{}", got.text());
+        for value in ["B. Sample", "AB123456C", "PO38", "T-9", "2024-06", "CANARY"] {
+            assert!(!got.text().contains(value), "{value} in {}", got.text());
+        }
+        assert!(got.text().contains("ventnor"), "{}", got.text());
+        assert!(!got.body().contains(":12"), "{}", got.text());
+    });
+}
+
 /// What leaves for trends names nobody: neither name nor number nor day, ages and places coarse.
 #[test]
 fn clause_p10_4b_trends_name_nobody() {
