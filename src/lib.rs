@@ -10,6 +10,8 @@
 
 pub mod aggregate;
 pub mod agreement;
+pub mod alert;
+pub mod cases;
 pub mod charter;
 pub mod cli;
 pub mod clock;
@@ -17,11 +19,15 @@ pub mod config;
 pub mod detect;
 pub mod gateway;
 pub mod identifier;
+pub mod journal;
 pub mod keyring;
 pub mod ledger;
 pub mod minimise;
 pub mod plan;
 pub mod register;
+pub mod rights;
 pub mod risk;
+pub mod subjects;
 pub mod transform;
+pub mod volume;
 pub mod written;

@@ -47,6 +47,9 @@ pub struct Context {
     pub register: Option<Arc<Register>>,
     /// The policies above agreements; without them nothing narrows these.
     pub charter: Option<Arc<Charter>>,
+    /// Whether there is a store of subjects in which people can be looked up: then each record with a subject is. `None` does
+    /// not check it, and looks nobody up.
+    pub subjects: Option<bool>,
 }
 
 impl Context {
@@ -64,6 +67,7 @@ impl Context {
             tables: Tables::none(),
             register: None,
             charter: None,
+            subjects: None,
         }
     }
 }

@@ -17,3 +17,5 @@ mod caller;
 mod channels;
 mod page;
 mod register;
+mod rights;
+mod volume;

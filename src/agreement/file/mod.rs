@@ -6,7 +6,9 @@
 mod aggregate;
 mod body;
 mod purpose;
+mod rights;
 mod rule;
+mod volume;
 mod withhold;
 
 use schemars::JsonSchema;
@@ -20,11 +22,15 @@ pub(super) use body::{
     SeparatorAsWritten, UndeclaredAsWritten,
 };
 pub(super) use purpose::PurposeAsWritten;
+pub(super) use rights::{ConsentAsWritten, DeceasedAsWritten, RightsAsWritten, WhetherAsWritten};
 pub(super) use rule::{
     DirectionAsWritten, GeneraliseTo, InvalidAsWritten, LinkAsWritten, OnMismatchAsWritten,
     OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
 };
 
+pub(super) use volume::{
+    GuardAsWritten, PerAsWritten, QuotaAsWritten, SelfLookUpAsWritten, VitalInterestsAsWritten,
+};
 pub(super) use withhold::WithholdAsWritten;
 
 use crate::identifier::Kind;
@@ -77,6 +83,13 @@ pub(super) struct AgreementAsWritten {
     /// What it permits.
     #[schemars(required, length(min = 1))]
     pub(super) disclosures: Option<Vec<DisclosureAsWritten>>,
+    /// How much leaves at most, in each window.
+    #[schemars(length(min = 1, max = 32))]
+    pub(super) quota: Option<Vec<QuotaAsWritten>>,
+    /// What a partner may learn by asking often.
+    pub(super) guard: Option<GuardAsWritten>,
+    /// How access for vital interests is looked at, and ends.
+    pub(super) vital_interests: Option<VitalInterestsAsWritten>,
 }
 
 /// Who agrees.

@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::RightsAsWritten;
 use crate::written::text::{ConceptText, Name, Words};
 
 /// A purpose with terms.
@@ -30,6 +31,8 @@ pub(in crate::agreement) struct PurposeAsWritten {
     pub(in crate::agreement) direct_marketing: Option<bool>,
     /// It protects somebody's life. A request must say why, in the header Data-Reason, and is looked at afterwards.
     pub(in crate::agreement) vital_interests: Option<bool>,
+    /// What it requires of the people whose records it asks for. Objections and marks are honoured without it.
+    pub(in crate::agreement) rights: Option<RightsAsWritten>,
 }
 
 /// That something must be there.
