@@ -9,7 +9,9 @@
 //! [`cli`], the ledger's writer) may wait and may fail from outside.
 
 pub mod agreement;
+pub mod alert;
 pub mod approval;
+pub mod cases;
 pub mod charter;
 pub mod cli;
 pub mod clock;
@@ -18,11 +20,15 @@ pub mod detect;
 pub mod explained;
 pub mod gateway;
 pub mod identifier;
+pub mod journal;
 pub mod keyring;
 pub mod ledger;
 pub mod minimise;
 pub mod plan;
 pub mod register;
+pub mod rights;
 pub mod risk;
+pub mod subjects;
 pub mod transform;
+pub mod volume;
 pub mod written;

@@ -19,7 +19,7 @@ use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, Touched, WithoutSpecial, key_owner,
 };
-use super::{basis, headers, purpose, reidentify};
+use super::{basis, headers, purpose, reidentify, rights, volume};
 use crate::approval;
 use crate::plan::{Plan, PlanKeys};
 use crate::transform::{Keys, NoKeys};
@@ -63,8 +63,9 @@ pub(super) fn check(
     let purposes = written
         .purposes
         .as_ref()
-        .map(|purposes| purpose::check(file, purposes, faults))
+        .map(|purposes| purpose::check(file, purposes, context, faults))
         .unwrap_or_default();
+    rights::check_disclosures(file, written, &purposes, faults);
     let link = written.link.as_ref().map(|group| group.0.as_str());
     let owner = name
         .zip(partner)
@@ -144,6 +145,13 @@ pub(super) fn check(
     if link.is_none() {
         reidentify::refuse_unknown(file, &namespaces, faults);
     }
+    let beside = volume::Beside {
+        purposes: &purposes,
+        disclosures: &disclosures,
+        has_keys: context.keys.is_some(),
+    };
+    let volume = volume::terms(file, &beside, faults);
+    let vital_interests = volume::vital_interests(file, &beside, faults);
     Some(Agreement {
         name: AgreementName::new(name?),
         version: written.version?,
@@ -159,6 +167,8 @@ pub(super) fn check(
         keys_destroyed,
         law,
         approved,
+        volume,
+        vital_interests,
         relation: partner.and_then(|partner| {
             let register = context.register.as_ref()?;
             register.relation(&PartnerName::new(&partner.0))
@@ -396,6 +406,7 @@ impl DisclosureCheck<'_> {
             .as_ref()
             .and_then(|links| self.links(links, faults));
         let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
+        response.rules.whole = response.rules.record.is_some() && volume::counts_records(self.file);
         let grounds = self.layers(
             disclosure,
             &purposes,
@@ -404,6 +415,8 @@ impl DisclosureCheck<'_> {
             warnings,
             faults,
         );
+        response.rules.gated =
+            self.context.subjects == Some(true) && response.rules.subject.is_some();
         namespaces.take(self.file, &response, faults);
         response.refuse_reidentify(self.file, faults);
         let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);

@@ -27,11 +27,13 @@ mod purpose;
 mod redact;
 mod reidentify;
 mod review;
+mod rights;
 mod router;
 mod rules;
 mod set;
 mod tables;
 mod template;
+mod volume;
 mod withhold;
 
 pub use crate::written::{Fault, Faults};
@@ -122,6 +124,10 @@ pub struct Agreement {
     pub law: Law,
     /// How far it is approved: a draft's requests are refused.
     pub approved: Approved,
+    /// How much leaves at most, in each window.
+    pub volume: crate::volume::Terms,
+    /// How access for vital interests is looked at, and ends.
+    pub vital_interests: crate::alert::incidents::VitalInterests,
     /// What the partner is to the controller, by the register.
     pub relation: Option<Relation>,
     /// What is no fault but should be looked at, a sentence each, by line.

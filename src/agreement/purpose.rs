@@ -1,8 +1,11 @@
 //! Purposes: why data may be asked for, and what a request must bring to declare one.
 
+use std::sync::Arc;
+
 use super::check::File;
 use super::file::PurposeAsWritten;
-use super::{Fault, PurposeName, Role};
+use super::{Context, Fault, PurposeName, Role, rights};
+use crate::rights::Terms;
 
 /// A purpose of an agreement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Purpose {
     pub direct_marketing: bool,
     /// It protects somebody's life (UK GDPR Art. 6(1)(d)): a request must say why, and is looked at afterwards.
     pub vital_interests: bool,
+    /// What it requires of each record's subject.
+    pub rights: Arc<Terms>,
 }
 
 /// The purposes of an agreement in the order of its file; those that they cover, if they have no terms of their own,
@@ -32,6 +37,7 @@ pub struct Purpose {
 pub(super) fn check(
     file: &File,
     written: &serde_json::Map<String, serde_json::Value>,
+    context: &Context,
     faults: &mut Vec<Fault>,
 ) -> Vec<Purpose> {
     let mut purposes = Vec::with_capacity(written.len());
@@ -45,7 +51,7 @@ pub(super) fn check(
                 Err(_) => continue,
             },
         };
-        let purpose = Purpose {
+        let mut purpose = Purpose {
             name: PurposeName::new(name),
             text: terms.text.map(|words| words.0).unwrap_or_default(),
             dpv: terms.dpv.map(|concept| concept.0),
@@ -60,7 +66,10 @@ pub(super) fn check(
             professional: terms.professional.is_some(),
             direct_marketing: terms.direct_marketing.unwrap_or(false),
             vital_interests: terms.vital_interests.unwrap_or(false),
+            rights: Arc::default(),
         };
+        purpose.rights = rights::terms(terms.rights.as_ref(), &purpose);
+        rights::check_purpose(file, &purpose, terms.rights.as_ref(), context, faults);
         for (index, narrower) in terms.covers.iter().flatten().enumerate() {
             if narrower.0 == *name {
                 file.fault(
@@ -85,6 +94,7 @@ pub(super) fn check(
             purposes.push(narrower);
         }
     }
+    rights::complete(&mut purposes, written);
     purposes
 }
 

@@ -53,6 +53,9 @@ pub struct Context {
     pub register: Option<Arc<Register>>,
     /// The policies above agreements; without them nothing narrows these.
     pub charter: Option<Arc<Charter>>,
+    /// Whether there is a store of subjects in which people can be looked up: then each record with a subject is. `None` does
+    /// not check it, and looks nobody up.
+    pub subjects: Option<bool>,
 }
 
 impl Context {
@@ -72,6 +75,7 @@ impl Context {
             approvals: None,
             register: None,
             charter: None,
+            subjects: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 pub mod apply;
 pub mod approve;
+pub mod cases;
 pub mod check;
 pub mod completions;
 pub mod covered;
@@ -16,6 +17,7 @@ pub mod decision;
 pub mod demo;
 pub mod diff;
 pub mod explain;
+pub mod incidents;
 pub mod keys;
 pub mod ledger;
 pub mod observe;
@@ -26,6 +28,7 @@ pub mod risk;
 pub mod scan;
 pub mod schema;
 pub mod serve;
+pub mod subjects;
 
 /// What `fieldgate` was asked to do.
 #[derive(Debug, Parser)]
@@ -88,8 +91,14 @@ pub enum Command {
     Keys(keys::KeysArgs),
     /// Say what identifies somebody in a sample, by path and kind, without printing values
     Scan(scan::ScanArgs),
+    /// See and close cases: what was asked for or sent that nobody has agreed
+    Cases(cases::CasesArgs),
+    /// See and review incidents: access that was had for somebody's vital interests
+    Incidents(incidents::IncidentsArgs),
     /// Work with the ledger
     Ledger(ledger::LedgerArgs),
+    /// Enter what people object to, consent to and are marked as
+    Subjects(subjects::SubjectsArgs),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::SchemaArgs),
     /// Print a shell's completions of this command
@@ -120,7 +129,10 @@ pub fn run() -> ExitCode {
         Command::Risk(args) => risk::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Scan(args) => scan::run(args),
+        Command::Cases(args) => cases::run(args),
+        Command::Incidents(args) => incidents::run(args),
         Command::Ledger(args) => ledger::run(args),
+        Command::Subjects(args) => subjects::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
     })

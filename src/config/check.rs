@@ -161,12 +161,20 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
             Some(LogLevelAsWritten::Debug) => LogLevel::Debug,
         },
     };
+    let state = check.state();
+    let webhook = check.webhook(faults);
     let workers = written
         .workers
         .and_then(|workers| usize::try_from(workers).ok())
         .and_then(NonZeroUsize::new)
         .or_else(|| std::thread::available_parallelism().ok())
         .unwrap_or(NonZeroUsize::MIN);
+    let admin_token = written
+        .admin
+        .as_ref()
+        .and_then(|admin| admin.token_sha256.as_ref())
+        .and_then(sha256_of);
+    let subjects = check.subjects(faults);
     if faults.len() > before {
         return None;
     }
@@ -190,16 +198,55 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         approvals,
         demand: super::approvals::demand(file),
         workers,
+        admin_token,
+        subjects,
+        state: state?,
+        webhook,
     })
 }
 
-struct Check<'a> {
-    file: &'a File,
+/// The hash that `text` spells; `None` where its form was at fault, which has been told.
+fn sha256_of(text: &Sha256Text) -> Option<[u8; 32]> {
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.0.as_bytes());
+    <[u8; 32]>::try_from(bytes.ok()?.as_slice()).ok()
+}
+
+pub(super) struct Check<'a> {
+    pub(super) file: &'a File,
     base: &'a Path,
 }
 
 impl Check<'_> {
-    fn path(&self, path: &PathName) -> PathBuf {
+    /// The partners on whose behalf `partner` may ask: each is one of `partners`.
+    fn acts_for(
+        &self,
+        pointer: &str,
+        partner: &PartnerAsWritten,
+        partners: &[PartnerAsWritten],
+        faults: &mut Vec<Fault>,
+    ) -> Vec<PartnerName> {
+        let mut others = Vec::new();
+        for (index, other) in partner.acts_for.iter().flatten().enumerate() {
+            let is_known = partners
+                .iter()
+                .any(|known| known.name.as_ref() == Some(other));
+            if is_known && partner.name.as_ref() != Some(other) {
+                others.push(PartnerName::new(&other.0));
+            } else {
+                self.file.fault(
+                    faults,
+                    &format!("{pointer}/acts_for/{index}"),
+                    format!(
+                        "`{}` is no other partner of `partners`; write the name of one",
+                        other.0
+                    ),
+                );
+            }
+        }
+        others
+    }
+
+    pub(super) fn path(&self, path: &PathName) -> PathBuf {
         self.base.join(&path.0)
     }
 
@@ -297,6 +344,7 @@ impl Check<'_> {
                 spki_sha256: Vec::new(),
                 certificate_names: Vec::new(),
                 api_keys: Vec::new(),
+                acts_for: self.acts_for(&pointer, partner, partners, faults),
             };
             for (index, certificate) in identify.certificates.iter().flatten().enumerate() {
                 let at = format!("{identify_at}/certificates/{index}");
@@ -380,11 +428,9 @@ impl Check<'_> {
         hash: &Sha256Text,
         faults: &mut Vec<Fault>,
     ) -> Option<[u8; 32]> {
-        let hash = hash.0.to_ascii_lowercase();
-        // Where its form was at fault that has been told.
-        let bytes = data_encoding::HEXLOWER.decode(hash.as_bytes()).ok()?;
-        let bytes = <[u8; 32]>::try_from(bytes.as_slice()).ok()?;
-        self.first(seen, pointer, hash, faults).then_some(bytes)
+        let bytes = sha256_of(hash)?;
+        self.first(seen, pointer, hash.0.to_ascii_lowercase(), faults)
+            .then_some(bytes)
     }
 
     /// Whether `value` identifies nobody else yet.
@@ -520,6 +566,18 @@ impl Check<'_> {
         })
     }
 
+    fn subjects(&self, faults: &mut Vec<Fault>) -> Option<PathBuf> {
+        let store = self.file.value.subjects.as_ref()?.store.as_ref()?;
+        if self.file.value.keys.is_none() {
+            self.file.fault(
+                faults,
+                "/subjects",
+                "people are looked up by keyed tokens; write keys too, for example keys: { root_key_file: root.key }",
+            );
+        }
+        Some(self.path(store))
+    }
+
     fn limits(&self, limits: &LimitsAsWritten, faults: &mut Vec<Fault>) -> Limits {
         let default = Limits::default();
         let in_memory = |text: Option<&SizeText>, default: usize| {
@@ -573,7 +631,7 @@ impl Check<'_> {
 type Seen = HashMap<String, usize>;
 
 /// Scheme, host and port; a faulted form gives the default, since that has been told.
-fn parse_url(url: &str) -> Option<(bool, String, u16)> {
+pub(super) fn parse_url(url: &str) -> Option<(bool, String, u16)> {
     let uri: http::Uri = url.parse().ok()?;
     let https = match uri.scheme_str()? {
         "https" => true,
@@ -597,7 +655,7 @@ fn parse_url(url: &str) -> Option<(bool, String, u16)> {
 }
 
 /// The time, or `default` where it is left out or its form at fault, which has been told.
-fn span(text: Option<&SpanText>, default: Duration) -> Duration {
+pub(super) fn span(text: Option<&SpanText>, default: Duration) -> Duration {
     text.and_then(SpanText::duration).unwrap_or(default)
 }
 

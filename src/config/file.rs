@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
 use crate::written::text::{
     AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
@@ -67,12 +68,18 @@ pub(super) struct GatewayAsWritten {
     /// What agreements have to state. as-stated: what they state is checked, what they leave out is a warning.
     /// required: a basis for every purpose, business case, contacts, retention and territory. Default: as-stated.
     pub(super) terms: Option<TermsAsWritten>,
+    /// The directory of what the gateway remembers beside the ledger: counts of quotas, cases, incidents, alerts on their way. Default: state, beside the ledger's directory.
+    pub(super) state: Option<PathName>,
+    /// Where alerts go, beside the log and the metrics.
+    pub(super) alerts: Option<AlertsAsWritten>,
     /// The controller's record of processing: what agreements may draw on, for whom and what for.
     pub(super) register: Option<PathName>,
     /// The council's own policy, which agreements stand under. Needs the register.
     pub(super) charter: Option<PathName>,
     /// Directorates' policies under the charter.
     pub(super) directorates: Option<Vec<PathName>>,
+    /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
+    pub(super) subjects: Option<SubjectsAsWritten>,
 }
 
 /// One place where partners connect.
@@ -112,6 +119,18 @@ pub(super) struct AdminAsWritten {
     /// The address: loopback, or a network that partners cannot reach.
     #[schemars(required)]
     pub(super) address: Option<AddressText>,
+    /// SHA-256 of the token with which operators change things there: openssl rand -hex 32 | tr -d '\n' | tee TOKEN | sha256sum. Without it nothing can be changed.
+    pub(super) token_sha256: Option<Sha256Text>,
+}
+
+/// Where it is kept what people object to, consent to and are marked as.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Subjects", example = serde_json::json!({ "store": "subjects" }))]
+pub(super) struct SubjectsAsWritten {
+    /// The file, made with fieldgate subjects create. While it cannot be read, nothing is released.
+    #[schemars(required)]
+    pub(super) store: Option<PathName>,
 }
 
 /// The organisation whose data it is.
@@ -137,6 +156,8 @@ pub(super) struct PartnerAsWritten {
     /// What shows that a request is this partner's.
     #[schemars(required)]
     pub(super) identify: Option<IdentifyAsWritten>,
+    /// Partners on whose behalf it may ask, in the header Data-On-Behalf-Of, under their agreements. For teams of the controller's own.
+    pub(super) acts_for: Option<Vec<Name>>,
 }
 
 /// What shows that a request is a partner's: at least one certificate or key.

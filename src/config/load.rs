@@ -328,6 +328,8 @@ fn context(
         approvals: None,
         register: None,
         charter: None,
+        // What is at fault in it has been told.
+        subjects: Some(written.subjects.is_some()),
     }
 }
 
@@ -439,9 +441,14 @@ fn certificates_readable(config: &Config) -> Result<(), ConfigFault> {
             }
         }
     }
+    if let Some(webhook) = &config.webhook {
+        keyring::open_private(&webhook.secret)?;
+    }
+    let webhook = config.webhook.iter().map(|webhook| &webhook.service);
     config
         .services
         .iter()
+        .chain(webhook)
         .filter_map(|service| service.ca.as_deref())
         .try_for_each(readable)
 }

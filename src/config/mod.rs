@@ -4,12 +4,14 @@
 //! [`Config`] with the compiled [`AgreementSet`], or every fault of every file. `file` is the
 //! configuration as written, `check` turns it into a [`Config`], `load` alone reads files.
 
+mod alerts;
 mod approvals;
 mod check;
 mod file;
 mod layers;
 mod load;
 
+pub use alerts::Webhook;
 pub use approvals::Approvals;
 pub(crate) use approvals::read as read_approvals;
 pub use load::{
@@ -59,6 +61,14 @@ pub struct Config {
     pub demand: Demand,
     /// Worker threads, each with a runtime of its own. Default: one for each core.
     pub workers: NonZeroUsize,
+    /// SHA-256 of the token with which operators change things over the admin listener; `None`: nobody can.
+    pub admin_token: Option<[u8; 32]>,
+    /// The file of the subjects' store; `None`: nobody is looked up.
+    pub subjects: Option<PathBuf>,
+    /// The directory of what is remembered beside the ledger. Default: `state`, beside the ledger's directory.
+    pub state: PathBuf,
+    /// Where alerts go, beside the log and the metrics.
+    pub webhook: Option<Webhook>,
 }
 
 /// Where the controller's keys are.
@@ -120,6 +130,8 @@ pub struct Partner {
     pub certificate_names: Vec<Proof<String>>,
     /// API keys that are this partner's.
     pub api_keys: Vec<ApiKey>,
+    /// Partners on whose behalf it may ask, under their agreements.
+    pub acts_for: Vec<PartnerName>,
 }
 
 /// An API key, of which only the hash is known here.
@@ -226,6 +238,7 @@ impl Config {
             approvals: self.approvals.as_ref().map(Approvals::policy_once),
             register: None,
             charter: None,
+            subjects: Some(self.subjects.is_some()),
         }
     }
 }

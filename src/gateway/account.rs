@@ -17,6 +17,7 @@ use crate::ledger::{
     CallerEntry, Event, LedgerError, Outcome, Pending, RegisteredEntry, RequestId,
 };
 use crate::minimise::{SubjectToken, Tally};
+use crate::subjects::RightsGate;
 
 /// One permitted exchange, from its intent on. Dropped without an end it ends as [`Outcome::PartnerGone`].
 pub(crate) struct Account {
@@ -31,6 +32,8 @@ pub(crate) struct Account {
     status: u16,
     bytes_sent: u64,
     tally: Tally,
+    /// What decided about its records by whom they are about, where something did.
+    gate: Option<Arc<RightsGate>>,
     ended: bool,
 }
 
@@ -69,6 +72,7 @@ impl Account {
             status: 0,
             bytes_sent: 0,
             tally: Tally::default(),
+            gate: None,
             ended: false,
         };
         Ok((account, pending))
@@ -77,6 +81,11 @@ impl Account {
     /// The exchange's id.
     pub(crate) fn id(&self) -> &RequestId {
         &self.id
+    }
+
+    /// Its records are decided by `gate`.
+    pub(crate) fn judged_by(&mut self, gate: Option<Arc<RightsGate>>) {
+        self.gate = gate;
     }
 
     /// The service was asked at `asked`, and the head of its answer is here or will not come.
@@ -150,12 +159,14 @@ impl Account {
                 .duration_since(self.began)
                 .saturating_sub(self.service),
         };
+        let overridden = self.gate.as_ref().map_or(0, |gate| gate.overridden());
         let entered = self.worker.ledger.submit(Event::Release {
             request: self.id,
             outcome,
             reason: reason.map(Reason::code),
             status: self.status,
             bytes_sent: self.bytes_sent,
+            overridden,
             tally: Box::new(self.tally.clone()),
         });
         if let Err(error) = entered {
@@ -171,6 +182,7 @@ impl Account {
         self.route
             .meters
             .ended(purpose, outcome, self.bytes_sent, &self.tally, times);
+        self.route.meters.overridden(overridden);
         if let Some(reason) = reason {
             self.running.metrics.failed(
                 RequestLabels {

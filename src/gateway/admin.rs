@@ -6,22 +6,27 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_local;
 
+use super::admin_subjects::{self, Subjects};
+use super::desk::Desk;
 use super::metrics::Metrics;
 use super::running::Running;
 use crate::agreement::PartnerName;
 use crate::clock::Clock;
 use crate::explained::covered::{self, Question};
+use crate::journal::JournalError;
 use crate::ledger::Ledger;
 
 /// Connections from operators open at once.
@@ -37,9 +42,12 @@ const DAY_SECONDS: f64 = 86_400.0;
 pub(crate) struct Admin {
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) ledger: Ledger,
     pub(crate) clock: Clock,
     pub(crate) stop: watch::Receiver<bool>,
+    /// The subjects' store, if one is configured.
+    pub(crate) subjects: Option<Subjects>,
 }
 
 impl Admin {
@@ -57,8 +65,8 @@ impl Admin {
             let admin = self.clone();
             spawn_local(async move {
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let response = admin.answer(&request);
-                    async move { Ok::<_, Infallible>(response) }
+                    let admin = admin.clone();
+                    async move { Ok::<_, Infallible>(admin.answer(request).await) }
                 });
                 let served = http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -71,7 +79,12 @@ impl Admin {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if admin_subjects::is_path(request.uri().path()) {
+            let token = self.running.load().config.admin_token;
+            let now = self.clock.now();
+            return admin_subjects::answer(self.subjects.as_ref(), token, now, request).await;
+        }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
         }
@@ -80,10 +93,52 @@ impl Admin {
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/readyz" => self.ready(),
             "/covered" => self.covered(request.uri().query().unwrap_or_default()),
+            "/cases" => self.listed(&request, Desk::cases),
+            "/incidents" => self.listed(&request, Desk::incidents),
             _ => text(
                 StatusCode::NOT_FOUND,
-                "/metrics, /healthz, /readyz or /covered\n",
+                "/metrics, /healthz, /readyz, /covered, /cases or /incidents\n",
             ),
+        }
+    }
+
+    /// A list of the desk's, for whoever bears the token.
+    fn listed(
+        &self,
+        request: &Request<Incoming>,
+        list: impl FnOnce(&Desk) -> Result<String, JournalError>,
+    ) -> Response<Full<Bytes>> {
+        let Some(token) = self.running.load().config.admin_token else {
+            return text(
+                StatusCode::FORBIDDEN,
+                "nobody may read this here; write admin: { token_sha256: … } in the configuration\n",
+            );
+        };
+        if !bears(request.headers(), &token) {
+            let mut response = text(
+                StatusCode::UNAUTHORIZED,
+                "send the token of this listener as Authorization: Bearer TOKEN\n",
+            );
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            return response;
+        }
+        match list(&self.desk) {
+            Ok(json) => {
+                let mut response = Response::new(Full::new(Bytes::from(json)));
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                response
+            }
+            Err(error) => {
+                tracing::error!(%error, "a list cannot be read");
+                text(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "it cannot be read; the log says why\n",
+                )
+            }
         }
     }
 
@@ -92,6 +147,11 @@ impl Admin {
             text(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the ledger cannot write: nothing is released\n",
+            )
+        } else if self.subject_fault().is_some() {
+            text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the lists of people's rights cannot be read: nothing is released\n",
             )
         } else if *self.stop.borrow() {
             text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
@@ -138,12 +198,24 @@ impl Admin {
         response
     }
 
+    fn subject_fault(&self) -> Option<String> {
+        self.subjects.as_ref()?.watched.fault()
+    }
+
     fn metrics(&self) -> Response<Full<Bytes>> {
         let now = self.clock.now();
         self.metrics.ledger_queue.set(self.ledger.queued() as i64);
         self.metrics
             .ledger_failed
             .set(i64::from(self.ledger.failed()));
+        self.metrics
+            .subjects_unavailable
+            .set(i64::from(self.subject_fault().is_some()));
+        if let Some(subjects) = &self.subjects {
+            subjects
+                .watched
+                .ask(|lists| self.metrics.subject_entries(lists));
+        }
         // An agreement that was taken out has no days left to tell of.
         self.metrics.agreement_days.reset();
         self.metrics.agreement_ends.reset();
@@ -173,6 +245,17 @@ impl Admin {
         );
         response
     }
+}
+
+/// Whether a request with `headers` bears the token whose SHA-256 is `token`.
+fn bears(headers: &HeaderMap, token: &[u8; 32]) -> bool {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let borne = value.as_bytes().strip_prefix(b"Bearer ");
+    let hash: [u8; 32] = Sha256::digest(borne.unwrap_or_default()).into();
+    borne.is_some() & bool::from(hash.ct_eq(token))
 }
 
 fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {

@@ -16,12 +16,14 @@ use jiff::Timestamp;
 
 use super::account::Account;
 use super::activity::Stalled;
+use super::outflow::Outflow;
 use super::patience::Patience;
+use super::problem::Stop;
 use super::reason::Reason;
 use super::request::RequestFate;
 use super::service::Lease;
 use super::worker::Worker;
-use crate::minimise::{self, Machine};
+use crate::minimise::{self, Machine, SubjectToken};
 use crate::plan::Plan;
 use crate::transform::Occasion;
 
@@ -64,6 +66,7 @@ pub(crate) struct Release {
     account: Option<Account>,
     /// Kept for another exchange when the body is read to its end.
     lease: Option<Lease>,
+    outflow: Outflow,
 }
 
 /// What the first poll of a body gave.
@@ -90,6 +93,7 @@ impl Release {
         worker: Rc<Worker>,
         account: Account,
         lease: Lease,
+        outflow: Outflow,
     ) -> Self {
         Self {
             service,
@@ -100,6 +104,7 @@ impl Release {
             until,
             account: Some(account),
             lease: Some(lease),
+            outflow,
         }
     }
 
@@ -108,7 +113,7 @@ impl Release {
     ///
     /// # Errors
     /// With the reason and the account, if the body must not pass.
-    pub(crate) async fn first(mut self) -> Result<First, (Reason, Account)> {
+    pub(crate) async fn first(mut self) -> Result<First, (Stop, Account)> {
         let gathered = std::future::poll_fn(|cx| self.poll_gather(cx)).await;
         let mut account = || self.account.take().expect("it is taken once, at the end");
         match gathered {
@@ -118,7 +123,10 @@ impl Release {
                 Ok(First::Whole(Bytes::from(out), account))
             }
             Ok(Gathered { out, ended: false }) => Ok(First::Part(Bytes::from(out), self)),
-            Err(reason) => Err((reason, account())),
+            Err(reason) => {
+                let account = account();
+                Err((self.outflow.stop(reason), account))
+            }
         }
     }
 
@@ -165,7 +173,11 @@ impl Release {
                 Poll::Pending => break,
             }
         }
-        self.enter_subjects()?;
+        let tokens = self.machine.take_subjects();
+        // Before any of it leaves: what is over a quota does not, with all that was gathered beside it.
+        self.outflow
+            .charge(&self.worker.desk, self.machine.tally(), &tokens, ended)?;
+        self.enter_subjects(tokens)?;
         Poll::Ready(Ok(Gathered { out, ended }))
     }
 
@@ -182,8 +194,7 @@ impl Release {
         }
     }
 
-    fn enter_subjects(&mut self) -> Result<(), Reason> {
-        let tokens = self.machine.take_subjects();
+    fn enter_subjects(&mut self, tokens: Vec<SubjectToken>) -> Result<(), Reason> {
         match &self.account {
             Some(account) if !tokens.is_empty() => account.subjects(tokens),
             Some(_) | None => Ok(()),

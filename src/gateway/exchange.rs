@@ -14,6 +14,7 @@ use super::account::Account;
 use super::body::{First, PartnerBody, Release};
 use super::media::Label;
 use super::metrics::RequestLabels;
+use super::outflow::Outflow;
 use super::patience::Patience;
 use super::problem::Stop;
 use super::reason::Reason;
@@ -25,6 +26,8 @@ use super::service::Lease;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName};
 use crate::ledger::{CallerEntry, Event, RequestId};
+use crate::minimise::Gate;
+use crate::subjects::{RightsGate, Unavailable};
 use crate::transform::Occasion;
 
 /// Answers one request. Whatever happens, the partner gets a response, and the exchange is accounted for.
@@ -50,6 +53,14 @@ pub(crate) async fn exchange(
         Err(stop) => return refuse(&worker, &running, &head, &id, &known, stop).response(&id),
     };
 
+    // Access to protect a life is possible at once, and somebody hears of it before it is had.
+    if permit.terms().vital_interests
+        && let Err(stop) = worker
+            .desk
+            .vital_interests(&permit, &caller, &id, &worker.ledger)
+    {
+        return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
+    }
     // From here the exchange is permitted. Its intent goes to the ledger while the service is asked.
     let route = Arc::clone(running.route(&permit));
     let opened = Account::open(&worker, &running, &route, &permit, caller, id, began);
@@ -59,10 +70,17 @@ pub(crate) async fn exchange(
         return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
     };
     let deadline = began + running.config.limits.exchange;
+    let today = worker.clock.today(&running.config.controller.time_zone);
+    let gate = worker.subjects.as_ref().map(|watched| {
+        let terms = vec![Arc::clone(&permit.terms().rights)];
+        Arc::new(RightsGate::new(watched, terms, today))
+    });
+    account.judged_by(gate.clone());
     let occasion = Occasion {
         document: worker.random.take().ok(),
         purpose: Some(permit.purpose().shared()),
-        ..Occasion::from(worker.clock.today(&running.config.controller.time_zone))
+        gate: gate.map(|gate| gate as Arc<dyn Gate>),
+        ..Occasion::from(today)
     };
     let asking = Asking {
         occasion: occasion.clone(),
@@ -109,6 +127,7 @@ pub(crate) async fn exchange(
         Rc::clone(&worker),
         account,
         answer.lease,
+        Outflow::new(&route, &permit, id, running.own(&head)),
     );
     // A fault in the body before its first output is still a problem document (P4).
     let body = match release.first().await {
@@ -122,7 +141,7 @@ pub(crate) async fn exchange(
             rest.released(status);
             PartnerBody::streaming(bytes, rest, connection.activity.stream(busy))
         }
-        Err((reason, account)) => return account.stop(Stop::from(reason)).response(&id),
+        Err((stop, account)) => return account.stop(stop).response(&id),
     };
     response::release(permit, receipt, answer.head, (&route, occasion), &id, body)
 }
@@ -168,6 +187,13 @@ fn decide(
             &two
         }
     };
+    let partner = match request::once(&head.headers, &request::DATA_ON_BEHALF_OF) {
+        None => &identity.partner,
+        Some(other) => running
+            .acts_for(&identity.partner, other)
+            .ok_or(Reason::OnBehalfRefused)?,
+    };
+    known.partner = Some(partner.clone());
     let caller = Caller {
         roles: &identity.standing.roles,
         professional: identity.standing.professional,
@@ -183,7 +209,7 @@ fn decide(
         ..CallerEntry::default()
     };
     let permit = running.agreements.decide(&Ask {
-        partner: &identity.partner,
+        partner,
         method: head.method.as_str(),
         path: head.uri.path(),
         purposes,
@@ -194,6 +220,13 @@ fn decide(
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
     let route = running.route(&permit);
     let under = |stop: Stop| stop.under(agreement, disclosure);
+    let looked_up = match &worker.subjects {
+        Some(subjects) => subjects.available(),
+        // A store that came with a reload is looked at from the next start on.
+        None if running.config.subjects.is_some() => Err(Unavailable),
+        None => Ok(()),
+    };
+    looked_up.map_err(|_| under(Stop::from(Reason::RightsUnavailable)))?;
     request::check_query(
         head.uri.query(),
         &permit.disclosure().query,
@@ -203,7 +236,14 @@ fn decide(
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked =
         reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
-    let caller = running.entered(&permit, &caller, at);
+    let mut caller = running.entered(&permit, &caller, at);
+    if identity.partner != *partner {
+        caller.acting = Some(identity.partner.clone());
+    }
+    // Last of all, so that a request that is refused for anything else counts for nothing.
+    if let Some(way) = route.way(permit.purpose()) {
+        worker.desk.ask(way, running.variant(head)).map_err(under)?;
+    }
     Ok((permit, label, asked, caller))
 }
 
@@ -316,6 +356,12 @@ fn refuse(
         // Of somebody unknown not even that is noted.
         (None, None) => None,
     };
+    if let Some(partner) = &known.partner {
+        let digest = running.digest(head, "purpose", &running.purpose_header);
+        worker
+            .desk
+            .note_refusal(partner, &stop, purpose.as_ref(), digest);
+    }
     let agreement = stop.term.agreement.clone();
     let disclosure = stop.term.disclosure.clone();
     let text = stop.reason.text();

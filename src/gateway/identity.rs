@@ -160,6 +160,7 @@ mod tests {
                 sha256: sha256(format!("{name} key").as_bytes()),
                 standing: standing("keyed"),
             }],
+            acts_for: Vec::new(),
         }
     }
 

@@ -10,8 +10,10 @@ use prometheus::{
 
 use super::reason::Reason;
 use crate::agreement::{Agreement, Disclosure};
+use crate::alert;
 use crate::ledger::{CommitReport, Outcome};
-use crate::minimise::{FieldOutcome, Tally};
+use crate::minimise::{FieldOutcome, Tally, Withheld};
+use crate::rights::Lists;
 
 /// Seconds: from a local look-up to a long extract.
 const SECONDS: [f64; 15] = [
@@ -25,6 +27,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     records: IntCounterVec,
+    withheld: IntCounterVec,
+    overridden: IntCounterVec,
     fields: IntCounterVec,
     subjects_missing: IntCounterVec,
     bytes: IntCounterVec,
@@ -39,11 +43,21 @@ pub(crate) struct Metrics {
     pub(crate) agreement_days: GaugeVec,
     pub(crate) agreement_ends: GaugeVec,
     pub(crate) agreement_review: GaugeVec,
+    subject_entries: IntGaugeVec,
+    pub(crate) subjects_unavailable: IntGauge,
     pub(crate) reloads: IntCounterVec,
     pub(crate) reload_failed: IntGauge,
     /// Connections from partners open now.
     pub(crate) connections: IntGauge,
     pub(crate) connections_refused: IntCounterVec,
+    /// Alerts by what they are about.
+    pub(crate) alerts: IntCounterVec,
+    /// Alerts on their way to the webhook.
+    pub(crate) alerts_queued: IntGauge,
+    pub(crate) alerts_ended: IntCounterVec,
+    pub(crate) incidents_unreviewed: IntGauge,
+    pub(crate) cases_open: IntGauge,
+    pub(crate) cases_not_opened: IntCounter,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
 }
@@ -55,6 +69,8 @@ pub(crate) struct Meters {
     complete: Vec<IntCounter>,
     records_released: IntCounter,
     records_withheld: IntCounter,
+    withheld: [IntCounter; Withheld::ALL.len()],
+    records_overridden: IntCounter,
     subjects_missing: IntCounter,
     fields: [IntCounter; FieldOutcome::ALL.len()],
     bytes_from_service: IntCounter,
@@ -130,6 +146,14 @@ impl Metrics {
             registry.register(Box::new(metric.clone()))?;
             Ok::<_, prometheus::Error>(metric)
         };
+        let subject_entries = IntGaugeVec::new(
+            Opts::new(
+                "fieldgate_subject_entries",
+                "What is entered about people, by kind: objection, consent, …",
+            ),
+            &["kind"],
+        )?;
+        registry.register(Box::new(subject_entries.clone()))?;
         let build = IntGaugeVec::new(
             Opts::new(
                 "fieldgate_build_info",
@@ -144,6 +168,20 @@ impl Metrics {
             "Requests to services by the connection they went out on: new or reused",
             &["connection"],
         )?;
+        let alerts = counters(
+            "fieldgate_alerts_total",
+            "Alerts by what they are about",
+            &["kind"],
+        )?;
+        for kind in alert::Kind::ALL {
+            // Each is there before it happens, so that a rule on it can be written and tried.
+            drop(alerts.with_label_values(&[kind.code()]));
+        }
+        let cases_not_opened = IntCounter::new(
+            "fieldgate_cases_not_opened_total",
+            "Gaps for which no case could be opened: too many are open, or it cannot be written",
+        )?;
+        registry.register(Box::new(cases_not_opened.clone()))?;
         let by_disclosure = ["agreement", "disclosure"];
         Ok(Self {
             requests: counters(
@@ -162,6 +200,16 @@ impl Metrics {
                 "fieldgate_records_total",
                 "Records of responses by outcome: released or withheld",
                 &["agreement", "disclosure", "outcome"],
+            )?,
+            withheld: counters(
+                "fieldgate_records_withheld_total",
+                "Records of responses that stayed behind, by why",
+                &["agreement", "disclosure", "reason"],
+            )?,
+            overridden: counters(
+                "fieldgate_records_overridden_total",
+                "Records released for an overriding reason although their subjects object or are restricted",
+                &by_disclosure,
             )?,
             fields: counters(
                 "fieldgate_fields_total",
@@ -211,6 +259,27 @@ impl Metrics {
                 "fieldgate_agreement_review_seconds",
                 "Seconds until the end of the day by which the agreement is to be reviewed; negative when it is overdue",
             )?,
+            subject_entries,
+            subjects_unavailable: gauge(
+                "fieldgate_subjects_unavailable",
+                "1 when the lists of people's rights cannot be read, so that nothing is released",
+            )?,
+            alerts,
+            alerts_queued: gauge(
+                "fieldgate_alerts_queued",
+                "Alerts that wait for the webhook to take them",
+            )?,
+            alerts_ended: counters(
+                "fieldgate_alerts_ended_total",
+                "Alerts for the webhook by how their way ended: delivered, given_up or not_queued",
+                &["outcome"],
+            )?,
+            incidents_unreviewed: gauge(
+                "fieldgate_incidents_unreviewed",
+                "Incidents of access for vital interests that await review",
+            )?,
+            cases_open: gauge("fieldgate_cases_open", "Cases that are open")?,
+            cases_not_opened,
             reloads: counters(
                 "fieldgate_reloads_total",
                 "Attempts to take a new configuration, by result: ok or failed",
@@ -235,6 +304,16 @@ impl Metrics {
         })
     }
 
+    /// Counts what is entered about people.
+    pub(crate) fn subject_entries(&self, lists: &Lists) {
+        self.subject_entries.reset();
+        for (fact, count) in lists.counts() {
+            self.subject_entries
+                .with_label_values(&[fact.word()])
+                .add(count as i64);
+        }
+    }
+
     /// The metrics of `disclosure`, made if they are not there yet.
     pub(crate) fn meters(&self, agreement: &Agreement, disclosure: &Disclosure) -> Meters {
         let pair = [agreement.name.as_str(), disclosure.name.as_str()];
@@ -256,6 +335,8 @@ impl Metrics {
                 .collect(),
             records_released: self.records.with_label_values(&with("released")),
             records_withheld: self.records.with_label_values(&with("withheld")),
+            withheld: Withheld::ALL.map(|why| self.withheld.with_label_values(&with(why.code()))),
+            records_overridden: self.overridden.with_label_values(&pair),
             subjects_missing: self.subjects_missing.with_label_values(&pair),
             fields: FieldOutcome::ALL
                 .map(|outcome| self.fields.with_label_values(&with(outcome.code()))),
@@ -339,6 +420,9 @@ impl Meters {
         }
         add(&self.records_released, tally.records_released);
         add(&self.records_withheld, tally.records_withheld);
+        for (counter, count) in self.withheld.iter().zip(tally.withheld) {
+            add(counter, count);
+        }
         add(&self.subjects_missing, tally.subjects_missing);
         for (counter, count) in self.fields.iter().zip(tally.fields) {
             add(counter, count);
@@ -348,6 +432,13 @@ impl Meters {
         self.exchange_seconds.observe(times.whole.as_secs_f64());
         self.service_seconds.observe(times.service.as_secs_f64());
         self.own_seconds.observe(times.own.as_secs_f64());
+    }
+}
+
+impl Meters {
+    /// Counts records that an overriding reason released.
+    pub(crate) fn overridden(&self, records: u64) {
+        add(&self.records_overridden, records);
     }
 }
 

@@ -6,13 +6,16 @@
 mod account;
 mod activity;
 mod admin;
+mod admin_subjects;
 mod body;
+mod desk;
 mod exchange;
 mod identity;
 mod links;
 pub mod log;
 mod media;
 mod metrics;
+mod outflow;
 mod overdue;
 mod patience;
 mod problem;
@@ -31,7 +34,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
@@ -43,12 +46,17 @@ use crate::agreement::{AgreementName, DisclosureName, ServiceName};
 use crate::clock::Clock;
 use crate::config::{ConfigFault, Loaded};
 use crate::ledger::{CommitReport, Ledger, LedgerError, LedgerOptions};
+use crate::subjects::Watched;
+use crate::transform::SubjectTokens;
 use admin::Admin;
+use admin_subjects::Subjects;
+use desk::Desk;
 use metrics::Metrics;
 use reload::{Prints, Reload};
 use running::Running;
 use worker::Shared;
 
+pub(crate) use desk::{CASES, INCIDENTS, review_event};
 pub use reason::{Reason, ReasonText};
 pub use reload::ReloadError;
 
@@ -66,6 +74,8 @@ pub struct Gateway {
     /// Ends after the workers, so that operators can see them drain.
     stop_admin: watch::Sender<bool>,
     admin_thread: Option<Thread>,
+    /// Dropped, the watch over the subjects' store ends.
+    _stop_subjects: mpsc::Sender<()>,
 }
 
 type Thread = JoinHandle<io::Result<()>>;
@@ -124,6 +134,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// What is remembered beside the ledger cannot be read or written. One sentence.
+    #[error("{0}")]
+    State(String),
     /// A thread or a runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
@@ -146,6 +159,7 @@ impl StartError {
             | Self::Listen { .. }
             | Self::Ledger(_)
             | Self::Texts { .. }
+            | Self::State(_)
             | Self::Thread(_)
             | Self::Metrics(_) => false,
         }
@@ -180,7 +194,15 @@ impl Gateway {
         let metrics = Arc::new(Metrics::new()?);
         let mut loaded = load()?;
         let evidence = std::mem::take(&mut loaded.evidence);
-        let running = Arc::new(Running::new(loaded, &metrics, None)?);
+        let subjects = subjects(&loaded);
+        let desk = Desk::open(
+            &loaded.config.state,
+            &loaded.config.controller.time_zone,
+            clock.clone(),
+            Arc::clone(&metrics),
+        );
+        let desk = Arc::new(desk.map_err(StartError::State)?);
+        let running = Arc::new(Running::new(loaded, &metrics, &desk, None)?);
         let config = &running.config;
 
         let workers = config.workers.get();
@@ -231,6 +253,7 @@ impl Gateway {
             directory,
             running: Arc::clone(&running),
             metrics: Arc::clone(&metrics),
+            desk: Arc::clone(&desk),
             ledger: ledger.clone(),
             clock: clock.clone(),
             entered: Mutex::default(),
@@ -240,6 +263,15 @@ impl Gateway {
         reload.warn(&running.load());
         drop(ledger.submit(running.load().event())?);
         let (stop_admin, admin_stopped) = watch::channel(false);
+        let (stop_subjects, subjects_stopped) = mpsc::channel();
+        if let Some(subjects) = &subjects {
+            let watched = Arc::clone(&subjects.watched);
+            // Nobody waits for its end: it may be reading a long list.
+            drop(spawn("subjects".to_owned(), move || {
+                watched.watch(&subjects_stopped);
+                Ok(())
+            })?);
+        }
         let mut gateway = Self {
             addresses,
             admin,
@@ -249,14 +281,19 @@ impl Gateway {
             workers: Vec::new(),
             stop_admin,
             admin_thread: None,
+            _stop_subjects: stop_subjects,
         };
         let shared = Shared {
             running: Arc::clone(&running),
             ledger: ledger.clone(),
             clock: clock.clone(),
             metrics: Arc::clone(&metrics),
+            desk: Arc::clone(&desk),
             connections: Arc::new(AtomicUsize::new(0)),
             stop: stopped.clone(),
+            subjects: subjects
+                .as_ref()
+                .map(|subjects| Arc::clone(&subjects.watched)),
         };
         for (index, listeners) in listeners.into_iter().enumerate() {
             let shared = shared.clone();
@@ -268,9 +305,11 @@ impl Gateway {
         let operators = Admin {
             running,
             metrics,
+            desk,
             ledger,
             clock,
             stop: stopped,
+            subjects,
         };
         gateway.admin_thread = Some(spawn("admin".to_owned(), move || {
             attend_operators(operators, admin_listener, reload, admin_stopped)
@@ -317,6 +356,19 @@ impl Drop for Gateway {
         self.stop.send_replace(true);
         self.stop_admin.send_replace(true);
     }
+}
+
+/// The subjects' store, looked at for the first time. A configuration without keys names none.
+fn subjects(loaded: &Loaded) -> Option<Subjects> {
+    let (store, keys) = (loaded.config.subjects.as_ref()?, loaded.keys.as_ref()?);
+    let watched = Watched::at(store, keys.subjects_seal());
+    if let Some(fault) = watched.fault() {
+        tracing::error!(%fault, "the store of subjects cannot be read: nothing is released");
+    }
+    Some(Subjects {
+        watched,
+        tokens: SubjectTokens::new(&keys.subject()),
+    })
 }
 
 fn spawn(
@@ -375,11 +427,16 @@ fn attend_operators(
     LocalSet::new().block_on(&runtime, async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
+        let desk = Arc::clone(&admin.desk);
+        let tending = tokio::task::spawn_local(Arc::clone(&desk).attend(admin.ledger.clone()));
+        let delivering = tokio::task::spawn_local(desk.deliver(Arc::clone(&admin.running)));
         let serving = tokio::task::spawn_local(admin.serve(listener));
         // An error says that the gateway's handle is gone, which is as good as being told.
         drop(stop.wait_for(|stop| *stop).await);
         serving.abort();
         watching.abort();
+        tending.abort();
+        delivering.abort();
         Ok(())
     })
 }

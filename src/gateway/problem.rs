@@ -8,6 +8,7 @@ use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderName, Response, StatusCode};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::body::PartnerBody;
@@ -17,6 +18,7 @@ use crate::agreement::{AgreementName, DisclosureName, PurposeName, Refusal, Rout
 use crate::ledger::RequestId;
 use crate::minimise::BodyError;
 use crate::plan::Format;
+use crate::volume::{Measure, Over};
 
 /// The header that carries the gateway's own id of an exchange, to the service and to the partner.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -39,6 +41,8 @@ pub(crate) struct Term {
     pub(crate) detail: Option<String>,
     /// The partner's own methods for the path, where another was used.
     pub(crate) allowed: Option<String>,
+    /// When a quota begins again, in seconds.
+    pub(crate) retry_after_seconds: Option<u64>,
 }
 
 /// The members of a problem document, in the order in which people read them.
@@ -134,6 +138,34 @@ impl Stop {
         }
     }
 
+    /// A quota or guard that is used up at `at`: the term, and when it begins again.
+    pub(crate) fn over(over: &Over, at: Timestamp) -> Self {
+        let reason = match over.measure {
+            Measure::Requests | Measure::Records | Measure::People => Reason::QuotaExceeded,
+            Measure::Single | Measure::Variants => Reason::GuardReached,
+        };
+        Self {
+            reason,
+            term: Term {
+                agreement: Some(over.agreement.clone()),
+                detail: Some(over.to_string()),
+                retry_after_seconds: Some(over.retry_after_seconds(at)),
+                ..Term::default()
+            },
+        }
+    }
+
+    /// Access for vital interests that awaits review: `text` says which.
+    pub(crate) fn review_overdue(text: String) -> Self {
+        Self {
+            reason: Reason::ReviewOverdue,
+            term: Term {
+                detail: Some(text),
+                ..Term::default()
+            },
+        }
+    }
+
     /// The same stop, naming the agreement and disclosure under which it happened.
     pub(crate) fn under(mut self, agreement: &AgreementName, disclosure: &DisclosureName) -> Self {
         self.term.agreement.get_or_insert_with(|| agreement.clone());
@@ -181,7 +213,9 @@ impl Stop {
         if text.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
         }
-        if text.status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Some(seconds) = term.retry_after_seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        } else if text.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response

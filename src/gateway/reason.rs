@@ -48,6 +48,18 @@ pub enum Reason {
     ReferenceMissing,
     /// The purpose asks for a reason, and none is given.
     ReasonMissing,
+    /// Access for vital interests was used before, and that awaits review.
+    ReviewOverdue,
+    /// It is asked on behalf of a partner for whom the caller may not ask.
+    OnBehalfRefused,
+    /// Somebody asked for a record that is their own.
+    SelfLookUp,
+    /// A quota of the agreement is used up.
+    QuotaExceeded,
+    /// The agreement's guard against harvesting: too many people one at a time, or too many ways of asking.
+    GuardReached,
+    /// What is counted for a quota cannot be written down.
+    CountsUnavailable,
     /// Where a token is agreed, something stands that is none which the agreement still resolves.
     TokenRefused,
     /// The query holds a parameter that is not agreed.
@@ -88,6 +100,8 @@ pub enum Reason {
     BodyIdle,
     /// The whole exchange took longer than the limit.
     Deadline,
+    /// The lists of people's rights cannot be read, so nothing is released.
+    RightsUnavailable,
     /// The ledger cannot account for a release, so none happens (P3).
     LedgerUnavailable,
     /// The partner's connection went away, or took nothing for longer than the limit.
@@ -128,6 +142,12 @@ impl Reason {
             Self::NotProfessional,
             Self::ReferenceMissing,
             Self::ReasonMissing,
+            Self::ReviewOverdue,
+            Self::OnBehalfRefused,
+            Self::SelfLookUp,
+            Self::QuotaExceeded,
+            Self::GuardReached,
+            Self::CountsUnavailable,
             Self::QueryNotAgreed,
             Self::TokenRefused,
             Self::BodyNotAgreed,
@@ -152,6 +172,7 @@ impl Reason {
         all.extend([
             Self::BodyIdle,
             Self::Deadline,
+            Self::RightsUnavailable,
             Self::LedgerUnavailable,
             Self::PartnerGone,
         ]);
@@ -180,6 +201,12 @@ impl Reason {
             Self::NotProfessional => "not_professional",
             Self::ReferenceMissing => "reference_missing",
             Self::ReasonMissing => "reason_missing",
+            Self::ReviewOverdue => "review_overdue",
+            Self::OnBehalfRefused => "on_behalf_refused",
+            Self::SelfLookUp => "self_look_up",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::GuardReached => "guard_reached",
+            Self::CountsUnavailable => "counts_unavailable",
             Self::QueryNotAgreed => "query_not_agreed",
             Self::TokenRefused => "token_refused",
             Self::BodyNotAgreed => "body_not_agreed",
@@ -200,6 +227,7 @@ impl Reason {
             Self::ResponseBody(fault) => fault.code(),
             Self::BodyIdle => "body_idle",
             Self::Deadline => "deadline",
+            Self::RightsUnavailable => "rights_unavailable",
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::PartnerGone => "partner_gone",
         }
@@ -299,6 +327,36 @@ impl Reason {
                 "The request does not say why somebody's life is at risk",
                 "Say why once in the header Data-Reason: a text of at most 500 bytes.",
             ),
+            Self::ReviewOverdue => (
+                StatusCode::FORBIDDEN,
+                "Access for vital interests was used before, and that has not been reviewed",
+                "Ask the controller's data-protection officer to review it; where a life is at risk now, telephone.",
+            ),
+            Self::OnBehalfRefused => (
+                StatusCode::FORBIDDEN,
+                "The caller may not ask on behalf of this partner",
+                "Name one partner in Data-On-Behalf-Of for whom the configuration lets the caller ask, or ask as yourself without it.",
+            ),
+            Self::SelfLookUp => (
+                StatusCode::FORBIDDEN,
+                "Nobody gets their own record this way",
+                "Ask for your own record as anybody else does, by a subject access request.",
+            ),
+            Self::QuotaExceeded => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "The agreement's quota is used up",
+                "Ask again when the Retry-After header says, or for less at once; agree more with the controller if it is needed.",
+            ),
+            Self::GuardReached => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many people were asked for one at a time, or one list in too many ways",
+                "Ask again when the Retry-After header says; ask for a list where one is agreed, always in the same way.",
+            ),
+            Self::CountsUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The gateway cannot count what leaves now",
+                "Ask again later; nothing more was released.",
+            ),
             Self::QueryNotAgreed => (
                 StatusCode::BAD_REQUEST,
                 "The query holds a parameter that is not agreed",
@@ -395,6 +453,11 @@ impl Reason {
                 "The exchange took too long",
                 "Ask for less at once, or again later.",
             ),
+            Self::RightsUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The gateway cannot look up who objects now",
+                "Ask again later; nothing was released.",
+            ),
             Self::LedgerUnavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The gateway cannot account for a release now",
@@ -444,6 +507,12 @@ impl Reason {
             | Self::NotProfessional
             | Self::ReferenceMissing
             | Self::ReasonMissing
+            | Self::ReviewOverdue
+            | Self::OnBehalfRefused
+            | Self::SelfLookUp
+            | Self::QuotaExceeded
+            | Self::GuardReached
+            | Self::CountsUnavailable
             | Self::QueryNotAgreed
             | Self::TokenRefused
             | Self::BodyNotAgreed
@@ -456,6 +525,7 @@ impl Reason {
             | Self::Encoding
             | Self::ResponseBody(_)
             | Self::Deadline
+            | Self::RightsUnavailable
             | Self::LedgerUnavailable
             | Self::PartnerGone => false,
         }

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::StartError;
+use super::desk::Desk;
 use super::metrics::Metrics;
 use super::overdue;
 use super::running::Running;
@@ -42,6 +43,7 @@ pub(crate) struct Reload {
     pub(crate) load: Load,
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) ledger: Ledger,
     /// The ledger's directory, as at the start.
     pub(crate) directory: PathBuf,
@@ -94,7 +96,12 @@ impl Reload {
         let mut loaded = (self.load)().map_err(StartError::Config)?;
         let evidence = std::mem::take(&mut loaded.evidence);
         warn_of_what_needs_a_restart(&before.config, &loaded.config);
-        let running = Arc::new(Running::new(loaded, &self.metrics, Some(before))?);
+        let running = Arc::new(Running::new(
+            loaded,
+            &self.metrics,
+            &self.desk,
+            Some(before),
+        )?);
         running.keep_texts(&self.directory)?;
         self.enter(evidence)?;
         drop(self.ledger.submit(running.event())?);
@@ -182,7 +189,9 @@ fn warn_of_what_needs_a_restart(before: &Config, after: &Config) {
         (before.admin == after.admin, "admin"),
         (before.ledger == after.ledger, "ledger"),
         (before.workers == after.workers, "workers"),
+        (before.state == after.state, "state"),
         (before.log == after.log, "log"),
+        (before.subjects == after.subjects, "subjects"),
     ] {
         if !same {
             tracing::warn!(

@@ -33,6 +33,11 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) const DATA_REFERENCE: HeaderName = HeaderName::from_static("data-reference");
 /// The header in which a request says why somebody's life is at risk.
 pub(crate) const DATA_REASON: HeaderName = HeaderName::from_static("data-reason");
+/// The header in which a partner inside the controller's organisation names the partner that it asks for.
+pub(crate) const DATA_ON_BEHALF_OF: HeaderName = HeaderName::from_static("data-on-behalf-of");
+/// The header that names whoever asks by the identifier that a record of their own would have. It goes no further.
+pub(crate) const DATA_STAFF_IDENTIFIER: HeaderName =
+    HeaderName::from_static("data-staff-identifier");
 
 /// The header in which a request names the version of the agreement that the partner has accepted.
 pub(crate) const DATA_AGREEMENT_VERSION: HeaderName =

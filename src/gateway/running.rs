@@ -9,16 +9,21 @@ use jiff::Timestamp;
 use rustls::ServerConfig;
 
 use super::StartError;
+use super::desk::{Desk, fingerprint};
 use super::identity::Identities;
 use super::media;
 use super::metrics::{Meters, Metrics};
+use super::request;
 use super::service::Target;
 use super::tls;
-use crate::agreement::{Agreement, AgreementSet, Caller, Disclosure, Permit};
+use crate::agreement::{
+    Agreement, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
+};
 use crate::config::{Config, Loaded, Transport};
 use crate::explained::Texts;
 use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
 use crate::transform::{Resolver, SubjectTokens};
+use crate::volume::Way;
 
 /// A configuration with all it needs at hand. An exchange keeps the one it began with.
 pub(crate) struct Running {
@@ -55,6 +60,16 @@ pub(crate) struct Route {
     pub(crate) response_headers: Vec<HeaderName>,
     /// Under which agreement an answer is given: its name, version and hash.
     pub(crate) told: HeaderValue,
+    /// The quotas and guards that each of its purposes is under.
+    ways: Vec<(PurposeName, Way)>,
+}
+
+impl Route {
+    /// The quotas and guards that `purpose` is under, if there is one.
+    pub(crate) fn way(&self, purpose: &PurposeName) -> Option<&Way> {
+        let mut ways = self.ways.iter();
+        ways.find_map(|(name, way)| (name == purpose).then_some(way))
+    }
 }
 
 impl Running {
@@ -66,6 +81,7 @@ impl Running {
     pub(crate) fn new(
         loaded: Loaded,
         metrics: &Arc<Metrics>,
+        desk: &Desk,
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
         let Loaded {
@@ -77,6 +93,8 @@ impl Running {
             ..
         } = loaded;
         let identities = Identities::new(&config.partners);
+        desk.prepare(&config, &agreements)
+            .map_err(StartError::State)?;
         let mut tls = Vec::new();
         for listener in &config.listen {
             tls.push(match &listener.transport {
@@ -125,6 +143,7 @@ impl Running {
                         .collect(),
                     response_headers: header_names(&disclosure.response_headers),
                     told: told(agreement),
+                    ways: desk.ways(agreement, disclosure),
                     agreement: Arc::clone(agreement),
                     disclosure: Arc::clone(disclosure),
                 };
@@ -155,6 +174,49 @@ impl Running {
             .expect("a permit comes from the set that the routes were made of")
     }
 
+    /// The partner named `other`, if `partner` may ask on its behalf.
+    pub(crate) fn acts_for(&self, partner: &PartnerName, other: &[u8]) -> Option<&PartnerName> {
+        let mut partners = self.config.partners.iter();
+        let asking = partners.find(|known| known.name == *partner)?;
+        let mut others = asking.acts_for.iter();
+        others.find(|name| name.as_str().as_bytes() == other)
+    }
+
+    /// What the records of whoever asks are counted by, where `head` says who that is.
+    pub(crate) fn own(&self, head: &http::request::Parts) -> Option<u64> {
+        let text = request::once(&head.headers, &request::DATA_STAFF_IDENTIFIER)?;
+        let json = serde_json::to_string(str::from_utf8(text).ok()?).ok()?;
+        let token = self.tokens.as_ref()?.token(json.as_bytes())?;
+        Some(fingerprint(&token))
+    }
+
+    /// The fingerprint of the way in which `head` asks; nought where the controller has no keys.
+    pub(crate) fn variant(&self, head: &http::request::Parts) -> u64 {
+        let target = head
+            .uri
+            .path_and_query()
+            .map_or("", |target| target.as_str());
+        let token = |tokens: &SubjectTokens| tokens.other("variant", target.as_bytes());
+        self.tokens
+            .as_ref()
+            .map(token)
+            .as_ref()
+            .map_or(0, fingerprint)
+    }
+
+    /// The keyed digest of the one value that `header` has in `head`, in hexadecimal; `None` where it has none or more,
+    /// or the controller has no keys.
+    pub(crate) fn digest(
+        &self,
+        head: &http::request::Parts,
+        what: &str,
+        header: &HeaderName,
+    ) -> Option<String> {
+        let text = request::once(&head.headers, header).filter(|text| !text.is_empty())?;
+        let token = self.tokens.as_ref()?.other(what, text);
+        Some(format!("{:015x}", fingerprint(&token)))
+    }
+
     /// What the ledger keeps of `caller`: of their own words keyed tokens, and these only where the purpose asked for them.
     pub(crate) fn entered(
         &self,
@@ -173,6 +235,7 @@ impl Running {
             professional: caller.professional,
             reference: token(terms.reference, "reference", caller.reference),
             reason: token(terms.vital_interests, "reason", caller.reason),
+            acting: None,
         }
     }
 

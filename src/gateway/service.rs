@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -113,7 +114,13 @@ impl Target {
             && self.header_bytes == other.header_bytes
     }
 
-    async fn connect(&self) -> Result<SendRequest<RequestBody>, Reason> {
+    /// A new connection, for requests whose bodies are `B`.
+    pub(crate) async fn connect<B>(&self) -> Result<SendRequest<B>, Reason>
+    where
+        B: Body + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let connecting = async {
             let stream = TcpStream::connect((self.service.host.as_str(), self.service.port))
                 .await
@@ -137,9 +144,12 @@ impl Target {
             .unwrap_or(Err(Reason::ServiceUnreachable))
     }
 
-    async fn speak<S>(&self, stream: S) -> Result<SendRequest<RequestBody>, Reason>
+    async fn speak<S, B>(&self, stream: S) -> Result<SendRequest<B>, Reason>
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
+        B: Body + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let mut builder = Builder::new();
         builder.max_buf_size(READ_BYTES.max(self.header_bytes));

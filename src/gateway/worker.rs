@@ -27,6 +27,7 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Watch};
+use super::desk::Desk;
 use super::exchange::exchange;
 use super::identity::PresentedCertificate;
 use super::metrics::Metrics;
@@ -36,6 +37,7 @@ use super::service::Pool;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::ledger::Ledger;
+use crate::subjects::Watched;
 
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -59,18 +61,23 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) desk: Arc<Desk>,
     /// Connections from partners open now, over all workers.
     pub(crate) connections: Arc<AtomicUsize>,
     pub(crate) stop: watch::Receiver<bool>,
+    /// What people object to and consent to, where a store is configured.
+    pub(crate) subjects: Option<Arc<Watched>>,
 }
 
 /// One worker's own things.
 pub(crate) struct Worker {
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) ledger: Ledger,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) pool: Pool,
+    pub(crate) subjects: Option<Arc<Watched>>,
     shared: Shared,
     /// This worker's open connections.
     open: Cell<usize>,
@@ -102,9 +109,11 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
     let worker = Rc::new(Worker {
         running: Arc::clone(&shared.running),
         ledger: shared.ledger.clone(),
+        desk: Arc::clone(&shared.desk),
         clock: shared.clock.clone(),
         random: Random::new(),
         pool: Pool::default(),
+        subjects: shared.subjects.clone(),
         shared,
         open: Cell::new(0),
         emptied: tokio::sync::Notify::new(),

@@ -84,6 +84,8 @@ pub enum Event {
         status: u16,
         /// Bytes of body handed to the partner's connection.
         bytes_sent: u64,
+        /// Records released by an overriding reason although their subjects object or their processing is restricted.
+        overridden: u64,
         /// What was counted on the way.
         tally: Box<Tally>,
     },
@@ -97,6 +99,32 @@ pub enum Event {
         agreement: String,
         /// The epochs that it was done to.
         epochs: Vec<u32>,
+        /// When it was done, which can be before it is entered.
+        done: Timestamp,
+    },
+    /// Access for vital interests is about to be had: it awaits review. Before its exchange's intent.
+    Incident {
+        /// The exchange.
+        request: RequestId,
+        /// The incident's number.
+        incident: u64,
+        /// Who asked.
+        partner: PartnerName,
+        /// The agreement that permits.
+        agreement: AgreementName,
+        /// The purpose.
+        purpose: PurposeName,
+    },
+    /// An incident was reviewed. May be entered twice, where a process ended between entering it and noting that.
+    Review {
+        /// The incident's number.
+        incident: u64,
+        /// The agreement.
+        agreement: String,
+        /// By whom: a role's name.
+        by: String,
+        /// SHA-256 of the note that says what was found, in hexadecimal; the note is kept elsewhere.
+        note: String,
         /// When it was done, which can be before it is entered.
         done: Timestamp,
     },
@@ -147,6 +175,8 @@ pub struct CallerEntry {
     pub reference: Option<SubjectToken>,
     /// A keyed token of the reason that was given, where the purpose asks for one.
     pub reason: Option<SubjectToken>,
+    /// Who asked on the partner's behalf, if somebody did.
+    pub acting: Option<PartnerName>,
 }
 
 /// What was done to keys.
@@ -332,6 +362,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             reason,
             status,
             bytes_sent,
+            overridden,
             tally,
         } => {
             members.text("event", "release");
@@ -340,6 +371,9 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.maybe("reason", *reason);
             members.number("status", u64::from(*status));
             members.number("bytes_sent", *bytes_sent);
+            if *overridden > 0 {
+                members.number("records_overridden", *overridden);
+            }
             members.object("tally", |inner| tally_members(tally, inner));
         }
         Event::Keys {
@@ -351,6 +385,34 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.text("event", change.event());
             members.text("agreement", agreement);
             members.list("epochs", epochs, |epoch, list| list.count(*epoch));
+            members.text("done", &format!("{done:.6}"));
+        }
+        Event::Incident {
+            request,
+            incident,
+            partner,
+            agreement,
+            purpose,
+        } => {
+            members.text("event", "incident");
+            members.text("request", request.as_str());
+            members.number("incident", *incident);
+            members.text("partner", partner.as_str());
+            members.text("agreement", agreement.as_str());
+            members.text("purpose", purpose.as_str());
+        }
+        Event::Review {
+            incident,
+            agreement,
+            by,
+            note,
+            done,
+        } => {
+            members.text("event", "review");
+            members.number("incident", *incident);
+            members.text("agreement", agreement);
+            members.text("as", by);
+            members.text("note", note);
             members.text("done", &format!("{done:.6}"));
         }
         Event::Recovered { segment, bytes_cut } => {
@@ -371,12 +433,14 @@ pub fn tally_json(tally: &Tally) -> String {
 }
 
 /// The names that an entry's `event` can have.
-pub(crate) const EVENTS: [&str; 10] = [
+pub(crate) const EVENTS: [&str; 12] = [
     "agreements",
     "intent",
     "refusal",
     "subjects",
     "release",
+    "incident",
+    "review",
     "recovered",
     "keys-created",
     "keys-rotated",
@@ -401,6 +465,7 @@ fn caller_members(caller: &CallerEntry, members: &mut Members) {
     members.maybe("reference", reference.map(|token| &*token.0));
     let reason = caller.reason.as_ref();
     members.maybe("reason_given", reason.map(|token| &*token.0));
+    members.maybe("acting", caller.acting.as_ref().map(PartnerName::as_str));
 }
 
 /// What the register says of a release.
@@ -597,6 +662,7 @@ mod tests {
                         professional: true,
                         reference: Some(SubjectToken("cccc".to_owned())),
                         reason: Some(SubjectToken("dddd".to_owned())),
+                        acting: Some(PartnerName::new("social-care-team")),
                     },
                     registered: Some(RegisteredEntry {
                         kind: "use",
@@ -607,7 +673,7 @@ mod tests {
                         },
                     }),
                 },
-                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","acting":"social-care-team","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
             ),
             (
                 Event::Refusal {
@@ -658,9 +724,10 @@ mod tests {
                     reason: None,
                     status: 200,
                     bytes_sent: 120,
+                    overridden: 1,
                     tally: Box::new(tally),
                 },
-                r#""event":"release","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","outcome":"complete","status":200,"bytes_sent":120,"tally":{"bytes_in":900,"bytes_out":120,"records_released":1,"records_withheld":0,"subjects_missing":0,"fields":{"keep":3,"undeclared":21}}"#,
+                r#""event":"release","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","outcome":"complete","status":200,"bytes_sent":120,"records_overridden":1,"tally":{"bytes_in":900,"bytes_out":120,"records_released":1,"records_withheld":0,"subjects_missing":0,"fields":{"keep":3,"undeclared":21}}"#,
             ),
             (
                 Event::Keys {

@@ -495,6 +495,7 @@ mod tests {
             reason: None,
             status: 200,
             bytes_sent: 1,
+            overridden: 0,
             tally: Box::new(Tally::default()),
         }
     }

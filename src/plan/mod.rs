@@ -53,6 +53,8 @@ pub struct BodyRules {
     pub withhold: Vec<Check>,
     /// Whether a record leaves is asked of the occasion's gate too, by the record's subject.
     pub gated: bool,
+    /// A record is held to its end, so that none leaves in part: whoever counts records counts before one has left.
+    pub whole: bool,
     /// Where a record names people, so that transforms know these names in the record's other texts. Written as
     /// `subject` is.
     pub people: Vec<Selector>,
@@ -153,6 +155,8 @@ pub struct Plan {
     checks: Vec<CompiledCheck>,
     /// Where a record names its subject, if a gate is asked by it.
     gated: Option<Query>,
+    /// Records are held to their ends, whatever is asked of them.
+    whole: bool,
     subjects: Option<SubjectTokens>,
     /// What transforms must know of a record before it is walked.
     known: Vec<(Knowing, Query)>,
@@ -311,8 +315,11 @@ impl Plan {
                 .iter()
                 .flatten()
                 .any(|(transform, _)| transform.reads_today());
-        let asks =
-            !checks.is_empty() || gated.is_some() || !filters.is_empty() || !known.is_empty();
+        let asks = !checks.is_empty()
+            || gated.is_some()
+            || rules.whole
+            || !filters.is_empty()
+            || !known.is_empty();
         let rulebook = Rulebook {
             tracks,
             filters,
@@ -398,6 +405,7 @@ impl Plan {
             transforms,
             checks,
             gated,
+            whole: rules.whole,
             subjects,
             known,
         })
@@ -474,7 +482,7 @@ impl Plan {
 
     /// Whether a record is decided before it is walked: by a condition, or for what transforms must know of it.
     pub(crate) fn asks_records(&self) -> bool {
-        self.decides_records() || !self.known.is_empty()
+        self.decides_records() || !self.known.is_empty() || self.whole
     }
 
     /// Whether a record may stay behind as a whole.

@@ -5,6 +5,7 @@
 //!       │                                          ├─ ALGORITHM "namespace" NAMESPACE ─ a transform's key
 //! root, secret ─ "ring" OWNER "epoch" N ───────────┘
 //!       ├─ "ledger" "subject" ─ the ledger's key for subjects
+//!       ├─ "subjects" "seal" ─ what seals the lines of the subjects' store
 //!       └─ "ring" "wrap", "ring" "seal" ─ what wraps a ring's secrets and seals its files
 //! ```
 //!
@@ -157,6 +158,12 @@ impl RootKey {
         derive(&*self.0, &["ring", "wrap"])
     }
 
+    /// The HMAC key that seals the lines of the subjects' store.
+    #[must_use]
+    pub fn subjects_seal(&self) -> Zeroizing<[u8; 32]> {
+        derive(&*self.0, &["subjects", "seal"])
+    }
+
     /// The HMAC key that seals a ring's files.
     #[must_use]
     pub fn sealing(&self) -> Zeroizing<[u8; 32]> {
@@ -306,6 +313,12 @@ impl Keys {
     #[must_use]
     pub fn subject(&self) -> SubjectKey {
         self.root.subject()
+    }
+
+    /// The HMAC key that seals the lines of the subjects' store: from the root alone, as the tokens in it.
+    #[must_use]
+    pub fn subjects_seal(&self) -> Zeroizing<[u8; 32]> {
+        self.root.subjects_seal()
     }
 }
 

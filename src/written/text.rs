@@ -100,6 +100,9 @@ forms! {
     /// Where a service is.
     UrlText: "^https?://[^/?#@\\s]+/?$",
         "http:// or https://, a host and, if wanted, a port, and nothing after", "https://social-care.internal:8443";
+    /// Where something is on a web server.
+    WebhookText: "^https?://[^/?#@\\s]+(/[^#\\s]*)?$",
+        "http:// or https://, a host and, if wanted, a port and a path", "https://dpo.isle.example/alerts";
     /// A DNS name.
     HostText: "^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$",
         "a DNS name", "api.island-health.example";

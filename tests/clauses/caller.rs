@@ -26,7 +26,13 @@ disclosures:
     parameters: { path: { person: keep } }
     response: { format: json, fields: [{ keep: [$.name] }] }
   - name: serious
-    purposes: [safeguarding, legal-proceedings, medical, rescue]
+    purposes: [safeguarding, legal-proceedings, medical]
+    request: GET /adults/{person}
+    service: { name: social-care, path: "/api/{person}" }
+    parameters: { path: { person: keep } }
+    response: { format: json, fields: [{ keep: [$.name, $.risk] }] }
+  - name: rescue
+    purposes: [rescue]
     request: GET /adults/{person}
     service: { name: social-care, path: "/api/{person}" }
     parameters: { path: { person: keep } }

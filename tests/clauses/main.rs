@@ -18,3 +18,5 @@ mod channels;
 mod explained;
 mod page;
 mod register;
+mod rights;
+mod volume;

@@ -5,7 +5,9 @@
 
 mod body;
 mod purpose;
+mod rights;
 mod rule;
+mod volume;
 mod withhold;
 
 use schemars::JsonSchema;
@@ -18,6 +20,7 @@ pub(super) use body::{
     SeparatorAsWritten, UndeclaredAsWritten,
 };
 pub(super) use purpose::PurposeAsWritten;
+pub(super) use rights::{ConsentAsWritten, DeceasedAsWritten, RightsAsWritten, WhetherAsWritten};
 pub(super) use rule::{
     DirectionAsWritten, GeneraliseTo, InvalidAsWritten, LinkAsWritten, OnMismatchAsWritten,
     OtherLink, RuleAsWritten, ScopeAsWritten, ShapeAsWritten,
@@ -26,6 +29,9 @@ pub(super) use rule::{
 use super::basis::written::{
     BasisAsWritten, BusinessCaseAsWritten, ContactsAsWritten, ContractAsWritten, KindsAsWritten,
     RiskAsWritten, WaiverAsWritten,
+};
+pub(super) use volume::{
+    GuardAsWritten, PerAsWritten, QuotaAsWritten, SelfLookUpAsWritten, VitalInterestsAsWritten,
 };
 pub(super) use withhold::WithholdAsWritten;
 
@@ -94,6 +100,13 @@ pub(super) struct AgreementAsWritten {
     /// What it permits.
     #[schemars(required, length(min = 1))]
     pub(super) disclosures: Option<Vec<DisclosureAsWritten>>,
+    /// How much leaves at most, in each window.
+    #[schemars(length(min = 1, max = 32))]
+    pub(super) quota: Option<Vec<QuotaAsWritten>>,
+    /// What a partner may learn by asking often.
+    pub(super) guard: Option<GuardAsWritten>,
+    /// How access for vital interests is looked at, and ends.
+    pub(super) vital_interests: Option<VitalInterestsAsWritten>,
 }
 
 /// Who agrees.

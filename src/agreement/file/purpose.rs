@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::RightsAsWritten;
 use crate::agreement::basis::written::BasisAsWritten;
 use crate::written::text::{ConceptText, Name, Words};
 
@@ -33,6 +34,8 @@ pub(in crate::agreement) struct PurposeAsWritten {
     pub(in crate::agreement) vital_interests: Option<bool>,
     /// On what law it rests, in place of the agreement's `basis`.
     pub(in crate::agreement) basis: Option<BasisAsWritten>,
+    /// What it requires of the people whose records it asks for. Objections and marks are honoured without it.
+    pub(in crate::agreement) rights: Option<RightsAsWritten>,
 }
 
 /// That something must be there.

@@ -18,13 +18,15 @@ use output::Output;
 use split::Splitter;
 
 use super::out::{self, Stop};
-use crate::agreement;
+use crate::agreement::{self, Agreement, Disclosure};
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, Loaded};
 use crate::keyring::keep_out_of_core_dumps;
 use crate::ledger::entry::tally_json;
-use crate::minimise::{self, BodyError, Limits, Machine, Tally};
+use crate::minimise::{self, BodyError, Gate, Limits, Machine, Tally};
 use crate::plan::{self, Action, BodyRules, Csv, Plan, PlanKeys, Rule, Xml};
+use crate::rights::Terms;
+use crate::subjects::{RightsGate, Watched};
 use crate::transform::{Occasion, RootKey};
 
 /// Bytes that are read at once.
@@ -146,6 +148,17 @@ impl Format {
     }
 }
 
+/// What is applied.
+struct Applied {
+    plan: Arc<Plan>,
+    zone: TimeZone,
+    /// In what and by what the people of its records are looked up.
+    rights: Option<Lookup>,
+}
+
+/// A store of people, and terms that all have to let a record leave.
+type Lookup = (Arc<Watched>, Vec<Arc<Terms>>);
+
 /// Runs `fieldgate apply`.
 ///
 /// # Errors
@@ -153,10 +166,14 @@ impl Format {
 pub fn run(args: &ApplyArgs) -> Result<(), Stop> {
     // Before a key is read.
     keep_out_of_core_dumps();
-    let (plan, zone) = plan(args)?;
+    let Applied { plan, zone, rights } = plan(args)?;
+    let today = Clock::system().today(&zone);
     let occasion = Occasion {
         document: document(&plan)?,
-        ..Occasion::from(Clock::system().today(&zone))
+        gate: rights.map(|(watched, terms)| {
+            Arc::new(RightsGate::new(&watched, terms, today)) as Arc<dyn Gate>
+        }),
+        ..Occasion::from(today)
     };
     if *plan.format() == plan::Format::Multipart {
         return Err(Stop::usage(
@@ -258,7 +275,7 @@ fn one_core(
 }
 
 /// The plan, and the time zone whose day it is run on.
-fn plan(args: &ApplyArgs) -> Result<(Arc<Plan>, TimeZone), Stop> {
+fn plan(args: &ApplyArgs) -> Result<Applied, Stop> {
     match (
         &args.fields,
         &args.config,
@@ -267,13 +284,15 @@ fn plan(args: &ApplyArgs) -> Result<(Arc<Plan>, TimeZone), Stop> {
     ) {
         (Some(fields), _, _, _) => {
             let zone = TimeZone::get("Europe/London").expect("the bundled database has this zone");
-            Ok((
-                fields_plan(fields, args.keys.as_deref(), args.format)?,
+            Ok(Applied {
+                plan: fields_plan(fields, args.keys.as_deref(), args.format)?,
                 zone,
-            ))
+                rights: None,
+            })
         }
         (None, Some(config), Some(agreement), Some(disclosure)) => {
-            let (plan, zone) = agreed_plan(config, agreement, disclosure, args.request)?;
+            let agreed = agreed_plan(config, agreement, disclosure, args.request)?;
+            let plan = &agreed.plan;
             match args.format {
                 // What was agreed is of one format, and read as another it means something else.
                 Some(format) if format.with_options_of(plan.format()) != *plan.format() => {
@@ -282,7 +301,7 @@ fn plan(args: &ApplyArgs) -> Result<(Arc<Plan>, TimeZone), Stop> {
                         plan.format().word()
                     )))
                 }
-                Some(_) | None => Ok((plan, zone)),
+                Some(_) | None => Ok(agreed),
             }
         }
         (None, _, _, _) => Err(Stop::usage(
@@ -357,7 +376,7 @@ fn agreed_plan(
     agreement: &str,
     disclosure: &str,
     of_request: bool,
-) -> Result<(Arc<Plan>, TimeZone), Stop> {
+) -> Result<Applied, Stop> {
     let loaded = config::load(config)?;
     let Some(found) = loaded.agreements.agreement(agreement) else {
         let names = loaded.agreements.agreements.iter();
@@ -384,13 +403,45 @@ fn agreed_plan(
             } else {
                 Arc::clone(&one.response)
             };
-            Ok((plan, loaded.config.controller.time_zone.clone()))
+            let rights = rights(&loaded, found, one, config)?;
+            Ok(Applied {
+                plan,
+                zone: loaded.config.controller.time_zone.clone(),
+                rights,
+            })
         }
         None => Err(Stop::usage(format_args!(
             "agreement {agreement} has no disclosure {disclosure}; it has {}",
             list(found.disclosures.iter().map(|one| one.name.as_str())),
         ))),
     }
+}
+
+/// The store in which the people of a response's records are looked up, if one is configured, and the terms of all purposes of
+/// the disclosure: nobody declares one of them here, so a record leaves only if it may for each.
+fn rights(
+    loaded: &Loaded,
+    agreement: &Agreement,
+    disclosure: &Disclosure,
+    config: &Path,
+) -> Result<Option<Lookup>, Stop> {
+    let (Some(store), Some(keys)) = (&loaded.config.subjects, &loaded.keys) else {
+        return Ok(None);
+    };
+    let watched = Watched::at(store, keys.subjects_seal());
+    if let Some(fault) = watched.fault() {
+        return Err(Stop::environment(format_args!(
+            "{}: the store of subjects cannot be read, so nothing is released: {fault}",
+            config.display()
+        )));
+    }
+    let terms = agreement
+        .purposes
+        .iter()
+        .filter(|purpose| disclosure.purposes.contains(&purpose.name))
+        .map(|purpose| Arc::clone(&purpose.rights))
+        .collect();
+    Ok(Some((watched, terms)))
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -4,9 +4,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::written::push_base32;
+use crate::identifier::{Canonical, Kind};
 use crate::minimise::SubjectToken;
 use crate::transform::SubjectKey;
-use crate::transform::canonical::canonical;
+use crate::transform::canonical::identify;
 
 /// Makes the tokens by which the ledger knows subjects.
 ///
@@ -14,6 +15,10 @@ use crate::transform::canonical::canonical;
 /// nothing that a partner has.
 #[derive(Clone)]
 pub struct SubjectTokens(Hmac<Sha256>);
+
+/// As what an identifier with letters is read, the first that it is, so that a person has one token however it is grouped and
+/// in whatever case it is written. In digits alone all kinds leave out the same.
+const LETTERED: [Kind; 3] = [Kind::Nino, Kind::Email, Kind::UpperAlphanumeric];
 
 impl SubjectTokens {
     /// Ready to make tokens under `key`: 26 characters each, lower-case base32 without padding.
@@ -47,8 +52,26 @@ impl SubjectTokens {
     /// The same token as the 16 bytes that its text stands for.
     #[must_use]
     pub fn bytes(&self, json: &[u8]) -> Option<[u8; 16]> {
+        let mut form = Canonical::new();
+        identify(Kind::Text, json, &mut form).ok()?;
+        if form.as_bytes().iter().any(u8::is_ascii_alphabetic) {
+            let mut strict = Canonical::new();
+            let is = |kind: &Kind| identify(*kind, json, &mut strict).is_ok();
+            if LETTERED.iter().any(is) {
+                form = strict;
+            }
+        }
         let mut state = self.0.clone();
-        canonical(json, |form| state.update(form)).then(|| cut(state))
+        state.update(form.as_bytes());
+        Some(cut(state))
+    }
+
+    /// As [`bytes`](Self::bytes), of an identifier as somebody wrote it in a list, not as a document spells it.
+    #[must_use]
+    pub fn bytes_of_text(&self, identifier: &str) -> Option<[u8; 16]> {
+        let mut json = zeroize::Zeroizing::new(Vec::with_capacity(identifier.len() + 2));
+        crate::transform::push_quoted(identifier, &mut json);
+        self.bytes(&json)
     }
 }
 
@@ -149,6 +172,41 @@ mod tests {
                 Some(SubjectToken(expected.clone()))
             );
         }
+    }
+
+    #[test]
+    fn one_person_has_one_token_however_the_identifier_is_spelt() {
+        let tokens = SubjectTokens::new(&RootKey::from_bytes([7; 32]).subject());
+        let rows: [&[&str]; 5] = [
+            &[
+                "AB 12 34 56 C",
+                "ab123456c",
+                "AB-12-34-56-C",
+                "AB123456",
+                " AB123456D ",
+            ],
+            &["A.Person@example.org", "a.person@EXAMPLE.ORG"],
+            &["case 0012/a", " case 0012/a"],
+            &["0f8fad5b-d9cb-469f", "0F8FAD5BD9CB469F"],
+            &["401 023 2137", "4010232137"],
+        ];
+        let mut known = Vec::new();
+        for spellings in rows {
+            let made: Vec<_> = spellings
+                .iter()
+                .map(|text| tokens.bytes_of_text(text))
+                .collect();
+            assert!(
+                made[0].is_some() && made.iter().all(|token| *token == made[0]),
+                "{spellings:?}"
+            );
+            assert!(!known.contains(&made[0]), "{spellings:?}");
+            known.push(made[0]);
+        }
+        assert_eq!(
+            tokens.bytes_of_text("4010232137"),
+            tokens.bytes(b"4010232137")
+        );
     }
 
     #[test]
