@@ -482,6 +482,7 @@ fn caller_members(caller: &CallerEntry, members: &mut Members) {
     members.maybe("reference", reference.map(|token| &*token.0));
     let reason = caller.reason.as_ref();
     members.maybe("reason_given", reason.map(|token| &*token.0));
+    members.maybe("acting", caller.acting.as_ref().map(PartnerName::as_str));
 }
 
 /// What the register says of a release.
