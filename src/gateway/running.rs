@@ -59,9 +59,9 @@ pub(crate) struct Route {
     /// Headers whose values are tokens.
     pub(crate) token_headers: Vec<(HeaderName, Resolver)>,
     pub(crate) response_headers: Vec<HeaderName>,
-    /// The quotas and guards that each of its purposes is under.
     /// Under which agreement an answer is given: its name, version and hash.
     pub(crate) told: HeaderValue,
+    /// The quotas and guards that each of its purposes is under.
     ways: Vec<(PurposeName, Arc<Way>)>,
     /// Hears of what its service has begun to send, where the register says what is known.
     pub(crate) unknown: Option<Arc<dyn Notice>>,

@@ -321,23 +321,6 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.text("hash", hash);
             members.text("disclosure", disclosure.as_str());
             members.text("purpose", purpose.as_str());
-            if !caller.roles.is_empty() {
-                members.list("roles", &caller.roles, |role, list| {
-                    list.string(role.as_str());
-                });
-            }
-            if caller.professional {
-                members.flag("professional");
-            }
-            members.maybe(
-                "reference",
-                caller.reference.as_ref().map(|token| &*token.0),
-            );
-            members.maybe(
-                "reason_given",
-                caller.reason.as_ref().map(|token| &*token.0),
-            );
-            members.maybe("acting", caller.acting.as_ref().map(PartnerName::as_str));
             caller_members(caller, &mut members);
             if let Some(registered) = registered {
                 registered_members(registered, &mut members);
