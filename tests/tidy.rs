@@ -48,6 +48,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/explained",
         "src/transform",
         "src/rights",
+        "src/volume",
         "src/risk",
         "src/register",
         "src/charter",

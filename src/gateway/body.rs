@@ -72,7 +72,7 @@ pub(crate) struct Release {
 /// What the first poll of a body gave.
 pub(crate) enum First {
     /// The body ended: this is all of it.
-    Whole(Bytes, Account),
+    Whole(Bytes, Box<Account>),
     /// This much, and more will come.
     Part(Bytes, Box<Release>),
 }
@@ -120,7 +120,7 @@ impl Release {
             Ok(Gathered { out, ended: true }) => {
                 let account = account();
                 self.keep_connection();
-                Ok(First::Whole(Bytes::from(out), account))
+                Ok(First::Whole(Bytes::from(out), Box::new(account)))
             }
             Ok(Gathered { out, ended: false }) => Ok(First::Part(Bytes::from(out), Box::new(self))),
             Err(reason) => {

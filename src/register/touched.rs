@@ -254,9 +254,12 @@ data_sets:
         words.collect()
     }
 
+    /// The record, the rules, and each field that they touch with what decides.
+    type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
     #[test]
     fn a_field_is_told_with_the_action_that_decides() {
-        let rows: &[(&str, &str, &[(&str, &str)])] = &[
+        let rows: &[Row<'_>] = &[
             ("$", "  - keep: [$.name]\n", &[("@.name", "keep")]),
             (
                 "\"$.items[*]\"",

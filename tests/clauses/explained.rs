@@ -457,8 +457,8 @@ fn clause_p10_3b_a_change_of_the_register_is_proposed_as_a_patch_that_applies() 
         } else {
             assert_eq!(old[at], &line[1..], "each line is where the patch says");
             at += 1;
-            if line.starts_with(' ') {
-                out.push(&line[1..]);
+            if let Some(kept) = line.strip_prefix(' ') {
+                out.push(kept);
             }
         }
     }

@@ -131,7 +131,7 @@ fn leaving(of: &Written, body: &[u8]) -> BTreeSet<String> {
     let mut machine = minimise::machine(plan, "", occasion);
     let mut out = Vec::new();
     machine.push(body, &mut out).unwrap();
-    drop(machine.finish(&mut out).unwrap());
+    machine.finish(&mut out).unwrap();
     let mut found = BTreeSet::new();
     values(&serde_json::from_slice(&out).unwrap(), &mut found);
     found

@@ -17,6 +17,7 @@ fn exported() -> Value {
     odrl::export(&set, &[FALLS, TENANCY].into_iter().collect::<Texts>())
 }
 
+#[expect(clippy::print_stdout, reason = "a test says what it skipped")]
 fn corpus(path: &str) -> Option<String> {
     let folder = std::env::var_os("FIELDGATE_CORPORA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpora")),

@@ -56,6 +56,8 @@ impl Process {
                 return Self { child, address };
             }
         }
+        child.kill().unwrap();
+        child.wait().unwrap();
         panic!("the gateway does not listen:\n{said}");
     }
 
