@@ -106,7 +106,7 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             "titel: Falls",
             &[
                 "a.yaml:1:1: the file is missing `title`",
-                "a.yaml:3:1: unknown key `titel`; did you mean `title`? The keys here are agreement, version, title, parties, term, link, basis, retention, business_case, benefits, risks, contract, contacts, waivers, purposes, disclosures",
+                "a.yaml:3:1: unknown key `titel`; did you mean `title`? The keys here are agreement, version, title, parties, term, link, basis, retention, business_case, benefits, risks, contract, contacts, waivers, purposes, disclosures, quota, guard, vital_interests",
             ],
         ),
         Row(
@@ -854,7 +854,7 @@ fn a_file_of_fields_alone_is_read_with_the_same_faults() {
         faults.lines().collect::<Vec<_>>(),
         [
             "f.yaml:1:1: the file is missing `fields`",
-            "f.yaml:1:1: unknown key `field`; did you mean `fields`? The keys here are format, fields, csv, namespaces, record, subject, release_if, withhold, prune, names",
+            "f.yaml:1:1: unknown key `field`; did you mean `fields`? The keys here are format, fields, aggregate, csv, namespaces, record, subject, release_if, withhold, prune, names",
         ]
     );
 }

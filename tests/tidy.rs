@@ -15,7 +15,9 @@ fn sources(under: &str) -> Vec<(PathBuf, String)> {
                     .unwrap()
                     .map(|entry| entry.unwrap().path()),
             );
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && !path.ends_with("tests.rs")
+        {
             let text = fs::read_to_string(&path).unwrap();
             found.push((path.strip_prefix(root).unwrap().to_owned(), text));
         }

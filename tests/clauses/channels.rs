@@ -286,6 +286,121 @@ fn clause_p4_3c_who_may_have_refused_is_held_back() {
     });
 }
 
+/// References to others in a free text, by name and by identifier, leave as placeholders: the same person has the same one
+/// throughout a document, and nobody's says who they are.
+#[test]
+fn clause_p8_2b_third_parties_are_taken_out_of_free_text() {
+    run(async {
+        let agreement = r#"
+agreement: access
+version: 1
+title: A copy for the person
+parties: { controller: isle-council, partner: island-health }
+term: { starts: 2026-01-01, ends: 2026-12-31 }
+purposes: { subject-access: Give people a copy of what is held }
+disclosures:
+  - name: file
+    purposes: [subject-access]
+    request: GET /files/{person}
+    service: { name: social-care, path: "/api/{person}" }
+    parameters: { path: { person: keep } }
+    response:
+      format: json
+      record: $
+      fields:
+        - redact: ["$.notes[*]"]
+          detect: all
+          names: ["@.contacts[*].name"]
+          with: placeholder
+"#;
+        // The contacts are others; the number is a published example of one that is valid.
+        let body = r#"{"contacts":[{"name":"Ruth Okafor"},{"name":"Piet Zielinski"}],"notes":["Ruth Okafor rang; NHS 943 476 5919, ruth@example.org.","Met Piet Zielinski and Ruth Okafor at home.","Nothing new."]}"#;
+        let copy = || async {
+            let service = Service::answering(json(body)).await;
+            let council = behind(&service, agreement).await;
+            let answer = council
+                .send(&request("GET", "/files/7", "subject-access", "", ""))
+                .await;
+            answer.json()
+        };
+        let left = copy().await;
+        let notes: Vec<&str> = left["notes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|note| note.as_str().unwrap())
+            .collect();
+        for secret in [
+            "Ruth",
+            "Okafor",
+            "Piet",
+            "Zielinski",
+            "943",
+            "5919",
+            "example.org",
+        ] {
+            assert!(!left.to_string().contains(secret), "{secret} in {left}");
+        }
+        assert!(left.get("contacts").is_none());
+        let ruth = notes[0].split(" rang").next().unwrap();
+        assert_eq!(ruth, "Person A");
+        assert!(
+            notes[1].contains(&format!("and {ruth} at home")),
+            "the same person has the same placeholder: {notes:?}"
+        );
+        assert!(
+            !notes[1].starts_with(&format!("Met {ruth}")),
+            "another person has another: {notes:?}"
+        );
+        assert_eq!(notes[2], "Nothing new.");
+    });
+}
+
+/// A new version of an agreement is told to everybody it concerns: the ledger has its hash from the moment it runs, every
+/// answer names it, and a caller that says it still holds the former one is refused until it has taken note.
+#[test]
+fn clause_r09_a_new_version_is_drawn_to_callers_attention() {
+    run(async {
+        let service = Service::answering(json(r#"{"name":"Ada"}"#)).await;
+        let mut council = behind(&service, CARE).await;
+        let ask = |version: &'static str| {
+            let more = format!("Data-Agreement-Version: {version}\r\n");
+            request("GET", "/adults/7", "care", &more, "")
+        };
+        let first = council.send(&ask("1")).await;
+        assert_eq!(first.status(), 200);
+        assert!(
+            first.head().to_lowercase().contains("version=1"),
+            "{}",
+            first.head()
+        );
+        std::fs::write(
+            council.folder.path().join("agreements/a.yaml"),
+            CARE.replace("version: 1", "version: 2"),
+        )
+        .unwrap();
+        council.gateway.as_ref().unwrap().reload().unwrap();
+        council
+            .send(&ask("1"))
+            .await
+            .is_problem(409, "agreement_changed");
+        let noted = council.send(&ask("2")).await;
+        assert!(
+            noted.head().to_lowercase().contains("version=2"),
+            "{}",
+            noted.head()
+        );
+        council.stop().await;
+        let hashes: Vec<String> = council
+            .entries("agreements")
+            .iter()
+            .map(|entry| entry["agreements"][0]["hash"].to_string())
+            .collect();
+        assert_eq!(hashes.len(), 2);
+        assert_ne!(hashes[0], hashes[1]);
+    });
+}
+
 /// A record that is marked as restricted by a court stays behind under every purpose.
 #[test]
 fn clause_p8_4_1_what_a_court_has_restricted_is_never_released() {

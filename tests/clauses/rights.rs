@@ -317,7 +317,7 @@ fn clause_p7_3_an_objection_to_direct_marketing_is_absolute() {
                 false,
             ),
             ("rights: { unknown: release }", false),
-            ("vital_interests: true", false),
+            ("vital_interests: true", true),
         ] {
             let text = RIGHTS.replace(
                 "direct_marketing: true",

@@ -1,0 +1,134 @@
+//! What a decision costs, and loading, with few agreements and with many.
+//!
+//! `cargo bench --bench decisions` prints a table; `-- --quick` takes small sets and few asks, to see that it still runs.
+//! Each ask is a request as it comes: partner, method, path, purpose, caller. The peer is one look-up in a `HashMap` of
+//! as many texts as there are routes, by the path: what the plainest router would have to do at least.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::time::Instant;
+
+use fieldgate::agreement::{AgreementSet, Ask, Caller, Context, PartnerName, Role, Source};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+#[allow(dead_code, reason = "the benches share it")]
+mod table;
+
+use table::{Contestant, Rounds, head, line, number, row};
+
+/// One agreement of ten with each of the partners: five disclosures, two purposes, one with terms.
+fn agreement(index: usize, partner: usize) -> String {
+    let mut text = format!(
+        "agreement: agreement-{index}\nversion: 1\ntitle: The agreement of number {index}\n\
+         parties: {{ controller: isle-council, partner: partner-{partner} }}\n\
+         term: {{ starts: 2026-01-01, ends: 2026-12-31 }}\n\
+         basis: {{ lawful: [uk-gdpr:6-1-e], power: Care Act 2014 s.6, assessment: DPIA-{index}, territory: [GB] }}\n\
+         purposes:\n  care-{index}: Offer care\n  safeguarding-{index}: {{ text: Protect people, roles: [nurse, social-worker], reference: required }}\n\
+         disclosures:\n"
+    );
+    for disclosure in 0..5 {
+        text.push_str(&format!(
+            "  - name: disclosure-{disclosure}\n    purposes: [care-{index}, safeguarding-{index}]\n    request: GET /set-{index}/kind-{disclosure}/{{person}}\n    \
+             service: {{ name: social-care, path: \"/api/{{person}}\" }}\n    parameters: {{ path: {{ person: keep }}, query: {{ keep: [page] }} }}\n    \
+             response:\n      format: json\n      record: $\n      subject: $.id\n      fields:\n        - keep: [$.name, $.mobility, \"$.items[*].name\"]\n        \
+             - generalise: [$.dateOfBirth]\n          to: year\n        - pseudonymise: [$.id]\n          as: person\n"
+        ));
+    }
+    text
+}
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let (sizes, asks, rounds): (&[usize], usize, usize) = match quick {
+        true => (&[1, 10], 100, 1),
+        false => (&[1, 10, 100, 1_000], 100_000, 9),
+    };
+    let at: Timestamp = "2026-06-15T12:00:00Z".parse().expect("an instant");
+    line(&table::surroundings());
+    head(&[
+        "agreements",
+        "to load, ms",
+        "a permit, ns",
+        "a refusal, ns",
+        "one look-up by path, ns",
+    ]);
+    for &size in sizes {
+        let texts: Vec<(String, String)> = (0..size)
+            .map(|index| (format!("{index}.yaml"), agreement(index, index / 10)))
+            .collect();
+        let sources: Vec<Source<'_>> = texts
+            .iter()
+            .map(|(name, text)| Source { name, text })
+            .collect();
+        let context = Context::alone(TimeZone::UTC);
+        let began = Instant::now();
+        let set = AgreementSet::load(&sources, &context).expect("agreements without a fault");
+        let took = began.elapsed();
+
+        let roles = [Role::new("nurse")];
+        let requests: Vec<(PartnerName, String, String)> = (0..asks)
+            .map(|number| {
+                // Every route in turn, in no order that a cache would know.
+                let index = number.wrapping_mul(7_919) % size;
+                (
+                    PartnerName::new(&format!("partner-{}", index / 10)),
+                    format!(
+                        "/set-{index}/kind-{}/{}",
+                        number % 5,
+                        9_000_000_000_usize + number
+                    ),
+                    format!("safeguarding-{index}"),
+                )
+            })
+            .collect();
+        let decide = |purpose: Option<&'static str>| {
+            let (set, requests, roles) = (&set, &requests, &roles);
+            move || {
+                for (partner, path, agreed) in requests {
+                    let purposes = [purpose.unwrap_or(agreed).as_bytes()];
+                    let decision = set.decide(&Ask {
+                        partner,
+                        method: "GET",
+                        path,
+                        purposes: &purposes,
+                        caller: Caller {
+                            roles,
+                            reference: Some(b"CASE-2026-000431"),
+                            ..Caller::default()
+                        },
+                        at,
+                    });
+                    assert_eq!(decision.is_ok(), purpose.is_none());
+                    let _decided = black_box(decision);
+                }
+            }
+        };
+        let plain: HashMap<&str, usize> = requests
+            .iter()
+            .enumerate()
+            .map(|(place, (_, path, _))| (path.as_str(), place))
+            .collect();
+        let mut contestants: Vec<Contestant<'_>> = vec![
+            ("permit", Box::new(decide(None))),
+            ("refusal", Box::new(decide(Some("marketing")))),
+            (
+                "look-up",
+                Box::new(|| {
+                    for (_, path, _) in &requests {
+                        black_box(plain.get(black_box(path.as_str())));
+                    }
+                }),
+            ),
+        ];
+        let rounds = Rounds::run(&mut contestants, rounds);
+        let each = |place: usize| number(rounds.median(place).as_secs_f64() * 1e9 / asks as f64);
+        row(&[
+            size.to_string(),
+            number(took.as_secs_f64() * 1e3),
+            each(0),
+            each(1),
+            each(2),
+        ]);
+    }
+}
