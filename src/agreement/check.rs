@@ -19,7 +19,7 @@ use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, Touched, WithoutSpecial, key_owner,
 };
-use super::{basis, headers, purpose, reidentify, rights, volume};
+use super::{basis, headers, layers, purpose, reidentify, rights, volume};
 use crate::approval;
 use crate::plan::{Plan, PlanKeys};
 use crate::transform::{Keys, NoKeys};
@@ -136,6 +136,7 @@ pub(super) fn check(
                 name,
                 version,
                 text,
+                sign_off: &layers::sign_off(context, written),
             };
             approval::verify(&document, file.file(), policy, faults)
         }
@@ -445,7 +446,7 @@ impl DisclosureCheck<'_> {
             data_set: disclosure.data_set.as_ref().map(|name| name.0.clone()),
             purposes,
             grounds,
-            method: method.to_owned(),
+            method,
             path,
             service: ServiceName::new(&service?.name.as_ref()?.0),
             service_path: service_path?,

@@ -362,6 +362,7 @@ impl AgreementSet {
         let Answer {
             agreement,
             disclosure,
+            terms,
         } = answer;
         note(
             AGREED,
@@ -407,11 +408,7 @@ impl AgreementSet {
             note("keys", false, format_args!("{refusal}"));
             return Err(refusal);
         }
-        let terms = agreement
-            .purposes
-            .iter()
-            .position(|known| known.name == *purpose)
-            .expect("a disclosure's purposes are its agreement's");
+        let terms = *terms;
         asked_of_caller(agreement, &agreement.purposes[terms], &ask.caller, note)?;
         let without_special = disclosure.without_special.is_some()
             && !ask.caller.professional

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use std::collections::BTreeSet;
+
 use super::check::DisclosureCheck;
-use super::file::DisclosureAsWritten;
+use super::file::{AgreementAsWritten, DisclosureAsWritten};
 use super::rules::Body;
-use super::{PartnerName, PathTemplate, PurposeName, ServiceName};
+use super::{Context, PartnerName, PathTemplate, PurposeName, ServiceName};
 use crate::charter::{Case, Retention};
 use crate::minimise::Withheld;
 use crate::plan::Check;
@@ -256,4 +258,23 @@ impl DisclosureCheck<'_> {
             Part::Response => self.at("response"),
         }
     }
+}
+
+/// The roles that the layers above an agreement want its approval from: those of each directorate that it draws on.
+pub(super) fn sign_off(context: &Context, written: &AgreementAsWritten) -> Vec<String> {
+    let (Some(register), Some(charter)) = (&context.register, &context.charter) else {
+        return Vec::new();
+    };
+    let drawn_on = written.disclosures.iter().flatten();
+    let owners: BTreeSet<&str> = drawn_on
+        .filter_map(|disclosure| {
+            let data_set = register.data_set(&disclosure.data_set.as_ref()?.0)?;
+            Some(data_set.owner.as_str())
+        })
+        .collect();
+    let roles: BTreeSet<&String> = owners
+        .into_iter()
+        .flat_map(|owner| &charter.layer(owner).terms.sign_off)
+        .collect();
+    roles.into_iter().cloned().collect()
 }

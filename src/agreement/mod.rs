@@ -228,7 +228,7 @@ pub struct Disclosure {
     /// On what ground each purpose may use the data set, by the register; none where there is no register.
     pub grounds: Vec<(PurposeName, Ground)>,
     /// The method it answers, upper case.
-    pub method: String,
+    pub method: &'static str,
     /// The path it answers.
     pub path: PathTemplate,
     /// The service behind it.

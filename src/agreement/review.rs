@@ -70,6 +70,8 @@ pub struct DisclosureReview {
     pub request_rules: Vec<(&'static str, usize)>,
     /// Each selector of the response under which values leave, and their type at the partner.
     pub types: Vec<TypeReview>,
+    /// The table that leaves in place of records, by what and under which rule, one sentence; `None` lets records out.
+    pub table: Option<String>,
     /// Each `keep_all` and why.
     pub kept_whole: Vec<WholeReview>,
     /// What is kept from the people it is about, and by which exemption.
@@ -276,6 +278,18 @@ impl Disclosure {
             rules: count(&self.response_rules),
             request_rules: self.request_rules.as_ref().map(count).unwrap_or_default(),
             types: types(&self.response_rules),
+            table: self.response_rules.aggregate.as_ref().map(|table| {
+                let by: Vec<&str> = table
+                    .dimensions
+                    .iter()
+                    .map(|one| one.name.as_str())
+                    .collect();
+                format!(
+                    "no record leaves, but counts by {} under the rule {}",
+                    by.join(", "),
+                    table.rule.name()
+                )
+            }),
             exemptions: self
                 .exemptions
                 .iter()

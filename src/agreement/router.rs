@@ -22,7 +22,8 @@ pub(super) struct Router {
 struct Node {
     literals: HashMap<Box<str>, Node>,
     variable: Option<Box<Node>>,
-    routes: Vec<(Box<str>, Route)>,
+    /// By method, of which there is one text each: comparing it reads nothing of this node's own.
+    routes: Vec<(&'static str, Route)>,
 }
 
 /// One method and template of a partner: the disclosures that answer it, by purpose.
@@ -39,6 +40,8 @@ pub(super) struct Route {
 pub(super) struct Answer {
     pub(super) agreement: Arc<Agreement>,
     pub(super) disclosure: Arc<Disclosure>,
+    /// Where among the agreement's purposes the one stands that it answers for.
+    pub(super) terms: usize,
 }
 
 /// Why a path has no route.
@@ -67,16 +70,12 @@ impl Router {
         let at = node
             .routes
             .iter()
-            .position(|(method, _)| **method == *disclosure.method)
+            .position(|(method, _)| *method == disclosure.method)
             .unwrap_or_else(|| {
-                node.routes
-                    .push((disclosure.method.as_str().into(), Route::default()));
+                node.routes.push((disclosure.method, Route::default()));
                 node.routes.len() - 1
             });
-        node.routes[at].1.add(Answer {
-            agreement: Arc::clone(agreement),
-            disclosure: Arc::clone(disclosure),
-        })
+        node.routes[at].1.add(agreement, disclosure)
     }
 
     /// The route of `method` and `path` for `partner`, most literal first.
@@ -106,9 +105,9 @@ impl Node {
     /// Recursion is as deep as `path` is long, which the template module bounds.
     fn find(&self, method: &str, path: &[Asked<'_>], methods: &mut Vec<String>) -> Option<&Route> {
         let Some((first, rest)) = path.split_first() else {
-            let found = self.routes.iter().find(|(known, _)| **known == *method);
+            let found = self.routes.iter().find(|(known, _)| *known == method);
             if found.is_none() {
-                methods.extend(self.routes.iter().map(|(known, _)| known.to_string()));
+                methods.extend(self.routes.iter().map(|(known, _)| (*known).to_owned()));
             }
             return found.map(|(_, route)| route);
         };
@@ -120,9 +119,13 @@ impl Node {
 }
 
 impl Route {
-    fn add(&mut self, answer: Answer) -> Result<(), Answer> {
-        let term = &answer.agreement.term;
-        for purpose in &answer.disclosure.purposes {
+    fn add(
+        &mut self,
+        agreement: &Arc<Agreement>,
+        disclosure: &Arc<Disclosure>,
+    ) -> Result<(), Answer> {
+        let term = &agreement.term;
+        for purpose in &disclosure.purposes {
             let same = self
                 .answers(purpose.as_str())
                 .map_or(&[][..], |(_, same)| same);
@@ -133,7 +136,19 @@ impl Route {
                 return Err(other.clone());
             }
         }
-        for purpose in &answer.disclosure.purposes {
+        for purpose in &disclosure.purposes {
+            let answer = Answer {
+                agreement: Arc::clone(agreement),
+                disclosure: Arc::clone(disclosure),
+                terms: agreement
+                    .purposes
+                    .iter()
+                    .position(|known| known.name == *purpose)
+                    .expect("a disclosure's purposes are its agreement's"),
+            };
+            if *purpose == disclosure.purposes[0] {
+                self.all.push(answer.clone());
+            }
             match self.position(purpose.as_str()) {
                 Ok(at) => {
                     let answers = &mut self.purposes[at].1;
@@ -145,7 +160,6 @@ impl Route {
                     .insert(at, (purpose.clone(), vec![answer.clone()])),
             }
         }
-        self.all.push(answer);
         Ok(())
     }
 

@@ -23,7 +23,12 @@ pub fn verify(
     policy: &Policy,
     faults: &mut Vec<Fault>,
 ) -> Approved {
-    let required = policy.required(document.kind);
+    let mut required = policy.required(document.kind);
+    for role in document.sign_off {
+        if !required.contains(role) {
+            required.push(role.clone());
+        }
+    }
     let mut by = Vec::new();
     match policy.files.find(file) {
         Ok(None) => {}
@@ -196,6 +201,7 @@ mod tests {
             name: "falls",
             version: 3,
             text,
+            sign_off: &[],
         }
     }
 
@@ -360,6 +366,7 @@ mod tests {
             name: "register",
             version: 0,
             text: "data_sets: {}\n",
+            sign_off: &[],
         };
         let by_dpo = with_approval(
             None,

@@ -64,6 +64,8 @@ pub struct Document<'a> {
     pub version: u32,
     /// Its file's text.
     pub text: &'a str,
+    /// The roles that must have approved it beside the policy's own: those that the charter above it asks for.
+    pub sign_off: &'a [String],
 }
 
 /// Somebody who may approve: a post, by its public key.

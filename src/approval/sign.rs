@@ -200,6 +200,7 @@ mod tests {
             name: "falls",
             version,
             text: "a",
+            sign_off: &[],
         };
         let at = "2026-03-20T10:00:00Z".parse().unwrap();
         let one = with_approval(None, &document(1), &approver, &key, at).unwrap();

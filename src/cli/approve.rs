@@ -163,6 +163,7 @@ fn approve(
         name: &name,
         version,
         text: &text,
+        sign_off: &[],
     };
     let file = approvals.file_of(path);
     let before = config::read_approvals(&file)

@@ -281,6 +281,9 @@ fn as_text(
                     field.selector, field.action, field.r#type
                 )?;
             }
+            if let Some(table) = &disclosure.table {
+                writeln!(out, "    table         {table}")?;
+            }
             for whole in &disclosure.kept_whole {
                 writeln!(
                     out,

@@ -172,6 +172,7 @@ pub(super) fn document(
         name: kind.word(),
         version: 0,
         text,
+        sign_off: &[],
     };
     let before = faults.len();
     let approved = verify(&document, name, &approvals.policy(&looked), faults);

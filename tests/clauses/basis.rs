@@ -1027,6 +1027,7 @@ fn sign(council: &Council, text: &str, (name, role, seed): (&str, &str, u8)) {
         name: "care",
         version: 1,
         text,
+        sign_off: &[],
     };
     let at = "2026-01-05T09:00:00Z".parse().unwrap();
     let file = with_approval(
@@ -1246,6 +1247,7 @@ fn clause_p6_1c_a_changed_register_waits_for_the_dpo() {
                 name: "register",
                 version: 0,
                 text: signed,
+                sign_off: &[],
             };
             let at = "2026-01-05T09:00:00Z".parse().unwrap();
             let approved = with_approval(None, &document, &by, &key(seed), at).unwrap();
@@ -1287,6 +1289,7 @@ fn clause_p6_1c_only_the_dpo_signs_the_register() {
         name: "register",
         version: 0,
         text: "data_sets: {}\n",
+        sign_off: &[],
     };
     let at = "2026-01-05T09:00:00Z".parse().unwrap();
     let verified = |signed: Option<(Approver, u8)>| {

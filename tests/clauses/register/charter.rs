@@ -1,5 +1,7 @@
 //! What the charter and directorates' policies let load.
 
+use fieldgate::approval::SigningKey;
+
 use super::law::Law;
 
 const EMPTY_HOMES: &str = "agreements/empty-homes.yaml";
@@ -162,6 +164,35 @@ fn clause_r05_a_directorates_policy_holds_for_its_own_data_sets() {
             .sign_off
             .contains("head-of-housing"),
         "it has none of its own"
+    );
+}
+
+/// Where approvals are asked for, an agreement needs those of the configuration and those of every policy above it: what it
+/// draws on decides whose.
+/// Rows: R07.
+#[test]
+fn clause_r05_a_directorates_sign_off_is_needed_too() {
+    let keys = |seed: u8| {
+        data_encoding::HEXLOWER.encode(&SigningKey::read(&[seed; 32]).unwrap().public_key())
+    };
+    let approvals = format!(
+        "\napprovals:\n  approvers:\n    - {{ name: head, role: owner, public_key: {} }}\n    - {{ name: office, role: dpo, public_key: {} }}\n  required: [owner]\nagreements:",
+        keys(1),
+        keys(2)
+    );
+    let loaded = Law::shipped()
+        .with("fieldgate.yaml", "\nagreements:", &approvals)
+        .loads();
+    let stage = |name: &str| {
+        let agreement = loaded.agreements.agreement(name).unwrap();
+        agreement
+            .stage("2026-06-15T12:00:00Z".parse().unwrap())
+            .to_string()
+    };
+    assert_eq!(stage("empty-homes"), "draft, not approved by owner, dpo");
+    assert_eq!(
+        stage("housing-trends"),
+        "draft, not approved by owner, dpo, head-of-housing"
     );
 }
 
