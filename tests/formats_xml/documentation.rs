@@ -65,6 +65,8 @@ fn every_refusal_in_the_documentation_is_one() {
                 | BodyFault::Ragged
                 | BodyFault::BodyTooLarge
                 | BodyFault::Mismatch
+                | BodyFault::Undeclared
+                | BodyFault::TooManyGroups
         );
         assert!(
             others || said.iter().any(|said| said == fault.code()),
