@@ -62,7 +62,7 @@ impl Approvals {
         }
     }
 
-    /// As [`Approvals::policy`], for those who do not watch files.
+    /// The policy that this is, for those who do not watch files.
     #[must_use]
     pub fn policy_once(&self) -> Policy {
         self.policy(&Arc::default())

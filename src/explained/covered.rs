@@ -109,7 +109,7 @@ pub fn covered(set: &AgreementSet, question: &Question<'_>) -> Covered {
             let purposes = [question.purpose.as_bytes()];
             let ask = Ask {
                 partner: &agreement.partner,
-                method: &disclosure.method,
+                method: disclosure.method,
                 path: &path,
                 purposes: &purposes,
                 caller: question.caller,

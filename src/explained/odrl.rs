@@ -45,7 +45,7 @@ pub fn policy(agreement: &Agreement, disclosure: &Disclosure, stated: &Stated) -
     let mut permissions: Vec<Value> = Vec::new();
     for purpose in purposes {
         let mut permission = json!({
-            "action": action(&disclosure.method),
+            "action": action(disclosure.method),
             "constraint": constraints(agreement, purpose, stated),
         });
         if let Some(period) = stated.text(&["retention"]) {

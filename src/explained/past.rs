@@ -193,7 +193,7 @@ fn replay_of(
     };
     let ask = Ask {
         partner,
-        method: &disclosure.method,
+        method: disclosure.method,
         path: &path,
         purposes,
         caller: Caller {
