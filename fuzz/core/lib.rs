@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "the gateway calls what the targets do not")]
 
+#[path = "../../src/aggregate/mod.rs"]
+pub mod aggregate;
 #[path = "../../src/detect/mod.rs"]
 pub mod detect;
 #[path = "../../src/identifier/mod.rs"]
