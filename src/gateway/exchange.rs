@@ -117,7 +117,8 @@ pub(crate) async fn exchange(
         let body = PartnerBody::whole(bytes::Bytes::new());
         return response::release(permit, receipt, answer.head, (&route, occasion), &id, body);
     }
-    let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
+    let read_timeout = route.target.read_timeout(running.config.limits.body_idle);
+    let patience = Patience::new(deadline, read_timeout, Reason::BodyIdle);
     let release = Release::new(
         answer.body,
         (permit.response(), occasion.clone()),

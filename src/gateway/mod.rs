@@ -429,6 +429,7 @@ fn attend_operators(
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
         let desk = Arc::clone(&admin.desk);
+        let services = tokio::task::spawn_local(service::watch(Arc::clone(&admin.running)));
         let tending = tokio::task::spawn_local(Arc::clone(&desk).attend(admin.ledger.clone()));
         let delivering = tokio::task::spawn_local(desk.deliver(Arc::clone(&admin.running)));
         let serving = tokio::task::spawn_local(admin.serve(listener));
@@ -436,6 +437,7 @@ fn attend_operators(
         drop(stop.wait_for(|stop| *stop).await);
         serving.abort();
         watching.abort();
+        services.abort();
         tending.abort();
         delivering.abort();
         Ok(())
