@@ -178,7 +178,9 @@ impl Target {
         }
         let first = match places.len() {
             1 => 0,
-            count => self.turn.fetch_add(1, Ordering::Relaxed) % count,
+            count if tried.is_empty() => self.turn.fetch_add(1, Ordering::Relaxed) % count,
+            // Asked again it has had its turn: else two places of which one fails would never take turns.
+            _ => 0,
         };
         let (before, from) = places.split_at(first);
         let mut least: Option<&Arc<Place>> = None;
