@@ -57,8 +57,7 @@ pub(crate) struct Lease {
     chosen: Chosen,
     channel: Channel,
     pub(crate) reused: bool,
-    /// Held, not read.
-    slot: Option<Slot>,
+    _slot: Option<Slot>,
 }
 
 /// No connection could be had.
@@ -118,7 +117,7 @@ impl Pool {
             chosen,
             channel,
             reused,
-            slot: None,
+            _slot: None,
         })
     }
 
@@ -325,7 +324,7 @@ impl Lease {
 
     /// The place of this exchange among those that are with the service, from now on held by this.
     pub(crate) fn hold(&mut self, slot: Slot) {
-        self.slot = Some(slot);
+        self._slot = Some(slot);
     }
 
     /// What was chosen, for another connection there.
