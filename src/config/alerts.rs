@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use super::Service;
 use super::check::{Check, parse_url, span};
-use crate::agreement::ServiceName;
 use crate::written::Fault;
 use crate::written::text::{PathName, SpanText, WebhookText};
 
@@ -92,17 +91,12 @@ impl Check<'_> {
         }
         let timeout = span(webhook.timeout.as_ref(), Duration::from_secs(10));
         Some(Webhook {
-            service: Service {
-                name: ServiceName::new("alerts"),
-                https,
-                host,
-                port,
-                ca: webhook.ca.as_ref().map(|path| self.path(path)),
-                connect_timeout: timeout,
-                head_timeout: timeout,
-                idle_connections: 0,
-                idle_timeout: timeout,
-            },
+            service: Service::at(
+                "alerts",
+                (https, host, port),
+                webhook.ca.as_ref().map(|path| self.path(path)),
+                timeout,
+            ),
             path: if path.is_empty() { "/" } else { path }.to_owned(),
             secret: self.path(webhook.secret_file.as_ref()?),
             retries: webhook.retries.unwrap_or(RETRIES),

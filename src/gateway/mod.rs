@@ -7,6 +7,7 @@ mod account;
 mod activity;
 mod admin;
 mod admin_subjects;
+mod asking;
 mod body;
 mod desk;
 mod exchange;
@@ -429,6 +430,7 @@ fn attend_operators(
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
         let desk = Arc::clone(&admin.desk);
+        let services = tokio::task::spawn_local(service::watch(Arc::clone(&admin.running)));
         let tending = tokio::task::spawn_local(Arc::clone(&desk).attend(admin.ledger.clone()));
         let delivering = tokio::task::spawn_local(desk.deliver(Arc::clone(&admin.running)));
         let serving = tokio::task::spawn_local(admin.serve(listener));
@@ -436,6 +438,7 @@ fn attend_operators(
         drop(stop.wait_for(|stop| *stop).await);
         serving.abort();
         watching.abort();
+        services.abort();
         tending.abort();
         delivering.abort();
         Ok(())
