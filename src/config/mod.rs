@@ -10,6 +10,7 @@ mod check;
 mod file;
 mod layers;
 mod load;
+mod traces;
 
 pub use alerts::Webhook;
 pub use approvals::Approvals;
@@ -18,6 +19,7 @@ pub use load::{
     gateway_schema, load, load_agreements, load_alone, load_root_key, load_texts,
     load_without_keys, tables,
 };
+pub use traces::{PartnerTrace, Traces};
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -69,6 +71,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Where alerts go, beside the log and the metrics.
     pub webhook: Option<Webhook>,
+    /// Where traces of exchanges go; `None`: there are none.
+    pub traces: Option<Traces>,
 }
 
 /// Where the controller's keys are.

@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use super::reason::Reason;
+use super::traces::TraceMetrics;
 use crate::agreement::{Agreement, Disclosure};
 use crate::alert;
 use crate::ledger::{CommitReport, Outcome};
@@ -60,6 +61,7 @@ pub(crate) struct Metrics {
     pub(crate) cases_not_opened: IntCounter,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
+    pub(crate) traces: TraceMetrics,
 }
 
 /// The metrics of one disclosure, looked up once, at load.
@@ -300,6 +302,7 @@ impl Metrics {
             )?,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
+            traces: TraceMetrics::new(&registry)?,
             registry,
         })
     }

@@ -34,6 +34,7 @@ use super::metrics::Metrics;
 use super::random::Random;
 use super::running::Running;
 use super::service::Pool;
+use super::traces::Traces;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::ledger::Ledger;
@@ -67,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Receiver<bool>,
     /// What people object to and consent to, where a store is configured.
     pub(crate) subjects: Option<Arc<Watched>>,
+    pub(crate) traces: Traces,
 }
 
 /// One worker's own things.
@@ -78,6 +80,7 @@ pub(crate) struct Worker {
     pub(crate) random: Random,
     pub(crate) pool: Pool,
     pub(crate) subjects: Option<Arc<Watched>>,
+    pub(crate) traces: Traces,
     shared: Shared,
     /// This worker's open connections.
     open: Cell<usize>,
@@ -114,6 +117,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         random: Random::new(),
         pool: Pool::default(),
         subjects: shared.subjects.clone(),
+        traces: shared.traces.clone(),
         shared,
         open: Cell::new(0),
         emptied: tokio::sync::Notify::new(),
