@@ -67,7 +67,21 @@ impl Exporter {
     }
 
     /// Sends spans until told to stop; then what still waits, for no longer than one attempt may take.
-    pub(crate) async fn run(mut self, limits: Limits, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(mut self, limits: Limits, stop: watch::Receiver<bool>) {
+        let patience = self.settings.collector.head_timeout;
+        let mut told = stop.clone();
+        let given_up = async {
+            // An error says that the gateway's handle is gone, which is as good as being told.
+            drop(told.wait_for(|stop| *stop).await);
+            sleep(patience).await;
+        };
+        tokio::select! {
+            () = self.send_until(&limits, stop) => {}
+            () = given_up => {}
+        }
+    }
+
+    async fn send_until(&mut self, limits: &Limits, mut stop: watch::Receiver<bool>) {
         loop {
             let stopped = tokio::select! {
                 biased;
@@ -75,16 +89,9 @@ impl Exporter {
                 () = self.on.wake.notified() => false,
                 () = sleep(self.settings.interval) => false,
             };
+            self.send_all(limits).await;
             if stopped {
-                let patience = self.settings.collector.head_timeout;
-                drop(timeout(patience, self.send_all(&limits)).await);
                 return;
-            }
-            tokio::select! {
-                biased;
-                // A collector that is away must not hold up the gateway's end.
-                _ = stop.wait_for(|stop| *stop) => {}
-                () = self.send_all(&limits) => {}
             }
         }
     }
