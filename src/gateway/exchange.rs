@@ -23,6 +23,7 @@ use super::reidentify::{self, Asked};
 use super::request;
 use super::response;
 use super::running::Running;
+use super::traces::{Ended, Trace, What};
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName};
 use crate::ledger::{CallerEntry, Event, RequestId};
@@ -46,11 +47,16 @@ pub(crate) async fn exchange(
     };
     let (head, body) = request.into_parts();
 
-    let mut known = Known::default();
+    let mut known = Known {
+        trace: worker
+            .traces
+            .begin(&head.headers, &id, &worker.random, began),
+        ..Known::default()
+    };
     let decided = decide(&worker, &connection, &running, &head, &body, &mut known);
     let (permit, label, asked, caller) = match decided {
         Ok(decided) => decided,
-        Err(stop) => return refuse(&worker, &running, &head, &id, &known, stop).response(&id),
+        Err(stop) => return refuse(&worker, &running, &head, &id, known, stop).response(&id),
     };
 
     // Access to protect a life is possible at once, and somebody hears of it before it is had.
@@ -59,7 +65,7 @@ pub(crate) async fn exchange(
             .desk
             .vital_interests(&permit, &caller, &id, &worker.ledger)
     {
-        return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
+        return refuse(&worker, &running, &head, &id, known, stop).response(&id);
     }
     // From here the exchange is permitted. Its intent goes to the ledger while the service is asked.
     let route = Arc::clone(running.route(&permit));
@@ -67,7 +73,7 @@ pub(crate) async fn exchange(
     let Ok((mut account, intent)) = opened else {
         let stop = Stop::from(Reason::LedgerUnavailable)
             .under(&route.agreement.name, &route.disclosure.name);
-        return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
+        return refuse(&worker, &running, &head, &id, known, stop).response(&id);
     };
     let deadline = began + running.config.limits.exchange;
     let today = worker.clock.today(&running.config.controller.time_zone);
@@ -76,6 +82,7 @@ pub(crate) async fn exchange(
         Arc::new(RightsGate::new(watched, terms, today))
     });
     account.judged_by(gate.clone());
+    account.traced(known.trace.take());
     let occasion = Occasion {
         document: worker.random.take().ok(),
         purpose: Some(permit.purpose().shared()),
@@ -154,6 +161,8 @@ struct Known {
     partner: Option<PartnerName>,
     purpose: Option<PurposeName>,
     caller: CallerEntry,
+    /// The trace that it is a part of, where there are any.
+    trace: Option<Box<Trace>>,
 }
 
 /// Everything that can be said of a request before the service is asked. Gives, with the permit, the label of its body,
@@ -256,7 +265,7 @@ fn refuse(
     running: &Running,
     head: &Parts,
     id: &RequestId,
-    known: &Known,
+    known: Known,
     stop: Stop,
 ) -> Stop {
     let purpose = match (&known.purpose, &known.partner) {
@@ -302,6 +311,7 @@ fn refuse(
     tracing::info!(
         target: "fieldgate::exchange",
         request = id.as_str(),
+        trace_id = known.trace.as_ref().map(|trace| trace.id()),
         partner = labels.partner,
         agreement = labels.agreement,
         disclosure = labels.disclosure,
@@ -311,6 +321,17 @@ fn refuse(
         status = stop.reason.text().status.as_u16(),
         "exchange"
     );
+    if let Some(trace) = known.trace {
+        let told = (stop.reason.text().status.as_u16(), Some(stop.reason));
+        let what = What::Refused {
+            partner: known.partner,
+            agreement,
+            disclosure,
+            purpose,
+        };
+        let ended = Ended::new(trace, *id, worker.clock.now(), told, what);
+        worker.traces.ended(ended);
+    }
     stop
 }
 

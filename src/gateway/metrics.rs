@@ -10,6 +10,7 @@ use prometheus::{
 
 use super::reason::Reason;
 use super::service::ServiceMetrics;
+use super::traces::TraceMetrics;
 use crate::agreement::{Agreement, Disclosure};
 use crate::alert;
 use crate::ledger::{CommitReport, Outcome};
@@ -62,6 +63,7 @@ pub(crate) struct Metrics {
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
     pub(crate) services: ServiceMetrics,
+    pub(crate) traces: TraceMetrics,
 }
 
 /// The metrics of one disclosure, looked up once, at load.
@@ -303,6 +305,7 @@ impl Metrics {
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
             services: ServiceMetrics::new(&registry)?,
+            traces: TraceMetrics::new(&registry)?,
             registry,
         })
     }

@@ -30,6 +30,7 @@ mod response;
 mod running;
 mod service;
 mod tls;
+mod traces;
 mod worker;
 
 use std::io;
@@ -56,6 +57,7 @@ use desk::Desk;
 use metrics::Metrics;
 use reload::{Prints, Reload};
 use running::Running;
+use traces::{Exporter, Traces};
 use worker::Shared;
 
 pub(crate) use desk::{CASES, INCIDENTS, review_event};
@@ -285,6 +287,8 @@ impl Gateway {
             admin_thread: None,
             _stop_subjects: stop_subjects,
         };
+        let settings = running.load();
+        let (traces, exporter) = Traces::new(settings.config.traces.as_ref(), &metrics.traces);
         let shared = Shared {
             running: Arc::clone(&running),
             ledger: ledger.clone(),
@@ -296,6 +300,7 @@ impl Gateway {
             subjects: subjects
                 .as_ref()
                 .map(|subjects| Arc::clone(&subjects.watched)),
+            traces,
         };
         for (index, listeners) in listeners.into_iter().enumerate() {
             let shared = shared.clone();
@@ -314,7 +319,7 @@ impl Gateway {
             subjects,
         };
         gateway.admin_thread = Some(spawn("admin".to_owned(), move || {
-            attend_operators(operators, admin_listener, reload, admin_stopped)
+            attend_operators(operators, admin_listener, reload, exporter, admin_stopped)
         })?);
         Ok(gateway)
     }
@@ -421,6 +426,7 @@ fn attend_operators(
     admin: Admin,
     listener: TcpListener,
     reload: Arc<Reload>,
+    exporter: Option<Exporter>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -433,7 +439,10 @@ fn attend_operators(
         let services = tokio::task::spawn_local(service::watch(Arc::clone(&admin.running)));
         let tending = tokio::task::spawn_local(Arc::clone(&desk).attend(admin.ledger.clone()));
         let delivering = tokio::task::spawn_local(desk.deliver(Arc::clone(&admin.running)));
+        let limits = admin.running.load().config.limits.clone();
         let serving = tokio::task::spawn_local(admin.serve(listener));
+        let exporting =
+            exporter.map(|exporter| tokio::task::spawn_local(exporter.run(limits, stop.clone())));
         // An error says that the gateway's handle is gone, which is as good as being told.
         drop(stop.wait_for(|stop| *stop).await);
         serving.abort();
@@ -441,6 +450,10 @@ fn attend_operators(
         services.abort();
         tending.abort();
         delivering.abort();
+        if let Some(exporting) = exporting {
+            // It has been told too, and ends in its own time to send what still waits.
+            drop(exporting.await);
+        }
         Ok(())
     })
 }

@@ -192,6 +192,7 @@ fn warn_of_what_needs_a_restart(before: &Config, after: &Config) {
         (before.state == after.state, "state"),
         (before.log == after.log, "log"),
         (before.subjects == after.subjects, "subjects"),
+        (before.traces == after.traces, "traces"),
     ] {
         if !same {
             tracing::warn!(

@@ -35,6 +35,7 @@ use super::metrics::Metrics;
 use super::random::Random;
 use super::running::Running;
 use super::service::Pool;
+use super::traces::Traces;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::ledger::{Ledger, Outbox};
@@ -68,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Receiver<bool>,
     /// What people object to and consent to, where a store is configured.
     pub(crate) subjects: Option<Arc<Watched>>,
+    pub(crate) traces: Traces,
 }
 
 /// One worker's own things.
@@ -82,6 +84,7 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool,
     pub(crate) machines: Machines,
     pub(crate) subjects: Option<Arc<Watched>>,
+    pub(crate) traces: Traces,
     shared: Shared,
     /// This worker's open connections.
     open: Cell<usize>,
@@ -120,6 +123,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         pool: Pool::default(),
         machines: Machines::default(),
         subjects: shared.subjects.clone(),
+        traces: shared.traces.clone(),
         shared,
         open: Cell::new(0),
         emptied: tokio::sync::Notify::new(),
