@@ -15,7 +15,7 @@ use super::reidentify::Asked;
 use super::request::{self, RequestBody, RequestFate};
 use super::response::{self, ServiceHead};
 use super::running::{Route, Running};
-use super::service::{Chosen, Lease, Verdict};
+use super::service::{Lease, NotLeased, Verdict};
 use super::traces::traceparent;
 use super::worker::Worker;
 use crate::transform::Occasion;
@@ -93,6 +93,9 @@ impl Asking<'_> {
         let target = &self.route.target;
         let slot = target.enter(self.deadline).await?;
         let head_by = self.deadline.min(asked + target.head_timeout());
+        if target.is_nowhere() && timeout_at(head_by, target.look_up_all()).await.is_err() {
+            return Err(self.late(head_by));
+        }
         let has_body = !matches!(body, RequestBody::None);
         let is_repeatable = self.route.method.is_idempotent() && !has_body;
         // Where no connection could be made, or one broke.
@@ -104,25 +107,24 @@ impl Asking<'_> {
         for _ in 0..ATTEMPTS {
             let (chosen, fresh) = match stale.take() {
                 Some(chosen) => (chosen, true),
-                None => match timeout_at(head_by, target.choose(&tried)).await {
-                    Ok(Ok(chosen)) => (chosen, false),
+                None => match target.choose(&tried) {
+                    Ok(chosen) => (chosen, false),
+                    Err(stop) if tried.is_empty() => return Err(stop),
                     // What was tried says more than that there is nothing else to try.
-                    Ok(Err(_)) if !tried.is_empty() => return Err(self.broken(repeats)),
-                    Ok(Err(stop)) => return Err(stop),
-                    Err(_) => return Err(self.late(head_by)),
+                    Err(_) => break,
                 },
             };
             let place = Arc::clone(&chosen.place);
-            let mut lease = match timeout_at(head_by, self.lease(chosen, fresh)).await {
-                Ok(Ok(lease)) => lease,
-                Ok(Err(mut chosen)) => {
-                    target.judge(&mut chosen, Verdict::Connect);
+            let leased = self.worker.pool.lease(target, chosen, fresh, head_by).await;
+            let mut lease = match leased {
+                Ok(lease) => lease,
+                Err(NotLeased { chosen, is_late }) => {
+                    target.judge(&chosen, Verdict::Connect);
+                    if is_late {
+                        return Err(self.late(head_by));
+                    }
                     tried.push(place);
                     continue;
-                }
-                Err(_) => {
-                    target.failed(&place, Verdict::Connect);
-                    return Err(self.late(head_by));
                 }
             };
             let is_new = !lease.reused;
@@ -178,21 +180,11 @@ impl Asking<'_> {
                 tried.push(place);
             }
         }
-        Err(self.broken(repeats))
-    }
-
-    async fn lease(&self, chosen: Chosen, fresh: bool) -> Result<Lease, Chosen> {
-        let target = &self.route.target;
-        self.worker.pool.lease(target, chosen, fresh).await
-    }
-
-    /// Why nothing came of all attempts.
-    fn broken(&self, repeats: u32) -> Stop {
-        Stop::from(if repeats == 0 {
+        Err(Stop::from(if repeats == 0 {
             Reason::ServiceUnreachable
         } else {
             Reason::ServiceBroke
-        })
+        }))
     }
 
     /// Why it was too late at `head_by`.

@@ -498,8 +498,7 @@ impl Reason {
     #[must_use]
     pub fn is_service_failure(self) -> bool {
         match self {
-            Self::ServiceSaturated
-            | Self::ServiceUnavailable
+            Self::ServiceUnavailable
             | Self::ServiceUnreachable
             | Self::ServiceTimeout
             | Self::ServiceBroke
@@ -540,6 +539,7 @@ impl Reason {
             | Self::RequestEncoding
             | Self::RequestBody(_)
             | Self::RequestIdle
+            | Self::ServiceSaturated
             | Self::ServiceStatus
             | Self::ContentType
             | Self::Encoding

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use canaries::without_random;
 use case::Case;
-use fieldgate::config::{Endpoint, self, Loaded};
+use fieldgate::config::{self, Endpoint, Loaded};
 use fieldgate::gateway::Gateway;
 use harness::{Answer, HEALTH_KEY, Service, logs, send, write_secret};
 use plain::Disclosure;

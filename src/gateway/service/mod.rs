@@ -44,7 +44,7 @@ use crate::config::{self, Limits, Service};
 pub(crate) use self::health::watch;
 pub(crate) use self::metrics::ServiceMetrics;
 pub(crate) use self::place::{Chosen, Place, Verdict};
-pub(crate) use self::pool::{Lease, Pool};
+pub(crate) use self::pool::{Lease, NotLeased, Pool};
 
 /// A service as the gateway reaches it.
 pub(crate) struct Target {
@@ -163,15 +163,17 @@ impl Target {
         may
     }
 
+    /// Whether no address of it is known yet, or none any more.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.places.load().is_empty()
+    }
+
     /// A place for an attempt: the one with the fewest exchanges, by turns among equals, and none of those `tried`
     /// already. One whose time of being left alone is over is tried by the next exchange that comes.
     ///
     /// # Errors
     /// If there is none now, with the reason.
-    pub(crate) async fn choose(&self, tried: &[Arc<Place>]) -> Result<Chosen, Stop> {
-        if self.places.load().is_empty() {
-            self.look_up_all().await;
-        }
+    pub(crate) fn choose(&self, tried: &[Arc<Place>]) -> Result<Chosen, Stop> {
         let places = self.places.load();
         if places.is_empty() {
             return Err(Stop::from(Reason::ServiceUnreachable));
@@ -219,14 +221,8 @@ impl Target {
     }
 
     /// Tells how an attempt went.
-    pub(crate) fn judge(&self, chosen: &mut Chosen, verdict: Verdict) {
-        let place = Arc::clone(&chosen.place);
-        chosen.judge(verdict, || self.has_another(&place));
-    }
-
-    /// An attempt at `place` failed that no longer is.
-    pub(crate) fn failed(&self, place: &Arc<Place>, verdict: Verdict) {
-        self.judge(&mut Chosen::new(Arc::clone(place), false), verdict);
+    pub(crate) fn judge(&self, chosen: &Chosen, verdict: Verdict) {
+        chosen.judge(verdict, || self.has_another(&chosen.place));
     }
 
     /// A new connection of HTTP/1.1 for requests whose bodies are `B`: for a server that the gateway itself asks now
@@ -240,7 +236,7 @@ impl Target {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        if self.places.load().is_empty() {
+        if self.is_nowhere() {
             self.look_up_all().await;
         }
         let places = self.places.load_full();
@@ -253,12 +249,12 @@ impl Target {
     }
 
     /// Looks up the names of all endpoints, but those that could not be found a moment ago.
-    async fn look_up_all(&self) {
+    pub(crate) async fn look_up_all(&self) {
         for index in 0..self.endpoints.len() {
             let lookups = &self.endpoints[index].lookups;
             let _alone = lookups.running.lock().await;
             // Whoever had it before us may have found them.
-            if self.places.load().is_empty() && !lookups.has_just_failed(Instant::now()) {
+            if self.is_nowhere() && !lookups.has_just_failed(Instant::now()) {
                 self.look_up(index).await;
             }
         }
@@ -378,14 +374,6 @@ mod tests {
         })
     }
 
-    fn choose(target: &Target, tried: &[Arc<Place>]) -> Result<Chosen, Stop> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(target.choose(tried))
-    }
-
     fn address(text: &str) -> SocketAddr {
         text.parse().unwrap()
     }
@@ -393,18 +381,18 @@ mod tests {
     #[test]
     fn the_place_with_the_fewest_exchanges_is_chosen_and_equals_take_turns() {
         let target = with_addresses(3);
-        let mut held: Vec<Chosen> = (0..6).map(|_| choose(&target, &[]).ok().unwrap()).collect();
+        let mut held: Vec<Chosen> = (0..6).map(|_| target.choose(&[]).ok().unwrap()).collect();
         let loads = || -> Vec<usize> {
             let places = target.places.load();
             places.iter().map(|place| place.load()).collect()
         };
         assert_eq!(loads(), [2, 2, 2]);
         let freed = held.remove(1).place.address;
-        assert_eq!(choose(&target, &[]).ok().unwrap().place.address, freed);
+        assert_eq!(target.choose(&[]).ok().unwrap().place.address, freed);
         drop(held);
         assert_eq!(loads(), [0, 0, 0]);
         let turns: std::collections::BTreeSet<_> = (0..3)
-            .map(|_| choose(&target, &[]).ok().unwrap().place.address)
+            .map(|_| target.choose(&[]).ok().unwrap().place.address)
             .collect();
         assert_eq!(turns.len(), 3);
     }
@@ -412,20 +400,20 @@ mod tests {
     #[test]
     fn what_was_tried_is_not_chosen_again_and_what_is_out_not_at_all() {
         let target = with_addresses(2);
-        let first = choose(&target, &[]).ok().unwrap();
+        let first = target.choose(&[]).ok().unwrap();
         let tried = [Arc::clone(&first.place)];
         for _ in 0..3 {
-            let second = choose(&target, &tried).ok().unwrap();
+            let second = target.choose(&tried).ok().unwrap();
             assert!(!Arc::ptr_eq(&second.place, &first.place));
         }
         for _ in 0..5 {
-            let mut second = choose(&target, &tried).ok().unwrap();
-            target.judge(&mut second, Verdict::Connect);
+            let second = target.choose(&tried).ok().unwrap();
+            target.judge(&second, Verdict::Connect);
         }
-        assert!(choose(&target, &tried).is_err());
+        assert!(target.choose(&tried).is_err());
         for _ in 0..3 {
             assert!(Arc::ptr_eq(
-                &choose(&target, &[]).ok().unwrap().place,
+                &target.choose(&[]).ok().unwrap().place,
                 &first.place
             ));
         }
@@ -435,18 +423,18 @@ mod tests {
     fn answers_of_5xx_take_every_place_out_but_the_last() {
         let target = with_addresses(3);
         for _ in 0..100 {
-            let mut chosen = choose(&target, &[]).ok().unwrap();
-            target.judge(&mut chosen, Verdict::Status);
+            let chosen = target.choose(&[]).ok().unwrap();
+            target.judge(&chosen, Verdict::Status);
         }
         let places = target.places.load();
         assert_eq!(places.iter().filter(|place| place.is_in()).count(), 1);
         drop(places);
         for _ in 0..100 {
-            if let Ok(mut chosen) = choose(&target, &[]) {
-                target.judge(&mut chosen, Verdict::Connect);
+            if let Ok(chosen) = target.choose(&[]) {
+                target.judge(&chosen, Verdict::Connect);
             }
         }
-        let stop = choose(&target, &[]).err().unwrap();
+        let stop = target.choose(&[]).err().unwrap();
         assert_eq!(stop.reason, Reason::ServiceUnavailable);
         assert!(stop.term.retry_after_seconds.is_some());
     }

@@ -1,5 +1,6 @@
 //! Where a service is: its endpoints, as they are configured, and the addresses that each has now.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -150,20 +151,23 @@ impl Verdict {
 /// A place chosen for one attempt, which counts there until this is dropped.
 pub(crate) struct Chosen {
     pub(crate) place: Arc<Place>,
-    /// The attempt decides whether the place is in again.
-    trial: bool,
+    /// The attempt decides whether the place is in again, and has not yet.
+    trial: Cell<bool>,
 }
 
 impl Chosen {
     pub(super) fn new(place: Arc<Place>, trial: bool) -> Self {
         place.open.fetch_add(1, Ordering::Relaxed);
-        Self { place, trial }
+        Self {
+            place,
+            trial: Cell::new(trial),
+        }
     }
 
     /// Tells how the attempt went. `others` says whether another place is in: an answer of 5xx never closes the last
     /// one, or a partner that knows how to provoke one could close the service for all.
-    pub(crate) fn judge(&mut self, verdict: Verdict, others: impl FnOnce() -> bool) {
-        let trial = std::mem::take(&mut self.trial);
+    pub(super) fn judge(&self, verdict: Verdict, others: impl FnOnce() -> bool) {
+        let trial = self.trial.take();
         let place = &self.place;
         if verdict == Verdict::Well {
             return place.breaker.succeeded(trial);
@@ -186,7 +190,7 @@ impl Chosen {
 impl Drop for Chosen {
     fn drop(&mut self) {
         self.place.open.fetch_sub(1, Ordering::Relaxed);
-        if self.trial {
+        if self.trial.get() {
             self.place.breaker.abandoned();
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::Target;
 use super::connect::{Connection, NoConnection};
@@ -57,7 +57,15 @@ pub(crate) struct Lease {
     chosen: Chosen,
     channel: Channel,
     pub(crate) reused: bool,
-    _slot: Option<Slot>,
+    /// Held, not read.
+    slot: Option<Slot>,
+}
+
+/// No connection could be had.
+pub(crate) struct NotLeased {
+    pub(crate) chosen: Chosen,
+    /// The time was over.
+    pub(crate) is_late: bool,
 }
 
 /// No head of an answer came.
@@ -71,7 +79,7 @@ pub(crate) struct Unanswered {
 }
 
 impl Pool {
-    /// A connection to what was `chosen`, an open one or a new one; only a `fresh` one where that is asked.
+    /// A connection to what was `chosen`, an open one or, until `by`, a new one; only a `fresh` one where that is asked.
     ///
     /// # Errors
     /// If none can be made; with what was chosen.
@@ -80,37 +88,58 @@ impl Pool {
         target: &Arc<Target>,
         chosen: Chosen,
         fresh: bool,
-    ) -> Result<Lease, Chosen> {
-        let lease = |chosen, channel, reused| Lease {
+        by: Instant,
+    ) -> Result<Lease, NotLeased> {
+        let open = if fresh {
+            None
+        } else {
+            self.open_one(&chosen.place).await
+        };
+        let (channel, reused) = match open {
+            Some(channel) => (channel, true),
+            None => match timeout_at(by, self.make(target, &chosen.place)).await {
+                Ok(Ok(made)) => made,
+                Ok(Err(NoConnection)) => {
+                    return Err(NotLeased {
+                        chosen,
+                        is_late: false,
+                    });
+                }
+                Err(_) => {
+                    return Err(NotLeased {
+                        chosen,
+                        is_late: true,
+                    });
+                }
+            },
+        };
+        Ok(Lease {
             target: Arc::clone(target),
             chosen,
             channel,
             reused,
-            _slot: None,
-        };
-        if !fresh && let Some(channel) = self.open_one(&chosen.place).await {
-            return Ok(lease(chosen, channel, true));
-        }
-        if target.connector.may_multiplex(&chosen.place) {
+            slot: None,
+        })
+    }
+
+    /// A new connection, or room on one that another exchange has made while this one waited: then `true`.
+    async fn make(
+        &self,
+        target: &Arc<Target>,
+        place: &Arc<Place>,
+    ) -> Result<(Channel, bool), NoConnection> {
+        if target.connector.may_multiplex(place) {
             // Others that wait here may be carried by the connection that the first of them makes.
-            let place = Arc::clone(&chosen.place);
-            let first = place.connecting.lock().await;
-            if let Some(stream) = self.stream(&chosen.place) {
-                return Ok(lease(chosen, Channel::Stream(stream), true));
+            let _first = place.connecting.lock().await;
+            if let Some(stream) = self.stream(place) {
+                return Ok((Channel::Stream(stream), true));
             }
-            if target.connector.may_multiplex(&chosen.place) {
-                let made = self.connect(target, &place).await;
-                drop(first);
-                return match made {
-                    Ok(channel) => Ok(lease(chosen, channel, false)),
-                    Err(NoConnection) => Err(chosen),
-                };
+            // Until the first is made nobody knows whether it can be shared; where it cannot, each makes its own.
+            if target.connector.may_multiplex(place) {
+                return Ok((self.connect(target, place).await?, false));
             }
         }
-        match self.connect(target, &chosen.place).await {
-            Ok(channel) => Ok(lease(chosen, channel, false)),
-            Err(NoConnection) => Err(chosen),
-        }
+        Ok((self.connect(target, place).await?, false))
     }
 
     async fn connect(
@@ -284,19 +313,19 @@ impl Lease {
     }
 
     /// Tells how the attempt went.
-    pub(crate) fn judge(&mut self, verdict: Verdict) {
+    pub(crate) fn judge(&self, verdict: Verdict) {
         if verdict == Verdict::Timeout
             && let Channel::Stream(Stream(shared)) = &self.channel
         {
             // Nothing says that the connection still works.
             shared.retired.set(true);
         }
-        self.target.judge(&mut self.chosen, verdict);
+        self.target.judge(&self.chosen, verdict);
     }
 
     /// The place of this exchange among those that are with the service, from now on held by this.
     pub(crate) fn hold(&mut self, slot: Slot) {
-        self._slot = Some(slot);
+        self.slot = Some(slot);
     }
 
     /// What was chosen, for another connection there.
