@@ -10,6 +10,8 @@ import asyncio
 import socket
 import sys
 
+# What the system holds of a body for a connection, so that a thousand of them do not fill gigabytes.
+SEND_BUFFER = 256 << 10
 START, END = b'{"records":[', b"]}"
 
 
@@ -33,6 +35,7 @@ async def answer(connection, length, block):
     ).encode()
     following = b"," + block
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     try:
         with connection:
             while True:
