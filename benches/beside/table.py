@@ -19,7 +19,8 @@ class Goal:
 
     def cells(self):
         bound = "at most" if self.most else "at least"
-        return [self.work, self.figure, f"{bound} {number(self.goal)}", number(self.value), "yes" if self.reached else "**no**"]
+        reached = "yes" if self.reached else "**no**"
+        return [self.work, self.figure, f"{bound} {number(self.goal)}", number(self.value), reached]
 
 
 def number(value):
