@@ -46,16 +46,16 @@ def turn(bench, subject, run):
 
 
 def rounds(bench, contestants):
-    """All take their turns in each round, after one that is not counted; who begins changes, since a machine drifts
+    """All take their turns in each round, after one that is not counted (a quick run has none); who begins changes, since a machine drifts
     within a round too. `contestants` are names, subjects and what runs; gives a list of turns for each name.
     """
     turns = {name: [] for name, _, _ in contestants}
-    for number in range(bench.effort.rounds + 1):
+    for number in range(1 if bench.effort.quick else 0, bench.effort.rounds + 1):
         first = number % len(contestants)
         for name, subject, run in contestants[first:] + contestants[:first]:
             bench.say(f"round {number} of {bench.effort.rounds}: {name}")
             one = turn(bench, subject, run)
-            if number > 0 or bench.effort.quick:
+            if number > 0:
                 turns[name].append(one)
             bench.others = max(bench.others, one.others)
     bench.keep(turns)
@@ -72,8 +72,9 @@ def ratio(turns, beside, figure):
     return statistics.median(getattr(one, figure) / getattr(other, figure) for one, other in zip(turns, beside))
 
 
-def wrk(bench, url, headers, connections, refused=False, script=None, environment=None):
+def wrk(bench, url, headers, connections=None, refused=False, script=None, environment=None):
     """What runs wrk. Every answer has to be a 2xx, or with `refused` none."""
+    connections = connections or bench.effort.connections
     arguments = ["wrk", "-t1", f"-c{connections}", f"-d{bench.effort.seconds}s", "--latency", *given(headers)]
     arguments += ["-s", str(script), url] if script else [url]
 
@@ -111,8 +112,11 @@ def h2load(bench, url, headers, connections, streams):
 
 
 def handshakes(bench, port, certificates, clients):
-    """What runs `openssl s_time -new`, several at once: whole handshakes with a client certificate, no request."""
-    arguments = ["openssl", "s_time", "-new", "-connect", f"127.0.0.1:{port}", "-time", str(bench.effort.seconds)]
+    """What runs `openssl s_time -new`, several at once: whole handshakes with a client certificate, and on each
+    connection a request that goes no further than the subject, so that both sides have seen the handshake's end.
+    """
+    arguments = ["openssl", "s_time", "-new", "-www", "/nothing", "-time", str(bench.effort.seconds)]
+    arguments += ["-connect", f"127.0.0.1:{port}"]
     bundle = str(certificates.bundle)
     arguments += ["-cert", bundle, "-key", bundle, "-CAfile", str(certificates.authority)]
 

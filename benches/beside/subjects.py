@@ -11,6 +11,7 @@ import pathlib
 import resource
 import shutil
 import subprocess
+import urllib.request
 
 from . import service
 from .processes import Fault, free_port
@@ -152,6 +153,7 @@ class Nginx(Subject):
                 location = /records {{ proxy_pass http://small; {forward} }}
                 location = /large {{ proxy_pass http://small; {forward} }}
                 location = /long {{ proxy_pass http://long; {forward} }}
+                location = /nothing {{ return 404; }}
                 location = /secure {{
                     proxy_pass https://secure/records; {forward}
                     proxy_ssl_protocols TLSv1.3; proxy_ssl_verify on; proxy_ssl_name localhost;
@@ -315,6 +317,7 @@ class Fieldgate(Subject):
         self.asked = [(self.keys[number % partners], purpose(number)) for number in range(agreements)]
         self.port = self.http2_port = free_port()
         self.tls_port = free_port()
+        self.admin_port = free_port()
         (self.folder / "agreements").mkdir(parents=True)
         for number in range(agreements):
             path = self.folder / "agreements" / f"{purpose(number)}.yaml"
@@ -334,7 +337,7 @@ class Fieldgate(Subject):
                 {"address": f"127.0.0.1:{self.port}", "insecure_plain_http": True},
                 {"address": f"127.0.0.1:{self.tls_port}", "tls": tls | {"client_ca": certificates.authority}},
             ],
-            "admin": {"address": f"127.0.0.1:{free_port()}"},
+            "admin": {"address": f"127.0.0.1:{self.admin_port}"},
             "controller": {"name": "isle-council"},
             "partners": [partner(number, key) for number, key in enumerate(self.keys)],
             "services": [one | {"idle_connections": KEPT} for one in services],
@@ -350,11 +353,17 @@ class Fieldgate(Subject):
         path.write_text(json.dumps(configuration, default=str, indent=1))
         arguments = [bench.options.fieldgate, "serve", "--config", path]
         self.process = bench.start(folder, arguments, bench.subject_core)
-        self.process.listens(self.port, self.tls_port)
+        self.process.listens(self.port, self.tls_port, self.admin_port)
 
     def headers(self):
         key, asked_for = self.asked[0]
         return {"X-API-Key": key, "Data-Purpose": asked_for}
+
+    def metric(self, series):
+        """The value of one series now; 0 where it is not there yet."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=10) as response:
+            lines = response.read().decode().splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{series} ")), 0.0)
 
 
 def purpose(number):
