@@ -46,8 +46,9 @@ def turn(bench, subject, run):
 
 
 def rounds(bench, contestants):
-    """All take their turns in each round, after one that is not counted (a quick run has none); who begins changes, since a machine drifts
-    within a round too. `contestants` are names, subjects and what runs; gives a list of turns for each name.
+    """All take their turns in each round, after one that is not counted (a quick run has none). Who begins changes,
+    since a machine drifts within a round too. `contestants` are names, subjects and what runs; gives a list of turns
+    for each name.
     """
     turns = {name: [] for name, _, _ in contestants}
     for number in range(1 if bench.effort.quick else 0, bench.effort.rounds + 1):
@@ -174,9 +175,7 @@ def fetch(port, path, headers, certificates=None):
     if certificates is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     else:
-        context = ssl.create_default_context(cafile=str(certificates.authority))
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(str(certificates.bundle))
+        context = tls_context(certificates)
         connection = http.client.HTTPSConnection("localhost", port, timeout=TIMEOUT_SECONDS, context=context)
     try:
         connection.request("GET", path, headers=headers)
@@ -184,6 +183,14 @@ def fetch(port, path, headers, certificates=None):
         return response.status, response.read()
     finally:
         connection.close()
+
+
+def tls_context(certificates):
+    """TLS 1.3 with the partner's certificate."""
+    context = ssl.create_default_context(cafile=str(certificates.authority))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(str(certificates.bundle))
+    return context
 
 
 def request(path, headers):

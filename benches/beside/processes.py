@@ -7,6 +7,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 # How long a process may take to listen, and to end when it is told to, seconds.
@@ -43,8 +44,9 @@ class Process:
 
     def __init__(self, name, arguments, core, folder, environment=None):
         self.name = name
-        self.output = pathlib.Path(folder) / f"{name}.log"
-        with open(self.output, "wb") as output:
+        output, path = tempfile.mkstemp(prefix=f"{name}-", suffix=".log", dir=folder)
+        self.output = pathlib.Path(path)
+        with open(output, "wb") as output:
             self.child = subprocess.Popen(
                 [str(argument) for argument in arguments],
                 stdin=subprocess.DEVNULL,

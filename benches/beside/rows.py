@@ -4,10 +4,10 @@ Each function of `ROWS` starts the subjects that it needs, checks their answers,
 and notes its goals, which are what the project set itself; figures that fall short are printed like the others.
 """
 
+import collections
 import contextlib
 import http.client
 import json
-import selectors
 import socket
 import threading
 import time
@@ -137,7 +137,7 @@ def long(bench):
     bench.goal(work, "first byte after nginx plain's, ms", 1.0, later, most=True)
 
     rows = []
-    for subject in (plain, Fieldgate(bench, folder="fieldgate-long")):
+    for subject in (plain, Fieldgate(bench)):
         check(bench, subject, "/records", bench.service.small)
         time.sleep(SETTLE_SECONDS)
         rows.append([subject.name, *whole(bench, subject)])
@@ -237,44 +237,44 @@ def sip(stack, subject, count, seconds):
 
 
 def idle(bench):
-    """Many connections that have had one answer each and stay open."""
+    """Many connections that have had one answer each and stay open; a tenth as many with TLS, which take time."""
     rows = []
     for kind in (Nginx, Fieldgate):
-        (subject,) = start(bench, kind)
-        check(bench, subject, "/records", bench.service.small)
-        time.sleep(SETTLE_SECONDS)
-        before = subject.process.resident()
-        count = bench.effort.idle
-        with contextlib.ExitStack() as stack:
-            open_idle(stack, subject, count)
+        for over, path, count, certificates in (
+            ("", "/records", bench.effort.idle, None),
+            (" over TLS", "/secure", bench.effort.idle // 10, bench.certificates),
+        ):
+            (subject,) = start(bench, kind)
+            check(bench, subject, path, bench.service.small, certificates)
             time.sleep(SETTLE_SECONDS)
-            then = subject.process.resident()
-        rows.append([subject.name, before / 1_024, then / 1_024, (then - before) / count])
-        subject.process.end()
-    bench.heading(f"{bench.effort.idle} connections that have had one answer each")
-    table(["proxy", "before, MiB", "then, MiB", "KiB each"], rows)
-    bench.goal(f"{bench.effort.idle:,} idle connections", "KiB each", 24, rows[1][3], most=True)
+            before = subject.process.resident()
+            with contextlib.ExitStack() as stack:
+                open_idle(stack, subject, path, count, certificates)
+                time.sleep(SETTLE_SECONDS)
+                then = subject.process.resident()
+            rows.append([f"{subject.name}{over}", count, before / 1_024, then / 1_024, (then - before) / count])
+            subject.process.end()
+    bench.heading("Connections that have had one answer each and stay open")
+    table(["proxy", "connections", "before, MiB", "then, MiB", "KiB each"], rows)
+    bench.goal(f"{bench.effort.idle:,} idle connections", "KiB each", 24, rows[2][4], most=True)
 
 
-def open_idle(stack, subject, count):
+def open_idle(stack, subject, path, count, certificates):
     """Opens `count` connections and asks once on each; they stay open until `stack` ends."""
-    asked = load.request("/records", subject.headers())
-    waiting = stack.enter_context(selectors.DefaultSelector())
-    answered = 0
-    until = time.monotonic() + 2 * load.TIMEOUT_SECONDS
-    for opened in range(1, count + 1):
-        connection = socket.create_connection(("127.0.0.1", subject.port), load.TIMEOUT_SECONDS)
+    asked = load.request(path, by_certificate(subject) if certificates else subject.headers())
+    context = load.tls_context(certificates) if certificates else None
+    waiting = collections.deque()
+    for number in range(count):
+        port = subject.tls_port if certificates else subject.port
+        connection = socket.create_connection(("127.0.0.1", port), load.TIMEOUT_SECONDS)
+        if context:
+            connection = context.wrap_socket(connection, server_hostname="localhost")
         stack.enter_context(connection)
         connection.sendall(asked)
-        waiting.register(connection, selectors.EVENT_READ)
-        while opened - answered > UNANSWERED or (opened == count and answered < count):
-            for key, _ in waiting.select(load.TIMEOUT_SECONDS):
-                if not key.fileobj.recv(65_536).startswith(b"HTTP/1.1 200 "):
-                    raise Fault(f"{subject.name} does not answer the connection number {opened}")
-                waiting.unregister(key.fileobj)
-                answered += 1
-            if time.monotonic() > until:
-                raise Fault(f"{subject.name} has answered {answered} of {count} connections in its time")
+        waiting.append(connection)
+        while len(waiting) > (UNANSWERED if number + 1 < count else 0):
+            if not waiting.popleft().recv(65_536).startswith(b"HTTP/1.1 200 "):
+                raise Fault(f"{subject.name} does not answer one of {count} connections")
 
 
 def tls(bench):
@@ -350,8 +350,8 @@ def refusals(bench):
 def agreements(bench):
     """Many agreements of many partners beside one."""
     count, partners = bench.effort.agreements
-    one = Fieldgate(bench, bodies=["records"], folder="fieldgate-one")
-    many = Fieldgate(bench, count, partners, ["records"], folder="fieldgate-many")
+    one = Fieldgate(bench, bodies=["records"])
+    many = Fieldgate(bench, count, partners, ["records"])
     contestants = []
     for name, subject, asked in (
         ("one agreement", one, one.asked),

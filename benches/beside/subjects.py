@@ -87,8 +87,8 @@ class Service:
     def __init__(self, bench, small, large):
         self.small, self.large = small, large
         self.port, self.tls_port, self.long_port = free_port(), free_port(), free_port()
-        folder = bench.folder / "service"
-        (folder / "www").mkdir(parents=True)
+        folder = bench.new_folder("service")
+        (folder / "www").mkdir()
         (folder / "www" / "large").write_bytes(large.body)
         quoted = small.body.decode().replace("\\", "\\\\").replace("'", "\\'")
         server = f"""
@@ -308,17 +308,17 @@ class Fieldgate(Subject):
     name = "fieldgate, T1"
     gives = "T1"
 
-    def __init__(self, bench, agreements=1, partners=1, bodies=BODIES, folder="fieldgate"):
+    def __init__(self, bench, agreements=1, partners=1, bodies=BODIES):
         super().__init__()
         council = bench.service
-        self.folder = bench.folder / folder
+        self.folder = bench.new_folder("fieldgate")
         self.keys = [f"{KEY}-{number}" for number in range(partners)]
         #: The agreements as requests see them: the key of the partner, and the purpose.
         self.asked = [(self.keys[number % partners], purpose(number)) for number in range(agreements)]
         self.port = self.http2_port = free_port()
         self.tls_port = free_port()
         self.admin_port = free_port()
-        (self.folder / "agreements").mkdir(parents=True)
+        (self.folder / "agreements").mkdir()
         for number in range(agreements):
             path = self.folder / "agreements" / f"{purpose(number)}.yaml"
             path.write_text(agreement(number, number % partners, bodies))
@@ -352,7 +352,7 @@ class Fieldgate(Subject):
         path = self.folder / "fieldgate.yaml"
         path.write_text(json.dumps(configuration, default=str, indent=1))
         arguments = [bench.options.fieldgate, "serve", "--config", path]
-        self.process = bench.start(folder, arguments, bench.subject_core)
+        self.process = bench.start("fieldgate", arguments, bench.subject_core)
         self.process.listens(self.port, self.tls_port, self.admin_port)
 
     def headers(self):
@@ -408,8 +408,7 @@ def agreement(number, of_partner, bodies):
 
 def nginx(bench, name, core, http, modules=""):
     """An nginx of one worker with `http` as its servers."""
-    folder = bench.folder / f"{name}-nginx"
-    folder.mkdir()
+    folder = bench.new_folder(name)
     # Its workers must read the bench's folder, which is its owner's alone.
     user = "user root root;" if os.geteuid() == 0 else ""
     temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
