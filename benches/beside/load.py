@@ -81,7 +81,7 @@ def wrk(bench, url, headers, connections=None, refused=False, script=None, envir
 
     def run():
         text = output(arguments, bench.effort.seconds, environment)
-        done, seconds = re.search(r"(\d+) requests in ([\d.]+\w+),", text).groups()
+        done, seconds = find(r"(\d+) requests in ([\d.]+\w+),", text)
         done = int(done)
         failed = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
         if failed and any(map(int, failed.groups())):
@@ -89,8 +89,8 @@ def wrk(bench, url, headers, connections=None, refused=False, script=None, envir
         other = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
         if (int(other[1]) if other else 0) != (done if refused else 0):
             raise Fault(f"not all answers at {url} were {'refusals' if refused else '2xx'}: {text}")
-        latency = dict(re.findall(r"(50|99)%\s+([\d.]+\w+)", text))
-        return done, microseconds(seconds) / 1e6, microseconds(latency["50"]), microseconds(latency["99"])
+        p50, p99 = (find(rf"{percent}%\s+([\d.]+[a-z]+)", text)[0] for percent in (50, 99))
+        return done, microseconds(seconds) / 1e6, microseconds(p50), microseconds(p99)
 
     return run
 
@@ -102,11 +102,10 @@ def h2load(bench, url, headers, connections, streams):
 
     def run():
         text = output(arguments, bench.effort.seconds)
-        rate = float(re.search(r"finished in .*?, ([\d.]+) req/s", text)[1])
-        codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
-        done, *others = map(int, codes.groups())
+        rate = float(find(r"finished in .*?, ([\d.]+) req/s", text)[0])
+        done, *others = map(int, find(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text))
         if any(others) or done == 0:
-            raise Fault(f"not all answers at {url} were 2xx: {codes[0]}")
+            raise Fault(f"not all answers at {url} were 2xx: {text}")
         return done, done / rate, None, None
 
     return run
@@ -157,6 +156,14 @@ def output(arguments, seconds, environment=None):
     if done.returncode != 0:
         raise Fault(f"{arguments[0]} fails: {(done.stdout + done.stderr).strip()[-500:]}")
     return done.stdout
+
+
+def find(pattern, text):
+    """The groups of what a client must have printed."""
+    found = re.search(pattern, text)
+    if found is None:
+        raise Fault(f"a client printed what this script does not know: {text.strip()[-500:]}")
+    return found.groups()
 
 
 def given(headers):

@@ -141,16 +141,16 @@ def long(bench):
         check(bench, subject, "/records", bench.service.small)
         time.sleep(SETTLE_SECONDS)
         rows.append([subject.name, *whole(bench, subject)])
-    work = f"{bench.effort.long_bytes * bench.effort.long_times >> 20} MiB"
-    bench.heading(f"{work} on one connection, as {bench.effort.long_times} bodies, read as fast as they come")
+    work = f"{bench.effort.huge_bytes >> 20} MiB"
+    bench.heading(f"{work}, read as fast as they come")
     table(["proxy", "MB/s of body", "idle, MiB", "at most, MiB", "above idle, MiB"], rows)
     bench.goal(work, "MiB above idle", 8, rows[1][4], most=True)
 
 
 def whole(bench, subject):
-    """Long bodies one after another on one connection: MB/s of the service's bodies, MiB when idle, at most, above."""
+    """A body of great length: MB/s of the service's body, MiB resident when idle, at most, and the difference."""
     council = bench.service
-    count = service.repeats(bench.effort.long_bytes, council.block)
+    count = service.repeats(bench.effort.huge_bytes, council.block)
     block = council.block if subject.gives == "whole" else council.released_block
     expected = service.body_length(count, block)
     idle = most = subject.process.resident()
@@ -164,26 +164,24 @@ def whole(bench, subject):
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     buffer = bytearray(1 << 20)
-    start_of_all = time.monotonic()
+    begun = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", subject.port, timeout=load.TIMEOUT_SECONDS)
     try:
-        for _ in range(bench.effort.long_times):
-            connection.request("GET", "/long", headers=subject.headers())
-            response = connection.getresponse()
-            got, end = 0, b""
-            while read := response.readinto(buffer):
-                got += read
-                end = bytes(buffer[max(0, read - 16) : read])
-            if response.status != 200 or got != expected or not end.endswith(service.END[-len(end) :]):
-                found = f"{got} bytes of a long body, status {response.status}"
-                raise Fault(f"{subject.name} gives {found}, instead of {expected} bytes")
+        connection.request("GET", "/huge", headers=subject.headers())
+        response = connection.getresponse()
+        got, end = 0, b""
+        while read := response.readinto(buffer):
+            got += read
+            end = bytes(buffer[max(0, read - len(service.END)) : read])
     finally:
         connection.close()
         ended.set()
         watching.join()
-    took = time.monotonic() - start_of_all
-    body = service.body_length(count, council.block) * bench.effort.long_times
-    return body / took / 1e6, idle / 1_024, most / 1_024, (most - idle) / 1_024
+    took = time.monotonic() - begun
+    if response.status != 200 or got != expected or not service.END.endswith(end):
+        found = f"{got} bytes of a very long body, status {response.status}"
+        raise Fault(f"{subject.name} gives {found}, instead of {expected} bytes")
+    return service.body_length(count, council.block) / took / 1e6, idle / 1_024, most / 1_024, (most - idle) / 1_024
 
 
 def streams(bench):

@@ -1,9 +1,9 @@
-"""A service that streams: `{"records":[…]}` of as many bytes as the path asks for, from one block in memory.
+"""A service that streams `{"records":[…]}` of any length, from one block in memory.
 
-    python3 benches/beside/service.py PORT BYTES BLOCK_FILE
+    python3 benches/beside/service.py PORT BLOCK_FILE
 
-`BLOCK_FILE` is records between commas, without one at the end; the body is made of whole blocks, at least `BYTES` of
-them. Every path gives the same. It waits when the reader does: nothing is held but one block for all connections.
+`BLOCK_FILE` is records between commas, without one at the end; the body is made of whole blocks, in all at least as
+many bytes as the path says: `/268435456`. It waits when the reader does: nothing is held but one block for all.
 """
 
 import asyncio
@@ -25,15 +25,9 @@ def body_length(count, block):
     return len(START) + count * (len(block) + 1) - 1 + len(END)
 
 
-async def answer(connection, length, block):
-    """One connection: a body for each request."""
+async def answer(connection, block, following):
+    """One connection: a body for each request. `following` is the block after a comma."""
     loop = asyncio.get_running_loop()
-    count = repeats(length, block)
-    head = (
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {body_length(count, block)}\r\n\r\n"
-    ).encode()
-    following = b"," + block
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     try:
@@ -45,7 +39,10 @@ async def answer(connection, length, block):
                     if not piece:
                         return
                     request += piece
-                await loop.sock_sendall(connection, head + START + block)
+                count = repeats(int(request.split()[1].removeprefix(b"/")), block)
+                head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                head += f"Content-Length: {body_length(count, block)}\r\n\r\n"
+                await loop.sock_sendall(connection, head.encode() + START + block)
                 for _ in range(count - 1):
                     await loop.sock_sendall(connection, following)
                 await loop.sock_sendall(connection, END)
@@ -54,19 +51,20 @@ async def answer(connection, length, block):
         return
 
 
-async def serve(port, length, block):
+async def serve(port, block):
     """Listens until it is ended."""
     loop = asyncio.get_running_loop()
     listener = socket.create_server(("127.0.0.1", port), backlog=4_096)
     listener.setblocking(False)
+    following = b"," + block
     running = set()
     while True:
         connection, _ = await loop.sock_accept(listener)
-        task = asyncio.create_task(answer(connection, length, block))
+        task = asyncio.create_task(answer(connection, block, following))
         running.add(task)
         task.add_done_callback(running.discard)
 
 
 if __name__ == "__main__":
-    with open(sys.argv[3], "rb") as file:
-        asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), file.read()))
+    with open(sys.argv[2], "rb") as file:
+        asyncio.run(serve(int(sys.argv[1]), file.read()))

@@ -29,13 +29,8 @@ T1_DROPS = [
 KEPT = 1_024
 # File descriptors that a process needs at most.
 DESCRIPTORS = 65_536
-# What partners ask for: the service of fieldgate's that has it, and where.
-BODIES = {
-    "records": ("small", "/records"),
-    "large": ("small", "/large"),
-    "long": ("long", "/long"),
-    "secure": ("secure", "/records"),
-}
+# What partners ask for, each under a path of its name.
+BODIES = ["records", "large", "long", "huge", "secure"]
 LUA_MODULES = ["ndk_http_module.so", "ngx_http_lua_module.so"]
 MODULES = pathlib.Path("/usr/lib/nginx/modules")
 LUA_CJSON = pathlib.Path("/usr/lib/x86_64-linux-gnu/lua/5.1/cjson.so")
@@ -107,7 +102,7 @@ class Service:
         self.released_block = large.released[len(service.START) : -len(service.END)]
         (folder / "block").write_bytes(self.block)
         program = pathlib.Path(service.__file__)
-        arguments = [bench.python, program, self.long_port, bench.effort.long_bytes, folder / "block"]
+        arguments = [bench.python, program, self.long_port, folder / "block"]
         self.long = bench.start("long-service", arguments, bench.load_core)
         self.nginx.listens(self.port, self.tls_port)
         self.long.listens(self.long_port)
@@ -152,7 +147,8 @@ class Nginx(Subject):
                 ssl_client_certificate {bench.certificates.authority}; ssl_verify_client on;
                 location = /records {{ proxy_pass http://small; {forward} }}
                 location = /large {{ proxy_pass http://small; {forward} }}
-                location = /long {{ proxy_pass http://long; {forward} }}
+                location = /long {{ proxy_pass http://long/{bench.effort.long_bytes}; {forward} }}
+                location = /huge {{ proxy_pass http://long/{bench.effort.huge_bytes}; {forward} }}
                 location = /nothing {{ return 404; }}
                 location = /secure {{
                     proxy_pass https://secure/records; {forward}
@@ -321,7 +317,7 @@ class Fieldgate(Subject):
         (self.folder / "agreements").mkdir()
         for number in range(agreements):
             path = self.folder / "agreements" / f"{purpose(number)}.yaml"
-            path.write_text(agreement(number, number % partners, bodies))
+            path.write_text(agreement(bench, number, number % partners, bodies))
         root_key = self.folder / "root.key"
         root_key.write_text("5a" * 32)
         root_key.chmod(0o600)
@@ -379,14 +375,22 @@ def partner(number, key):
     return {"name": f"partner-{number:03}", "identify": identify}
 
 
-def agreement(number, of_partner, bodies):
+def agreement(bench, number, of_partner, bodies):
     """An agreement's file: T1 of each of `bodies`."""
+    # The service that has it, and where.
+    places = {
+        "records": ("small", "/records"),
+        "large": ("small", "/large"),
+        "long": ("long", f"/{bench.effort.long_bytes}"),
+        "huge": ("long", f"/{bench.effort.huge_bytes}"),
+        "secure": ("secure", "/records"),
+    }
     disclosures = [
         {
             "name": name,
             "purposes": [purpose(number)],
             "request": f"GET /{name}",
-            "service": {"name": BODIES[name][0], "path": BODIES[name][1]},
+            "service": {"name": places[name][0], "path": places[name][1]},
             "parameters": {"query": {"keep": ["page"]}},
             "response": {
                 "format": "json",
