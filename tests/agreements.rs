@@ -1459,6 +1459,7 @@ fn decision(result: Result<Permit, Refusal>) -> String {
                 .collect();
             format!("permit {} {path:?}", permit.agreement().name)
         }
+        Err(Refusal::NoRoute(RouteMiss::Form)) => "form".to_owned(),
         Err(Refusal::NoRoute(RouteMiss::Path)) => "path".to_owned(),
         Err(Refusal::NoRoute(RouteMiss::Method { allowed })) => format!("method {allowed:?}"),
         Err(Refusal::PurposeNotAgreed {

@@ -10,6 +10,7 @@ mod admin_subjects;
 mod body;
 mod desk;
 mod exchange;
+pub mod form;
 mod identity;
 mod links;
 pub mod log;
@@ -28,6 +29,7 @@ mod response;
 mod running;
 mod service;
 mod tls;
+mod wire;
 mod worker;
 
 use std::io;
