@@ -57,13 +57,7 @@ fn p2_a_path_or_query_that_is_not_agreed_does_not_reach_the_service() {
             council.get(path).await.is_problem(400, "path_form");
         }
         council.get("/api/7").await.is_problem(404, "no_route");
-        for query in [
-            "size=1",
-            "page=1&size=1",
-            "PAGE=1",
-            "page[]=1",
-            "%73ize=1",
-        ] {
+        for query in ["size=1", "page=1&size=1", "PAGE=1", "page[]=1", "%73ize=1"] {
             let problem = council
                 .get(&format!("/adults/7?{query}"))
                 .await
