@@ -238,15 +238,11 @@ fn decide(
         None => Ok(()),
     };
     looked_up.map_err(|_| under(Stop::from(Reason::RightsUnavailable)))?;
-    request::check_query(
-        head.uri.query(),
-        &permit.disclosure().query,
-        &permit.disclosure().reidentify.query,
-    )
-    .map_err(|reason| under(Stop::from(reason)))?;
+    let refused = |reason: Reason| under(Stop::from(reason));
+    let query = request::query(head.uri.query(), permit.disclosure()).map_err(refused)?;
+    request::check_headers(&head.headers, &route.request_headers).map_err(refused)?;
     let label = request::check_body(head, body, route).map_err(under)?;
-    let asked =
-        reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
+    let asked = reidentify::asked(&permit, route, &query, head).map_err(refused)?;
     let mut caller = running.entered(&permit, &caller, at);
     if identity.partner != *partner {
         caller.acting = Some(identity.partner.clone());

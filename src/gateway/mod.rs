@@ -11,6 +11,7 @@ mod asking;
 mod body;
 mod desk;
 mod exchange;
+pub mod form;
 mod identity;
 mod links;
 pub mod log;
@@ -31,6 +32,7 @@ mod running;
 mod service;
 mod tls;
 mod traces;
+mod wire;
 mod worker;
 
 use std::io;
