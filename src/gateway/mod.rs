@@ -22,6 +22,7 @@ mod outflow;
 mod overdue;
 mod patience;
 mod problem;
+mod process;
 mod random;
 mod reason;
 mod reidentify;
@@ -266,7 +267,7 @@ impl Gateway {
             seen: Mutex::new(seen),
         });
         reload.enter(evidence)?;
-        reload.warn(&running.load());
+        reload.began(&running.load());
         drop(ledger.submit(running.load().event())?);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let (stop_subjects, subjects_stopped) = mpsc::channel();
