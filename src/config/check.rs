@@ -163,6 +163,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
     };
     let state = check.state();
     let webhook = check.webhook(faults);
+    let traces = check.traces(faults);
     let workers = written
         .workers
         .and_then(|workers| usize::try_from(workers).ok())
@@ -202,6 +203,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         subjects,
         state: state?,
         webhook,
+        traces,
     })
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
 use super::services::ServiceAsWritten;
+use super::traces::TracesAsWritten;
 use crate::written::text::{
     AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
     VariableText, Words, ZoneText,
@@ -81,6 +82,8 @@ pub(super) struct GatewayAsWritten {
     pub(super) directorates: Option<Vec<PathName>>,
     /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
     pub(super) subjects: Option<SubjectsAsWritten>,
+    /// Where traces of exchanges go, by OpenTelemetry. Without it there are none.
+    pub(super) traces: Option<TracesAsWritten>,
 }
 
 /// One place where partners connect.

@@ -11,6 +11,7 @@ mod file;
 mod layers;
 mod load;
 mod services;
+mod traces;
 
 pub use alerts::Webhook;
 pub use approvals::Approvals;
@@ -20,6 +21,7 @@ pub use load::{
     load_without_keys, tables,
 };
 pub use services::{Breaker, Endpoint, Health, Http2, Service, ServiceTls};
+pub use traces::{PartnerTrace, Traces};
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -71,6 +73,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Where alerts go, beside the log and the metrics.
     pub webhook: Option<Webhook>,
+    /// Where traces of exchanges go; `None`: there are none.
+    pub traces: Option<Traces>,
 }
 
 /// Where the controller's keys are.

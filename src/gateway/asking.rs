@@ -16,6 +16,7 @@ use super::request::{self, RequestBody, RequestFate};
 use super::response::{self, ServiceHead};
 use super::running::{Route, Running};
 use super::service::{Lease, NotLeased, Verdict};
+use super::traces::traceparent;
 use super::worker::Worker;
 use crate::transform::Occasion;
 
@@ -50,7 +51,7 @@ impl Asking<'_> {
             .random
             .take()
             .map_err(|_| Reason::LedgerUnavailable)?;
-        let traceparent = request::traceparent(&self.head.headers, account.id(), span);
+        let traceparent = traceparent(account.trace(), account.id(), span);
         let id = *account.id();
         let request = || {
             let (head, label) = (self.head, self.label);

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::body::PartnerBody;
+use super::form::Fault;
 use super::media;
 use super::reason::Reason;
 use crate::agreement::{AgreementName, DisclosureName, PurposeName, Refusal, RouteMiss};
@@ -83,7 +84,7 @@ impl From<Refusal> for Stop {
         let detail = refusal.to_string();
         let term = match refusal {
             // One text for all partners and paths: it must not tell what another partner has.
-            Refusal::NoRoute(RouteMiss::Path) => Term::default(),
+            Refusal::NoRoute(RouteMiss::Form | RouteMiss::Path) => Term::default(),
             Refusal::NoRoute(RouteMiss::Method { allowed }) => Term {
                 allowed: Some(allowed.join(", ")),
                 ..Term::default()
@@ -119,6 +120,32 @@ impl From<Refusal> for Stop {
 }
 
 impl Stop {
+    /// Bytes that are no request that the gateway takes: what is wrong with them, never a part of them.
+    pub(crate) fn malformed(fault: Fault) -> Self {
+        let reason = match fault {
+            Fault::LineEnd
+            | Fault::Control
+            | Fault::RequestLine
+            | Fault::Header
+            | Fault::Folded
+            | Fault::Length
+            | Fault::Coding
+            | Fault::Chunk => Reason::HttpMalformed,
+            Fault::TooLarge => Reason::HeadTooLarge,
+            Fault::Version => Reason::HttpVersion,
+            Fault::Form | Fault::Host => Reason::RequestForm,
+            Fault::Path => Reason::PathForm,
+            Fault::Query => Reason::QueryForm,
+        };
+        Self {
+            reason,
+            term: Term {
+                detail: Some(fault.to_string()),
+                ..Term::default()
+            },
+        }
+    }
+
     /// A fault in the request's body, with its place: the partner sent that body and may be told where.
     pub(crate) fn request_body(error: &BodyError) -> Self {
         Self {

@@ -28,3 +28,4 @@ mod services_http2;
 mod shutdown;
 mod time;
 mod tls;
+mod traces;
