@@ -119,6 +119,11 @@ class Subject:
         self.port = self.http2_port = self.tls_port = None
         self.process = None
 
+    @staticmethod
+    def missing():
+        """What to install, if anything."""
+        return None
+
     def headers(self):
         """What a request has to carry."""
         return {}
