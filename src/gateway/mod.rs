@@ -435,7 +435,7 @@ fn attend_operators(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    LocalSet::new().block_on(&runtime, async move {
+    let ended = LocalSet::new().block_on(&runtime, async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
         let desk = Arc::clone(&admin.desk);
@@ -458,5 +458,8 @@ fn attend_operators(
             drop(exporting.await);
         }
         Ok(())
-    })
+    });
+    // A name that is being looked up keeps nobody from stopping.
+    runtime.shutdown_background();
+    ended
 }
