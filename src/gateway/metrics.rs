@@ -8,6 +8,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::limits::{Limit, LimitMetrics};
 use super::reason::Reason;
 use crate::agreement::{Agreement, Disclosure};
 use crate::alert;
@@ -60,6 +61,7 @@ pub(crate) struct Metrics {
     pub(crate) cases_not_opened: IntCounter,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
+    pub(crate) limits: LimitMetrics,
 }
 
 /// The metrics of one disclosure, looked up once, at load.
@@ -298,6 +300,7 @@ impl Metrics {
                 "Connections from partners that were closed before a request: limit, or handshake",
                 &["reason"],
             )?,
+            limits: LimitMetrics::new(&registry)?,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
             registry,
@@ -360,6 +363,9 @@ impl Metrics {
     }
 
     fn count(&self, labels: RequestLabels<'_>, decision: &str, reason: Reason) {
+        if let Some(limit) = Limit::of(reason) {
+            self.limits.reached(limit);
+        }
         self.requests
             .with_label_values(&[
                 labels.partner,

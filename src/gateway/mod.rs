@@ -5,12 +5,16 @@
 
 mod account;
 mod activity;
+mod addresses;
 mod admin;
 mod admin_subjects;
 mod body;
+mod descriptors;
 mod desk;
 mod exchange;
+mod fair;
 mod identity;
+mod limits;
 mod links;
 pub mod log;
 mod media;
@@ -50,6 +54,7 @@ use crate::subjects::Watched;
 use crate::transform::SubjectTokens;
 use admin::Admin;
 use admin_subjects::Subjects;
+use descriptors::Descriptors;
 use desk::Desk;
 use metrics::Metrics;
 use reload::{Prints, Reload};
@@ -290,6 +295,8 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             desk: Arc::clone(&desk),
             connections: Arc::new(AtomicUsize::new(0)),
+            addresses: Arc::default(),
+            descriptors: Arc::new(Descriptors::available(workers)),
             stop: stopped.clone(),
             subjects: subjects
                 .as_ref()
