@@ -27,6 +27,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::Listening;
 use super::activity::{Activity, Watch};
 use super::addresses::{Addresses, Guest};
 use super::descriptors::Descriptors;
@@ -102,7 +103,7 @@ pub(crate) struct PartnerConnection {
 }
 
 /// Runs a worker on this thread until it is told to stop and its connections have ended.
-pub(crate) fn run(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
+pub(crate) fn run(shared: Shared, listeners: Vec<Listening>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -114,7 +115,7 @@ pub(crate) fn run(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::
     ended
 }
 
-async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
+async fn serve(shared: Shared, listeners: Vec<Listening>) -> io::Result<()> {
     let mut stop = shared.stop.clone();
     let worker = Rc::new(Worker {
         running: Arc::clone(&shared.running),
@@ -131,9 +132,9 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         emptied: tokio::sync::Notify::new(),
     });
     let mut accepting = Vec::new();
-    for (index, listener) in listeners.into_iter().enumerate() {
-        listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
+    for Listening { index, socket } in listeners {
+        socket.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(socket)?;
         accepting.push(spawn_local(accept(Rc::clone(&worker), listener, index)));
     }
     let sweeping = spawn_local({

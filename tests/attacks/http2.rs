@@ -261,7 +261,7 @@ fn a_header_block_without_end_ends_its_connection() {
 }
 
 #[test]
-fn empty_data_frames_bring_no_body_and_end_with_the_wait() {
+fn empty_data_frames_bring_no_body_and_end_their_connection() {
     run(async {
         let (council, _service) = council("  body_idle: 300ms").await;
         let memory = resident_bytes();
@@ -283,19 +283,20 @@ fn empty_data_frames_bring_no_body_and_end_with_the_wait() {
                 while writing.write_all(&empty).await.is_ok() {}
             });
             let mut came = Vec::new();
-            while !String::from_utf8_lossy(&came).contains("request_idle") {
-                assert_ne!(
-                    reading.read_buf(&mut came).await.unwrap_or(0),
-                    0,
-                    "{came:?}"
-                );
-            }
+            // A reset is one way for a connection to end.
+            while reading
+                .read_buf(&mut came)
+                .await
+                .is_ok_and(|count| count > 0)
+            {}
             flooding.abort();
             came
         })
         .await
-        .expect("it is answered");
-        assert!(!came.is_empty());
+        .expect("it is ended");
+        // ENHANCE_YOUR_CALM, told or only counted: the goodbye may be lost to a reset.
+        assert!(is_told(&came).is_none_or(|code| code == 11), "{came:?}");
+        assert_eq!(reached(&council, "streams_per_connection").await, 1);
         another_is_answered(&council).await;
         let grown = resident_bytes().saturating_sub(memory);
         assert!(grown < 32 << 20, "{grown} bytes more");
@@ -341,8 +342,26 @@ fn more_streams_than_may_run_are_refused_and_the_others_answered() {
                 client.send_request(request.body(Empty::<Bytes>::new()).unwrap())
             })
             .collect();
+        let mut answered = 0;
         for answer in answers {
-            assert_eq!(answer.await.unwrap().status(), 200);
+            match answer.await {
+                Ok(answer) => {
+                    assert_eq!(answer.status(), 200);
+                    answered += 1;
+                }
+                // Those that were sent before the gateway's settings came: the partner may send them again.
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    let reset = error
+                        .source()
+                        .and_then(|error| error.downcast_ref::<h2::Error>());
+                    assert_eq!(
+                        reset.and_then(h2::Error::reason),
+                        Some(h2::Reason::REFUSED_STREAM)
+                    );
+                }
+            }
         }
+        assert!(answered >= 2, "{answered}");
     });
 }
