@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::out::Stop;
+use super::lines::Lines;
+use super::out::{Stop, log_bytes};
 use crate::clock::Clock;
 use crate::config;
 use crate::gateway::{Gateway, Sockets, StartError, log};
@@ -79,7 +80,8 @@ fn serve(args: &ServeArgs) -> Result<(), StartError> {
     // Before a key is read.
     let kept_out = keep_out_of_core_dumps();
     let first = config::load(&args.config)?;
-    let subscriber = log::subscriber(first.config.log, std::io::stderr);
+    let (lines, _writing) = Lines::start(log_bytes).map_err(StartError::Thread)?;
+    let subscriber = log::subscriber(first.config.log, lines);
     // An error says that the process has one already, as when this is called from a test.
     drop(tracing::subscriber::set_global_default(subscriber));
     if !kept_out {

@@ -17,6 +17,7 @@ mod identity;
 mod limits;
 mod links;
 pub mod log;
+mod machines;
 mod media;
 mod metrics;
 mod outflow;

@@ -36,13 +36,14 @@ use super::exchange::exchange;
 use super::fair::Fair;
 use super::identity::PresentedCertificate;
 use super::limits::Limit;
+use super::machines::Machines;
 use super::metrics::Metrics;
 use super::random::Random;
 use super::running::Running;
 use super::service::Pool;
 use crate::clock::Clock;
 use crate::config::Limits;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Outbox};
 use crate::subjects::Watched;
 
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
@@ -81,10 +82,13 @@ pub(crate) struct Shared {
 pub(crate) struct Worker {
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) ledger: Ledger,
+    /// This worker's way to the ledger.
+    pub(crate) outbox: Rc<Outbox>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) pool: Pool,
+    pub(crate) machines: Machines,
     pub(crate) subjects: Option<Arc<Watched>>,
     pub(crate) fair: Rc<Fair>,
     shared: Shared,
@@ -120,10 +124,12 @@ async fn serve(shared: Shared, listeners: Vec<Listening>) -> io::Result<()> {
     let worker = Rc::new(Worker {
         running: Arc::clone(&shared.running),
         ledger: shared.ledger.clone(),
+        outbox: Outbox::new(shared.ledger.clone()),
         desk: Arc::clone(&shared.desk),
         clock: shared.clock.clone(),
         random: Random::new(),
         pool: Pool::default(),
+        machines: Machines::default(),
         subjects: shared.subjects.clone(),
         fair: Fair::new(Arc::clone(&shared.metrics)),
         stopping: Cell::new(false),
@@ -137,6 +143,10 @@ async fn serve(shared: Shared, listeners: Vec<Listening>) -> io::Result<()> {
         let listener = TcpListener::from_std(socket)?;
         accepting.push(spawn_local(accept(Rc::clone(&worker), listener, index)));
     }
+    let tending = spawn_local({
+        let outbox = Rc::clone(&worker.outbox);
+        async move { outbox.tend().await }
+    });
     let sweeping = spawn_local({
         let worker = Rc::clone(&worker);
         async move {
@@ -167,6 +177,7 @@ async fn serve(shared: Shared, listeners: Vec<Listening>) -> io::Result<()> {
         );
     }
     sweeping.abort();
+    tending.abort();
     Ok(())
 }
 
