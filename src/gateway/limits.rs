@@ -258,4 +258,36 @@ mod tests {
             assert_eq!(is_key, limit != Limit::FileDescriptors, "{limit:?}");
         }
     }
+
+    /// The first cells of each row of the tables in docs/gateway/limits.md: key and default.
+    fn rows() -> Vec<(String, String)> {
+        let page = include_str!("../../docs/gateway/limits.md");
+        let mut rows = Vec::new();
+        for line in page.lines() {
+            let mut cells = line.split('|').map(str::trim).skip(1);
+            let (Some(key), Some(default)) = (cells.next(), cells.next()) else {
+                continue;
+            };
+            let key = key.strip_prefix('`').and_then(|key| key.strip_suffix('`'));
+            rows.extend(key.map(|key| (key.to_owned(), default.to_owned())));
+        }
+        rows
+    }
+
+    #[test]
+    fn the_page_of_limits_has_every_key_with_its_default() {
+        let schema = gateway_schema();
+        let keys = schema.pointer("/$defs/Limits/properties").unwrap();
+        let rows = rows();
+        for (key, property) in keys.as_object().unwrap() {
+            let text = property["description"].as_str().unwrap_or_default();
+            let (_, default) = text.split_once("Default: ").unwrap_or_default();
+            let end = default.find([';', ',', '.']).unwrap_or(default.len());
+            let row = (key.clone(), default[..end].to_owned());
+            assert!(
+                rows.contains(&row),
+                "docs/gateway/limits.md has no row with {row:?}"
+            );
+        }
+    }
 }
