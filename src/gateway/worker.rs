@@ -347,11 +347,11 @@ async fn speak<S>(
     let service = {
         let worker = Rc::clone(&worker);
         service_fn(move |request: Request<Incoming>| {
+            let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
             let awaited = connection.activity.awaited();
-            let exchange = exchange(Rc::clone(&worker), Rc::clone(&connection), request);
-            let worker = Rc::clone(&worker);
+            // Made where it is awaited: made here, it would be moved, with kilobytes of room for what it is going to hold.
             async move {
-                let mut answer = exchange.await;
+                let mut answer = exchange(Rc::clone(&worker), connection, request).await;
                 awaited.answered();
                 if worker.stopping.get() && !http2 {
                     // A partner that is told so sends nothing that nobody would read.
