@@ -285,7 +285,15 @@ async fn connection(
     let reached = |limit| worker.shared.metrics.limits.reached(limit);
     let Some(config) = running.server_config(index) else {
         let mut stream = Noted::new(stream, Rc::clone(&activity));
-        let http2 = match timeout(limits.header_read, stream.sniff()).await {
+        let sniffed = tokio::select! {
+            biased;
+            sniffed = timeout(limits.header_read, stream.sniff()) => sniffed,
+            // Nobody waits for what has not begun.
+            () = unused(worker.shared.stop.clone(), limits.drain_idle) => {
+                return reached(Limit::DrainIdle);
+            }
+        };
+        let http2 = match sniffed {
             Ok(Ok(http2)) => http2,
             // It went away.
             Ok(Err(_)) => return,
@@ -322,6 +330,13 @@ async fn connection(
     };
     let stream = Noted::new(stream, activity);
     speak(worker, stream, connection, http2, &limits, open).await;
+}
+
+/// Ends when a connection on which nothing has begun is to end: the gateway stops, and some more has gone by.
+async fn unused(mut stop: watch::Receiver<bool>, some_more: Duration) {
+    // An error says that the gateway's handle is gone, which is as good as being told.
+    drop(stop.wait_for(|stop| *stop).await);
+    sleep(some_more).await;
 }
 
 async fn speak<S>(
