@@ -136,6 +136,7 @@ impl Limit {
     /// The limit that an exchange reached which ended for `reason`, if it was one that only the reason tells.
     pub(crate) fn of(reason: Reason) -> Option<Self> {
         match reason {
+            Reason::HeadTooLarge => Some(Self::HeaderBytes),
             Reason::UriTooLong => Some(Self::UriBytes),
             Reason::RequestIdle | Reason::BodyIdle => Some(Self::BodyIdle),
             Reason::RequestTrickle => Some(Self::BodyBytesPerSecond),
@@ -143,8 +144,14 @@ impl Limit {
             Reason::Deadline => Some(Self::Exchange),
             Reason::RequestBody(fault) => of_body(fault, Self::RequestBodyBytes),
             Reason::ResponseBody(fault) => of_body(fault, Self::ResponseBodyBytes),
-            Reason::HttpVersion
+            Reason::HttpMalformed
+            | Reason::HttpVersion
             | Reason::RequestForm
+            | Reason::Expectation
+            | Reason::PathForm
+            | Reason::QueryForm
+            | Reason::QueryRepeated
+            | Reason::HeaderForm
             | Reason::Unauthenticated
             | Reason::UnknownPath
             | Reason::UnknownMethod
@@ -173,6 +180,8 @@ impl Limit {
             | Reason::RequestEncoding
             // Counted where it is known which of the two bounds it was.
             | Reason::GatewayBusy
+            | Reason::ServiceSaturated
+            | Reason::ServiceUnavailable
             | Reason::ServiceUnreachable
             | Reason::ServiceTimeout
             | Reason::ServiceBroke

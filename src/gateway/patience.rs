@@ -39,10 +39,10 @@ impl Pace {
         }
     }
 
-    /// The pace of a service's answer. It may be slow, as a feed is: `exchange` bounds its time.
-    pub(crate) fn of_service(limits: &Limits) -> Self {
+    /// The pace of a service's answer, of which each piece may take `idle`. It may be slow, as a feed is: `exchange` bounds its time.
+    pub(crate) fn of_service(limits: &Limits, idle: Duration) -> Self {
         Self {
-            idle: limits.body_idle,
+            idle,
             idle_reason: Reason::BodyIdle,
             bytes_per_second: 0,
             piece_bytes: limits.body_piece_bytes,

@@ -41,6 +41,8 @@ use super::metrics::Metrics;
 use super::random::Random;
 use super::running::Running;
 use super::service::Pool;
+use super::traces::Traces;
+use super::wire::Strict;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::ledger::{Ledger, Outbox};
@@ -76,6 +78,7 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Receiver<bool>,
     /// What people object to and consent to, where a store is configured.
     pub(crate) subjects: Option<Arc<Watched>>,
+    pub(crate) traces: Traces,
 }
 
 /// One worker's own things.
@@ -91,6 +94,7 @@ pub(crate) struct Worker {
     pub(crate) machines: Machines,
     pub(crate) subjects: Option<Arc<Watched>>,
     pub(crate) fair: Rc<Fair>,
+    pub(crate) traces: Traces,
     shared: Shared,
     /// The gateway is told to stop.
     stopping: Cell<bool>,
@@ -133,6 +137,7 @@ async fn serve(shared: Shared, listeners: Vec<Listening>) -> io::Result<()> {
         subjects: shared.subjects.clone(),
         fair: Fair::new(Arc::clone(&shared.metrics)),
         stopping: Cell::new(false),
+        traces: shared.traces.clone(),
         shared,
         open: Cell::new(0),
         emptied: tokio::sync::Notify::new(),
@@ -377,8 +382,8 @@ async fn speak<S>(
             }
         })
     };
-    let io = TokioIo::new(stream);
     if http2 {
+        let io = TokioIo::new(stream);
         activity.is_multiplexed();
         let served = http2::Builder::new(Local)
             .timer(TokioTimer::new())
@@ -401,6 +406,7 @@ async fn speak<S>(
         if limits.header_count != USUAL_HEADER_COUNT {
             builder.max_headers(limits.header_count);
         }
+        let io = TokioIo::new(Strict::new(stream, limits));
         let served = builder.serve_connection(io, service);
         let mut served = pin!(served);
         let gently = |served: Pin<&mut _>| http1::Connection::graceful_shutdown(served);
