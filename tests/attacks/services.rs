@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::connections::reached;
 use crate::harness::*;
+use crate::proc::descriptors;
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
 const CHUNKED: &str =
@@ -203,9 +204,10 @@ fn a_service_that_never_reads_the_request_holds_no_more_than_its_time() {
         .await;
         let mut setup = Setup::with(service.address);
         setup.service_tls = "head_timeout: 500ms".to_owned();
-        setup.limits = "  request_body_bytes: 64MiB\n  held_bytes: 1MiB".to_owned();
+        setup.limits = "  request_body_bytes: 64MiB\n  body_idle: 1s".to_owned();
         let council = setup.start();
         assert_eq!(council.get("/adults/7").await.status(), 200);
+        let before = descriptors();
         let mut stream = TcpStream::connect(council.address()).await.unwrap();
         let more = "Content-Type: application/json\r\nContent-Length: 60000000\r\n";
         stream
@@ -227,5 +229,9 @@ fn a_service_that_never_reads_the_request_holds_no_more_than_its_time() {
         let head = head.expect("it is answered").unwrap();
         assert!(head.starts_with("HTTP/1.1 504"), "{head}");
         sending.abort();
+        // What wrote to the service is let go too, which nothing but its wait would end.
+        drop(reading);
+        // The service's own end stays open.
+        until("the descriptors are back", || descriptors() <= before + 1).await;
     });
 }
