@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
 use super::media::Label;
+use super::patience::Pace;
 use super::problem::Stop;
 use super::reason::Reason;
 use super::reidentify::Asked;
@@ -57,13 +58,13 @@ impl Asking<'_> {
             let (head, label) = (self.head, self.label);
             request::service_head(self.asked, self.route, head, label, &id, &traceparent)
         };
-        let body_idle = self.running.config.limits.body_idle;
+        let pace = Pace::of_partner(&self.running.config.limits);
         let (body, fate) = RequestBody::new(
             body,
             self.route,
             (self.label, self.occasion.clone()),
             self.deadline,
-            body_idle,
+            pace,
         );
         let asked = Instant::now();
         let answered = self.attempt(request, body, &fate, asked).await;
