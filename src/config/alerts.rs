@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use super::Service;
 use super::check::{Check, parse_url, span};
-use crate::agreement::ServiceName;
 use crate::written::Fault;
 use crate::written::text::{PathName, SpanText, WebhookText};
 
@@ -114,19 +113,9 @@ impl Check<'_> {
             ),
             (true, Some(_)) | (false, None) => {}
         }
-        let service = Service {
-            name: ServiceName::new(name),
-            https,
-            host,
-            port,
-            ca: ca.map(|path| self.path(path)),
-            connect_timeout: timeout,
-            head_timeout: timeout,
-            idle_connections: 0,
-            idle_timeout: timeout,
-        };
+        let ca = ca.map(|path| self.path(path));
         let path = if path.is_empty() { "/" } else { path };
-        Some((service, path.to_owned()))
+        Some((Service::at(name, (https, host, port), ca, timeout), path.to_owned()))
     }
 
     /// The directory of what the gateway remembers beside the ledger.

@@ -215,6 +215,7 @@ impl Admin {
                 .watched
                 .ask(|lists| self.metrics.subject_entries(lists));
         }
+        self.metrics.services.observe(&self.running.load().targets);
         // An agreement that was taken out has no days left to tell of.
         self.metrics.agreement_ends.reset();
         self.metrics.agreement_review.reset();

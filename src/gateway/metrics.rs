@@ -10,6 +10,7 @@ use prometheus::{
 
 use super::process::Process;
 use super::reason::Reason;
+use super::service::ServiceMetrics;
 use super::traces::TraceMetrics;
 use crate::agreement::{Agreement, Disclosure};
 use crate::alert;
@@ -69,6 +70,7 @@ pub(crate) struct Metrics {
     pub(crate) cases_not_opened: IntCounter,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
+    pub(crate) services: ServiceMetrics,
     pub(crate) traces: TraceMetrics,
 }
 
@@ -337,6 +339,7 @@ impl Metrics {
             connections_refused,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
+            services: ServiceMetrics::new(&registry)?,
             traces: TraceMetrics::new(&registry)?,
             registry,
         })

@@ -7,9 +7,11 @@ mod account;
 mod activity;
 mod admin;
 mod admin_subjects;
+mod asking;
 mod body;
 mod desk;
 mod exchange;
+pub mod form;
 mod identity;
 mod links;
 pub mod log;
@@ -31,6 +33,7 @@ mod running;
 mod service;
 mod tls;
 mod traces;
+mod wire;
 mod worker;
 
 use std::io;
@@ -436,6 +439,7 @@ fn attend_operators(
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
         let desk = Arc::clone(&admin.desk);
+        let services = tokio::task::spawn_local(service::watch(Arc::clone(&admin.running)));
         let tending = tokio::task::spawn_local(Arc::clone(&desk).attend(admin.ledger.clone()));
         let delivering = tokio::task::spawn_local(desk.deliver(Arc::clone(&admin.running)));
         let limits = admin.running.load().config.limits.clone();
@@ -446,6 +450,7 @@ fn attend_operators(
         drop(stop.wait_for(|stop| *stop).await);
         serving.abort();
         watching.abort();
+        services.abort();
         tending.abort();
         delivering.abort();
         if let Some(exporting) = exporting {

@@ -211,7 +211,7 @@ mod tests {
         let value = |name: &str| {
             let family = families.iter().find(|family| family.name() == name);
             let metric = &family.unwrap_or_else(|| panic!("{name}")).get_metric()[0];
-            metric.get_gauge().value() + metric.get_counter().value()
+            metric.get_gauge().get_value() + metric.get_counter().get_value()
         };
         assert!(value("process_resident_memory_bytes") > 1e6);
         assert!(value("process_virtual_memory_bytes") >= value("process_resident_memory_bytes"));

@@ -111,8 +111,8 @@ impl Running {
         }
         let mut targets = Vec::new();
         for service in &config.services {
-            sources.extend(service.ca.clone());
-            let fresh = Target::new(service, &config.limits)?;
+            sources.extend(service.files().map(Path::to_owned));
+            let fresh = Target::counted(service, &config.limits, &metrics.services)?;
             let kept = before.and_then(|before| {
                 before
                     .targets

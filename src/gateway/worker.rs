@@ -36,6 +36,7 @@ use super::random::Random;
 use super::running::Running;
 use super::service::Pool;
 use super::traces::Traces;
+use super::wire::Strict;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::ledger::{Ledger, Outbox};
@@ -293,8 +294,8 @@ async fn speak<S>(
             async move { Ok::<_, Infallible>(exchange(worker, connection, request).await) }
         })
     };
-    let io = TokioIo::new(stream);
     if http2 {
+        let io = TokioIo::new(stream);
         activity.is_multiplexed();
         let served = http2::Builder::new(Local)
             .timer(TokioTimer::new())
@@ -323,6 +324,7 @@ async fn speak<S>(
         if limits.header_count != USUAL_HEADER_COUNT {
             builder.max_headers(limits.header_count);
         }
+        let io = TokioIo::new(Strict::new(stream, limits));
         let served = builder.serve_connection(io, service);
         let mut served = pin!(served);
         attend(

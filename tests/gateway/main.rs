@@ -24,6 +24,8 @@ mod p6_refusals;
 mod p7_canaries;
 mod p9_reload;
 mod planted;
+mod services;
+mod services_http2;
 mod shutdown;
 mod time;
 mod tls;

@@ -247,23 +247,17 @@ impl Exporter {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::agreement::ServiceName;
     use crate::config::{PartnerTrace, Service, Traces};
 
     /// Settings of a collector that nobody reaches.
     pub(in crate::gateway::traces) fn settings() -> Traces {
         Traces {
-            collector: Service {
-                name: ServiceName::new("collector"),
-                https: false,
-                host: "127.0.0.1".to_owned(),
-                port: 9,
-                ca: None,
-                connect_timeout: Duration::from_secs(1),
-                head_timeout: Duration::from_secs(1),
-                idle_connections: 0,
-                idle_timeout: Duration::from_secs(1),
-            },
+            collector: Service::at(
+                "collector",
+                (false, "127.0.0.1".to_owned(), 9),
+                None,
+                Duration::from_secs(1),
+            ),
             path: "/v1/traces".to_owned(),
             sample: 1.0,
             partner: PartnerTrace::Apart,
