@@ -584,6 +584,27 @@ impl Reason {
         }
     }
 
+    /// Whether it can also end an exchange after the head of the response is out: then the stream is aborted.
+    #[must_use]
+    pub fn is_met_midway(self) -> bool {
+        matches!(
+            self,
+            Self::Ended
+                | Self::SelfLookUp
+                | Self::QuotaExceeded
+                | Self::GuardReached
+                | Self::CountsUnavailable
+                | Self::RequestBody(_)
+                | Self::RequestIdle
+                | Self::ServiceBroke
+                | Self::ResponseBody(_)
+                | Self::BodyIdle
+                | Self::Deadline
+                | Self::LedgerUnavailable
+                | Self::PartnerGone
+        )
+    }
+
     /// Whether it is the service's doing that its answer did not come, rather than what the answer held.
     #[must_use]
     pub fn is_service_failure(self) -> bool {
@@ -777,18 +798,20 @@ mod tests {
             "# Refusals\n\n\
              Every reason that can end an exchange, in the order an exchange could meet them. The code stands in\n\
              the problem document (`reason`, and `type` as `urn:fieldgate:problem:<code>`), in the metric\n\
-             `fieldgate_requests_total{reason=…}` and in the ledger. After the head of a response is out, a reason\n\
-             can no longer be a problem document: the stream is aborted, and the ledger has the code.\n\n\
+             `fieldgate_requests_total{reason=…}` and in the ledger. Its `decision` is `refuse` where nothing was\n\
+             permitted, else `permit`. After the head of a response is out, a reason can no longer be a problem\n\
+             document: the stream is aborted, and the ledger has the code. Which can still come then, says *midway*.\n\n\
              Generated from `src/gateway/reason.rs` by its test; `FIELDGATE_WRITE_DOCS=1 cargo test --lib refusals`\n\
              writes it anew.\n\n\
-             | code | status | title | what to do |\n| --- | --- | --- | --- |\n",
+             | code | status | midway | title | what to do |\n| --- | --- | --- | --- | --- |\n",
         );
         for reason in Reason::all() {
             let text = reason.text();
             table.push_str(&format!(
-                "| `{}` | {} | {} | {} |\n",
+                "| `{}` | {} | {} | {} | {} |\n",
                 reason.code(),
                 text.status.as_u16(),
+                if reason.is_met_midway() { "yes" } else { "" },
                 text.title,
                 text.remedy
             ));

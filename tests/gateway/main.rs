@@ -14,6 +14,7 @@ mod http2;
 mod identity;
 mod keys;
 mod labels;
+mod observed;
 mod opaque;
 mod p2_channels;
 mod p3_ledger;
