@@ -8,6 +8,7 @@ mod activity;
 mod admin;
 mod admin_subjects;
 mod body;
+mod cors;
 mod desk;
 mod exchange;
 pub mod form;

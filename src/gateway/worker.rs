@@ -27,8 +27,8 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Watch};
+use super::cors;
 use super::desk::Desk;
-use super::exchange::exchange;
 use super::identity::PresentedCertificate;
 use super::machines::Machines;
 use super::metrics::Metrics;
@@ -285,7 +285,7 @@ async fn speak<S>(
     let service = {
         let worker = Rc::clone(&worker);
         service_fn(move |request: Request<Incoming>| {
-            let exchange = exchange(Rc::clone(&worker), Rc::clone(&connection), request);
+            let exchange = cors::exchange(Rc::clone(&worker), Rc::clone(&connection), request);
             async move { Ok::<_, Infallible>(exchange.await) }
         })
     };
