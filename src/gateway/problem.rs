@@ -4,6 +4,7 @@
 //! repeats what the caller sent (P6, P7).
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -184,6 +185,15 @@ impl Stop {
                 ..Term::default()
             },
         }
+    }
+
+    /// The same stop, with the time after which it is worth asking again: in whole seconds, at least one.
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_secs())
+            .unwrap_or(u32::MAX)
+            .saturating_add(u32::from(wait.subsec_nanos() > 0));
+        self.term.retry_after_seconds = NonZeroU32::new(seconds.max(1));
+        self
     }
 
     /// Access for vital interests that awaits review: `text` says which.

@@ -88,6 +88,10 @@ pub enum Reason {
     RequestBody(BodyFault),
     /// The request's body stopped coming.
     RequestIdle,
+    /// As many exchanges are with the service, and wait for it, as may.
+    ServiceSaturated,
+    /// All that is known of the service failed a moment ago, so that it is left alone.
+    ServiceUnavailable,
     /// No connection to the service could be made.
     ServiceUnreachable,
     /// The service's answer did not begin in time.
@@ -178,6 +182,8 @@ impl Reason {
         all.extend(BodyFault::ALL.map(Self::RequestBody));
         all.extend([
             Self::RequestIdle,
+            Self::ServiceSaturated,
+            Self::ServiceUnavailable,
             Self::ServiceUnreachable,
             Self::ServiceTimeout,
             Self::ServiceBroke,
@@ -242,6 +248,8 @@ impl Reason {
             Self::RequestEncoding => "request_encoding",
             Self::RequestBody(fault) => request_body_code(fault),
             Self::RequestIdle => "request_idle",
+            Self::ServiceSaturated => "service_saturated",
+            Self::ServiceUnavailable => "service_unavailable",
             Self::ServiceUnreachable => "service_unreachable",
             Self::ServiceTimeout => "service_timeout",
             Self::ServiceBroke => "service_broke",
@@ -451,6 +459,16 @@ impl Reason {
                 "The request's body stopped coming",
                 "Send the whole body without long pauses.",
             ),
+            Self::ServiceSaturated => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many exchanges are with the service",
+                "Ask again when the Retry-After header says, and less at once.",
+            ),
+            Self::ServiceUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The service behind the gateway failed and is left alone for a while",
+                "Ask again when the Retry-After header says; tell the controller if it lasts.",
+            ),
             Self::ServiceUnreachable => (
                 StatusCode::BAD_GATEWAY,
                 "The service behind the gateway cannot be reached",
@@ -555,7 +573,8 @@ impl Reason {
     #[must_use]
     pub fn is_service_failure(self) -> bool {
         match self {
-            Self::ServiceUnreachable
+            Self::ServiceUnavailable
+            | Self::ServiceUnreachable
             | Self::ServiceTimeout
             | Self::ServiceBroke
             | Self::ServiceNotFound
@@ -602,6 +621,7 @@ impl Reason {
             | Self::RequestEncoding
             | Self::RequestBody(_)
             | Self::RequestIdle
+            | Self::ServiceSaturated
             | Self::ServiceStatus
             | Self::ContentType
             | Self::Encoding

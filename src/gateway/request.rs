@@ -25,13 +25,13 @@ use super::problem::{Stop, X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::reidentify::Asked;
 use super::running::Route;
+use super::traces::TRACEPARENT;
 use super::wire;
 use crate::agreement::Disclosure;
 use crate::ledger::RequestId;
 use crate::minimise::{self, Machine};
 use crate::transform::Occasion;
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The header in which a request names the case or task that it is for.
 pub(crate) const DATA_REFERENCE: HeaderName = HeaderName::from_static("data-reference");
 /// The header in which a request says why somebody's life is at risk.
@@ -223,51 +223,6 @@ pub(crate) fn check_headers(headers: &HeaderMap, kept: &[HeaderName]) -> Result<
     Ok(())
 }
 
-/// The `traceparent` (W3C Trace Context) that the service gets: the partner's trace with `span` as a new
-/// parent, or a new trace with the exchange's id.
-pub(crate) fn traceparent(headers: &HeaderMap, id: &RequestId, span: [u8; 8]) -> HeaderValue {
-    let mut values = headers.get_all(TRACEPARENT).iter();
-    let came = match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok().and_then(trace_of),
-        (_, _) => None,
-    };
-    let (trace, flags) = came.unwrap_or((id.as_str(), "01"));
-    let mut text = String::with_capacity(55);
-    text.push_str("00-");
-    text.push_str(trace);
-    text.push('-');
-    data_encoding::HEXLOWER.encode_append(&span, &mut text);
-    text.push('-');
-    text.push_str(flags);
-    HeaderValue::from_str(&text).expect("hexadecimal digits and dashes may stand in a header")
-}
-
-/// Trace id and sampling flag of a valid version-00 `traceparent`.
-fn trace_of(value: &str) -> Option<(&str, &'static str)> {
-    let hex = |text: &str, digits: usize| {
-        text.len() == digits
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let mut parts = value.split('-');
-    let (version, trace, parent, flags) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let valid = version == "00"
-        && hex(trace, 32)
-        && hex(parent, 16)
-        && hex(flags, 2)
-        && parts.next().is_none()
-        && trace.bytes().any(|byte| byte != b'0')
-        && parent.bytes().any(|byte| byte != b'0');
-    let sampled = flags.bytes().last().is_some_and(|digit| {
-        char::from(digit)
-            .to_digit(16)
-            .is_some_and(|digit| digit & 1 == 1)
-    });
-    valid.then_some((trace, if sampled { "01" } else { "00" }))
-}
-
 /// A request's body on its way to the service.
 pub(crate) enum RequestBody {
     /// None.
@@ -422,41 +377,5 @@ impl MinimisedRequest {
         // Subjects named in a request are the partner's own knowledge: the ledger accounts for what leaves.
         drop(self.machine.take_subjects());
         Poll::Ready((!out.is_empty()).then(|| Ok(Bytes::from(out))))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trace_goes_on_under_a_new_span_and_anything_else_starts_a_new_one() {
-        let id = RequestId::new([0xab; 16]);
-        let with = |values: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(TRACEPARENT, HeaderValue::from_str(value).unwrap());
-            }
-            let value = traceparent(&headers, &id, [1; 8]);
-            value.to_str().unwrap().to_owned()
-        };
-        let fresh = format!("00-{}-0101010101010101-01", "ab".repeat(16));
-        let came = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
-        assert_eq!(
-            with(&[came]),
-            "00-0af7651916cd43dd8448eb211c80319c-0101010101010101-00"
-        );
-        assert_eq!(with(&[]), fresh);
-        for bad in [
-            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-00",
-            "00-00000000000000000000000000000000-b7ad6b7169203331-00",
-            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-00",
-            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00-x",
-            "nothing",
-        ] {
-            assert_eq!(with(&[bad]), fresh, "{bad}");
-        }
-        assert_eq!(with(&[came, came]), fresh, "two of them");
     }
 }

@@ -35,6 +35,7 @@ use super::metrics::Metrics;
 use super::random::Random;
 use super::running::Running;
 use super::service::Pool;
+use super::traces::Traces;
 use super::wire::Strict;
 use crate::clock::Clock;
 use crate::config::Limits;
@@ -69,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Receiver<bool>,
     /// What people object to and consent to, where a store is configured.
     pub(crate) subjects: Option<Arc<Watched>>,
+    pub(crate) traces: Traces,
 }
 
 /// One worker's own things.
@@ -83,6 +85,7 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool,
     pub(crate) machines: Machines,
     pub(crate) subjects: Option<Arc<Watched>>,
+    pub(crate) traces: Traces,
     shared: Shared,
     /// This worker's open connections.
     open: Cell<usize>,
@@ -121,6 +124,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         pool: Pool::default(),
         machines: Machines::default(),
         subjects: shared.subjects.clone(),
+        traces: shared.traces.clone(),
         shared,
         open: Cell::new(0),
         emptied: tokio::sync::Notify::new(),
@@ -285,8 +289,9 @@ async fn speak<S>(
     let service = {
         let worker = Rc::clone(&worker);
         service_fn(move |request: Request<Incoming>| {
-            let exchange = cors::exchange(Rc::clone(&worker), Rc::clone(&connection), request);
-            async move { Ok::<_, Infallible>(exchange.await) }
+            let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
+            // Made where it is awaited: made here, it would be moved, with kilobytes of room for what it is going to hold.
+            async move { Ok::<_, Infallible>(cors::exchange(worker, connection, request).await) }
         })
     };
     if http2 {
