@@ -176,6 +176,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         .and_then(|admin| admin.token_sha256.as_ref())
         .and_then(sha256_of);
     let subjects = check.subjects(faults);
+    let cors = check.cors(faults);
     if faults.len() > before {
         return None;
     }
@@ -203,6 +204,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         subjects,
         state: state?,
         webhook,
+        cors,
         traces,
     })
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
+use super::cors::CorsAsWritten;
 use super::services::ServiceAsWritten;
 use super::traces::TracesAsWritten;
 use crate::written::text::{
@@ -82,6 +83,8 @@ pub(super) struct GatewayAsWritten {
     pub(super) directorates: Option<Vec<PathName>>,
     /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
     pub(super) subjects: Option<SubjectsAsWritten>,
+    /// Which pages in browsers may ask and read. Without it none may.
+    pub(super) cors: Option<CorsAsWritten>,
     /// Where traces of exchanges go, by OpenTelemetry. Without it there are none.
     pub(super) traces: Option<TracesAsWritten>,
 }

@@ -7,6 +7,7 @@
 mod alerts;
 mod approvals;
 mod check;
+mod cors;
 mod file;
 mod layers;
 mod load;
@@ -16,6 +17,7 @@ mod traces;
 pub use alerts::Webhook;
 pub use approvals::Approvals;
 pub(crate) use approvals::read as read_approvals;
+pub use cors::Cors;
 pub use load::{
     gateway_schema, load, load_agreements, load_alone, load_root_key, load_texts,
     load_without_keys, tables,
@@ -73,6 +75,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Where alerts go, beside the log and the metrics.
     pub webhook: Option<Webhook>,
+    /// Which pages in browsers may ask and read; `None`: none may.
+    pub cors: Option<Cors>,
     /// Where traces of exchanges go; `None`: there are none.
     pub traces: Option<Traces>,
 }

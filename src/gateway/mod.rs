@@ -10,6 +10,7 @@ mod admin;
 mod admin_subjects;
 mod asking;
 mod body;
+mod cors;
 mod descriptors;
 mod desk;
 mod exchange;

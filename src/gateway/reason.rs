@@ -605,6 +605,18 @@ impl Reason {
         )
     }
 
+    /// Whether nothing more is read of an HTTP/1 connection after it: who sends this may mean something else by what follows.
+    #[must_use]
+    pub fn ends_connection(self) -> bool {
+        let of_http = [
+            Self::HttpMalformed,
+            Self::HeadTooLarge,
+            Self::HttpVersion,
+            Self::RequestForm,
+        ];
+        of_http.contains(&self)
+    }
+
     /// Whether it is the service's doing that its answer did not come, rather than what the answer held.
     #[must_use]
     pub fn is_service_failure(self) -> bool {

@@ -31,8 +31,8 @@ use super::Listening;
 use super::activity::{Activity, Watch};
 use super::addresses::{Addresses, Guest};
 use super::descriptors::Descriptors;
+use super::cors;
 use super::desk::Desk;
-use super::exchange::exchange;
 use super::fair::Fair;
 use super::identity::PresentedCertificate;
 use super::limits::Limit;
@@ -371,7 +371,7 @@ async fn speak<S>(
             let awaited = connection.activity.awaited();
             // Made where it is awaited: made here, it would be moved, with kilobytes of room for what it is going to hold.
             async move {
-                let mut answer = exchange(Rc::clone(&worker), connection, request).await;
+                let mut answer = cors::exchange(Rc::clone(&worker), connection, request).await;
                 awaited.answered();
                 if worker.stopping.get() && !http2 {
                     // A partner that is told so sends nothing that nobody would read.
