@@ -91,7 +91,7 @@ fn main() {
                 for (partner, path, agreed) in (0..times).flat_map(|_| requests) {
                     let purposes = [purpose.unwrap_or(agreed).as_bytes()];
                     let decision = set.decide(&Ask {
-                        partner,
+                        asker: Asker::Partner(partner),
                         method: "GET",
                         path,
                         purposes: &purposes,

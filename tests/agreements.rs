@@ -516,7 +516,7 @@ fn each_format_is_read_with_its_options() {
         };
         let set = AgreementSet::load(&[source], &context()).unwrap();
         let disclosure = &set.agreements[0].disclosures[0];
-        assert_eq!(disclosure.response.format(), format, "{agreement}");
+        assert_eq!(disclosure.released.format(), format, "{agreement}");
 
         let bare = lines.join("\n");
         let rules = load_fields("f.yaml", &bare).unwrap();
@@ -970,7 +970,7 @@ fn decide(
         .split_once(' ')
         .expect("rows have a method and a path");
     set.decide(&Ask {
-        partner: &PartnerName::new("island-health"),
+        asker: Asker::Partner(&PartnerName::new("island-health")),
         method,
         path,
         purposes,
@@ -1276,7 +1276,7 @@ fn explain_tells_each_step_to_the_one_that_refuses() {
         let (method, path) = request.split_once(' ').unwrap();
         let partner = PartnerName::new("island-health");
         set.explain(&Ask {
-            partner: &partner,
+            asker: Asker::Partner(&partner),
             method,
             path,
             purposes: &[purpose.as_bytes()],
@@ -1546,7 +1546,7 @@ proptest! {
                     let at = day(when).to_zoned(zone()).unwrap().timestamp();
                     let text = format!("/{}", path.join("/"));
                     let name = PartnerName::new(PARTNERS[partner]);
-                    let ask = Ask { partner: &name, method, path: &text, purposes: &[purpose.as_bytes()], caller: Caller::default(), at };
+                    let ask = Ask { asker: Asker::Partner(&name), method, path: &text, purposes: &[purpose.as_bytes()], caller: Caller::default(), at };
                     let decided = set.decide(&ask);
                     let last_passed = set.explain(&ask).iter().all(|step| step.passed);
                     prop_assert_eq!(last_passed, decided.is_ok());

@@ -251,8 +251,8 @@ impl Disclosure {
 
     fn held(&self, holds: impl Fn(&Plan) -> bool, why: &str) -> Vec<String> {
         let plans = [
-            ("request body", self.request.as_ref()),
-            ("response", Some(&self.response)),
+            ("request body", self.received.as_ref()),
+            ("response", Some(&self.released)),
         ];
         plans
             .into_iter()
@@ -262,7 +262,7 @@ impl Disclosure {
     }
 
     fn review(&self) -> DisclosureReview {
-        let bodies = || self.request_rules.iter().chain([&self.response_rules]);
+        let bodies = || self.received_rules.iter().chain([&self.released_rules]);
         DisclosureReview {
             disclosure: self.name.to_string(),
             request: format!("{} {}", self.method, self.path.text()),
@@ -273,12 +273,12 @@ impl Disclosure {
                 .iter()
                 .map(|(purpose, ground)| format!("{purpose}: {ground}"))
                 .collect(),
-            format: self.response_rules.format.word(),
-            request_format: self.request_rules.as_ref().map(|rules| rules.format.word()),
-            rules: count(&self.response_rules),
-            request_rules: self.request_rules.as_ref().map(count).unwrap_or_default(),
-            types: types(&self.response_rules),
-            table: self.response_rules.aggregate.as_ref().map(|table| {
+            format: self.released_rules.format.word(),
+            request_format: self.received_rules.as_ref().map(|rules| rules.format.word()),
+            rules: count(&self.released_rules),
+            request_rules: self.received_rules.as_ref().map(count).unwrap_or_default(),
+            types: types(&self.released_rules),
+            table: self.released_rules.aggregate.as_ref().map(|table| {
                 let by: Vec<&str> = table
                     .dimensions
                     .iter()

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
+use super::systems::AudienceAsWritten;
 use crate::written::text::{
     AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
     UrlText, VariableText, Words, ZoneText,
@@ -80,6 +81,8 @@ pub(super) struct GatewayAsWritten {
     pub(super) directorates: Option<Vec<PathName>>,
     /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
     pub(super) subjects: Option<SubjectsAsWritten>,
+    /// Systems of the controller's that push to partners, and how each is recognised, at listeners that are for the council.
+    pub(super) systems: Option<Vec<PartnerAsWritten>>,
 }
 
 /// One place where partners connect.
@@ -94,6 +97,8 @@ pub(super) struct ListenerAsWritten {
     pub(super) tls: Option<ListenerTlsAsWritten>,
     /// No TLS: for loopback, or behind a TLS terminator on a network of one's own.
     pub(super) insecure_plain_http: Option<bool>,
+    /// Who connects there. partners: they ask, or send in. council: the controller's systems push to partners. Default: partners.
+    pub(super) r#for: Option<AudienceAsWritten>,
 }
 
 /// A listener's TLS: PEM files.

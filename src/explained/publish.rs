@@ -480,7 +480,7 @@ impl Publishing<'_> {
                             .map(|(field, leaves)| format!("{field} {leaves}")),
                     ),
                     list(taken_in(one)),
-                    one.response_rules.format.word().to_owned(),
+                    one.released_rules.format.word().to_owned(),
                     "on request".to_owned(),
                     distinct(
                         one.purposes
@@ -712,7 +712,7 @@ fn disclosure_section(one: &Disclosure) -> Section {
         one.method,
         one.path.text()
     )];
-    if let Some(condition) = &one.response_rules.release_if {
+    if let Some(condition) = &one.released_rules.release_if {
         paragraphs.push(format!("A record leaves only if {}.", condition.text()));
     }
     for opaque in &one.opaque {
@@ -764,7 +764,7 @@ fn distinct(items: impl IntoIterator<Item = String>) -> Vec<String> {
 
 /// The fields that leave under a disclosure, and as what.
 fn fields(one: &Disclosure) -> Vec<(String, String)> {
-    let rules = one.response_rules.fields.iter();
+    let rules = one.released_rules.fields.iter();
     rules
         .filter(|rule| !matches!(rule.action, crate::plan::Action::Drop))
         .map(|rule| (rule.selector.text().to_owned(), words::leaves(&rule.action)))
@@ -773,7 +773,7 @@ fn fields(one: &Disclosure) -> Vec<(String, String)> {
 
 /// The fields that a disclosure takes in.
 fn taken_in(one: &Disclosure) -> Vec<String> {
-    let rules = one.request_rules.iter().flat_map(|rules| &rules.fields);
+    let rules = one.received_rules.iter().flat_map(|rules| &rules.fields);
     rules
         .filter(|rule| !matches!(rule.action, crate::plan::Action::Drop))
         .map(|rule| rule.selector.text().to_owned())
@@ -787,7 +787,7 @@ fn measures(disclosures: &[&Disclosure]) -> String {
         "each release entered in a ledger",
     ];
     let keyed = |one: &&Disclosure| {
-        let mut rules = one.response_rules.fields.iter();
+        let mut rules = one.released_rules.fields.iter();
         rules.any(|rule| match &rule.action {
             crate::plan::Action::Transform(transform) => transform.is_keyed(),
             crate::plan::Action::Keep

@@ -120,7 +120,7 @@ pub(crate) async fn exchange(
     let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
     let release = Release::new(
         answer.body,
-        (permit.response(), occasion.clone()),
+        (permit.released(), occasion.clone()),
         route.agreement.term.until,
         answer.head.boundary(),
         patience,
@@ -321,7 +321,7 @@ impl Asking<'_> {
         let answer =
             sent.map_err(|_| fate.take_stop().unwrap_or(Stop::from(Reason::ServiceBroke)))?;
         let (head, body) = answer.into_parts();
-        let agreed = self.route.disclosure.response.format();
+        let agreed = self.route.disclosure.released.format();
         let head = response::understand(head, &body, &self.route.method, agreed)?;
         Ok(Answer {
             head,

@@ -143,7 +143,7 @@ pub(crate) fn check_body(
     if body.is_end_stream() {
         return Ok(None);
     }
-    let Some(plan) = &route.disclosure.request else {
+    let Some(plan) = &route.disclosure.received else {
         return Err(Stop::from(Reason::BodyNotAgreed));
     };
     if head.headers.contains_key(CONTENT_ENCODING) {
@@ -287,7 +287,7 @@ impl RequestBody {
         deadline: Instant,
         idle: Duration,
     ) -> (Self, RequestFate) {
-        match (&route.disclosure.request, label) {
+        match (&route.disclosure.received, label) {
             (Some(plan), Some(label)) => {
                 let fate = Rc::<Fate>::default();
                 let body = MinimisedRequest {

@@ -134,7 +134,7 @@ pub(crate) fn release(
     }
     if let Some(label) = head.label {
         // A table is in a format of its own, whatever the service's was.
-        let told = match route.disclosure.response.table_output() {
+        let told = match route.disclosure.released.table_output() {
             Some(output) => HeaderValue::from_static(output.media_type()),
             None => label.told,
         };

@@ -136,7 +136,7 @@ impl Running {
                     target: Arc::clone(target),
                     method: Method::from_bytes(disclosure.method.as_bytes())
                         .expect("a disclosure's method was checked when it was loaded"),
-                    accept: media::accept(disclosure.response.format()),
+                    accept: media::accept(disclosure.released.format()),
                     request_headers: header_names(&disclosure.request_headers),
                     token_headers: disclosure
                         .reidentify

@@ -286,10 +286,10 @@ fn disclosure_removed(disclosure: &Disclosure, found: &mut Found) {
 
 fn bodies(old: Option<&Disclosure>, new: Option<&Disclosure>, found: &mut Found) {
     fn response(of: &Disclosure) -> body::Body<'_> {
-        (&of.response_rules, of.response.as_ref())
+        (&of.released_rules, of.released.as_ref())
     }
     fn request(of: &Disclosure) -> Option<body::Body<'_>> {
-        Some((of.request_rules.as_ref()?, of.request.as_deref()?))
+        Some((of.received_rules.as_ref()?, of.received.as_deref()?))
     }
     body::compare(Way::Response, old.map(response), new.map(response), found);
     body::compare(

@@ -178,7 +178,7 @@ fn clause_p10_1b_a_permit_needs_role_agreement_register_and_charter() {
         let roles = [Role::new("electoral-registration-officer")];
         let permitted = law.load().is_ok_and(|loaded| {
             let ask = Ask {
-                partner: &PartnerName::new("electoral-services"),
+                asker: Asker::Partner(&PartnerName::new("electoral-services")),
                 method: "GET",
                 path: "/inspect/council-tax/4471",
                 purposes: &[b"electoral-registration"],
