@@ -8,9 +8,10 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::account::Account;
+use super::asking::Asking;
 use super::body::{First, PartnerBody, Release};
 use super::media::Label;
 use super::metrics::RequestLabels;
@@ -19,10 +20,9 @@ use super::patience::Patience;
 use super::problem::Stop;
 use super::reason::Reason;
 use super::reidentify::{self, Asked};
-use super::request::{self, RequestBody, RequestFate};
-use super::response::{self, ServiceHead};
-use super::running::{Route, Running};
-use super::service::Lease;
+use super::request;
+use super::response;
+use super::running::Running;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName};
 use crate::ledger::{CallerEntry, Event, RequestId};
@@ -246,99 +246,6 @@ fn decide(
         worker.desk.ask(way, running.variant(head)).map_err(under)?;
     }
     Ok((permit, label, asked, caller))
-}
-
-/// What the service answered, understood as far as its head.
-struct Answer {
-    head: ServiceHead,
-    body: Incoming,
-    request: RequestFate,
-    lease: Lease,
-}
-
-/// The service is asked: one step of [`exchange`].
-struct Asking<'a> {
-    occasion: Occasion,
-    worker: &'a Worker,
-    running: &'a Running,
-    route: &'a Route,
-    asked: &'a Asked,
-    head: &'a Parts,
-    label: Option<&'a Label>,
-    deadline: Instant,
-}
-
-impl Asking<'_> {
-    async fn ask(&self, body: Incoming, account: &mut Account) -> Result<Answer, Stop> {
-        let span = self
-            .worker
-            .random
-            .take()
-            .map_err(|_| Reason::LedgerUnavailable)?;
-        let traceparent = request::traceparent(&self.head.headers, account.id(), span);
-        let id = *account.id();
-        let request = || {
-            let (head, label) = (self.head, self.label);
-            request::service_head(self.asked, self.route, head, label, &id, &traceparent)
-        };
-        let first = request();
-        let body_idle = self.running.config.limits.body_idle;
-        let (body, fate) = RequestBody::new(
-            body,
-            self.route,
-            (self.label, self.occasion.clone()),
-            self.deadline,
-            body_idle,
-        );
-        // A request that changes nothing, and of which nothing was consumed, may be sent once more.
-        let is_repeatable = self.route.method.is_safe() && matches!(body, RequestBody::None);
-
-        let asked = Instant::now();
-        let head_by = self.deadline.min(asked + self.route.target.head_timeout());
-        let answered = timeout_at(head_by, async {
-            let mut lease = self.worker.pool.lease(&self.route.target).await?;
-            let reused = lease.reused;
-            self.count_connection(reused);
-            let sent = lease.send(first.map(|()| body)).await;
-            if sent.is_err() && reused && is_repeatable {
-                // That the service had closed the connection is found out by using it.
-                lease = self.worker.pool.lease_new(&self.route.target).await?;
-                self.count_connection(false);
-                let again = request().map(|()| RequestBody::None);
-                return Ok((lease.send(again).await, lease));
-            }
-            Ok::<_, Reason>((sent, lease))
-        })
-        .await;
-        account.answered(asked);
-        let (sent, lease) = match answered {
-            Ok(Ok(answered)) => answered,
-            Ok(Err(reason)) => return Err(Stop::from(reason)),
-            Err(_) if head_by == self.deadline => return Err(Stop::from(Reason::Deadline)),
-            Err(_) => return Err(Stop::from(Reason::ServiceTimeout)),
-        };
-        // The request's own fault, if it had one, is why the connection broke.
-        let answer =
-            sent.map_err(|_| fate.take_stop().unwrap_or(Stop::from(Reason::ServiceBroke)))?;
-        let (head, body) = answer.into_parts();
-        let agreed = self.route.disclosure.released.format();
-        let head = response::understand(head, &body, &self.route.method, agreed)?;
-        Ok(Answer {
-            head,
-            body,
-            request: fate,
-            lease,
-        })
-    }
-
-    fn count_connection(&self, reused: bool) {
-        let metrics = &self.running.metrics;
-        if reused {
-            metrics.service_connection_reused.inc();
-        } else {
-            metrics.service_connection_new.inc();
-        }
-    }
 }
 
 /// Enters, counts and logs a refusal. Gives what the partner is told: `stop`, or that the ledger cannot even

@@ -7,6 +7,7 @@ mod account;
 mod activity;
 mod admin;
 mod admin_subjects;
+mod asking;
 mod body;
 mod desk;
 mod exchange;
