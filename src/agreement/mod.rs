@@ -278,6 +278,26 @@ impl Disclosure {
         self.pushed_by.is_some()
     }
 
+    /// The plan of the request's body; `None` refuses requests with a body.
+    #[must_use]
+    pub fn request_plan(&self) -> Option<&Arc<Plan>> {
+        if self.is_push() {
+            Some(&self.released)
+        } else {
+            self.received.as_ref()
+        }
+    }
+
+    /// The plan of the response's body; `None` passes on nothing of it.
+    #[must_use]
+    pub fn response_plan(&self) -> Option<&Arc<Plan>> {
+        if self.is_push() {
+            self.received.as_ref()
+        } else {
+            Some(&self.released)
+        }
+    }
+
     /// On what ground `purpose` may use the data set; `None` where there is no register.
     #[must_use]
     pub fn ground(&self, purpose: &PurposeName) -> Option<&Ground> {

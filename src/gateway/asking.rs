@@ -1,11 +1,13 @@
 //! The service is asked: one step of an exchange, from the permitted request to the head of the answer.
 
+use std::pin::pin;
+
 use http::request::Parts;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use super::account::Account;
 use super::media::Label;
+use super::outbound;
 use super::problem::Stop;
 use super::reason::Reason;
 use super::reidentify::Asked;
@@ -14,6 +16,7 @@ use super::response::{self, ServiceHead};
 use super::running::{Route, Running};
 use super::service::Lease;
 use super::worker::Worker;
+use crate::ledger::RequestId;
 use crate::transform::Occasion;
 
 /// What the service answered, understood as far as its head.
@@ -37,33 +40,39 @@ pub(crate) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    pub(crate) async fn ask(&self, body: Incoming, account: &mut Account) -> Result<Answer, Stop> {
+    /// Asks with `body`, in the exchange `id`, and waits for the head of the answer.
+    pub(crate) async fn ask(
+        &self,
+        (body, fate): (RequestBody, RequestFate),
+        id: &RequestId,
+    ) -> Result<Answer, Stop> {
         let span = self
             .worker
             .random
             .take()
             .map_err(|_| Reason::LedgerUnavailable)?;
-        let traceparent = request::traceparent(&self.head.headers, account.id(), span);
-        let id = *account.id();
+        let is_push = self.route.disclosure.is_push();
+        let traceparent = if is_push {
+            request::traceparent(&outbound::untraced(), id, span)
+        } else {
+            request::traceparent(&self.head.headers, id, span)
+        };
         let request = || {
             let (head, label) = (self.head, self.label);
-            request::service_head(self.asked, self.route, head, label, &id, &traceparent)
+            let mut request =
+                request::service_head(self.asked, self.route, head, label, id, &traceparent);
+            if is_push {
+                outbound::tell(&mut request, self.running, self.route, &self.occasion);
+            }
+            request
         };
         let first = request();
-        let body_idle = self.running.config.limits.body_idle;
-        let (body, fate) = RequestBody::new(
-            body,
-            self.route,
-            (self.label, self.occasion.clone()),
-            self.deadline,
-            body_idle,
-        );
         // A request that changes nothing, and of which nothing was consumed, may be sent once more.
         let is_repeatable = self.route.method.is_safe() && matches!(body, RequestBody::None);
 
         let asked = Instant::now();
-        let head_by = self.deadline.min(asked + self.route.target.head_timeout());
-        let answered = timeout_at(head_by, async {
+        let head_timeout = self.route.target.head_timeout();
+        let mut answering = pin!(async {
             let mut lease = self.worker.pool.lease(&self.route.target).await?;
             let reused = lease.reused;
             self.count_connection(reused);
@@ -76,20 +85,27 @@ impl Asking<'_> {
                 return Ok((lease.send(again).await, lease));
             }
             Ok::<_, Reason>((sent, lease))
-        })
-        .await;
-        account.answered(asked);
-        let (sent, lease) = match answered {
-            Ok(Ok(answered)) => answered,
-            Ok(Err(reason)) => return Err(Stop::from(reason)),
-            Err(_) if head_by == self.deadline => return Err(Stop::from(Reason::Deadline)),
-            Err(_) => return Err(Stop::from(Reason::ServiceTimeout)),
+        });
+        // The service has its time from the last piece of the request on: who sends much does not run out of it.
+        let mut since = asked;
+        let (sent, lease) = loop {
+            let head_by = self.deadline.min(since + head_timeout);
+            match timeout_at(head_by, answering.as_mut()).await {
+                Ok(Ok(answered)) => break answered,
+                Ok(Err(reason)) => return Err(Stop::from(reason)),
+                Err(_) if head_by == self.deadline => return Err(Stop::from(Reason::Deadline)),
+                Err(_) => match fate.moved() {
+                    Some(moved) if moved > since => since = moved,
+                    Some(_) | None => return Err(Stop::from(Reason::ServiceTimeout)),
+                },
+            }
         };
         // The request's own fault, if it had one, is why the connection broke.
         let answer =
             sent.map_err(|_| fate.take_stop().unwrap_or(Stop::from(Reason::ServiceBroke)))?;
         let (head, body) = answer.into_parts();
-        let agreed = self.route.disclosure.released.format();
+        let agreed = self.route.disclosure.response_plan();
+        let agreed = agreed.map(|plan| plan.format());
         let head = response::understand(head, &body, &self.route.method, agreed)?;
         Ok(Answer {
             head,

@@ -1,4 +1,4 @@
-//! A response's body on its way to the partner.
+//! What leaves on its way to the partner: a response's body, or of a push the request's.
 //!
 //! Nothing is polled unless the partner's connection polls, so a slow partner slows the service down (P5).
 //! An error from here makes hyper close the connection without the last chunk (HTTP/1.1) or reset the stream
@@ -23,7 +23,7 @@ use super::reason::Reason;
 use super::request::RequestFate;
 use super::service::Lease;
 use super::worker::Worker;
-use crate::minimise::{self, Machine, SubjectToken};
+use crate::minimise::{self, BodyError, Machine, SubjectToken};
 use crate::plan::Plan;
 use crate::transform::Occasion;
 
@@ -53,8 +53,9 @@ pub(crate) struct Streaming {
 #[error("the answer was aborted: {}", .0.code())]
 pub(crate) struct Aborted(Reason);
 
-/// A service's body through its plan, with the exchange's account.
+/// A body through its plan, with the exchange's account.
 pub(crate) struct Release {
+    /// The service's body, or of a push the system's.
     service: Incoming,
     machine: Box<dyn Machine>,
     patience: Patience,
@@ -67,6 +68,10 @@ pub(crate) struct Release {
     /// Kept for another exchange when the body is read to its end.
     lease: Option<Lease>,
     outflow: Outflow,
+    /// Whether a system of the controller's sends it: its faults are then that request's.
+    is_push: bool,
+    /// The fault of a push with its place, which its system may be told.
+    fault: Option<Box<Stop>>,
 }
 
 /// What the first poll of a body gave.
@@ -105,6 +110,38 @@ impl Release {
             account: Some(account),
             lease: Some(lease),
             outflow,
+            is_push: false,
+            fault: None,
+        }
+    }
+
+    /// The way of a pushed body, the system's, through `plan`, as [`Release::new`].
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that an exchange has come to, handed on once"
+    )]
+    pub(crate) fn pushed(
+        system: Incoming,
+        (plan, occasion): (&Arc<Plan>, Occasion),
+        until: Timestamp,
+        boundary: &str,
+        patience: Patience,
+        worker: Rc<Worker>,
+        account: Account,
+        outflow: Outflow,
+    ) -> Self {
+        Self {
+            service: system,
+            machine: minimise::machine(plan, boundary, occasion),
+            patience,
+            request: RequestFate::default(),
+            worker,
+            until,
+            account: Some(account),
+            lease: None,
+            outflow,
+            is_push: true,
+            fault: None,
         }
     }
 
@@ -125,7 +162,7 @@ impl Release {
             Ok(Gathered { out, ended: false }) => Ok(First::Part(Bytes::from(out), Box::new(self))),
             Err(reason) => {
                 let account = account();
-                Err((self.outflow.stop(reason), account))
+                Err((self.stop(reason), account))
             }
         }
     }
@@ -137,8 +174,36 @@ impl Release {
         }
     }
 
+    /// `bytes` of it go to the partner.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        if let Some(account) = &mut self.account {
+            account.sent(bytes);
+        }
+    }
+
+    /// Takes the account: nothing leaves any more. `None` if it was taken before.
+    pub(crate) fn close(&mut self) -> Option<Account> {
+        self.account.take()
+    }
+
+    /// Whether the account was taken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.account.is_none()
+    }
+
+    /// The stop that `reason` is, with the term or the place that it comes from.
+    pub(crate) fn stop(&mut self, reason: Reason) -> Stop {
+        match self.fault.take() {
+            Some(stop) => *stop,
+            None => self.outflow.stop(reason),
+        }
+    }
+
     /// Output that may leave: its subjects are entered. Pending only with nothing to hand on.
-    fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Gathered, Reason>> {
+    pub(crate) fn poll_gather(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Gathered, Reason>> {
         if self.patience.is_past_deadline() {
             return Poll::Ready(Err(Reason::Deadline));
         }
@@ -158,13 +223,13 @@ impl Release {
                     out.reserve(data.len().min(GATHER_BYTES));
                     let pushed = self.machine.push(&data, &mut out);
                     self.count();
-                    pushed.map_err(|error| Reason::ResponseBody(error.fault))?;
+                    pushed.map_err(|error| self.faulty(&error))?;
                 }
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(self.broke())),
                 Poll::Ready(None) => {
                     let finished = self.machine.finish(&mut out);
                     self.count();
-                    finished.map_err(|error| Reason::ResponseBody(error.fault))?;
+                    finished.map_err(|error| self.faulty(&error))?;
                     ended = true;
                 }
                 Poll::Pending if out.is_empty() => {
@@ -181,8 +246,22 @@ impl Release {
         Poll::Ready(Ok(Gathered { out, ended }))
     }
 
-    /// Why the service's connection broke: the request's body, if that was stopped, or the service.
+    /// What a fault in the body is called: who sent it is told where it is.
+    fn faulty(&mut self, error: &BodyError) -> Reason {
+        if !self.is_push {
+            return Reason::ResponseBody(error.fault);
+        }
+        let stop = Stop::request_body(error);
+        let reason = stop.reason;
+        self.fault = Some(Box::new(stop));
+        reason
+    }
+
+    /// Why the connection broke: the request's body, if that was stopped, the service, or the system that pushes.
     fn broke(&self) -> Reason {
+        if self.is_push {
+            return Reason::SystemGone;
+        }
         self.request
             .take_stop()
             .map_or(Reason::ServiceBroke, |stop| stop.reason)
@@ -211,9 +290,11 @@ impl Release {
     }
 }
 
-struct Gathered {
-    out: Vec<u8>,
-    ended: bool,
+/// Output of a body that may leave.
+pub(crate) struct Gathered {
+    pub(crate) out: Vec<u8>,
+    /// Nothing follows.
+    pub(crate) ended: bool,
 }
 
 impl PartnerBody {

@@ -15,16 +15,18 @@ use super::asking::Asking;
 use super::body::{First, PartnerBody, Release};
 use super::media::Label;
 use super::metrics::RequestLabels;
+use super::outbound::Push;
 use super::outflow::Outflow;
 use super::patience::Patience;
 use super::problem::Stop;
 use super::reason::Reason;
 use super::reidentify::{self, Asked};
-use super::request;
+use super::request::{self, RequestBody};
 use super::response;
 use super::running::Running;
 use super::worker::{PartnerConnection, Worker};
-use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName};
+use crate::agreement::{Ask, Asker, Caller, PartnerName, Permit, PurposeName, SystemName};
+use crate::config::Audience;
 use crate::ledger::{CallerEntry, Event, RequestId};
 use crate::minimise::Gate;
 use crate::subjects::{RightsGate, Unavailable};
@@ -83,6 +85,21 @@ pub(crate) async fn exchange(
         notice: route.unknown.clone(),
         ..Occasion::from(today)
     };
+    if permit.disclosure().is_push() {
+        let push = Push {
+            worker: &worker,
+            running: &running,
+            route: &route,
+            permit: &permit,
+            asked: &asked,
+            head: &head,
+            label: label.as_ref(),
+            occasion,
+            deadline,
+            id,
+        };
+        return push.run(body, account, intent).await;
+    }
     let asking = Asking {
         occasion: occasion.clone(),
         worker: &worker,
@@ -93,7 +110,12 @@ pub(crate) async fn exchange(
         label: label.as_ref(),
         deadline,
     };
-    let answer = asking.ask(body, &mut account).await;
+    let (clock, body_idle) = (&worker.clock, running.config.limits.body_idle);
+    let labelled = (label.as_ref(), occasion.clone());
+    let body = RequestBody::new(body, &route, labelled, clock, deadline, body_idle);
+    let begun = Instant::now();
+    let answer = asking.ask(body, &id).await;
+    account.answered(begun);
 
     // Also a service's refusal tells something, so nothing at all is said before the intent is durable (P3).
     let waited = tokio::time::timeout(running.config.limits.ledger_wait, intent.durable()).await;
@@ -166,11 +188,21 @@ fn decide(
     known: &mut Known,
 ) -> Result<(Permit, Option<Label>, Asked, CallerEntry), Stop> {
     request::check_form(head, running.config.limits.uri_bytes)?;
-    let identity = running
-        .identities
+    let identities = match connection.audience {
+        Audience::Partners => &running.identities,
+        Audience::Council => &running.systems,
+    };
+    let identity = identities
         .identity(connection.certificate.as_ref(), &head.headers)
         .ok_or(Reason::Unauthenticated)?;
-    known.partner = Some(identity.partner.clone());
+    let system = match connection.audience {
+        Audience::Partners => {
+            known.partner = Some(identity.partner.clone());
+            None
+        }
+        Audience::Council => Some(SystemName::new(identity.partner.as_str())),
+    };
+    known.caller.system.clone_from(&system);
 
     let mut values = head.headers.get_all(&running.purpose_header).iter();
     // Two are as wrong as more, so no more are looked at.
@@ -194,7 +226,10 @@ fn decide(
             .acts_for(&identity.partner, other)
             .ok_or(Reason::OnBehalfRefused)?,
     };
-    known.partner = Some(partner.clone());
+    let asker = match &system {
+        Some(system) => Asker::System(system),
+        None => Asker::Partner(known.partner.insert(partner.clone())),
+    };
     let caller = Caller {
         roles: &identity.standing.roles,
         professional: identity.standing.professional,
@@ -207,10 +242,11 @@ fn decide(
         decided: Some(at),
         roles: caller.roles.to_vec(),
         professional: caller.professional,
+        system: system.clone(),
         ..CallerEntry::default()
     };
     let permit = running.agreements.decide(&Ask {
-        partner,
+        asker,
         method: head.method.as_str(),
         path: head.uri.path(),
         purposes,
@@ -218,6 +254,8 @@ fn decide(
         at,
     })?;
     known.purpose = Some(permit.purpose().clone());
+    // For whom it is: of a push that shows only now.
+    known.partner = Some(permit.agreement().partner.clone());
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
     let route = running.route(&permit);
     let under = |stop: Stop| stop.under(agreement, disclosure);
@@ -238,6 +276,7 @@ fn decide(
     let asked =
         reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
     let mut caller = running.entered(&permit, &caller, at);
+    caller.system = system;
     if identity.partner != *partner {
         caller.acting = Some(identity.partner.clone());
     }
@@ -264,7 +303,8 @@ fn refuse(
         // Of somebody unknown not even that is noted.
         (None, None) => None,
     };
-    if let Some(partner) = &known.partner {
+    // What a system of the controller's pushes in vain is no partner's doing.
+    if let (Some(partner), None) = (&known.partner, &known.caller.system) {
         let digest = running.digest(head, "purpose", &running.purpose_header);
         worker
             .desk

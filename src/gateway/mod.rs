@@ -16,6 +16,7 @@ mod links;
 pub mod log;
 mod media;
 mod metrics;
+mod outbound;
 mod outflow;
 mod overdue;
 mod patience;

@@ -106,6 +106,8 @@ pub enum Reason {
     LedgerUnavailable,
     /// The partner's connection went away, or took nothing for longer than the limit.
     PartnerGone,
+    /// The connection of the controller's system went away in the midst of a push.
+    SystemGone,
 }
 
 /// What a partner's developer reads about a reason.
@@ -175,6 +177,7 @@ impl Reason {
             Self::RightsUnavailable,
             Self::LedgerUnavailable,
             Self::PartnerGone,
+            Self::SystemGone,
         ]);
         all
     }
@@ -230,6 +233,7 @@ impl Reason {
             Self::RightsUnavailable => "rights_unavailable",
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::PartnerGone => "partner_gone",
+            Self::SystemGone => "system_gone",
         }
     }
 
@@ -468,6 +472,11 @@ impl Reason {
                 "The partner's connection went away",
                 "Read answers to their end without long pauses.",
             ),
+            Self::SystemGone => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The connection of the system that pushes went away",
+                "Send the body to its end and wait for the answer; the ledger says how much of it has left.",
+            ),
         };
         ReasonText {
             status,
@@ -488,6 +497,7 @@ impl Reason {
             | Self::ServiceBusy
             | Self::ServiceError
             | Self::BodyIdle
+            | Self::SystemGone
             | Self::ResponseBody(BodyFault::Truncated) => true,
             Self::HttpVersion
             | Self::RequestForm

@@ -35,7 +35,7 @@ use super::random::Random;
 use super::running::Running;
 use super::service::Pool;
 use crate::clock::Clock;
-use crate::config::Limits;
+use crate::config::{Audience, Limits};
 use crate::ledger::Ledger;
 use crate::subjects::Watched;
 
@@ -88,6 +88,8 @@ pub(crate) struct Worker {
 /// One connection from a partner, as its exchanges see it.
 pub(crate) struct PartnerConnection {
     pub(crate) certificate: Option<PresentedCertificate>,
+    /// Who connects to the listener that it came by.
+    pub(crate) audience: Audience,
     pub(crate) activity: Rc<Activity>,
 }
 
@@ -223,6 +225,7 @@ async fn connection(
     }
     let activity = Activity::new();
     let limits = running.config.limits.clone();
+    let audience = running.audience(index);
     let Some(config) = running.server_config(index) else {
         let mut stream = Noted::new(stream, Rc::clone(&activity));
         let Ok(Ok(http2)) = timeout(limits.header_read, stream.sniff()).await else {
@@ -230,6 +233,7 @@ async fn connection(
         };
         let connection = PartnerConnection {
             certificate: None,
+            audience,
             activity,
         };
         return speak(worker, stream, connection, http2, &limits, open).await;
@@ -251,6 +255,7 @@ async fn connection(
         .and_then(|tls| tls.presented(session.peer_certificates()));
     let connection = PartnerConnection {
         certificate,
+        audience,
         activity: Rc::clone(&activity),
     };
     let stream = Noted::new(stream, activity);

@@ -4,7 +4,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role};
+use crate::agreement::{
+    AgreementName, DisclosureName, PartnerName, PurposeName, Role, SystemName,
+};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
 use crate::register::Ground;
 use crate::transform::finding_words;
@@ -27,7 +29,7 @@ pub enum Event {
     Intent {
         /// The exchange.
         request: RequestId,
-        /// Who asked.
+        /// Who asked, or to whom it is pushed.
         partner: PartnerName,
         /// The agreement that permits.
         agreement: AgreementName,
@@ -48,7 +50,7 @@ pub enum Event {
     Refusal {
         /// The exchange.
         request: RequestId,
-        /// Who asked, if that is known.
+        /// Who asked, or to whom it was to be pushed, if that is known.
         partner: Option<PartnerName>,
         /// The agreement whose term refused, if it came so far.
         agreement: Option<AgreementName>,
@@ -177,6 +179,8 @@ pub struct CallerEntry {
     pub reason: Option<SubjectToken>,
     /// Who asked on the partner's behalf, if somebody did.
     pub acting: Option<PartnerName>,
+    /// The system of the controller's that pushed, where the partner did not ask.
+    pub system: Option<SystemName>,
 }
 
 /// What was done to keys.
@@ -466,6 +470,7 @@ fn caller_members(caller: &CallerEntry, members: &mut Members) {
     let reason = caller.reason.as_ref();
     members.maybe("reason_given", reason.map(|token| &*token.0));
     members.maybe("acting", caller.acting.as_ref().map(PartnerName::as_str));
+    members.maybe("system", caller.system.as_ref().map(SystemName::as_str));
 }
 
 /// What the register says of a release.
