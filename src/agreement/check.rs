@@ -360,12 +360,7 @@ impl DisclosureCheck<'_> {
         let nothing = ParametersAsWritten::default();
         let parameters = disclosure.parameters.as_ref().unwrap_or(&nothing);
         if let Some((_, path)) = &request {
-            self.variables(
-                path,
-                (path_at, service_path.as_ref()),
-                parameters,
-                faults,
-            );
+            self.variables(path, (path_at, service_path.as_ref()), parameters, faults);
         }
         let kept = parameters
             .query

@@ -274,7 +274,10 @@ impl Disclosure {
                 .map(|(purpose, ground)| format!("{purpose}: {ground}"))
                 .collect(),
             format: self.released_rules.format.word(),
-            request_format: self.received_rules.as_ref().map(|rules| rules.format.word()),
+            request_format: self
+                .received_rules
+                .as_ref()
+                .map(|rules| rules.format.word()),
             rules: count(&self.released_rules),
             request_rules: self.received_rules.as_ref().map(count).unwrap_or_default(),
             types: types(&self.released_rules),

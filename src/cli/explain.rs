@@ -426,7 +426,9 @@ fn as_text(args: &ExplainArgs, explanation: &Explanation) -> String {
             ));
             if disclosure.is_push() {
                 let partner = &permit.agreement().partner;
-                lines.push(format!("  push          what leaves is the request's body; it goes to {partner}"));
+                lines.push(format!(
+                    "  push          what leaves is the request's body; it goes to {partner}"
+                ));
             }
             for held in disclosure.held_whole() {
                 lines.push(format!("  held whole    {held}"));

@@ -14,8 +14,8 @@ use super::file::{
 };
 use super::systems::AudienceAsWritten;
 use super::{
-    ApiKey, Audience, Config, Controller, KeyPlaces, Ledger, Limits, Listener, ListenerTls, Log, LogFormat,
-    LogLevel, Partner, Proof, Service, Standing, Transport,
+    ApiKey, Audience, Config, Controller, KeyPlaces, Ledger, Limits, Listener, ListenerTls, Log,
+    LogFormat, LogLevel, Partner, Proof, Service, Standing, Transport,
 };
 use crate::agreement::{PartnerName, Role, ServiceName};
 use crate::keyring::{Credential, KeyFile, Pkcs11Key, RootPlace, Variable};

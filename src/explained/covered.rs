@@ -146,7 +146,12 @@ pub(crate) fn path(disclosure: &Disclosure, set: &AgreementSet, asker: Asker<'_>
     let is_literal = |name: &str| {
         let agreements = set.agreements.iter();
         agreements
-            .flat_map(|agreement| agreement.disclosures.iter().map(move |one| (agreement, one)))
+            .flat_map(|agreement| {
+                agreement
+                    .disclosures
+                    .iter()
+                    .map(move |one| (agreement, one))
+            })
             .filter(|(agreement, other)| Asker::of(agreement, other) == asker)
             .any(|(_, other)| other.path.text().split('/').any(|segment| segment == name))
     };

@@ -265,11 +265,7 @@ fn is_named(past: &Past, agreement: &str, disclosure: &str) -> bool {
 
 /// The disclosure that was asked for; where the entry does not name it, all of the agreement's, or of the asker's, that
 /// it can have been: those for the purpose, if there are any.
-fn disclosures<'a>(
-    past: &Past,
-    set: &'a AgreementSet,
-    asker: Asker<'_>,
-) -> Vec<&'a Disclosure> {
+fn disclosures<'a>(past: &Past, set: &'a AgreementSet, asker: Asker<'_>) -> Vec<&'a Disclosure> {
     let is_it =
         |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
     let agreements = set.agreements.iter();

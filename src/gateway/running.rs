@@ -143,10 +143,11 @@ impl Running {
                     target: Arc::clone(target),
                     method: Method::from_bytes(disclosure.method.as_bytes())
                         .expect("a disclosure's method was checked when it was loaded"),
-                    accept: disclosure.response_plan().map_or(
-                        HeaderValue::from_static("*/*"),
-                        |plan| media::accept(plan.format()),
-                    ),
+                    accept: disclosure
+                        .response_plan()
+                        .map_or(HeaderValue::from_static("*/*"), |plan| {
+                            media::accept(plan.format())
+                        }),
                     request_headers: header_names(&disclosure.request_headers),
                     token_headers: disclosure
                         .reidentify

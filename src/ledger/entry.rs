@@ -4,9 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::agreement::{
-    AgreementName, DisclosureName, PartnerName, PurposeName, Role, SystemName,
-};
+use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role, SystemName};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
 use crate::register::Ground;
 use crate::transform::finding_words;

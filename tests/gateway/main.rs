@@ -15,6 +15,7 @@ mod identity;
 mod keys;
 mod labels;
 mod opaque;
+mod outbound;
 mod p2_channels;
 mod p3_ledger;
 mod p4_faults;

@@ -42,8 +42,8 @@ use crate::agreement::Permit;
 use crate::ledger::{Pending, RequestId};
 use crate::minimise;
 use crate::transform::Occasion;
-pub(crate) use shipment::Shipped;
 use shipment::Shipment;
+pub(crate) use shipment::Shipped;
 
 /// Of an answer that is not passed on, this much is read so that the connection to the partner can be used again.
 const DRAINED_BYTES: usize = 64 << 10;
