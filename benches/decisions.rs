@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
 
-use fieldgate::agreement::{AgreementSet, Ask, Caller, Context, PartnerName, Role, Source};
+use fieldgate::agreement::{AgreementSet, Ask, Asker, Caller, Context, PartnerName, Role, Source};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 

@@ -324,7 +324,7 @@ impl Publishing<'_> {
             let sets = distinct(agreement.disclosures.iter().map(|one| {
                 one.data_set
                     .clone()
-                    .unwrap_or_else(|| format!("(service {})", one.service))
+                    .unwrap_or_else(|| format!("(service {})", source(one)))
             }));
             for set in sets {
                 let of_set: Vec<&Disclosure> = agreement
@@ -334,7 +334,7 @@ impl Publishing<'_> {
                     .filter(|one| {
                         one.data_set
                             .as_deref()
-                            .map_or(set == format!("(service {})", one.service), |name| {
+                            .map_or(set == format!("(service {})", source(one)), |name| {
                                 name == set
                             })
                     })
@@ -468,7 +468,7 @@ impl Publishing<'_> {
             for one in &agreement.disclosures {
                 rows.push(vec![
                     one.data_set.clone().unwrap_or(NOT_STATED.to_owned()),
-                    one.service.to_string(),
+                    source(one).to_owned(),
                     format!("{} {}", one.method, one.path.text()),
                     agreement.partner.to_string(),
                     agreement.name.to_string(),
@@ -481,7 +481,7 @@ impl Publishing<'_> {
                     ),
                     list(taken_in(one)),
                     one.released_rules.format.word().to_owned(),
-                    "on request".to_owned(),
+                    frequency(one).to_owned(),
                     distinct(
                         one.purposes
                             .iter()
@@ -706,12 +706,19 @@ impl Publishing<'_> {
 }
 
 fn disclosure_section(one: &Disclosure) -> Section {
-    let mut paragraphs = vec![format!(
-        "For {}, when asked {} {}.",
-        list(&one.purposes),
-        one.method,
-        one.path.text()
-    )];
+    let mut paragraphs = vec![match &one.pushed_by {
+        None => format!(
+            "For {}, when asked {} {}.",
+            list(&one.purposes),
+            one.method,
+            one.path.text()
+        ),
+        Some(system) => format!(
+            "For {}, pushed by {system} to {}.",
+            list(&one.purposes),
+            one.service
+        ),
+    }];
     if let Some(condition) = &one.released_rules.release_if {
         paragraphs.push(format!("A record leaves only if {}.", condition.text()));
     }
@@ -725,7 +732,8 @@ fn disclosure_section(one: &Disclosure) -> Section {
     }
     let come_in = taken_in(one);
     if !come_in.is_empty() {
-        paragraphs.push(format!("The partner sends {}.", come_in.join(", ")));
+        let sends = if one.is_push() { "answers with" } else { "sends" };
+        paragraphs.push(format!("The partner {sends} {}.", come_in.join(", ")));
     }
     paragraphs.push("Nothing else leaves.".to_owned());
     Section {
@@ -769,6 +777,21 @@ fn fields(one: &Disclosure) -> Vec<(String, String)> {
         .filter(|rule| !matches!(rule.action, crate::plan::Action::Drop))
         .map(|rule| (rule.selector.text().to_owned(), words::leaves(&rule.action)))
         .collect()
+}
+
+/// The system of the controller's that holds what leaves.
+fn source(one: &Disclosure) -> &str {
+    let pushes = one.pushed_by.as_ref().map(|system| system.as_str());
+    pushes.unwrap_or(one.service.as_str())
+}
+
+/// When it leaves.
+fn frequency(one: &Disclosure) -> &'static str {
+    if one.is_push() {
+        "pushed"
+    } else {
+        "on request"
+    }
 }
 
 /// The fields that a disclosure takes in.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fieldgate::agreement::{AgreementSet, Ask, Caller, Context, PartnerName, Role, Source};
+use fieldgate::agreement::{AgreementSet, Ask, Asker, Caller, Context, PartnerName, Role, Source};
 use fieldgate::explained::chart::Chart;
 use fieldgate::explained::covered::{Question, covered};
 use fieldgate::explained::past::{Past, Replay, replay};

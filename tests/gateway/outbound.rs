@@ -881,3 +881,60 @@ fn a_disclosure_says_how_large_its_request_body_may_be() {
         }
     });
 }
+
+/// The example that is shipped, with a key, addresses and a partner's service of the test's own.
+fn shipped(partner: SocketAddr) -> Council {
+    let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples/care-packages");
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path();
+    std::fs::create_dir(to.join("agreements")).unwrap();
+    for name in ["register.yaml", "agreements/hospital-discharge.yaml"] {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+    let text = std::fs::read_to_string(from.join("fieldgate.yaml")).unwrap();
+    let of_system = text.split("nightly-2026, sha256: ").nth(1).unwrap()[..64].to_owned();
+    let text = text
+        .replace("127.0.0.1:8080", "127.0.0.1:0")
+        .replace("127.0.0.1:8081", "127.0.0.1:0")
+        .replace("127.0.0.1:9000", &partner.to_string())
+        .replace(&of_system, &hash(HUB_KEY))
+        + "admin: { address: 127.0.0.1:0 }\nworkers: 1\n";
+    std::fs::write(to.join("fieldgate.yaml"), text).unwrap();
+    write_secret(&to.join("root.key"), &"5a".repeat(32));
+    Council {
+        folder,
+        gateway: None,
+    }
+}
+
+#[test]
+fn p1_the_shipped_example_pushes_the_nightly_list_and_nothing_else_of_it() {
+    run(async {
+        let (intake, bodies) = partner(TAKEN).await;
+        let mut council = shipped(intake.address);
+        council.start();
+        let record = |number: &str, sharing: bool| {
+            format!(
+                "{{\"nhsNumber\":\"{number}\",\"name\":\"CANARY\",\"hospital\":{{\"ward\":\"East 2\",\"bed\":\"CANARY\"}},\"readyFrom\":\"2026-06-16\",\"package\":{{\"kind\":\"home care\",\"visitsPerDay\":3,\"cost\":\"CANARY\"}},\"keySafe\":\"CANARY\",\"consent\":{{\"sharing\":{sharing}}}}}\n"
+            )
+        };
+        let list = record("9434765919", true) + &record("4010232137", false);
+        let more = format!(
+            "Content-Type: application/x-ndjson\r\nContent-Length: {}\r\n",
+            list.len()
+        );
+        let asked = hub("POST", "/care-packages", &more)
+            .replace("Data-Purpose: care", "Data-Purpose: hospital-discharge");
+        let answer = send(of_council(&council), (asked + &list).as_bytes()).await;
+        assert_eq!(answer.status(), 202, "{}", answer.text());
+        assert_eq!(
+            bodies.borrow()[0],
+            "{\"nhsNumber\":\"9434765919\",\"hospital\":{\"ward\":\"East 2\"},\"readyFrom\":\"2026-06-16\",\"package\":{\"kind\":\"home care\",\"visitsPerDay\":3}}\n"
+        );
+        assert!(intake.requests()[0].starts_with("POST /intake/care-packages "));
+        council.stop().await;
+        let intent = &council.entries("intent")[0];
+        assert_eq!(intent["data_set"], "care-packages");
+        assert_eq!(intent["kind"], "disclosure");
+    });
+}

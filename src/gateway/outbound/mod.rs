@@ -181,7 +181,13 @@ impl Push<'_> {
             }
             return Ok(Bytes::new());
         };
-        let mut machine = minimise::machine(plan, &label.boundary, self.occasion.clone());
+        // What stays behind of a partner's own answer is no finding about the controller's services.
+        let occasion = Occasion {
+            gate: None,
+            notice: None,
+            ..self.occasion.clone()
+        };
+        let mut machine = minimise::machine(plan, &label.boundary, occasion);
         let mut out = Vec::new();
         while let Some(piece) = pieces.next().await? {
             let pushed = machine.push(&piece, &mut out);

@@ -1,6 +1,6 @@
 //! Layers only narrow, for charters and directorates of any terms; and a permit needs every layer.
 
-use fieldgate::agreement::{Ask, Caller, PartnerName, PurposeName, Role, Source};
+use fieldgate::agreement::{Ask, Asker, Caller, PartnerName, PurposeName, Role, Source};
 use fieldgate::charter::{Case, Charter, Retention};
 use fieldgate::plan::{Action, BodyRules, OnMismatch, Rule, Selector};
 use fieldgate::register::Register;
