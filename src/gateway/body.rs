@@ -23,7 +23,7 @@ use super::reason::Reason;
 use super::request::RequestFate;
 use super::service::Lease;
 use super::worker::Worker;
-use crate::minimise::{self, BodyError, Machine, SubjectToken};
+use crate::minimise::{BodyError, Machine, SubjectToken};
 use crate::plan::Plan;
 use crate::transform::Occasion;
 
@@ -57,7 +57,9 @@ pub(crate) struct Aborted(Reason);
 pub(crate) struct Release {
     /// The service's body, or of a push the system's.
     service: Incoming,
-    machine: Box<dyn Machine>,
+    /// Given back when the body has ended well.
+    machine: Option<Box<dyn Machine>>,
+    plan: Arc<Plan>,
     patience: Patience,
     request: RequestFate,
     worker: Rc<Worker>,
@@ -97,51 +99,30 @@ impl Release {
         request: RequestFate,
         worker: Rc<Worker>,
         account: Account,
-        lease: Lease,
+        lease: Option<Lease>,
         outflow: Outflow,
     ) -> Self {
         Self {
             service,
-            machine: minimise::machine(plan, boundary, occasion),
+            machine: Some(worker.machines.take(plan, boundary, occasion)),
+            plan: Arc::clone(plan),
             patience,
             request,
             worker,
             until,
             account: Some(account),
-            lease: Some(lease),
+            lease,
             outflow,
             is_push: false,
             fault: None,
         }
     }
 
-    /// The way of a pushed body, the system's, through `plan`, as [`Release::new`].
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all that an exchange has come to, handed on once"
-    )]
-    pub(crate) fn pushed(
-        system: Incoming,
-        (plan, occasion): (&Arc<Plan>, Occasion),
-        until: Timestamp,
-        boundary: &str,
-        patience: Patience,
-        worker: Rc<Worker>,
-        account: Account,
-        outflow: Outflow,
-    ) -> Self {
+    /// The same of a body that a system of the controller's sends.
+    pub(crate) fn pushed(self) -> Self {
         Self {
-            service: system,
-            machine: minimise::machine(plan, boundary, occasion),
-            patience,
-            request: RequestFate::default(),
-            worker,
-            until,
-            account: Some(account),
-            lease: None,
-            outflow,
             is_push: true,
-            fault: None,
+            ..self
         }
     }
 
@@ -156,7 +137,7 @@ impl Release {
         match gathered {
             Ok(Gathered { out, ended: true }) => {
                 let account = account();
-                self.keep_connection();
+                self.ended_well();
                 Ok(First::Whole(Bytes::from(out), Box::new(account)))
             }
             Ok(Gathered { out, ended: false }) => Ok(First::Part(Bytes::from(out), Box::new(self))),
@@ -200,13 +181,40 @@ impl Release {
     }
 
     /// Output that may leave: its subjects are entered. Pending only with nothing to hand on.
-    pub(crate) fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Gathered, Reason>> {
+    pub(crate) fn poll_gather(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Gathered, Reason>> {
         if self.patience.is_past_deadline() {
             return Poll::Ready(Err(Reason::Deadline));
         }
         if self.worker.clock.now() >= self.until {
             return Poll::Ready(Err(Reason::Ended));
         }
+        let Some(machine) = &mut self.machine else {
+            // It has ended, and nothing comes after that.
+            return Poll::Ready(Ok(Gathered {
+                out: Vec::new(),
+                ended: true,
+            }));
+        };
+        let account = &mut self.account;
+        let mut count = |machine: &dyn Machine| {
+            if let Some(account) = account {
+                account.counted(machine.tally());
+            }
+        };
+        // Who pushes may be told where the fault is: it is in what they sent.
+        let (is_push, fault) = (self.is_push, &mut self.fault);
+        let mut faulty = |error: BodyError| {
+            if !is_push {
+                return Reason::ResponseBody(error.fault);
+            }
+            let stop = Stop::request_body(&error);
+            let reason = stop.reason;
+            *fault = Some(Box::new(stop));
+            reason
+        };
         let mut out = Vec::new();
         let mut ended = false;
         while !ended && out.len() < GATHER_BYTES {
@@ -218,15 +226,20 @@ impl Release {
                         continue;
                     };
                     out.reserve(data.len().min(GATHER_BYTES));
-                    let pushed = self.machine.push(&data, &mut out);
-                    self.count();
-                    pushed.map_err(|error| self.faulty(&error))?;
+                    let pushed = machine.push(&data, &mut out);
+                    count(&**machine);
+                    pushed.map_err(&mut faulty)?;
                 }
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(self.broke())),
+                Poll::Ready(Some(Err(_))) => {
+                    return Poll::Ready(Err(match self.is_push {
+                        true => Reason::SystemGone,
+                        false => broke(&self.request),
+                    }));
+                }
                 Poll::Ready(None) => {
-                    let finished = self.machine.finish(&mut out);
-                    self.count();
-                    finished.map_err(|error| self.faulty(&error))?;
+                    let finished = machine.finish(&mut out);
+                    count(&**machine);
+                    finished.map_err(&mut faulty)?;
                     ended = true;
                 }
                 Poll::Pending if out.is_empty() => {
@@ -235,39 +248,12 @@ impl Release {
                 Poll::Pending => break,
             }
         }
-        let tokens = self.machine.take_subjects();
+        let tokens = machine.take_subjects();
         // Before any of it leaves: what is over a quota does not, with all that was gathered beside it.
         self.outflow
-            .charge(&self.worker.desk, self.machine.tally(), &tokens, ended)?;
+            .charge(&self.worker.desk, machine.tally(), &tokens, ended)?;
         self.enter_subjects(tokens)?;
         Poll::Ready(Ok(Gathered { out, ended }))
-    }
-
-    /// What a fault in the body is called: who sent it is told where it is.
-    fn faulty(&mut self, error: &BodyError) -> Reason {
-        if !self.is_push {
-            return Reason::ResponseBody(error.fault);
-        }
-        let stop = Stop::request_body(error);
-        let reason = stop.reason;
-        self.fault = Some(Box::new(stop));
-        reason
-    }
-
-    /// Why the connection broke: the request's body, if that was stopped, the service, or the system that pushes.
-    fn broke(&self) -> Reason {
-        if self.is_push {
-            return Reason::SystemGone;
-        }
-        self.request
-            .take_stop()
-            .map_or(Reason::ServiceBroke, |stop| stop.reason)
-    }
-
-    fn count(&mut self) {
-        if let Some(account) = &mut self.account {
-            account.counted(self.machine.tally());
-        }
     }
 
     fn enter_subjects(&mut self, tokens: Vec<SubjectToken>) -> Result<(), Reason> {
@@ -277,14 +263,24 @@ impl Release {
         }
     }
 
-    /// Gives the connection back for another exchange.
-    fn keep_connection(&mut self) {
+    /// The body has ended well: gives its machine and the connection back for another exchange.
+    pub(crate) fn ended_well(&mut self) {
+        if let Some(machine) = self.machine.take() {
+            self.worker.machines.keep(&self.plan, machine);
+        }
         if self.request.is_whole()
             && let Some(lease) = self.lease.take()
         {
             self.worker.pool.keep(lease);
         }
     }
+}
+
+/// Why the service's connection broke: the request's body, if that was stopped, or the service.
+fn broke(request: &RequestFate) -> Reason {
+    request
+        .take_stop()
+        .map_or(Reason::ServiceBroke, |stop| stop.reason)
 }
 
 /// Output of a body that may leave.
@@ -383,7 +379,7 @@ impl Streaming {
         }
         if ended {
             self.stalled = None;
-            self.release.keep_connection();
+            self.release.ended_well();
             if let Some(account) = self.release.account.take() {
                 account.complete();
             }

@@ -98,7 +98,8 @@ pub(crate) async fn exchange(
             deadline,
             id,
         };
-        return push.run(body, account, intent).await;
+        // In a place of its own, so that other exchanges do not carry its room with them.
+        return Box::pin(push.run(body, account, intent)).await;
     }
     let asking = Asking {
         occasion: occasion.clone(),
@@ -149,7 +150,7 @@ pub(crate) async fn exchange(
         answer.request,
         Rc::clone(&worker),
         account,
-        answer.lease,
+        Some(answer.lease),
         Outflow::new(&route, &permit, id, running.own(&head)),
     );
     // A fault in the body before its first output is still a problem document (P4).
@@ -222,6 +223,7 @@ fn decide(
     };
     let partner = match request::once(&head.headers, &request::DATA_ON_BEHALF_OF) {
         None => &identity.partner,
+        Some(_) if system.is_some() => return Err(Stop::from(Reason::OnBehalfRefused)),
         Some(other) => running
             .acts_for(&identity.partner, other)
             .ok_or(Reason::OnBehalfRefused)?,
@@ -254,8 +256,10 @@ fn decide(
         at,
     })?;
     known.purpose = Some(permit.purpose().clone());
-    // For whom it is: of a push that shows only now.
-    known.partner = Some(permit.agreement().partner.clone());
+    if system.is_some() {
+        // For whom it is shows only now.
+        known.partner = Some(permit.agreement().partner.clone());
+    }
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
     let route = running.route(&permit);
     let under = |stop: Stop| stop.under(agreement, disclosure);
@@ -313,7 +317,7 @@ fn refuse(
     let agreement = stop.term.agreement.clone();
     let disclosure = stop.term.disclosure.clone();
     let text = stop.reason.text();
-    let entered = worker.ledger.submit(Event::Refusal {
+    let entered = worker.outbox.enter(&Event::Refusal {
         request: *id,
         partner: known.partner.clone(),
         agreement: agreement.clone(),
@@ -328,7 +332,7 @@ fn refuse(
         caller: known.caller.clone(),
     });
     let stop = match entered {
-        Ok(_) => stop,
+        Ok(()) => stop,
         Err(_) => Stop::from(Reason::LedgerUnavailable),
     };
     let labels = RequestLabels {

@@ -35,6 +35,7 @@ use super::patience::Patience;
 use super::problem::{Stop, X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::reidentify::Asked;
+use super::request::RequestFate;
 use super::response::{DATA_AGREEMENT, DATA_DELETE_BY};
 use super::running::{Route, Running};
 use super::worker::Worker;
@@ -78,14 +79,16 @@ impl Push<'_> {
         };
         let boundary = self.label.map_or("", |label| &label.boundary);
         let patience = Patience::new(self.deadline, limits.body_idle, Reason::RequestIdle);
-        let release = Release::pushed(
+        let release = Release::new(
             body,
             (self.permit.released(), self.occasion.clone()),
             self.route.agreement.term.until,
             boundary,
             patience,
+            RequestFate::default(),
             Rc::clone(self.worker),
             account,
+            None,
             Outflow::new(
                 self.route,
                 self.permit,
@@ -93,7 +96,7 @@ impl Push<'_> {
                 self.running.own(self.head),
             ),
         );
-        let shipment = match Shipment::begin(release, receipt).await {
+        let shipment = match Shipment::begin(release.pushed(), receipt).await {
             Ok(shipment) => shipment,
             Err((stop, account)) => return account.stop(stop).response(&self.id),
         };

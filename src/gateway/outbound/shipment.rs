@@ -44,6 +44,9 @@ impl Shipment {
         match poll_fn(|cx| release.poll_gather(cx)).await {
             Ok(Gathered { out, ended }) => {
                 let fate = Rc::<Fate>::default();
+                if ended {
+                    release.ended_well();
+                }
                 if ended && out.is_empty() {
                     fate.is_whole();
                 }
@@ -97,7 +100,12 @@ impl Shipped {
         } else {
             match release.poll_gather(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(Gathered { out, ended })) => (Bytes::from(out), ended),
+                Poll::Ready(Ok(Gathered { out, ended })) => {
+                    if ended {
+                        release.ended_well();
+                    }
+                    (Bytes::from(out), ended)
+                }
                 Poll::Ready(Err(reason)) => {
                     shipment.fate.stopped(release.stop(reason));
                     return Poll::Ready(Some(Err(RequestStopped)));
