@@ -1665,7 +1665,10 @@ fn p2_what_is_pushed_and_what_is_asked_for_are_looked_up_apart() {
     let load = |texts: &[&str]| {
         let sources: Vec<Source<'_>> = texts
             .iter()
-            .map(|text| Source { name: "a.yaml", text })
+            .map(|text| Source {
+                name: "a.yaml",
+                text,
+            })
             .collect();
         AgreementSet::load(&sources, &context())
     };
@@ -1680,13 +1683,17 @@ fn p2_what_is_pushed_and_what_is_asked_for_are_looked_up_apart() {
             caller: Caller::default(),
             at: at("2026-06-01"),
         };
-        set.decide(&ask).map(|permit| permit.agreement().name.to_string())
+        set.decide(&ask)
+            .map(|permit| permit.agreement().name.to_string())
     };
     let decided = (
         find(&set, Asker::Partner(&partner)),
         find(&set, Asker::System(&system)),
     );
-    assert_eq!(decided, (Ok("asked".to_owned()), Ok("discharge".to_owned())));
+    assert_eq!(
+        decided,
+        (Ok("asked".to_owned()), Ok("discharge".to_owned()))
+    );
     // A system of a partner's name is no partner.
     let namesake = SystemName::new("island-health");
     assert!(find(&set, Asker::System(&namesake)).is_err());
@@ -1694,5 +1701,8 @@ fn p2_what_is_pushed_and_what_is_asked_for_are_looked_up_apart() {
     assert!(find(&pushed, Asker::Partner(&partner)).is_err());
     let other = PUSH.replace("agreement: discharge", "agreement: other");
     let faults = load(&[PUSH, &other]).unwrap_err().to_string();
-    assert!(faults.contains("answers this method and path for a same purpose"), "{faults}");
+    assert!(
+        faults.contains("answers this method and path for a same purpose"),
+        "{faults}"
+    );
 }

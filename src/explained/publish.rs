@@ -732,7 +732,11 @@ fn disclosure_section(one: &Disclosure) -> Section {
     }
     let come_in = taken_in(one);
     if !come_in.is_empty() {
-        let sends = if one.is_push() { "answers with" } else { "sends" };
+        let sends = if one.is_push() {
+            "answers with"
+        } else {
+            "sends"
+        };
         paragraphs.push(format!("The partner {sends} {}.", come_in.join(", ")));
     }
     paragraphs.push("Nothing else leaves.".to_owned());

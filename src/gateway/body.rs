@@ -181,10 +181,7 @@ impl Release {
     }
 
     /// Output that may leave: its subjects are entered. Pending only with nothing to hand on.
-    pub(crate) fn poll_gather(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Gathered, Reason>> {
+    pub(crate) fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Gathered, Reason>> {
         if self.patience.is_past_deadline() {
             return Poll::Ready(Err(Reason::Deadline));
         }
