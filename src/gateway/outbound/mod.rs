@@ -40,7 +40,7 @@ use super::response::{DATA_AGREEMENT, DATA_DELETE_BY};
 use super::running::{Route, Running};
 use super::worker::Worker;
 use crate::agreement::Permit;
-use crate::ledger::{Pending, RequestId};
+use crate::ledger::{RequestId, Ticket};
 use crate::minimise;
 use crate::transform::Occasion;
 use shipment::Shipment;
@@ -69,7 +69,7 @@ impl Push<'_> {
         self,
         body: Incoming,
         account: Account,
-        intent: Pending,
+        intent: Ticket,
     ) -> Response<PartnerBody> {
         let limits = &self.running.config.limits;
         let waited = timeout(limits.ledger_wait, intent.durable()).await;
