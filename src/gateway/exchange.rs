@@ -24,6 +24,7 @@ use super::reidentify::{self, Asked};
 use super::request::{self, RequestBody};
 use super::response;
 use super::running::Running;
+use super::traces::{Ended, Trace, What};
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{Ask, Asker, Caller, PartnerName, Permit, PurposeName, SystemName};
 use crate::config::Audience;
@@ -48,11 +49,16 @@ pub(crate) async fn exchange(
     };
     let (head, body) = request.into_parts();
 
-    let mut known = Known::default();
+    let mut known = Known {
+        trace: worker
+            .traces
+            .begin(&head.headers, &id, &worker.random, began),
+        ..Known::default()
+    };
     let decided = decide(&worker, &connection, &running, &head, &body, &mut known);
     let (permit, label, asked, caller) = match decided {
         Ok(decided) => decided,
-        Err(stop) => return refuse(&worker, &running, &head, &id, &known, stop).response(&id),
+        Err(stop) => return refuse(&worker, &running, &head, &id, known, stop).response(&id),
     };
 
     // Access to protect a life is possible at once, and somebody hears of it before it is had.
@@ -61,7 +67,7 @@ pub(crate) async fn exchange(
             .desk
             .vital_interests(&permit, &caller, &id, &worker.ledger)
     {
-        return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
+        return refuse(&worker, &running, &head, &id, known, stop).response(&id);
     }
     // From here the exchange is permitted. Its intent goes to the ledger while the service is asked.
     let route = Arc::clone(running.route(&permit));
@@ -69,7 +75,7 @@ pub(crate) async fn exchange(
     let Ok((mut account, intent)) = opened else {
         let stop = Stop::from(Reason::LedgerUnavailable)
             .under(&route.agreement.name, &route.disclosure.name);
-        return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
+        return refuse(&worker, &running, &head, &id, known, stop).response(&id);
     };
     let deadline = began + running.config.limits.exchange;
     let today = worker.clock.today(&running.config.controller.time_zone);
@@ -78,6 +84,7 @@ pub(crate) async fn exchange(
         Arc::new(RightsGate::new(watched, terms, today))
     });
     account.judged_by(gate.clone());
+    account.traced(known.trace.take());
     let occasion = Occasion {
         document: worker.random.take().ok(),
         purpose: Some(permit.purpose().shared()),
@@ -115,7 +122,7 @@ pub(crate) async fn exchange(
     let labelled = (label.as_ref(), occasion.clone());
     let body = RequestBody::new(body, &route, labelled, clock, deadline, body_idle);
     let begun = Instant::now();
-    let answer = asking.ask(body, &id).await;
+    let answer = asking.ask(body, &id, account.trace()).await;
     account.answered(begun);
 
     // Also a service's refusal tells something, so nothing at all is said before the intent is durable (P3).
@@ -140,7 +147,8 @@ pub(crate) async fn exchange(
         let body = PartnerBody::whole(bytes::Bytes::new());
         return response::release(permit, receipt, answer.head, (&route, occasion), &id, body);
     }
-    let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
+    let read_timeout = route.target.read_timeout(running.config.limits.body_idle);
+    let patience = Patience::new(deadline, read_timeout, Reason::BodyIdle);
     let release = Release::new(
         answer.body,
         (permit.released(), occasion.clone()),
@@ -176,6 +184,8 @@ struct Known {
     partner: Option<PartnerName>,
     purpose: Option<PurposeName>,
     caller: CallerEntry,
+    /// The trace that it is a part of, where there are any.
+    trace: Option<Box<Trace>>,
 }
 
 /// Everything that can be said of a request before the service is asked. Gives, with the permit, the label of its body,
@@ -270,15 +280,11 @@ fn decide(
         None => Ok(()),
     };
     looked_up.map_err(|_| under(Stop::from(Reason::RightsUnavailable)))?;
-    request::check_query(
-        head.uri.query(),
-        &permit.disclosure().query,
-        &permit.disclosure().reidentify.query,
-    )
-    .map_err(|reason| under(Stop::from(reason)))?;
+    let refused = |reason: Reason| under(Stop::from(reason));
+    let query = request::query(head.uri.query(), permit.disclosure()).map_err(refused)?;
+    request::check_headers(&head.headers, &route.request_headers).map_err(refused)?;
     let label = request::check_body(head, body, route).map_err(under)?;
-    let asked =
-        reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
+    let asked = reidentify::asked(&permit, route, &query, head).map_err(refused)?;
     let mut caller = running.entered(&permit, &caller, at);
     caller.system = system;
     if identity.partner != *partner {
@@ -298,7 +304,7 @@ fn refuse(
     running: &Running,
     head: &Parts,
     id: &RequestId,
-    known: &Known,
+    known: Known,
     stop: Stop,
 ) -> Stop {
     let purpose = match (&known.purpose, &known.partner) {
@@ -345,6 +351,7 @@ fn refuse(
     tracing::info!(
         target: "fieldgate::exchange",
         request = id.as_str(),
+        trace_id = known.trace.as_ref().map(|trace| trace.id()),
         partner = labels.partner,
         agreement = labels.agreement,
         disclosure = labels.disclosure,
@@ -354,6 +361,17 @@ fn refuse(
         status = stop.reason.text().status.as_u16(),
         "exchange"
     );
+    if let Some(trace) = known.trace {
+        let told = (stop.reason.text().status.as_u16(), Some(stop.reason));
+        let what = What::Refused {
+            partner: known.partner,
+            agreement,
+            disclosure,
+            purpose,
+        };
+        let ended = Ended::new(trace, *id, worker.clock.now(), told, what);
+        worker.traces.ended(ended);
+    }
     stop
 }
 

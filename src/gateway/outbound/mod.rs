@@ -22,7 +22,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout};
 
@@ -134,7 +134,8 @@ impl Push<'_> {
             label: self.label,
             deadline: self.deadline,
         };
-        let answer = asking.ask(shipment.body(), &self.id).await?;
+        // The trace that the partner sees begins here: one that the system began has an id of the system's own.
+        let answer = asking.ask(shipment.body(), &self.id, None).await?;
         if !answer.request.is_whole() {
             // It cannot have accepted what it has not got. Were this passed on, a part would look whole (P4).
             return Err(Stop::from(Reason::ServiceBroke));
@@ -261,9 +262,4 @@ pub(crate) fn tell(
         let label = HeaderValue::from_static(output.media_type());
         headers.insert(CONTENT_TYPE, label);
     }
-}
-
-/// The headers from which a push's trace begins: none, since a trace's id is the system's own text.
-pub(crate) fn untraced() -> HeaderMap {
-    HeaderMap::new()
 }
