@@ -23,6 +23,7 @@ pub mod log;
 mod machines;
 mod media;
 mod metrics;
+mod outbound;
 mod outflow;
 mod overdue;
 mod patience;

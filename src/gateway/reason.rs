@@ -130,6 +130,8 @@ pub enum Reason {
     LedgerUnavailable,
     /// The partner's connection went away, or took nothing for longer than the limit.
     PartnerGone,
+    /// The connection of the controller's system went away in the midst of a push.
+    SystemGone,
 }
 
 /// What a partner's developer reads about a reason.
@@ -211,6 +213,7 @@ impl Reason {
             Self::RightsUnavailable,
             Self::LedgerUnavailable,
             Self::PartnerGone,
+            Self::SystemGone,
         ]);
         all
     }
@@ -278,6 +281,7 @@ impl Reason {
             Self::RightsUnavailable => "rights_unavailable",
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::PartnerGone => "partner_gone",
+            Self::SystemGone => "system_gone",
         }
     }
 
@@ -576,6 +580,11 @@ impl Reason {
                 "The partner's connection went away",
                 "Read answers to their end without long pauses.",
             ),
+            Self::SystemGone => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The connection of the system that pushes went away",
+                "Send the body to its end and wait for the answer; the ledger says how much of it has left.",
+            ),
         };
         ReasonText {
             status,
@@ -631,6 +640,7 @@ impl Reason {
             | Self::ServiceError
             | Self::BodyIdle
             | Self::BodyTrickle
+            | Self::SystemGone
             | Self::ResponseBody(BodyFault::Truncated) => true,
             Self::HttpMalformed
             | Self::HeadTooLarge

@@ -44,7 +44,7 @@ use super::service::Pool;
 use super::traces::Traces;
 use super::wire::Strict;
 use crate::clock::Clock;
-use crate::config::Limits;
+use crate::config::{Audience, Limits};
 use crate::ledger::{Ledger, Outbox};
 use crate::subjects::Watched;
 
@@ -107,6 +107,8 @@ pub(crate) struct Worker {
 /// One connection from a partner, as its exchanges see it.
 pub(crate) struct PartnerConnection {
     pub(crate) certificate: Option<PresentedCertificate>,
+    /// Who connects to the listener that it came by.
+    pub(crate) audience: Audience,
     pub(crate) activity: Rc<Activity>,
 }
 
@@ -288,6 +290,7 @@ async fn connection(
     let limits = running.config.limits.clone();
     let activity = Activity::new(&limits);
     let reached = |limit| worker.shared.metrics.limits.reached(limit);
+    let audience = running.audience(index);
     let Some(config) = running.server_config(index) else {
         let mut stream = Noted::new(stream, Rc::clone(&activity));
         let sniffed = tokio::select! {
@@ -306,6 +309,7 @@ async fn connection(
         };
         let connection = PartnerConnection {
             certificate: None,
+            audience,
             activity,
         };
         return speak(worker, stream, connection, http2, &limits, open).await;
@@ -331,6 +335,7 @@ async fn connection(
         .and_then(|tls| tls.presented(session.peer_certificates()));
     let connection = PartnerConnection {
         certificate,
+        audience,
         activity: Rc::clone(&activity),
     };
     let stream = Noted::new(stream, activity);

@@ -17,6 +17,7 @@ mod labels;
 mod observed;
 mod opaque;
 mod openings;
+mod outbound;
 mod p2_channels;
 mod p2_requests;
 mod p3_ledger;
