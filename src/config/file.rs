@@ -9,7 +9,9 @@ use serde::Deserialize;
 
 use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
+use super::cors::CorsAsWritten;
 use super::services::ServiceAsWritten;
+use super::systems::AudienceAsWritten;
 use super::traces::TracesAsWritten;
 use crate::written::text::{
     AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
@@ -82,6 +84,10 @@ pub(super) struct GatewayAsWritten {
     pub(super) directorates: Option<Vec<PathName>>,
     /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
     pub(super) subjects: Option<SubjectsAsWritten>,
+    /// Which pages in browsers may ask and read. Without it none may.
+    pub(super) cors: Option<CorsAsWritten>,
+    /// Systems of the controller's that push to partners, and how each is recognised, at listeners that are for the council.
+    pub(super) systems: Option<Vec<PartnerAsWritten>>,
     /// Where traces of exchanges go, by OpenTelemetry. Without it there are none.
     pub(super) traces: Option<TracesAsWritten>,
 }
@@ -98,6 +104,8 @@ pub(super) struct ListenerAsWritten {
     pub(super) tls: Option<ListenerTlsAsWritten>,
     /// No TLS: for loopback, or behind a TLS terminator on a network of one's own.
     pub(super) insecure_plain_http: Option<bool>,
+    /// Who connects there. partners: they ask, or send in. council: the controller's systems push to partners. Default: partners.
+    pub(super) r#for: Option<AudienceAsWritten>,
 }
 
 /// A listener's TLS: PEM files.

@@ -194,6 +194,7 @@ impl Limit {
             | Reason::Encoding
             | Reason::RightsUnavailable
             | Reason::LedgerUnavailable
+            | Reason::SystemGone
             | Reason::PartnerGone => None,
         }
     }

@@ -8,6 +8,7 @@ use prometheus::{
     IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::cors::Preflights;
 use super::limits::{Limit, LimitMetrics};
 use super::process::Process;
 use super::reason::Reason;
@@ -72,6 +73,7 @@ pub(crate) struct Metrics {
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
     pub(crate) limits: LimitMetrics,
+    pub(crate) preflights: Preflights,
     pub(crate) services: ServiceMetrics,
     pub(crate) traces: TraceMetrics,
 }
@@ -342,6 +344,7 @@ impl Metrics {
             connections_refused,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
+            preflights: Preflights::new(&registry)?,
             services: ServiceMetrics::new(&registry)?,
             traces: TraceMetrics::new(&registry)?,
             registry,

@@ -10,6 +10,7 @@ mod admin;
 mod admin_subjects;
 mod asking;
 mod body;
+mod cors;
 mod descriptors;
 mod desk;
 mod exchange;
@@ -22,6 +23,7 @@ pub mod log;
 mod machines;
 mod media;
 mod metrics;
+mod outbound;
 mod outflow;
 mod overdue;
 mod patience;
@@ -525,7 +527,7 @@ fn attend_operators(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    LocalSet::new().block_on(&runtime, async move {
+    let ended = LocalSet::new().block_on(&runtime, async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
         let desk = Arc::clone(&admin.desk);
@@ -548,5 +550,8 @@ fn attend_operators(
             drop(exporting.await);
         }
         Ok(())
-    })
+    });
+    // A name that is being looked up keeps nobody from stopping.
+    runtime.shutdown_background();
+    ended
 }

@@ -130,6 +130,8 @@ pub enum Reason {
     LedgerUnavailable,
     /// The partner's connection went away, or took nothing for longer than the limit.
     PartnerGone,
+    /// The connection of the controller's system went away in the midst of a push.
+    SystemGone,
 }
 
 /// What a partner's developer reads about a reason.
@@ -211,6 +213,7 @@ impl Reason {
             Self::RightsUnavailable,
             Self::LedgerUnavailable,
             Self::PartnerGone,
+            Self::SystemGone,
         ]);
         all
     }
@@ -278,6 +281,7 @@ impl Reason {
             Self::RightsUnavailable => "rights_unavailable",
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::PartnerGone => "partner_gone",
+            Self::SystemGone => "system_gone",
         }
     }
 
@@ -576,12 +580,50 @@ impl Reason {
                 "The partner's connection went away",
                 "Read answers to their end without long pauses.",
             ),
+            Self::SystemGone => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The connection of the system that pushes went away",
+                "Send the body to its end and wait for the answer; the ledger says how much of it has left.",
+            ),
         };
         ReasonText {
             status,
             title,
             remedy,
         }
+    }
+
+    /// Whether it can also end an exchange after the head of the response is out: then the stream is aborted.
+    #[must_use]
+    pub fn is_met_midway(self) -> bool {
+        matches!(
+            self,
+            Self::Ended
+                | Self::SelfLookUp
+                | Self::QuotaExceeded
+                | Self::GuardReached
+                | Self::CountsUnavailable
+                | Self::RequestBody(_)
+                | Self::RequestIdle
+                | Self::ServiceBroke
+                | Self::ResponseBody(_)
+                | Self::BodyIdle
+                | Self::Deadline
+                | Self::LedgerUnavailable
+                | Self::PartnerGone
+        )
+    }
+
+    /// Whether nothing more is read of an HTTP/1 connection after it: who sends this may mean something else by what follows.
+    #[must_use]
+    pub fn ends_connection(self) -> bool {
+        let of_http = [
+            Self::HttpMalformed,
+            Self::HeadTooLarge,
+            Self::HttpVersion,
+            Self::RequestForm,
+        ];
+        of_http.contains(&self)
     }
 
     /// Whether it is the service's doing that its answer did not come, rather than what the answer held.
@@ -598,6 +640,7 @@ impl Reason {
             | Self::ServiceError
             | Self::BodyIdle
             | Self::BodyTrickle
+            | Self::SystemGone
             | Self::ResponseBody(BodyFault::Truncated) => true,
             Self::HttpMalformed
             | Self::HeadTooLarge
@@ -777,18 +820,20 @@ mod tests {
             "# Refusals\n\n\
              Every reason that can end an exchange, in the order an exchange could meet them. The code stands in\n\
              the problem document (`reason`, and `type` as `urn:fieldgate:problem:<code>`), in the metric\n\
-             `fieldgate_requests_total{reason=…}` and in the ledger. After the head of a response is out, a reason\n\
-             can no longer be a problem document: the stream is aborted, and the ledger has the code.\n\n\
+             `fieldgate_requests_total{reason=…}` and in the ledger. Its `decision` is `refuse` where nothing was\n\
+             permitted, else `permit`. After the head of a response is out, a reason can no longer be a problem\n\
+             document: the stream is aborted, and the ledger has the code. Which can still come then, says *midway*.\n\n\
              Generated from `src/gateway/reason.rs` by its test; `FIELDGATE_WRITE_DOCS=1 cargo test --lib refusals`\n\
              writes it anew.\n\n\
-             | code | status | title | what to do |\n| --- | --- | --- | --- |\n",
+             | code | status | midway | title | what to do |\n| --- | --- | --- | --- | --- |\n",
         );
         for reason in Reason::all() {
             let text = reason.text();
             table.push_str(&format!(
-                "| `{}` | {} | {} | {} |\n",
+                "| `{}` | {} | {} | {} | {} |\n",
                 reason.code(),
                 text.status.as_u16(),
+                if reason.is_met_midway() { "yes" } else { "" },
                 text.title,
                 text.remedy
             ));

@@ -30,9 +30,9 @@ use tokio_rustls::TlsAcceptor;
 use super::Listening;
 use super::activity::{Activity, Watch};
 use super::addresses::{Addresses, Guest};
+use super::cors;
 use super::descriptors::Descriptors;
 use super::desk::Desk;
-use super::exchange::exchange;
 use super::fair::Fair;
 use super::identity::PresentedCertificate;
 use super::limits::Limit;
@@ -44,7 +44,7 @@ use super::service::Pool;
 use super::traces::Traces;
 use super::wire::Strict;
 use crate::clock::Clock;
-use crate::config::Limits;
+use crate::config::{Audience, Limits};
 use crate::ledger::{Ledger, Outbox};
 use crate::subjects::Watched;
 
@@ -107,6 +107,8 @@ pub(crate) struct Worker {
 /// One connection from a partner, as its exchanges see it.
 pub(crate) struct PartnerConnection {
     pub(crate) certificate: Option<PresentedCertificate>,
+    /// Who connects to the listener that it came by.
+    pub(crate) audience: Audience,
     pub(crate) activity: Rc<Activity>,
 }
 
@@ -288,6 +290,7 @@ async fn connection(
     let limits = running.config.limits.clone();
     let activity = Activity::new(&limits);
     let reached = |limit| worker.shared.metrics.limits.reached(limit);
+    let audience = running.audience(index);
     let Some(config) = running.server_config(index) else {
         let mut stream = Noted::new(stream, Rc::clone(&activity));
         let sniffed = tokio::select! {
@@ -306,6 +309,7 @@ async fn connection(
         };
         let connection = PartnerConnection {
             certificate: None,
+            audience,
             activity,
         };
         return speak(worker, stream, connection, http2, &limits, open).await;
@@ -331,6 +335,7 @@ async fn connection(
         .and_then(|tls| tls.presented(session.peer_certificates()));
     let connection = PartnerConnection {
         certificate,
+        audience,
         activity: Rc::clone(&activity),
     };
     let stream = Noted::new(stream, activity);
@@ -369,9 +374,10 @@ async fn speak<S>(
         service_fn(move |request: Request<Incoming>| {
             let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
             let awaited = connection.activity.awaited();
-            // Made where it is awaited: made here, it would be moved, with kilobytes of room for what it is going to hold.
+            // In a place of its own while it lasts: its kilobytes would else be moved, and an idle connection would keep them.
             async move {
-                let mut answer = exchange(Rc::clone(&worker), connection, request).await;
+                let exchange = cors::exchange(Rc::clone(&worker), connection, request);
+                let mut answer = Box::pin(exchange).await;
                 awaited.answered();
                 if worker.stopping.get() && !http2 {
                     // A partner that is told so sends nothing that nobody would read.
