@@ -115,7 +115,10 @@ impl Check<'_> {
         }
         let ca = ca.map(|path| self.path(path));
         let path = if path.is_empty() { "/" } else { path };
-        Some((Service::at(name, (https, host, port), ca, timeout), path.to_owned()))
+        Some((
+            Service::at(name, (https, host, port), ca, timeout),
+            path.to_owned(),
+        ))
     }
 
     /// The directory of what the gateway remembers beside the ledger.
