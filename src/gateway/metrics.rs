@@ -8,8 +8,8 @@ use prometheus::{
     IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use super::limits::{Limit, LimitMetrics};
 use super::cors::Preflights;
+use super::limits::{Limit, LimitMetrics};
 use super::process::Process;
 use super::reason::Reason;
 use super::service::ServiceMetrics;

@@ -30,8 +30,8 @@ use tokio_rustls::TlsAcceptor;
 use super::Listening;
 use super::activity::{Activity, Watch};
 use super::addresses::{Addresses, Guest};
-use super::descriptors::Descriptors;
 use super::cors;
+use super::descriptors::Descriptors;
 use super::desk::Desk;
 use super::fair::Fair;
 use super::identity::PresentedCertificate;
@@ -374,9 +374,10 @@ async fn speak<S>(
         service_fn(move |request: Request<Incoming>| {
             let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
             let awaited = connection.activity.awaited();
-            // Made where it is awaited: made here, it would be moved, with kilobytes of room for what it is going to hold.
+            // In a place of its own while it lasts: its kilobytes would else be moved, and an idle connection would keep them.
             async move {
-                let mut answer = cors::exchange(Rc::clone(&worker), connection, request).await;
+                let exchange = cors::exchange(Rc::clone(&worker), connection, request);
+                let mut answer = Box::pin(exchange).await;
                 awaited.answered();
                 if worker.stopping.get() && !http2 {
                     // A partner that is told so sends nothing that nobody would read.

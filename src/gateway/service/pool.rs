@@ -96,7 +96,7 @@ impl Pool {
         };
         let (channel, reused) = match open {
             Some(channel) => (channel, true),
-            None => match timeout_at(by, self.make(target, &chosen)).await {
+            None => match timeout_at(by, Box::pin(self.make(target, &chosen))).await {
                 Ok(Ok(made)) => made,
                 Ok(Err(NoConnection)) => {
                     return Err(NotLeased {
