@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::covered;
-use crate::agreement::{AgreementSet, Ask, Caller, Disclosure, PartnerName, Role, Step};
+use crate::agreement::{
+    AgreementSet, Ask, Caller, Credentials, Disclosure, PartnerName, Role, Step,
+};
 use crate::ledger::RequestId;
 
 /// A decision as the ledger has it.
@@ -204,6 +206,11 @@ fn replay_of(
             reason: (past.verdict() != "reason_missing").then_some(b"given"),
             // A version that no agreement has, where the verdict was that it was another.
             version: (past.verdict() == "agreement_changed").then_some(b"0"),
+            credentials: match past.verdict() {
+                "credential_missing" => Credentials::NONE,
+                _ => Credentials::ALL,
+            },
+            token_purposes: (past.verdict() == "purpose_not_in_token").then_some(&[]),
         },
         at: past.at,
     };
@@ -307,9 +314,11 @@ fn is_of_agreements(code: &str) -> bool {
             | "method_not_agreed"
             | "purpose_missing"
             | "purpose_malformed"
+            | "purpose_not_in_token"
             | "purpose_not_agreed"
             | "not_started"
             | "ended"
+            | "credential_missing"
             | "role_not_held"
             | "not_professional"
             | "reference_missing"

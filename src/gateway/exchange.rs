@@ -166,10 +166,9 @@ fn decide(
     known: &mut Known,
 ) -> Result<(Permit, Option<Label>, Asked, CallerEntry), Stop> {
     request::check_form(head, running.config.limits.uri_bytes)?;
-    let identity = running
-        .identities
-        .identity(connection.certificate.as_ref(), &head.headers)
-        .ok_or(Reason::Unauthenticated)?;
+    let at = worker.clock.now();
+    let asker = running.asker(worker, connection, head, at)?;
+    let identity = asker.identity();
     known.partner = Some(identity.partner.clone());
 
     let mut values = head.headers.get_all(&running.purpose_header).iter();
@@ -178,7 +177,14 @@ fn decide(
         [values.next(), values.next()].map(|value| value.map(http::HeaderValue::as_bytes));
     let (one, two);
     let purposes: &[&[u8]] = match purposes {
-        [None, _] => &[],
+        // A token that is for one purpose declares it, where no header does.
+        [None, _] => match asker.token_purposes() {
+            Some([only]) => {
+                one = [only.as_str().as_bytes()];
+                &one
+            }
+            Some(_) | None => &[],
+        },
         [Some(first), None] => {
             one = [first];
             &one
@@ -201,8 +207,9 @@ fn decide(
         reference: request::once(&head.headers, &request::DATA_REFERENCE),
         reason: request::once(&head.headers, &request::DATA_REASON),
         version: request::once(&head.headers, &request::DATA_AGREEMENT_VERSION),
+        credentials: asker.credentials,
+        token_purposes: asker.token_purposes(),
     };
-    let at = worker.clock.now();
     known.caller = CallerEntry {
         decided: Some(at),
         roles: caller.roles.to_vec(),
@@ -238,6 +245,7 @@ fn decide(
     let asked =
         reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
     let mut caller = running.entered(&permit, &caller, at);
+    caller.person = running.person(&asker, head);
     if identity.partner != *partner {
         caller.acting = Some(identity.partner.clone());
     }

@@ -8,6 +8,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::identity::IdentityMetrics;
 use super::reason::Reason;
 use crate::agreement::{Agreement, Disclosure};
 use crate::alert;
@@ -60,6 +61,8 @@ pub(crate) struct Metrics {
     pub(crate) cases_not_opened: IntCounter,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
+    /// Who asks.
+    pub(crate) identity: IdentityMetrics,
 }
 
 /// The metrics of one disclosure, looked up once, at load.
@@ -300,6 +303,7 @@ impl Metrics {
             )?,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
+            identity: IdentityMetrics::new(&registry)?,
             registry,
         })
     }

@@ -430,10 +430,13 @@ fn attend_operators(
         let desk = Arc::clone(&admin.desk);
         let tending = tokio::task::spawn_local(Arc::clone(&desk).attend(admin.ledger.clone()));
         let delivering = tokio::task::spawn_local(desk.deliver(Arc::clone(&admin.running)));
+        let fetching = identity::fetch_keys(Arc::clone(&admin.running), admin.clock.clone());
+        let fetching = tokio::task::spawn_local(fetching);
         let serving = tokio::task::spawn_local(admin.serve(listener));
         // An error says that the gateway's handle is gone, which is as good as being told.
         drop(stop.wait_for(|stop| *stop).await);
         serving.abort();
+        fetching.abort();
         watching.abort();
         tending.abort();
         delivering.abort();

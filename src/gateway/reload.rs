@@ -114,6 +114,9 @@ impl Reload {
     pub(crate) fn warn(&self, running: &Running) {
         let today = self.clock.today(&running.config.controller.time_zone);
         overdue::warn(&running.agreements, today);
+        for note in running.config.notes(self.clock.now()) {
+            tracing::warn!("{note}");
+        }
     }
 
     /// Has the ledger enter what was done to keys, once; then the ring is told.

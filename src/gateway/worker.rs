@@ -29,7 +29,7 @@ use tokio_rustls::TlsAcceptor;
 use super::activity::{Activity, Watch};
 use super::desk::Desk;
 use super::exchange::exchange;
-use super::identity::PresentedCertificate;
+use super::identity::{ConnectionCertificate, Remembered};
 use super::metrics::Metrics;
 use super::random::Random;
 use super::running::Running;
@@ -78,6 +78,8 @@ pub(crate) struct Worker {
     pub(crate) random: Random,
     pub(crate) pool: Pool,
     pub(crate) subjects: Option<Arc<Watched>>,
+    /// Access tokens that were verified before.
+    pub(crate) remembered: Remembered,
     shared: Shared,
     /// This worker's open connections.
     open: Cell<usize>,
@@ -87,7 +89,7 @@ pub(crate) struct Worker {
 
 /// One connection from a partner, as its exchanges see it.
 pub(crate) struct PartnerConnection {
-    pub(crate) certificate: Option<PresentedCertificate>,
+    pub(crate) certificate: Option<ConnectionCertificate>,
     pub(crate) activity: Rc<Activity>,
 }
 
@@ -114,6 +116,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         random: Random::new(),
         pool: Pool::default(),
         subjects: shared.subjects.clone(),
+        remembered: Remembered::default(),
         shared,
         open: Cell::new(0),
         emptied: tokio::sync::Notify::new(),
@@ -246,9 +249,7 @@ async fn connection(
     };
     let (_, session) = stream.get_ref();
     let http2 = session.alpn_protocol() == Some(b"h2");
-    let certificate = running.tls[index]
-        .as_ref()
-        .and_then(|tls| tls.presented(session.peer_certificates()));
+    let certificate = ConnectionCertificate::new(session.peer_certificates(), index, &running);
     let connection = PartnerConnection {
         certificate,
         activity: Rc::clone(&activity),

@@ -177,6 +177,8 @@ pub struct CallerEntry {
     pub reason: Option<SubjectToken>,
     /// Who asked on the partner's behalf, if somebody did.
     pub acting: Option<PartnerName>,
+    /// A keyed token of who acted at the partner's, where an access token or the partner said so.
+    pub person: Option<SubjectToken>,
 }
 
 /// What was done to keys.
@@ -466,6 +468,8 @@ fn caller_members(caller: &CallerEntry, members: &mut Members) {
     let reason = caller.reason.as_ref();
     members.maybe("reason_given", reason.map(|token| &*token.0));
     members.maybe("acting", caller.acting.as_ref().map(PartnerName::as_str));
+    let person = caller.person.as_ref();
+    members.maybe("person", person.map(|token| &*token.0));
 }
 
 /// What the register says of a release.
@@ -670,6 +674,7 @@ mod tests {
                         reference: Some(SubjectToken("cccc".to_owned())),
                         reason: Some(SubjectToken("dddd".to_owned())),
                         acting: Some(PartnerName::new("social-care-team")),
+                        person: Some(SubjectToken("eeee".to_owned())),
                     },
                     registered: Some(RegisteredEntry {
                         kind: "use",
@@ -680,7 +685,7 @@ mod tests {
                         },
                     }),
                 },
-                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","acting":"social-care-team","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","acting":"social-care-team","person":"eeee","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
             ),
             (
                 Event::Refusal {

@@ -26,3 +26,4 @@ mod planted;
 mod shutdown;
 mod time;
 mod tls;
+mod tokens_of_partners;
