@@ -30,13 +30,14 @@ use super::activity::{Activity, Watch};
 use super::desk::Desk;
 use super::exchange::exchange;
 use super::identity::{ConnectionCertificate, Remembered};
+use super::machines::Machines;
 use super::metrics::Metrics;
 use super::random::Random;
 use super::running::Running;
 use super::service::Pool;
 use crate::clock::Clock;
 use crate::config::Limits;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Outbox};
 use crate::subjects::Watched;
 
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
@@ -73,10 +74,13 @@ pub(crate) struct Shared {
 pub(crate) struct Worker {
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) ledger: Ledger,
+    /// This worker's way to the ledger.
+    pub(crate) outbox: Rc<Outbox>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) pool: Pool,
+    pub(crate) machines: Machines,
     pub(crate) subjects: Option<Arc<Watched>>,
     /// Access tokens that were verified before.
     pub(crate) remembered: Remembered,
@@ -111,10 +115,12 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
     let worker = Rc::new(Worker {
         running: Arc::clone(&shared.running),
         ledger: shared.ledger.clone(),
+        outbox: Outbox::new(shared.ledger.clone()),
         desk: Arc::clone(&shared.desk),
         clock: shared.clock.clone(),
         random: Random::new(),
         pool: Pool::default(),
+        machines: Machines::default(),
         subjects: shared.subjects.clone(),
         remembered: Remembered::default(),
         shared,
@@ -127,6 +133,10 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         let listener = TcpListener::from_std(listener)?;
         accepting.push(spawn_local(accept(Rc::clone(&worker), listener, index)));
     }
+    let tending = spawn_local({
+        let outbox = Rc::clone(&worker.outbox);
+        async move { outbox.tend().await }
+    });
     let sweeping = spawn_local({
         let worker = Rc::clone(&worker);
         async move {
@@ -155,6 +165,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         );
     }
     sweeping.abort();
+    tending.abort();
     Ok(())
 }
 
