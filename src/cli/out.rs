@@ -187,4 +187,3 @@ impl Drop for Progress {
 pub fn log_bytes(bytes: &[u8]) {
     drop(io::stderr().lock().write_all(bytes));
 }
-

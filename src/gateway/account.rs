@@ -13,9 +13,7 @@ use super::running::{Route, Running};
 use super::worker::Worker;
 use crate::agreement::{Permit, PurposeName};
 use crate::ledger::entry::SUBJECTS_PER_ENTRY;
-use crate::ledger::{
-    CallerEntry, Event, LedgerError, Outcome, RegisteredEntry, RequestId, Ticket,
-};
+use crate::ledger::{CallerEntry, Event, LedgerError, Outcome, RegisteredEntry, RequestId, Ticket};
 use crate::minimise::{SubjectToken, Tally};
 use crate::subjects::RightsGate;
 

@@ -290,7 +290,10 @@ mod tests {
         });
         let seen = seen.lock().unwrap();
         assert_eq!(seen.writes, 1);
-        assert_eq!(seen.written.iter().filter(|byte| **byte == b'\n').count(), 20);
+        assert_eq!(
+            seen.written.iter().filter(|byte| **byte == b'\n').count(),
+            20
+        );
     }
 
     #[test]
@@ -329,7 +332,10 @@ mod tests {
             let first = outbox.intend(&event()).unwrap();
             let second = outbox.intend(&event()).unwrap();
             assert!(matches!(first.durable().await, Err(LedgerError::Failed(_))));
-            assert!(matches!(second.durable().await, Err(LedgerError::Failed(_))));
+            assert!(matches!(
+                second.durable().await,
+                Err(LedgerError::Failed(_))
+            ));
             assert!(outbox.intend(&event()).is_err());
         });
     }

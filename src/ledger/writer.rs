@@ -179,7 +179,11 @@ impl Ledger {
         };
         if let Some((segment, bytes_cut)) = tail.cut {
             let mut members = Vec::new();
-            render(clock.now(), &Event::Recovered { segment, bytes_cut }, &mut members);
+            render(
+                clock.now(),
+                &Event::Recovered { segment, bytes_cut },
+                &mut members,
+            );
             let (answer, _) = oneshot::channel();
             let parcel = Parcel::of(members, answer);
             writer.commit(&[parcel]).map_err(LedgerError::Failed)?;
@@ -395,9 +399,8 @@ impl<D: Disk> Writer<D> {
             let next = match until {
                 None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(_) if awaited => incoming.try_recv().map_err(|_| RecvTimeoutError::Timeout),
-                Some(until) => {
-                    incoming.recv_timeout(Instant::saturating_duration_since(&until, Instant::now()))
-                }
+                Some(until) => incoming
+                    .recv_timeout(Instant::saturating_duration_since(&until, Instant::now())),
             };
             match next {
                 Ok(Message::Parcel(parcel)) => {
@@ -416,10 +419,7 @@ impl<D: Disk> Writer<D> {
     }
 
     /// Commits `parcels`, tells whose they are, and leaves none.
-    fn commit_and_answer(
-        &mut self,
-        parcels: &mut Vec<Parcel>,
-    ) -> Result<(), Arc<std::io::Error>> {
+    fn commit_and_answer(&mut self, parcels: &mut Vec<Parcel>) -> Result<(), Arc<std::io::Error>> {
         if parcels.is_empty() {
             return Ok(());
         }

@@ -106,7 +106,7 @@ async fn council(keys: &str, more: &str, agreement: &str) -> (Council, Service) 
 }
 
 fn json_answer() -> Vec<u8> {
-    crate::harness::json(r#"{"name":"Ada"}"#).into()
+    json(r#"{"name":"Ada"}"#).into()
 }
 
 fn setup(service: SocketAddr, keys: &str, more: &str, agreement: &str) -> Setup {
@@ -727,7 +727,7 @@ impl KeyServer {
                 }
                 asked.set(asked.get() + 1);
                 let answer = match &*keys.borrow() {
-                    Some(keys) => crate::harness::json(keys),
+                    Some(keys) => json(keys),
                     None => "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n".into(),
                 };
                 drop(stream.write_all(answer.as_bytes()).await);

@@ -221,7 +221,13 @@ pub(super) type Outcome<T = ()> = Result<T, Box<Fault>>;
 
 impl Walk {
     pub(super) fn new(plan: Arc<Plan>, level: Level, occasion: Option<Occasion>) -> Self {
-        Self::with(plan, occasion, Shapes::default(), Whole::new(level, usize::MAX), level)
+        Self::with(
+            plan,
+            occasion,
+            Shapes::default(),
+            Whole::new(level, usize::MAX),
+            level,
+        )
     }
 
     /// Forgets the body. What was learnt of shapes stays, and room for what is kept between windows; nothing else.
