@@ -285,8 +285,9 @@ async fn speak<S>(
     let service = {
         let worker = Rc::clone(&worker);
         service_fn(move |request: Request<Incoming>| {
-            let exchange = exchange(Rc::clone(&worker), Rc::clone(&connection), request);
-            async move { Ok::<_, Infallible>(exchange.await) }
+            let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
+            // Made where it is awaited: made here, it would be moved, with kilobytes of room for what it is going to hold.
+            async move { Ok::<_, Infallible>(exchange(worker, connection, request).await) }
         })
     };
     let io = TokioIo::new(stream);
