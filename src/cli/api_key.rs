@@ -84,10 +84,10 @@ pub fn run(args: &ApiKeyArgs) -> Result<(), Stop> {
     out::line(&line(args, &key))
 }
 
-/// The line of the configuration that knows `key`.
+/// The line of the configuration that knows `key`. A name of digits alone would be a number without its quotes.
 fn line(args: &ApiKeyArgs, key: &str) -> String {
     let sha256 = HEXLOWER.encode(&Sha256::digest(key.as_bytes()));
-    let mut line = format!("- {{ name: {}, sha256: {sha256}", args.name);
+    let mut line = format!("- {{ name: '{}', sha256: {sha256}", args.name);
     for (member, instant) in [("not_before", &args.not_before), ("expires", &args.expires)] {
         if let Some(instant) = instant {
             line.push_str(&format!(", {member}: {instant}"));
@@ -131,7 +131,7 @@ mod tests {
         };
         assert_eq!(
             line(&args, "abc"),
-            "- { name: 2027, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, not_before: 2027-01-01T00:00:00Z }"
+            "- { name: '2027', sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, not_before: 2027-01-01T00:00:00Z }"
         );
     }
 

@@ -10,13 +10,11 @@ use jiff::tz::TimeZone;
 
 use super::file::{
     GatewayAsWritten, LimitsAsWritten, ListenerAsWritten, LogFormatAsWritten, LogLevelAsWritten,
-    ServiceAsWritten,
 };
 use super::{
     Config, Controller, ExpiredCrl, KeyPlaces, Ledger, Limits, Listener, ListenerTls, Log,
-    LogFormat, LogLevel, Service, Transport,
+    LogFormat, LogLevel, Transport,
 };
-use crate::agreement::ServiceName;
 use crate::keyring::{Credential, KeyFile, Pkcs11Key, RootPlace, Variable};
 use crate::written::text::{AddressText, Name, PathName, Sha256Text, SizeText, SpanText};
 use crate::written::{Fault, Written};
@@ -164,6 +162,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
     };
     let state = check.state();
     let webhook = check.webhook(faults);
+    let traces = check.traces(faults);
     let workers = written
         .workers
         .and_then(|workers| usize::try_from(workers).ok())
@@ -204,6 +203,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         state: state?,
         webhook,
         issuers,
+        traces,
     })
 }
 
@@ -331,59 +331,6 @@ impl Check<'_> {
                 ),
             );
         }
-    }
-
-    fn services(&self, services: &[ServiceAsWritten], faults: &mut Vec<Fault>) -> Vec<Service> {
-        let mut names = Seen::default();
-        let mut checked = Vec::new();
-        for (index, service) in services.iter().enumerate() {
-            let pointer = format!("/services/{index}");
-            self.unique(
-                &mut names,
-                &format!("{pointer}/name"),
-                service.name.as_ref(),
-                "service",
-                faults,
-            );
-            let (Some(name), Some(url)) = (&service.name, &service.url) else {
-                continue;
-            };
-            let Some((https, host, port)) = parse_url(&url.0) else {
-                self.file.fault(
-                    faults,
-                    &format!("{pointer}/url"),
-                    "not a URL of a host and a port; write for example https://social-care.internal:8443",
-                );
-                continue;
-            };
-            let ca = service.tls.as_ref().and_then(|tls| tls.ca.as_ref());
-            if https && ca.is_none() && !self.file.is_faulted_within(&pointer) {
-                self.file.fault(
-                    faults,
-                    &format!("{pointer}/url"),
-                    "https needs tls: { ca: FILE }, the certificates that sign the service's",
-                );
-            }
-            if !https && service.tls.is_some() {
-                self.file.fault_at_key(
-                    faults,
-                    &format!("{pointer}/tls"),
-                    "the url is http, so there is no TLS; leave this out or write https",
-                );
-            }
-            checked.push(Service {
-                name: ServiceName::new(&name.0),
-                https,
-                host,
-                port,
-                ca: ca.map(|path| self.path(path)),
-                connect_timeout: span(service.connect_timeout.as_ref(), Duration::from_secs(5)),
-                head_timeout: span(service.head_timeout.as_ref(), Duration::from_secs(30)),
-                idle_connections: count(service.idle_connections, 32),
-                idle_timeout: span(service.idle_timeout.as_ref(), Duration::from_secs(60)),
-            });
-        }
-        checked
     }
 
     fn purpose_header(&self, faults: &mut Vec<Fault>) -> String {

@@ -11,8 +11,10 @@ use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
 use super::identify::PartnerAsWritten;
 use super::issuers::IssuerAsWritten;
+use super::services::ServiceAsWritten;
+use super::traces::TracesAsWritten;
 use crate::written::text::{
-    AddressText, FileName, HeaderText, Name, PathName, Sha256Text, SizeText, SpanText, UrlText,
+    AddressText, FileName, HeaderText, Name, PathName, Sha256Text, SizeText, SpanText,
     VariableText, Words, ZoneText,
 };
 
@@ -86,6 +88,8 @@ pub(super) struct GatewayAsWritten {
     pub(super) subjects: Option<SubjectsAsWritten>,
     /// Issuers of access tokens.
     pub(super) issuers: Option<Vec<IssuerAsWritten>>,
+    /// Where traces of exchanges go, by OpenTelemetry. Without it there are none.
+    pub(super) traces: Option<TracesAsWritten>,
 }
 
 /// One place where partners connect.
@@ -163,40 +167,6 @@ pub(super) struct ControllerAsWritten {
     pub(super) name: Option<Name>,
     /// The time zone in which agreements' days begin and end. Default: Europe/London.
     pub(super) time_zone: Option<ZoneText>,
-}
-
-/// A system behind the gateway.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "GatewayService")]
-pub(super) struct ServiceAsWritten {
-    /// Its name, as in agreements.
-    #[schemars(required)]
-    pub(super) name: Option<Name>,
-    /// Where it is.
-    #[schemars(required)]
-    pub(super) url: Option<UrlText>,
-    /// For https: how its certificate is checked.
-    pub(super) tls: Option<ServiceTlsAsWritten>,
-    /// The longest a connection may take to stand. Default: 5s.
-    pub(super) connect_timeout: Option<SpanText>,
-    /// The longest until the head of its response is there, connecting and asking included. Default: 30s.
-    pub(super) head_timeout: Option<SpanText>,
-    /// Unused connections kept open by each worker. Default: 32.
-    #[schemars(range(min = 0, max = 10_000), example = 32)]
-    pub(super) idle_connections: Option<u32>,
-    /// How long an unused connection is kept. Default: 60s.
-    pub(super) idle_timeout: Option<SpanText>,
-}
-
-/// How a service's certificate is checked.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "ServiceTls", example = serde_json::json!({ "ca": "tls/service-ca.pem" }))]
-pub(super) struct ServiceTlsAsWritten {
-    /// PEM certificates that sign the service's.
-    #[schemars(required)]
-    pub(super) ca: Option<PathName>,
 }
 
 /// Where the keys of tokens are.

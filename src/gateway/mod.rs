@@ -7,9 +7,11 @@ mod account;
 mod activity;
 mod admin;
 mod admin_subjects;
+mod asking;
 mod body;
 mod desk;
 mod exchange;
+pub mod form;
 mod identity;
 mod links;
 pub mod log;
@@ -20,6 +22,7 @@ mod outflow;
 mod overdue;
 mod patience;
 mod problem;
+mod process;
 mod random;
 mod reason;
 mod reidentify;
@@ -29,6 +32,8 @@ mod response;
 mod running;
 mod service;
 mod tls;
+mod traces;
+mod wire;
 mod worker;
 
 use std::io;
@@ -55,6 +60,7 @@ use desk::Desk;
 use metrics::Metrics;
 use reload::{Prints, Reload};
 use running::Running;
+use traces::{Exporter, Traces};
 use worker::Shared;
 
 pub(crate) use desk::{CASES, INCIDENTS, review_event};
@@ -261,7 +267,7 @@ impl Gateway {
             seen: Mutex::new(seen),
         });
         reload.enter(evidence)?;
-        reload.warn(&running.load());
+        reload.began(&running.load());
         drop(ledger.submit(running.load().event())?);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let (stop_subjects, subjects_stopped) = mpsc::channel();
@@ -284,6 +290,8 @@ impl Gateway {
             admin_thread: None,
             _stop_subjects: stop_subjects,
         };
+        let settings = running.load();
+        let (traces, exporter) = Traces::new(settings.config.traces.as_ref(), &metrics.traces);
         let shared = Shared {
             running: Arc::clone(&running),
             ledger: ledger.clone(),
@@ -295,6 +303,7 @@ impl Gateway {
             subjects: subjects
                 .as_ref()
                 .map(|subjects| Arc::clone(&subjects.watched)),
+            traces,
         };
         for (index, listeners) in listeners.into_iter().enumerate() {
             let shared = shared.clone();
@@ -313,7 +322,7 @@ impl Gateway {
             subjects,
         };
         gateway.admin_thread = Some(spawn("admin".to_owned(), move || {
-            attend_operators(operators, admin_listener, reload, admin_stopped)
+            attend_operators(operators, admin_listener, reload, exporter, admin_stopped)
         })?);
         Ok(gateway)
     }
@@ -420,6 +429,7 @@ fn attend_operators(
     admin: Admin,
     listener: TcpListener,
     reload: Arc<Reload>,
+    exporter: Option<Exporter>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -429,18 +439,27 @@ fn attend_operators(
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
         let desk = Arc::clone(&admin.desk);
+        let services = tokio::task::spawn_local(service::watch(Arc::clone(&admin.running)));
         let tending = tokio::task::spawn_local(Arc::clone(&desk).attend(admin.ledger.clone()));
         let delivering = tokio::task::spawn_local(desk.deliver(Arc::clone(&admin.running)));
         let fetching = identity::fetch_keys(Arc::clone(&admin.running), admin.clock.clone());
         let fetching = tokio::task::spawn_local(fetching);
+        let limits = admin.running.load().config.limits.clone();
         let serving = tokio::task::spawn_local(admin.serve(listener));
+        let exporting =
+            exporter.map(|exporter| tokio::task::spawn_local(exporter.run(limits, stop.clone())));
         // An error says that the gateway's handle is gone, which is as good as being told.
         drop(stop.wait_for(|stop| *stop).await);
         serving.abort();
         fetching.abort();
         watching.abort();
+        services.abort();
         tending.abort();
         delivering.abort();
+        if let Some(exporting) = exporting {
+            // It has been told too, and ends in its own time to send what still waits.
+            drop(exporting.await);
+        }
         Ok(())
     })
 }

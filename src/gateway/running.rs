@@ -20,7 +20,7 @@ use super::service::Target;
 use super::tls;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{
-    Agreement, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
+    Agreement, AgreementName, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
 };
 use crate::config::{Config, KeySource, Loaded, Transport};
 use crate::explained::Texts;
@@ -144,10 +144,10 @@ impl Running {
         }
         let mut targets = Vec::new();
         for service in &config.services {
-            sources.extend(service.ca.clone());
-            let ca = service.ca.as_ref();
-            expiries.extend(ca.and_then(|path| Expiry::of_certificates("service_ca", path)));
-            let fresh = Target::new(service, &config.limits)?;
+            sources.extend(service.files().map(Path::to_owned));
+            let read = service.files();
+            expiries.extend(read.filter_map(|path| Expiry::of_certificates("service", path)));
+            let fresh = Target::counted(service, &config.limits, &metrics.services)?;
             let kept = before.and_then(|before| {
                 before
                     .targets
@@ -219,6 +219,14 @@ impl Running {
         self.routes
             .get(&address(permit.disclosure()))
             .expect("a permit comes from the set that the routes were made of")
+    }
+
+    /// The quotas and guards of all disclosures, each with its agreement; the same count may be under several.
+    pub(crate) fn ways(&self) -> impl Iterator<Item = (&AgreementName, &Way)> {
+        self.routes.values().flat_map(|route| {
+            let ways = route.ways.iter();
+            ways.map(|(_, way)| (&route.agreement.name, &**way))
+        })
     }
 
     /// The partner named `other`, if `partner` may ask on its behalf.

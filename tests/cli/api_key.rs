@@ -25,7 +25,7 @@ fn a_key_goes_to_a_file_of_ones_own_and_its_hash_to_the_configuration() {
     );
     assert!(key.starts_with("fieldgate_") && key.len() == 53, "{key}");
     let line = format!(
-        "- {{ name: 2027, sha256: {}, expires: 2199-01-01T00:00:00Z }}\n",
+        "- {{ name: '2027', sha256: {}, expires: 2199-01-01T00:00:00Z }}\n",
         hash(&key)
     );
     assert_eq!(ran.out, line);
@@ -43,7 +43,7 @@ fn a_key_goes_to_a_file_of_ones_own_and_its_hash_to_the_configuration() {
     let (key, line) = printed.out.split_once('\n').unwrap();
     assert_eq!(
         line,
-        format!("- {{ name: trial, sha256: {} }}\n", hash(key))
+        format!("- {{ name: 'trial', sha256: {} }}\n", hash(key))
     );
     assert_eq!(desk.run("api-key trial").code, 2);
     assert_eq!(desk.run("api-key Trial --print").code, 2);

@@ -10,6 +10,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
@@ -119,8 +120,12 @@ async fn renew(issuer: &Issuer, clock: &Clock) {
 
 /// What is at `url`. An error is one sentence for the operator.
 async fn fetch(url: &KeyUrl) -> Result<Vec<u8>, String> {
-    let config = tls::service_tls(&url.ca).map_err(|error| error.to_string())?;
-    let mut config = Arc::unwrap_or_clone(config);
+    let roots = tls::roots(&url.ca).map_err(|error| error.to_string())?;
+    let mut config = ClientConfig::builder_with_provider(tls::provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let name = ServerName::try_from(url.host.clone())
         .map_err(|_| "the host is neither a DNS name nor an IP address".to_owned())?;
