@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ExpiredCrl;
 use super::check::{Check, Seen, sha256_of};
 use super::file::{ExpiredCrlAsWritten, ListenerTlsAsWritten};
+use super::systems::AudienceAsWritten;
+use super::{Audience, ExpiredCrl};
 use crate::agreement::{PartnerName, Role};
 use crate::written::Fault;
 use crate::written::text::{ClaimText, HostText, InstantText, Name, Sha256Text, UriText, Words};
@@ -295,21 +296,21 @@ impl Check<'_> {
         others
     }
 
-    pub(super) fn partners(&self, faults: &mut Vec<Fault>) -> Vec<Partner> {
-        let partners = self.file.value.partners.as_deref().unwrap_or_default();
+    /// Who is recognised at listeners for `audience`; `root` is where they stand, and the word for one.
+    pub(super) fn identified(
+        &self,
+        (root, kind): (&str, &str),
+        audience: Audience,
+        partners: &[PartnerAsWritten],
+        faults: &mut Vec<Fault>,
+    ) -> Vec<Partner> {
         let mut seen = Seen::new();
         let mut names = Seen::new();
         let mut checked = Vec::new();
         for (index, partner) in partners.iter().enumerate() {
-            let pointer = format!("/partners/{index}");
+            let pointer = format!("{root}/{index}");
             let name_at = format!("{pointer}/name");
-            self.unique(
-                &mut names,
-                &name_at,
-                partner.name.as_ref(),
-                "partner",
-                faults,
-            );
+            self.unique(&mut names, &name_at, partner.name.as_ref(), kind, faults);
             let Some(identify) = &partner.identify else {
                 continue;
             };
@@ -326,6 +327,8 @@ impl Check<'_> {
             let identified = Identified {
                 check: self,
                 at: &identify_at,
+                kind,
+                audience,
                 seen: &mut seen,
                 found: &mut found,
             };
@@ -370,6 +373,10 @@ struct Identified<'a, 'b> {
     check: &'a Check<'b>,
     /// The pointer of `identify`.
     at: &'a str,
+    /// The word for whoever is identified.
+    kind: &'a str,
+    /// At whose listeners.
+    audience: Audience,
     /// What identifies anybody so far.
     seen: &'a mut Seen,
     found: &'a mut Partner,
@@ -401,7 +408,14 @@ impl Identified<'_, '_> {
             self.check.file.fault(
                 faults,
                 self.at,
-                "nothing identifies the partner; write `certificates`, `api_keys` or `access_tokens`",
+                format!(
+                    "nothing identifies the {}; write `certificates`{}",
+                    self.kind,
+                    match self.audience {
+                        Audience::Partners => ", `api_keys` or `access_tokens`",
+                        Audience::Council => " or `api_keys`",
+                    }
+                ),
             );
         }
     }
@@ -413,7 +427,13 @@ impl Identified<'_, '_> {
         faults: &mut Vec<Fault>,
     ) {
         let check = self.check;
-        let listeners = check.file.value.listen.iter().flatten();
+        let listeners = check
+            .file
+            .value
+            .listen
+            .iter()
+            .flatten()
+            .filter(|listener| AudienceAsWritten::audience(listener.r#for) == self.audience);
         let tls = || {
             listeners
                 .clone()
@@ -511,6 +531,10 @@ impl Identified<'_, '_> {
 
     fn access_token(&mut self, at: &str, token: &AccessTokenAsWritten, faults: &mut Vec<Fault>) {
         let check = self.check;
+        if self.audience == Audience::Council {
+            let message = "a system is known by `certificates` or `api_keys`; leave this out";
+            check.file.fault(faults, at, message);
+        }
         let Some(issuer) = &token.issuer else { return };
         let mut issuers = check.file.value.issuers.iter().flatten();
         if !issuers.any(|known| known.name.as_ref() == Some(issuer)) {

@@ -1,7 +1,7 @@
 //! What of a service's response head reaches the partner: the status of a success, headers by the
 //! disclosure's list, and the gateway's own.
 
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use http_body::Body;
@@ -25,10 +25,10 @@ pub(crate) const DATA_DELETE_BY: HeaderName = HeaderName::from_static("data-dele
 
 /// A service's head that was understood.
 pub(crate) struct ServiceHead {
-    status: StatusCode,
-    headers: HeaderMap,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     /// The label of the body that leaves; `None` when none does.
-    label: Option<Label>,
+    pub(crate) label: Option<Label>,
 }
 
 impl ServiceHead {
@@ -48,12 +48,13 @@ impl ServiceHead {
     }
 }
 
-/// Understands a service's head, whose body is to be in the format that was `agreed`, or says why nothing of the answer may pass.
+/// Understands a service's head, whose body is to be in the format that was `agreed`, or says why nothing of the answer may
+/// pass. Where no format is, nothing of the body does.
 pub(crate) fn understand(
     head: Parts,
     body: &Incoming,
     method: &Method,
-    agreed: &Format,
+    agreed: Option<&Format>,
 ) -> Result<ServiceHead, Reason> {
     let status = head.status;
     if status == StatusCode::PARTIAL_CONTENT {
@@ -70,10 +71,10 @@ pub(crate) fn understand(
     if !status.is_success() {
         return Err(refusal_of(status));
     }
-    if *method == Method::HEAD {
+    let Some(agreed) = agreed.filter(|_| *method != Method::HEAD) else {
         return Ok(without_body(head));
-    }
-    if !is_identity(&head.headers) {
+    };
+    if !is_identity(&head.headers) || !is_uncoded(&head.headers) {
         return Err(Reason::Encoding);
     }
     // A `201 Created` need not say anything. Labelled as JSON, say, an empty body is broken JSON.
@@ -94,6 +95,14 @@ fn is_identity(headers: &HeaderMap) -> bool {
         .get_all(CONTENT_ENCODING)
         .iter()
         .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether the body crosses in no coding but chunks: hyper takes any other for a body that the connection ends.
+fn is_uncoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
 /// What the partner learns of a service's refusal or failure: a class, never the service's words.
@@ -134,7 +143,7 @@ pub(crate) fn release(
     }
     if let Some(label) = head.label {
         // A table is in a format of its own, whatever the service's was.
-        let told = match route.disclosure.response.table_output() {
+        let told = match route.disclosure.released.table_output() {
             Some(output) => HeaderValue::from_static(output.media_type()),
             None => label.told,
         };

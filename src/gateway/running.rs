@@ -10,6 +10,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 
 use super::StartError;
+use super::cors::Cors;
 use super::desk::{Desk, Unknown, fingerprint};
 use super::identity::{Asker, Expiry, Identities, PresentedCertificate};
 use super::media;
@@ -22,7 +23,7 @@ use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{
     Agreement, AgreementName, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
 };
-use crate::config::{Config, KeySource, Loaded, Transport};
+use crate::config::{Audience, Config, KeySource, Loaded, Transport};
 use crate::explained::Texts;
 use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
 use crate::minimise::{Notice, SubjectToken};
@@ -40,6 +41,8 @@ pub(crate) struct Running {
     pub(crate) epoch: u64,
     /// What of its files expires, and when.
     pub(crate) expiries: Vec<Expiry>,
+    /// The systems that push, which are recognised at listeners for the council alone.
+    pub(crate) systems: Identities,
     pub(crate) metrics: Arc<Metrics>,
     /// The TLS of each of `config.listen`, in its order.
     pub(crate) tls: Vec<Option<tls::PartnerTls>>,
@@ -49,6 +52,8 @@ pub(crate) struct Running {
     pub(crate) targets: Vec<Arc<Target>>,
     /// Every file and directory that was read.
     pub(crate) sources: Vec<PathBuf>,
+    /// What browsers are told, where any may ask.
+    pub(crate) cors: Option<Arc<Cors>>,
     /// Makes the ledger's tokens of what callers write; `None` where the controller has no keys.
     tokens: Option<SubjectTokens>,
 }
@@ -120,6 +125,8 @@ impl Running {
                 }
             }
         }
+        // A token names partners alone: what was verified for one audience says nothing to another.
+        let systems = Identities::new(&config.systems, &[], &agreements, &metrics.identity, None)?;
         desk.prepare(&config, &agreements)
             .map_err(StartError::State)?;
         let mut tls = Vec::new();
@@ -138,7 +145,11 @@ impl Running {
                         let lists = tls::revocation_lists(path)?;
                         expiries.extend(Expiry::of_lists("client_crl", path, &lists));
                     }
-                    Some(tls::partner_tls(files, &identities)?)
+                    let known = match listener.audience {
+                        Audience::Partners => &identities,
+                        Audience::Council => &systems,
+                    };
+                    Some(tls::partner_tls(files, known)?)
                 }
             });
         }
@@ -171,7 +182,11 @@ impl Running {
                     target: Arc::clone(target),
                     method: Method::from_bytes(disclosure.method.as_bytes())
                         .expect("a disclosure's method was checked when it was loaded"),
-                    accept: media::accept(disclosure.response.format()),
+                    accept: disclosure
+                        .response_plan()
+                        .map_or(HeaderValue::from_static("*/*"), |plan| {
+                            media::accept(plan.format())
+                        }),
                     request_headers: header_names(&disclosure.request_headers),
                     token_headers: disclosure
                         .reidentify
@@ -197,6 +212,8 @@ impl Running {
         }
         let purpose_header = HeaderName::from_bytes(config.purpose_header.as_bytes())
             .expect("the purpose header's name was checked when it was loaded");
+        let cors = config.cors.as_ref();
+        let cors = cors.map(|cors| Arc::new(Cors::new(cors, &agreements, &purpose_header)));
         Ok(Self {
             config,
             agreements,
@@ -204,12 +221,14 @@ impl Running {
             identities,
             epoch: before.map_or(0, |before| before.epoch + 1),
             expiries,
+            systems,
             metrics: Arc::clone(metrics),
             tls,
             purpose_header,
             routes,
             targets,
             sources,
+            cors,
             tokens: keys.map(|keys| SubjectTokens::new(&keys.subject())),
         })
     }
@@ -292,6 +311,7 @@ impl Running {
             reason: token(terms.vital_interests, "reason", caller.reason),
             acting: None,
             person: None,
+            system: None,
         }
     }
 
@@ -315,6 +335,7 @@ impl Running {
         head: &http::request::Parts,
         now: Timestamp,
     ) -> Result<Asker<'_>, Stop> {
+        let identities = self.identities_of(connection.audience);
         let certificate = match &connection.certificate {
             None => Ok(None),
             Some(certificate) => certificate.under(self, now).map(Some),
@@ -322,18 +343,28 @@ impl Running {
         let asker = certificate.and_then(|certificate| {
             let (certificate, headers) = (certificate.as_deref(), &head.headers);
             let remembered = &worker.remembered;
-            self.identities
-                .asker(certificate, headers, remembered, self.epoch, now)
+            identities.asker(certificate, headers, remembered, self.epoch, now)
         });
-        asker.map_err(|reason| Stop::unknown(reason, self.identities.takes_tokens()))
+        asker.map_err(|reason| Stop::unknown(reason, identities.takes_tokens()))
+    }
+
+    /// Who is recognised where `audience` connects.
+    pub(crate) fn identities_of(&self, audience: Audience) -> &Identities {
+        match audience {
+            Audience::Partners => &self.identities,
+            Audience::Council => &self.systems,
+        }
     }
 
     /// Sets the metrics of what expires and of how old issuers' keys are, as they are at `now`.
     pub(crate) fn tell_of_identities(&self, now: Timestamp) {
         let read = self.expiries.iter();
         let read = read.map(|expiry| (expiry.kind, expiry.file.as_str(), expiry.at));
-        let is_partner =
-            |name: &PartnerName| self.config.partners.iter().any(|known| known.name == *name);
+        let config = &self.config;
+        let is_partner = |name: &PartnerName| {
+            let mut known = config.partners.iter().chain(&config.systems);
+            known.any(|known| known.name == *name)
+        };
         self.metrics.identity.tell_of_expiry(read, is_partner, now);
         for issuer in self.identities.issuers() {
             issuer.tell_of_age(now);
@@ -355,6 +386,12 @@ impl Running {
         // Two partners' numbers of the same digits are two people.
         let text = [asker.identity().partner.as_str().as_bytes(), b"\n", text].concat();
         Some(tokens.other("person", &text))
+    }
+
+    /// Who connects to the listener at `index` of the configuration.
+    pub(crate) fn audience(&self, index: usize) -> Audience {
+        let listener = self.config.listen.get(index);
+        listener.map_or(Audience::Partners, |listener| listener.audience)
     }
 
     /// The TLS settings for connections to the listener at `index` of the configuration.

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
-use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role};
+use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role, SystemName};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
 use crate::register::Ground;
 use crate::transform::finding_words;
@@ -29,7 +29,7 @@ pub enum Event {
     Intent {
         /// The exchange.
         request: RequestId,
-        /// Who asked.
+        /// Who asked, or to whom it is pushed.
         partner: PartnerName,
         /// The agreement that permits.
         agreement: AgreementName,
@@ -50,7 +50,7 @@ pub enum Event {
     Refusal {
         /// The exchange.
         request: RequestId,
-        /// Who asked, if that is known.
+        /// Who asked, or to whom it was to be pushed, if that is known.
         partner: Option<PartnerName>,
         /// The agreement whose term refused, if it came so far.
         agreement: Option<AgreementName>,
@@ -181,6 +181,8 @@ pub struct CallerEntry {
     pub acting: Option<PartnerName>,
     /// A keyed token of who acted at the partner's, where an access token or the partner said so.
     pub person: Option<SubjectToken>,
+    /// The system of the controller's that pushed, where the partner did not ask.
+    pub system: Option<SystemName>,
 }
 
 /// What was done to keys.
@@ -477,6 +479,7 @@ fn caller_members(caller: &CallerEntry, members: &mut Members<'_>) {
     members.maybe("acting", caller.acting.as_ref().map(PartnerName::as_str));
     let person = caller.person.as_ref();
     members.maybe("person", person.map(|token| &*token.0));
+    members.maybe("system", caller.system.as_ref().map(SystemName::as_str));
 }
 
 /// What the register says of a release.
@@ -707,6 +710,7 @@ mod tests {
                         reason: Some(SubjectToken("dddd".to_owned())),
                         acting: Some(PartnerName::new("social-care-team")),
                         person: Some(SubjectToken("eeee".to_owned())),
+                        system: None,
                     },
                     registered: Some(RegisteredEntry {
                         kind: "use",

@@ -39,7 +39,8 @@ impl ConnectionCertificate {
         let chain: Vec<_> = chain?.iter().map(|one| one.clone().into_owned()).collect();
         let says = running.presented(listener, &chain).map(Rc::new);
         if let Some(says) = &says {
-            for (identity, shown) in running.identities.by_certificate(says) {
+            let identities = running.identities_of(running.audience(listener));
+            for (identity, shown) in identities.by_certificate(says) {
                 let metrics = &running.metrics.identity;
                 metrics.saw(&identity.partner, shown, says.expires);
             }
