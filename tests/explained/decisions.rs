@@ -147,7 +147,7 @@ impl Asked {
                 professional: self.professional,
                 reference: self.reference,
                 reason: self.reason,
-                version: None,
+                ..Caller::default()
             },
             at: self.at,
         })
@@ -205,7 +205,7 @@ fn clause_p6_3b_a_thousand_uses_are_covered_as_the_live_decision_has_them() {
             professional: asked.professional,
             reference: asked.reference,
             reason: asked.reason,
-            version: None,
+            ..Caller::default()
         };
         let question = Question {
             purpose,
