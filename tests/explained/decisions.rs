@@ -284,9 +284,10 @@ fn entered(set: &AgreementSet, asked: &Asked) -> Vec<u8> {
                     disclosure,
                     ..
                 } => (Some(agreement.clone()), Some(disclosure.clone())),
-                Refusal::NoRoute(_) | Refusal::PurposeMissing | Refusal::PurposeMalformed => {
-                    (None, None)
-                }
+                Refusal::NoRoute(_)
+                | Refusal::PurposeMissing
+                | Refusal::PurposeMalformed
+                | Refusal::PurposeNotInToken => (None, None),
                 Refusal::NotStarted { agreement, .. }
                 | Refusal::Ended { agreement, .. }
                 | Refusal::KeysDestroyed { agreement }
@@ -295,6 +296,7 @@ fn entered(set: &AgreementSet, asked: &Asked) -> Vec<u8> {
                 | Refusal::ReferenceMissing { agreement, .. }
                 | Refusal::ReasonMissing { agreement, .. }
                 | Refusal::NotApproved { agreement, .. }
+                | Refusal::CredentialMissing { agreement, .. }
                 | Refusal::AgreementChanged { agreement, .. } => (Some(agreement.clone()), None),
             };
             Event::Refusal {
