@@ -127,13 +127,19 @@ fn what_is_written_is_what_is_meant_and_the_rest_has_its_default() {
     );
     assert_eq!(config.partners[0].api_keys[0].sha256[0], 0x9f);
     assert_eq!(config.partners[1].spki_sha256[0].shown[0], 0x0f);
-    assert_eq!(config.services[0].endpoints[0].authority(true), "care.internal:9443");
+    assert_eq!(
+        config.services[0].endpoints[0].authority(true),
+        "care.internal:9443"
+    );
     assert_eq!(
         config.services[0].connect_timeout,
         Duration::from_millis(250)
     );
     assert_eq!(config.services[1].endpoints[0].host, "::1");
-    assert_eq!(config.services[1].endpoints[0].authority(false), "[::1]:9000");
+    assert_eq!(
+        config.services[1].endpoints[0].authority(false),
+        "[::1]:9000"
+    );
     assert_eq!(config.ledger.directory, Path::new("/var/ledger"));
     assert_eq!(config.ledger.segment_bytes, 64 << 20);
     assert_eq!(config.purpose_header, "data-purpose");
@@ -170,6 +176,20 @@ fn what_is_written_is_what_is_meant_and_the_rest_has_its_default() {
 fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
     let second_key = "api_keys: [{ name: first, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 }]";
     let rows: &[(&str, &str, &[&str])] = &[
+        (
+            "    insecure_plain_http: true\n",
+            "    insecure_plain_http: true\n    for: council\n",
+            &[
+                "fieldgate.yaml:4:10: no system of the council's is known here; write `systems`, each with a name and identify",
+            ],
+        ),
+        (
+            "log: {",
+            "systems: [{ name: hub, identify: { api_keys: [{ name: k, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 }] } }]\nlog: {",
+            &[
+                "fieldgate.yaml:25:1: no listener is for the council, so no system can push; give one for: council",
+            ],
+        ),
         (
             "services:",
             "upstreams:",

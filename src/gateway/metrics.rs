@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use super::cors::Preflights;
+use super::limits::{Limit, LimitMetrics};
 use super::process::Process;
 use super::reason::Reason;
 use super::service::ServiceMetrics;
@@ -71,6 +72,7 @@ pub(crate) struct Metrics {
     pub(crate) cases_not_opened: IntCounter,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
+    pub(crate) limits: LimitMetrics,
     pub(crate) preflights: Preflights,
     pub(crate) services: ServiceMetrics,
     pub(crate) traces: TraceMetrics,
@@ -338,6 +340,7 @@ impl Metrics {
                 "fieldgate_connections_limit",
                 "Connections from partners that may be open at once",
             )?,
+            limits: LimitMetrics::new(&registry)?,
             connections_refused,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
@@ -404,6 +407,9 @@ impl Metrics {
     }
 
     fn count(&self, labels: RequestLabels<'_>, decision: &str, reason: Reason) {
+        if let Some(limit) = Limit::of(reason) {
+            self.limits.reached(limit);
+        }
         self.requests
             .with_label_values(&[
                 labels.partner,

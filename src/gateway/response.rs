@@ -25,10 +25,10 @@ pub(crate) const DATA_DELETE_BY: HeaderName = HeaderName::from_static("data-dele
 
 /// A service's head that was understood.
 pub(crate) struct ServiceHead {
-    status: StatusCode,
-    headers: HeaderMap,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     /// The label of the body that leaves; `None` when none does.
-    label: Option<Label>,
+    pub(crate) label: Option<Label>,
 }
 
 impl ServiceHead {
@@ -48,12 +48,13 @@ impl ServiceHead {
     }
 }
 
-/// Understands a service's head, whose body is to be in the format that was `agreed`, or says why nothing of the answer may pass.
+/// Understands a service's head, whose body is to be in the format that was `agreed`, or says why nothing of the answer may
+/// pass. Where no format is, nothing of the body does.
 pub(crate) fn understand(
     head: Parts,
     body: &Incoming,
     method: &Method,
-    agreed: &Format,
+    agreed: Option<&Format>,
 ) -> Result<ServiceHead, Reason> {
     let status = head.status;
     if status == StatusCode::PARTIAL_CONTENT {
@@ -70,9 +71,9 @@ pub(crate) fn understand(
     if !status.is_success() {
         return Err(refusal_of(status));
     }
-    if *method == Method::HEAD {
+    let Some(agreed) = agreed.filter(|_| *method != Method::HEAD) else {
         return Ok(without_body(head));
-    }
+    };
     if !is_identity(&head.headers) || !is_uncoded(&head.headers) {
         return Err(Reason::Encoding);
     }
@@ -142,7 +143,7 @@ pub(crate) fn release(
     }
     if let Some(label) = head.label {
         // A table is in a format of its own, whatever the service's was.
-        let told = match route.disclosure.response.table_output() {
+        let told = match route.disclosure.released.table_output() {
             Some(output) => HeaderValue::from_static(output.media_type()),
             None => label.told,
         };

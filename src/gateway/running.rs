@@ -20,7 +20,7 @@ use super::tls;
 use crate::agreement::{
     Agreement, AgreementName, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
 };
-use crate::config::{Config, Loaded, Transport};
+use crate::config::{Audience, Config, Loaded, Transport};
 use crate::explained::Texts;
 use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
 use crate::minimise::Notice;
@@ -34,6 +34,8 @@ pub(crate) struct Running {
     /// What was agreed, as it is written.
     pub(crate) texts: Texts,
     pub(crate) identities: Identities,
+    /// The systems that push, which are recognised at listeners for the council alone.
+    pub(crate) systems: Identities,
     pub(crate) metrics: Arc<Metrics>,
     /// The TLS of each of `config.listen`, in its order.
     pub(crate) tls: Vec<Option<tls::PartnerTls>>,
@@ -99,6 +101,7 @@ impl Running {
             ..
         } = loaded;
         let identities = Identities::new(&config.partners);
+        let systems = Identities::new(&config.systems);
         desk.prepare(&config, &agreements)
             .map_err(StartError::State)?;
         let mut tls = Vec::new();
@@ -108,7 +111,11 @@ impl Running {
                 Transport::Tls(files) => {
                     sources.extend([files.certificate.clone(), files.key.clone()]);
                     sources.extend(files.client_ca.clone());
-                    Some(tls::partner_tls(files, &identities)?)
+                    let known = match listener.audience {
+                        Audience::Partners => &identities,
+                        Audience::Council => &systems,
+                    };
+                    Some(tls::partner_tls(files, known)?)
                 }
             });
         }
@@ -139,7 +146,11 @@ impl Running {
                     target: Arc::clone(target),
                     method: Method::from_bytes(disclosure.method.as_bytes())
                         .expect("a disclosure's method was checked when it was loaded"),
-                    accept: media::accept(disclosure.response.format()),
+                    accept: disclosure
+                        .response_plan()
+                        .map_or(HeaderValue::from_static("*/*"), |plan| {
+                            media::accept(plan.format())
+                        }),
                     request_headers: header_names(&disclosure.request_headers),
                     token_headers: disclosure
                         .reidentify
@@ -172,6 +183,7 @@ impl Running {
             agreements,
             texts,
             identities,
+            systems,
             metrics: Arc::clone(metrics),
             tls,
             purpose_header,
@@ -260,7 +272,14 @@ impl Running {
             reference: token(terms.reference, "reference", caller.reference),
             reason: token(terms.vital_interests, "reason", caller.reason),
             acting: None,
+            system: None,
         }
+    }
+
+    /// Who connects to the listener at `index` of the configuration.
+    pub(crate) fn audience(&self, index: usize) -> Audience {
+        let listener = self.config.listen.get(index);
+        listener.map_or(Audience::Partners, |listener| listener.audience)
     }
 
     /// The TLS settings for connections to the listener at `index` of the configuration.
