@@ -184,6 +184,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         .and_then(|admin| admin.token_sha256.as_ref())
         .and_then(sha256_of);
     let subjects = check.subjects(faults);
+    let cors = check.cors(faults);
     if faults.len() > before {
         return None;
     }
@@ -212,6 +213,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         subjects,
         state: state?,
         webhook,
+        cors,
         traces,
     })
 }
@@ -575,6 +577,28 @@ impl Check<'_> {
             uri_bytes: in_memory(limits.uri_bytes.as_ref(), default.uri_bytes),
             request_body: body(&default.request_body, limits.request_body_bytes.as_ref()),
             response_body: body(&default.response_body, limits.response_body_bytes.as_ref()),
+            connections_per_address: count(
+                limits.connections_per_address,
+                default.connections_per_address,
+            ),
+            connection_age: span(limits.connection_age.as_ref(), default.connection_age),
+            connection_resets: limits
+                .connection_resets
+                .unwrap_or(default.connection_resets),
+            control_bytes: in_memory(limits.control_bytes.as_ref(), default.control_bytes),
+            body_bytes_per_second: limits
+                .body_bytes_per_second
+                .map_or(default.body_bytes_per_second, u64::from),
+            body_piece_bytes: limits
+                .body_piece_bytes
+                .map_or(default.body_piece_bytes, u64::from),
+            exchanges: count(limits.exchanges, default.exchanges),
+            exchanges_per_partner: count(
+                limits.exchanges_per_partner,
+                default.exchanges_per_partner,
+            ),
+            exchange_wait: span(limits.exchange_wait.as_ref(), default.exchange_wait),
+            drain_idle: span(limits.drain_idle.as_ref(), default.drain_idle),
         };
         if checked.header_bytes < 1 << 10 || checked.header_bytes > 1 << 20 {
             self.file.fault(

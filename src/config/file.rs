@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
+use super::cors::CorsAsWritten;
 use super::services::ServiceAsWritten;
 use super::systems::AudienceAsWritten;
 use super::traces::TracesAsWritten;
@@ -83,6 +84,8 @@ pub(super) struct GatewayAsWritten {
     pub(super) directorates: Option<Vec<PathName>>,
     /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
     pub(super) subjects: Option<SubjectsAsWritten>,
+    /// Which pages in browsers may ask and read. Without it none may.
+    pub(super) cors: Option<CorsAsWritten>,
     /// Systems of the controller's that push to partners, and how each is recognised, at listeners that are for the council.
     pub(super) systems: Option<Vec<PartnerAsWritten>>,
     /// Where traces of exchanges go, by OpenTelemetry. Without it there are none.
@@ -311,6 +314,32 @@ pub(super) struct LimitsAsWritten {
     pub(super) object_members: Option<u32>,
     /// The size of one member's name. Default: 4KiB.
     pub(super) name_bytes: Option<SizeText>,
+    /// Connections from one address open at once (IPv6: from one /64 network). Default: 0, no bound, since partners may come through one proxy.
+    #[schemars(range(min = 0, max = 1_000_000), example = 200)]
+    pub(super) connections_per_address: Option<u32>,
+    /// The longest a connection may be used; it then ends gently. Default: 1h.
+    pub(super) connection_age: Option<SpanText>,
+    /// Exchanges that a partner may give up on one connection before their answers ended. Default: 100.
+    #[schemars(range(min = 1, max = 1_000_000), example = 100)]
+    pub(super) connection_resets: Option<u32>,
+    /// What an HTTP/2 connection may bring while no exchange runs on it. Default: 1MiB.
+    pub(super) control_bytes: Option<SizeText>,
+    /// The least that a request's body may average in a second, once it was waited for as long as body_idle. Default: 128; 0 for no bound.
+    #[schemars(range(min = 0, max = 1_000_000), example = 128)]
+    pub(super) body_bytes_per_second: Option<u32>,
+    /// The bytes that the pieces of a body must average, either way, the first thousand aside. Default: 16; 0 for no bound.
+    #[schemars(range(min = 0, max = 65_536), example = 16)]
+    pub(super) body_piece_bytes: Option<u32>,
+    /// Exchanges at once; each worker has its part. Default: 4096; 0 for no bound.
+    #[schemars(range(min = 0, max = 1_000_000), example = 4_096)]
+    pub(super) exchanges: Option<u32>,
+    /// Exchanges at once of one partner; each worker has its part. Default: 2048; 0 for no bound.
+    #[schemars(range(min = 0, max = 1_000_000), example = 2_048)]
+    pub(super) exchanges_per_partner: Option<u32>,
+    /// The longest that an exchange waits for another's end where a bound is reached. Default: 1s.
+    pub(super) exchange_wait: Option<SpanText>,
+    /// How long an unused HTTP/1.1 connection may still bring a request after a request to stop. Default: 500ms.
+    pub(super) drain_idle: Option<SpanText>,
 }
 
 /// What is logged, and how.

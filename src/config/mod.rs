@@ -7,6 +7,7 @@
 mod alerts;
 mod approvals;
 mod check;
+mod cors;
 mod file;
 mod layers;
 mod load;
@@ -17,6 +18,7 @@ mod traces;
 pub use alerts::Webhook;
 pub use approvals::Approvals;
 pub(crate) use approvals::read as read_approvals;
+pub use cors::Cors;
 pub use load::{
     gateway_schema, load, load_agreements, load_alone, load_root_key, load_texts,
     load_without_keys, tables,
@@ -77,6 +79,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Where alerts go, beside the log and the metrics.
     pub webhook: Option<Webhook>,
+    /// Which pages in browsers may ask and read; `None`: none may.
+    pub cors: Option<Cors>,
     /// Where traces of exchanges go; `None`: there are none.
     pub traces: Option<Traces>,
 }
@@ -205,6 +209,16 @@ impl Default for Limits {
                 ..minimise::Limits::default()
             },
             response_body: minimise::Limits::default(),
+            connections_per_address: 0,
+            connection_age: Duration::from_secs(60 * 60),
+            connection_resets: 100,
+            control_bytes: 1 << 20,
+            body_bytes_per_second: 128,
+            body_piece_bytes: 16,
+            exchanges: 4_096,
+            exchanges_per_partner: 2_048,
+            exchange_wait: Duration::from_secs(1),
+            drain_idle: Duration::from_millis(500),
         }
     }
 }
@@ -290,6 +304,29 @@ pub struct Limits {
     pub request_body: minimise::Limits,
     /// Bounds of response bodies; `body_bytes` defaults to none.
     pub response_body: minimise::Limits,
+    /// Connections from one address (IPv6: one /64 network) open at once; 0 for no bound of their own, the default,
+    /// since partners may come through one proxy.
+    pub connections_per_address: usize,
+    /// The longest a connection may be used; it then ends gently, after the exchange that runs. Default 1 h.
+    pub connection_age: Duration,
+    /// Exchanges that a partner may give up on one connection before their answers ended. Default 100.
+    pub connection_resets: u32,
+    /// Bytes that an HTTP/2 connection may bring while no exchange runs on it. Default 1 MiB.
+    pub control_bytes: usize,
+    /// The least that a request's body may average in a second, once it was waited for as long as `body_idle`.
+    /// Default 128 B; 0 for no bound.
+    pub body_bytes_per_second: u64,
+    /// The least that the pieces of a body may average, either way, the first thousand aside. Default 16 B; 0 for
+    /// no bound.
+    pub body_piece_bytes: u64,
+    /// Exchanges at once, of which each worker has its part; 0 for no bound. Default 4,096.
+    pub exchanges: usize,
+    /// Exchanges at once of one partner, of which each worker has its part; 0 for no bound. Default 2,048.
+    pub exchanges_per_partner: usize,
+    /// The longest that an exchange waits for another's end where a bound is reached. Default 1 s.
+    pub exchange_wait: Duration,
+    /// How long an unused HTTP/1.1 connection may still bring a request after a request to stop. Default 500 ms.
+    pub drain_idle: Duration,
 }
 
 /// What is logged, and how.

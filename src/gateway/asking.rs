@@ -97,7 +97,11 @@ impl Asking<'_> {
         let target = &self.route.target;
         let slot = target.enter(self.deadline).await?;
         let head_by = self.deadline.min(asked + target.head_timeout());
-        if target.is_nowhere() && timeout_at(head_by, target.look_up_all()).await.is_err() {
+        if target.is_nowhere()
+            && timeout_at(head_by, Box::pin(target.look_up_all()))
+                .await
+                .is_err()
+        {
             return Err(self.late(head_by));
         }
         let has_body = !matches!(body, RequestBody::None);

@@ -217,11 +217,11 @@ impl Release {
         while !ended && out.len() < GATHER_BYTES {
             match Pin::new(&mut self.service).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.patience.progress();
                     // Trailers are dropped: no rule can name what comes after everything was said (P2).
                     let Ok(data) = frame.into_data() else {
                         continue;
                     };
+                    self.patience.progress(data.len())?;
                     out.reserve(data.len().min(GATHER_BYTES));
                     let pushed = machine.push(&data, &mut out);
                     count(&**machine);
@@ -354,12 +354,19 @@ impl Streaming {
         match gathered {
             Ok(Gathered { out, ended }) => self.hand_on(Bytes::from(out), ended),
             Err(reason) => {
-                self.stalled = None;
+                self.over();
                 if let Some(account) = self.release.account.take() {
                     account.abort(reason);
                 }
                 Poll::Ready(Some(Err(Aborted(reason))))
             }
+        }
+    }
+
+    /// Nothing more is to come: the partner gave nothing up.
+    fn over(&mut self) {
+        if let Some(stalled) = self.stalled.take() {
+            stalled.is_over();
         }
     }
 
@@ -375,7 +382,7 @@ impl Streaming {
             stalled.waits_for_partner();
         }
         if ended {
-            self.stalled = None;
+            self.over();
             self.release.ended_well();
             if let Some(account) = self.release.account.take() {
                 account.complete();

@@ -13,11 +13,13 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::asking::Asking;
 use super::body::{First, PartnerBody, Release};
+use super::fair::{Bounds, Place};
+use super::limits::Limit;
 use super::media::Label;
 use super::metrics::RequestLabels;
 use super::outbound::Push;
 use super::outflow::Outflow;
-use super::patience::Patience;
+use super::patience::{Pace, Patience};
 use super::problem::Stop;
 use super::reason::Reason;
 use super::reidentify::{self, Asked};
@@ -40,7 +42,7 @@ pub(crate) async fn exchange(
     request: Request<Incoming>,
 ) -> Response<PartnerBody> {
     let began = Instant::now();
-    let busy = connection.activity.begin();
+    let mut busy = connection.activity.begin();
     // The set that runs now; this exchange stays under it, whatever is loaded meanwhile (P9).
     let running = worker.running.load_full();
     // Without an id of its own the exchange could not be accounted for.
@@ -56,10 +58,19 @@ pub(crate) async fn exchange(
         ..Known::default()
     };
     let decided = decide(&worker, &connection, &running, &head, &body, &mut known);
-    let (permit, label, asked, caller) = match decided {
+    let (permit, label, asked, caller, place) = match decided {
         Ok(decided) => decided,
         Err(stop) => return refuse(&worker, &running, &head, &id, known, stop).response(&id),
     };
+    // One partner's load leaves room for another's.
+    match place.taken(running.config.limits.exchange_wait).await {
+        Ok(share) => busy.holds(share),
+        Err(reason) => {
+            let stop =
+                Stop::from(reason).under(&permit.agreement().name, &permit.disclosure().name);
+            return refuse(&worker, &running, &head, &id, known, stop).response(&id);
+        }
+    }
 
     // Access to protect a life is possible at once, and somebody hears of it before it is had.
     if permit.terms().vital_interests
@@ -118,15 +129,18 @@ pub(crate) async fn exchange(
         label: label.as_ref(),
         deadline,
     };
-    let (clock, body_idle) = (&worker.clock, running.config.limits.body_idle);
     let labelled = (label.as_ref(), occasion.clone());
-    let body = RequestBody::new(body, &route, labelled, clock, deadline, body_idle);
+    let pace = Pace::of_partner(&running.config.limits);
+    let body = RequestBody::new(body, &route, labelled, &worker.clock, deadline, pace);
     let begun = Instant::now();
     let answer = asking.ask(body, &id, account.trace()).await;
     account.answered(begun);
 
     // Also a service's refusal tells something, so nothing at all is said before the intent is durable (P3).
     let waited = tokio::time::timeout(running.config.limits.ledger_wait, intent.durable()).await;
+    if waited.is_err() {
+        running.metrics.limits.reached(Limit::LedgerWait);
+    }
     let Ok(Ok(receipt)) = waited else {
         return account
             .stop(Stop::from(Reason::LedgerUnavailable))
@@ -148,7 +162,8 @@ pub(crate) async fn exchange(
         return response::release(permit, receipt, answer.head, (&route, occasion), &id, body);
     }
     let read_timeout = route.target.read_timeout(running.config.limits.body_idle);
-    let patience = Patience::new(deadline, read_timeout, Reason::BodyIdle);
+    let pace = Pace::of_service(&running.config.limits, read_timeout);
+    let patience = Patience::new(deadline, pace);
     let release = Release::new(
         answer.body,
         (permit.released(), occasion.clone()),
@@ -197,7 +212,7 @@ fn decide(
     head: &Parts,
     body: &Incoming,
     known: &mut Known,
-) -> Result<(Permit, Option<Label>, Asked, CallerEntry), Stop> {
+) -> Result<(Permit, Option<Label>, Asked, CallerEntry, Place), Stop> {
     request::check_form(head, running.config.limits.uri_bytes)?;
     let identities = match connection.audience {
         Audience::Partners => &running.identities,
@@ -290,11 +305,15 @@ fn decide(
     if identity.partner != *partner {
         caller.acting = Some(identity.partner.clone());
     }
+    let place = worker
+        .fair
+        .place(&identity.partner, Bounds::of(&running.config))
+        .map_err(|reason| under(Stop::from(reason)))?;
     // Last of all, so that a request that is refused for anything else counts for nothing.
     if let Some(way) = route.way(permit.purpose()) {
         worker.desk.ask(way, running.variant(head)).map_err(under)?;
     }
-    Ok((permit, label, asked, caller))
+    Ok((permit, label, asked, caller, place))
 }
 
 /// Enters, counts and logs a refusal. Gives what the partner is told: `stop`, or that the ledger cannot even

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -22,7 +21,7 @@ use super::form;
 use super::form::query::Parameter;
 use super::media::{self, Label};
 use super::outbound::Shipped;
-use super::patience::Patience;
+use super::patience::{Pace, Patience};
 use super::problem::{Stop, X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::reidentify::Asked;
@@ -314,7 +313,7 @@ impl RequestBody {
         (label, occasion): (Option<&Label>, Occasion),
         clock: &Clock,
         deadline: Instant,
-        idle: Duration,
+        pace: Pace,
     ) -> (Self, RequestFate) {
         match (&route.disclosure.received, label) {
             (Some(plan), Some(label)) => {
@@ -322,7 +321,7 @@ impl RequestBody {
                 let body = MinimisedRequest {
                     partner,
                     machine: minimise::machine(plan, &label.boundary, occasion),
-                    patience: Patience::new(deadline, idle, Reason::RequestIdle),
+                    patience: Patience::new(deadline, pace),
                     until: route.agreement.term.until,
                     clock: clock.clone(),
                     fate: Rc::clone(&fate),
@@ -394,10 +393,12 @@ impl MinimisedRequest {
         while !self.ended {
             match Pin::new(&mut self.partner).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.patience.progress();
                     let Ok(data) = frame.into_data() else {
                         continue;
                     };
+                    if let Err(reason) = self.patience.progress(data.len()) {
+                        return Poll::Ready(Some(Err(Stop::from(reason))));
+                    }
                     if let Err(error) = self.machine.push(&data, &mut out) {
                         return Poll::Ready(Some(Err(Stop::request_body(&error))));
                     }

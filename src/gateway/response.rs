@@ -1,7 +1,7 @@
 //! What of a service's response head reaches the partner: the status of a success, headers by the
 //! disclosure's list, and the gateway's own.
 
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use http_body::Body;
@@ -74,7 +74,7 @@ pub(crate) fn understand(
     let Some(agreed) = agreed.filter(|_| *method != Method::HEAD) else {
         return Ok(without_body(head));
     };
-    if !is_identity(&head.headers) {
+    if !is_identity(&head.headers) || !is_uncoded(&head.headers) {
         return Err(Reason::Encoding);
     }
     // A `201 Created` need not say anything. Labelled as JSON, say, an empty body is broken JSON.
@@ -95,6 +95,14 @@ fn is_identity(headers: &HeaderMap) -> bool {
         .get_all(CONTENT_ENCODING)
         .iter()
         .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether the body crosses in no coding but chunks: hyper takes any other for a body that the connection ends.
+fn is_uncoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
 /// What the partner learns of a service's refusal or failure: a class, never the service's words.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rustls::ServerConfig;
 
 use super::StartError;
+use super::cors::Cors;
 use super::desk::{Desk, Unknown, fingerprint};
 use super::identity::Identities;
 use super::media;
@@ -44,6 +45,8 @@ pub(crate) struct Running {
     pub(crate) targets: Vec<Arc<Target>>,
     /// Every file and directory that was read.
     pub(crate) sources: Vec<PathBuf>,
+    /// What browsers are told, where any may ask.
+    pub(crate) cors: Option<Arc<Cors>>,
     /// Makes the ledger's tokens of what callers write; `None` where the controller has no keys.
     tokens: Option<SubjectTokens>,
 }
@@ -173,6 +176,8 @@ impl Running {
         }
         let purpose_header = HeaderName::from_bytes(config.purpose_header.as_bytes())
             .expect("the purpose header's name was checked when it was loaded");
+        let cors = config.cors.as_ref();
+        let cors = cors.map(|cors| Arc::new(Cors::new(cors, &agreements, &purpose_header)));
         Ok(Self {
             config,
             agreements,
@@ -185,6 +190,7 @@ impl Running {
             routes,
             targets,
             sources,
+            cors,
             tokens: keys.map(|keys| SubjectTokens::new(&keys.subject())),
         })
     }

@@ -705,6 +705,7 @@ mod tests {
                         reference: Some(SubjectToken("cccc".to_owned())),
                         reason: Some(SubjectToken("dddd".to_owned())),
                         acting: Some(PartnerName::new("social-care-team")),
+                        system: None,
                     },
                     registered: Some(RegisteredEntry {
                         kind: "use",

@@ -31,7 +31,7 @@ use super::asking::{Answer, Asking};
 use super::body::{PartnerBody, Release};
 use super::media::Label;
 use super::outflow::Outflow;
-use super::patience::Patience;
+use super::patience::{Pace, Patience};
 use super::problem::{Stop, X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::reidentify::Asked;
@@ -78,7 +78,7 @@ impl Push<'_> {
             return account.stop(stop).response(&self.id);
         };
         let boundary = self.label.map_or("", |label| &label.boundary);
-        let patience = Patience::new(self.deadline, limits.body_idle, Reason::RequestIdle);
+        let patience = Patience::new(self.deadline, Pace::of_partner(limits));
         let release = Release::new(
             body,
             (self.permit.released(), self.occasion.clone()),
@@ -165,10 +165,11 @@ impl Push<'_> {
         let Answer {
             head, body, lease, ..
         } = answer;
-        let body_idle = self.running.config.limits.body_idle;
+        let limits = &self.running.config.limits;
+        let pace = Pace::of_service(limits, limits.body_idle);
         let mut pieces = Pieces {
             body,
-            patience: Patience::new(self.deadline, body_idle, Reason::BodyIdle),
+            patience: Patience::new(self.deadline, pace),
         };
         let (Some(label), Some(plan)) = (&head.label, &self.route.disclosure.received) else {
             let mut read = 0;
@@ -225,11 +226,11 @@ impl Pieces {
                 })
             });
             let frame = frame.await?;
-            self.patience.progress();
             let Some(frame) = frame else {
                 return Ok(None);
             };
             if let Ok(data) = frame.into_data() {
+                self.patience.progress(data.len())?;
                 return Ok(Some(data));
             }
         }
