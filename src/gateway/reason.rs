@@ -605,12 +605,15 @@ impl Reason {
                 | Self::CountsUnavailable
                 | Self::RequestBody(_)
                 | Self::RequestIdle
+                | Self::RequestTrickle
                 | Self::ServiceBroke
                 | Self::ResponseBody(_)
                 | Self::BodyIdle
+                | Self::BodyTrickle
                 | Self::Deadline
                 | Self::LedgerUnavailable
                 | Self::PartnerGone
+                | Self::SystemGone
         )
     }
 
