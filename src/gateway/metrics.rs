@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use super::cors::Preflights;
+use super::identity::IdentityMetrics;
 use super::limits::{Limit, LimitMetrics};
 use super::process::Process;
 use super::reason::Reason;
@@ -72,6 +73,8 @@ pub(crate) struct Metrics {
     pub(crate) cases_not_opened: IntCounter,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
+    /// Who asks.
+    pub(crate) identity: IdentityMetrics,
     pub(crate) limits: LimitMetrics,
     pub(crate) preflights: Preflights,
     pub(crate) services: ServiceMetrics,
@@ -344,6 +347,7 @@ impl Metrics {
             connections_refused,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
+            identity: IdentityMetrics::new(&registry)?,
             preflights: Preflights::new(&registry)?,
             services: ServiceMetrics::new(&registry)?,
             traces: TraceMetrics::new(&registry)?,
