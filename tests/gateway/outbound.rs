@@ -49,12 +49,12 @@ disclosures:
       headers: { keep: [accept-language] }
     request_body:
       format: ndjson
-      record: $
-      subject: $.id
+      record: "$[*]"
+      subject: "@.id"
       release_if: "@.sharing == true"
       fields:
-        - keep: [$.package, "$.visits[*].day"]
-        - tokenise: [$.id]
+        - keep: ["$[*].package", "$[*].visits[*].day"]
+        - tokenise: ["$[*].id"]
           as: person
   - name: rows
     purposes: [care]
@@ -110,7 +110,7 @@ disclosures:
     request_body:
       format: ndjson
       max_bytes: 1GiB
-      fields: [{ keep: [$.text] }]
+      fields: [{ keep: ["$[*].text"] }]
     response: { format: json, fields: [{ keep: [$.done] }] }
   - name: forms
     purposes: [care]
