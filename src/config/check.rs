@@ -608,6 +608,8 @@ impl Check<'_> {
             uri_bytes: in_memory(limits.uri_bytes.as_ref(), default.uri_bytes),
             request_body: body(&default.request_body, limits.request_body_bytes.as_ref()),
             response_body: body(&default.response_body, limits.response_body_bytes.as_ref()),
+            decoded_bytes: size(limits.decoded_bytes.as_ref(), default.decoded_bytes),
+            decoded_ratio: limits.decoded_ratio.unwrap_or(default.decoded_ratio),
         };
         if checked.header_bytes < 1 << 10 || checked.header_bytes > 1 << 20 {
             self.file.fault(

@@ -336,6 +336,11 @@ pub(super) struct LimitsAsWritten {
     pub(super) object_members: Option<u32>,
     /// The size of one member's name. Default: 4KiB.
     pub(super) name_bytes: Option<SizeText>,
+    /// The size of a body that came compressed, decompressed. Default: 1GiB.
+    pub(super) decoded_bytes: Option<SizeText>,
+    /// How many times larger than what came a body that came compressed may be, once it is larger than 1MiB. Default: 200.
+    #[schemars(range(min = 1, max = 100_000), example = 200)]
+    pub(super) decoded_ratio: Option<u32>,
 }
 
 /// What is logged, and how.

@@ -206,6 +206,8 @@ impl Default for Limits {
                 ..minimise::Limits::default()
             },
             response_body: minimise::Limits::default(),
+            decoded_bytes: 1 << 30,
+            decoded_ratio: 200,
         }
     }
 }
@@ -301,6 +303,10 @@ pub struct Limits {
     pub request_body: minimise::Limits,
     /// Bounds of response bodies; `body_bytes` defaults to none.
     pub response_body: minimise::Limits,
+    /// Bytes of one body that came in a content coding, decoded. Default 1 GiB.
+    pub decoded_bytes: u64,
+    /// Decoded bytes for each coded one, once more than 1 MiB came out. Default 200.
+    pub decoded_ratio: u32,
 }
 
 /// What is logged, and how.

@@ -11,11 +11,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use super::account::Account;
 use super::activity::Stalled;
+use super::encoding::{Broken, Source};
 use super::outflow::Outflow;
 use super::patience::Patience;
 use super::problem::Stop;
@@ -55,7 +55,7 @@ pub(crate) struct Aborted(Reason);
 
 /// A service's body through its plan, with the exchange's account.
 pub(crate) struct Release {
-    service: Incoming,
+    service: Source,
     machine: Box<dyn Machine>,
     patience: Patience,
     request: RequestFate,
@@ -84,7 +84,7 @@ impl Release {
         reason = "all that an exchange has come to, handed on once"
     )]
     pub(crate) fn new(
-        service: Incoming,
+        service: Source,
         (plan, occasion): (&Arc<Plan>, Occasion),
         until: Timestamp,
         boundary: &str,
@@ -148,19 +148,20 @@ impl Release {
         let mut out = Vec::new();
         let mut ended = false;
         while !ended && out.len() < GATHER_BYTES {
-            match Pin::new(&mut self.service).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
+            match self.service.poll_data(cx) {
+                Poll::Ready(Some(Ok(data))) => {
                     self.patience.progress();
-                    // Trailers are dropped: no rule can name what comes after everything was said (P2).
-                    let Ok(data) = frame.into_data() else {
-                        continue;
-                    };
                     out.reserve(data.len().min(GATHER_BYTES));
                     let pushed = self.machine.push(&data, &mut out);
                     self.count();
                     pushed.map_err(|error| Reason::ResponseBody(error.fault))?;
                 }
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(self.broke())),
+                Poll::Ready(Some(Err(Broken::Connection))) => {
+                    return Poll::Ready(Err(self.broke()));
+                }
+                Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
+                    return Poll::Ready(Err(Reason::Decoding(fault)));
+                }
                 Poll::Ready(None) => {
                     let finished = self.machine.finish(&mut out);
                     self.count();

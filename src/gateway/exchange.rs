@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
 use super::body::{First, PartnerBody, Release};
+use super::encoding::Direction;
 use super::media::Label;
 use super::metrics::RequestLabels;
 use super::outflow::Outflow;
@@ -118,8 +119,9 @@ pub(crate) async fn exchange(
         return response::release(permit, receipt, answer.head, (&route, occasion), &id, body);
     }
     let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
+    let coding = answer.head.coding();
     let release = Release::new(
-        answer.body,
+        running.source(answer.body, coding, Direction::FromService),
         (permit.response(), occasion.clone()),
         route.agreement.term.until,
         answer.head.boundary(),
@@ -284,7 +286,11 @@ impl Asking<'_> {
         let first = request();
         let body_idle = self.running.config.limits.body_idle;
         let (body, fate) = RequestBody::new(
-            body,
+            self.running.source(
+                body,
+                self.label.and_then(|label| label.coding),
+                Direction::FromPartner,
+            ),
             self.route,
             (self.label, self.occasion.clone()),
             self.deadline,

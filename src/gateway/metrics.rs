@@ -8,6 +8,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::encoding;
 use super::reason::Reason;
 use crate::agreement::{Agreement, Disclosure};
 use crate::alert;
@@ -60,6 +61,7 @@ pub(crate) struct Metrics {
     pub(crate) cases_not_opened: IntCounter,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
+    pub(crate) codings: encoding::Meters,
 }
 
 /// The metrics of one disclosure, looked up once, at load.
@@ -300,6 +302,7 @@ impl Metrics {
             )?,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
+            codings: encoding::Meters::new(&registry)?,
             registry,
         })
     }

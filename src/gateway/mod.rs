@@ -9,6 +9,7 @@ mod admin;
 mod admin_subjects;
 mod body;
 mod desk;
+pub mod encoding;
 mod exchange;
 mod identity;
 mod links;

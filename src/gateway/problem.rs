@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderName, Response, StatusCode};
 use jiff::Timestamp;
@@ -216,6 +216,12 @@ impl Stop {
         }
         if text.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+        }
+        if self.reason == Reason::RequestEncoding {
+            headers.insert(
+                ACCEPT_ENCODING,
+                HeaderValue::from_static("gzip, deflate, br, zstd, identity"),
+            );
         }
         if let Some(seconds) = term.retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.get()));

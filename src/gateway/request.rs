@@ -8,9 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST, UPGRADE,
-};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, EXPECT, HOST, UPGRADE};
 use http::request::Parts;
 use http::uri::Uri;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
@@ -18,6 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::encoding::{self, Broken, Source};
 use super::media::{self, Label};
 use super::patience::Patience;
 use super::problem::{Stop, X_REQUEST_ID, request_id_value};
@@ -146,11 +145,10 @@ pub(crate) fn check_body(
     let Some(plan) = &route.disclosure.request else {
         return Err(Stop::from(Reason::BodyNotAgreed));
     };
-    if head.headers.contains_key(CONTENT_ENCODING) {
-        return Err(Stop::from(Reason::RequestEncoding));
-    }
+    let coding =
+        encoding::coding(&head.headers).map_err(|_| Stop::from(Reason::RequestEncoding))?;
     match media::label(&head.headers, plan.format()) {
-        Some(label) => Ok(Some(label)),
+        Some(label) => Ok(Some(Label { coding, ..label })),
         None => Err(Stop::request_content_type(plan.format())),
     }
 }
@@ -243,7 +241,7 @@ pub(crate) enum RequestBody {
 
 /// A partner's body, minimised as it streams. Its trailers are dropped.
 pub(crate) struct MinimisedRequest {
-    partner: Incoming,
+    partner: Source,
     machine: Box<dyn Machine>,
     patience: Patience,
     fate: Rc<Fate>,
@@ -281,7 +279,7 @@ pub(crate) struct RequestStopped;
 impl RequestBody {
     /// The body of a permitted request, which has `label`, on this occasion: through the plan, or none.
     pub(crate) fn new(
-        partner: Incoming,
+        partner: Source,
         route: &Route,
         (label, occasion): (Option<&Label>, Occasion),
         deadline: Instant,
@@ -347,19 +345,19 @@ impl MinimisedRequest {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Stop>>> {
         let mut out = Vec::new();
         while !self.ended {
-            match Pin::new(&mut self.partner).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
+            match self.partner.poll_data(cx) {
+                Poll::Ready(Some(Ok(data))) => {
                     self.patience.progress();
-                    let Ok(data) = frame.into_data() else {
-                        continue;
-                    };
                     if let Err(error) = self.machine.push(&data, &mut out) {
                         return Poll::Ready(Some(Err(Stop::request_body(&error))));
                     }
                 }
                 // What went wrong on the way here is the partner's connection's fault, and most often its end.
-                Poll::Ready(Some(Err(_))) => {
+                Poll::Ready(Some(Err(Broken::Connection))) => {
                     return Poll::Ready(Some(Err(Stop::from(Reason::PartnerGone))));
+                }
+                Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
+                    return Poll::Ready(Some(Err(Stop::from(Reason::RequestDecoding(fault)))));
                 }
                 Poll::Ready(None) => {
                     self.ended = true;

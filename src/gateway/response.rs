@@ -1,13 +1,14 @@
 //! What of a service's response head reaches the partner: the status of a success, headers by the
 //! disclosure's list, and the gateway's own.
 
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 
 use super::body::PartnerBody;
+use super::encoding::{self, Coding};
 use super::links;
 use super::media::{self, Label};
 use super::problem::{X_REQUEST_ID, request_id_value};
@@ -42,6 +43,11 @@ impl ServiceHead {
         self.label.as_ref().map_or("", |label| &label.boundary)
     }
 
+    /// The content coding of the service's body, if it is in one.
+    pub(crate) fn coding(&self) -> Option<Coding> {
+        self.label.as_ref().and_then(|label| label.coding)
+    }
+
     /// The status that the partner gets.
     pub(crate) fn status(&self) -> StatusCode {
         self.status
@@ -73,9 +79,7 @@ pub(crate) fn understand(
     if *method == Method::HEAD {
         return Ok(without_body(head));
     }
-    if !is_identity(&head.headers) {
-        return Err(Reason::Encoding);
-    }
+    let coding = encoding::coding(&head.headers).map_err(|_| Reason::Encoding)?;
     // A `201 Created` need not say anything. Labelled as JSON, say, an empty body is broken JSON.
     if body.is_end_stream() && !head.headers.contains_key(CONTENT_TYPE) {
         return Ok(without_body(head));
@@ -84,16 +88,8 @@ pub(crate) fn understand(
     Ok(ServiceHead {
         status,
         headers: head.headers,
-        label: Some(label),
+        label: Some(Label { coding, ..label }),
     })
-}
-
-/// Whether the body is as it is: no `Content-Encoding`, or only `identity`.
-fn is_identity(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// What the partner learns of a service's refusal or failure: a class, never the service's words.

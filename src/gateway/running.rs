@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method};
+use hyper::body::Incoming;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 
 use super::StartError;
 use super::desk::{Desk, Unknown, fingerprint};
+use super::encoding::{Bounds, Coding, Direction, Source};
 use super::identity::Identities;
 use super::media;
 use super::metrics::{Meters, Metrics};
@@ -175,6 +177,21 @@ impl Running {
             sources,
             tokens: keys.map(|keys| SubjectTokens::new(&keys.subject())),
         })
+    }
+
+    /// `body`, which comes in `direction`, decoded if it is in `coding`.
+    pub(crate) fn source(
+        &self,
+        body: Incoming,
+        coding: Option<Coding>,
+        direction: Direction,
+    ) -> Source {
+        let limits = &self.config.limits;
+        let bounds = Bounds {
+            bytes: limits.decoded_bytes,
+            ratio: u64::from(limits.decoded_ratio),
+        };
+        Source::new(body, coding, bounds, &self.metrics.codings, direction)
     }
 
     /// The route of the disclosure that permits.

@@ -155,7 +155,7 @@ fn a_request_body_that_is_not_understood_is_the_partners_fault() {
             answer.is_problem(status, reason);
         }
         let encoded =
-            "Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n";
+            "Content-Type: application/json\r\nContent-Encoding: compress\r\nContent-Length: 2\r\n";
         let answer = council
             .send(&(care("POST", "/adults/7/notes", encoded) + "{}"))
             .await;

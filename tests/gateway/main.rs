@@ -7,6 +7,7 @@
 mod harness;
 
 mod both_ways;
+mod encoding;
 mod exchange;
 mod formats;
 mod forms;

@@ -199,12 +199,12 @@ fn p2_a_body_that_is_not_labelled_as_json_or_is_encoded_does_not_pass() {
         ("Content-Type: application/json\r\n", "", "content_type"),
         (
             "Content-Type:",
-            "Content-Encoding: gzip\r\nContent-Type:",
+            "Content-Encoding: compress\r\nContent-Type:",
             "encoding",
         ),
         (
             "Content-Type:",
-            "Content-Encoding: identity, br\r\nContent-Type:",
+            "Content-Encoding: gzip, br\r\nContent-Type:",
             "encoding",
         ),
     ] {
