@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::compress::CompressAsWritten;
 use super::file::{
     GatewayAsWritten, LimitsAsWritten, ListenerAsWritten, LogFormatAsWritten, LogLevelAsWritten,
     PartnerAsWritten, ServiceAsWritten,
@@ -202,6 +203,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         subjects,
         state: state?,
         webhook,
+        compress: written.compress.as_ref().map(CompressAsWritten::meant),
     })
 }
 

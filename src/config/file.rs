@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
+use super::compress::CompressAsWritten;
 use crate::written::text::{
     AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
     UrlText, VariableText, Words, ZoneText,
@@ -80,6 +81,8 @@ pub(super) struct GatewayAsWritten {
     pub(super) directorates: Option<Vec<PathName>>,
     /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
     pub(super) subjects: Option<SubjectsAsWritten>,
+    /// Answers leave compressed to partners that ask for it. Without it they never do: how long a compressed answer is tells something of what is in it.
+    pub(super) compress: Option<CompressAsWritten>,
 }
 
 /// One place where partners connect.

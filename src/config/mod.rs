@@ -7,6 +7,7 @@
 mod alerts;
 mod approvals;
 mod check;
+mod compress;
 mod file;
 mod layers;
 mod load;
@@ -14,6 +15,7 @@ mod load;
 pub use alerts::Webhook;
 pub use approvals::Approvals;
 pub(crate) use approvals::read as read_approvals;
+pub use compress::{Compress, PartnerCoding};
 pub use load::{
     gateway_schema, load, load_agreements, load_alone, load_root_key, load_texts,
     load_without_keys, tables,
@@ -69,6 +71,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Where alerts go, beside the log and the metrics.
     pub webhook: Option<Webhook>,
+    /// How answers leave compressed to partners that ask for it; `None`: they never do.
+    pub compress: Option<Compress>,
 }
 
 /// Where the controller's keys are.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::account::Account;
 use super::activity::Stalled;
-use super::encoding::{Broken, Source};
+use super::encoding::{Broken, Encoder, Source};
 use super::outflow::Outflow;
 use super::patience::Patience;
 use super::problem::Stop;
@@ -44,6 +44,8 @@ pub(crate) struct Streaming {
     release: Release,
     /// Output that is ready, of which nothing was handed on yet.
     first: Bytes,
+    /// What compresses it, if it leaves compressed. Taken at the end: a body that is aborted has none.
+    encoder: Option<Encoder>,
     /// Tells the connection since when the partner has not taken what it was given.
     stalled: Option<Rc<Stalled>>,
 }
@@ -223,11 +225,17 @@ impl PartnerBody {
         Self::Whole(bytes)
     }
 
-    /// `first`, then the rest of `release`.
-    pub(crate) fn streaming(first: Bytes, release: Release, stalled: Rc<Stalled>) -> Self {
+    /// `first`, then the rest of `release`, through `encoder`.
+    pub(crate) fn streaming(
+        first: Bytes,
+        release: Release,
+        encoder: Option<Encoder>,
+        stalled: Rc<Stalled>,
+    ) -> Self {
         Self::Streaming(Box::new(Streaming {
             release,
             first,
+            encoder,
             stalled: Some(stalled),
         }))
     }
@@ -304,6 +312,15 @@ impl Streaming {
         if let Some(stalled) = &self.stalled {
             stalled.waits_for_partner();
         }
+        // What was sent is entered as it was agreed, not as it is packed.
+        let bytes = match (&mut self.encoder, ended) {
+            (None, _) => bytes,
+            (Some(encoder), false) => Bytes::from(encoder.piece(&bytes)),
+            (Some(_), true) => {
+                let last = self.encoder.take().map(|encoder| encoder.last(&bytes));
+                Bytes::from(last.unwrap_or_default())
+            }
+        };
         if ended {
             self.stalled = None;
             self.release.keep_connection();

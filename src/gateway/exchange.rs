@@ -21,7 +21,7 @@ use super::problem::Stop;
 use super::reason::Reason;
 use super::reidentify::{self, Asked};
 use super::request::{self, RequestBody, RequestFate};
-use super::response::{self, ServiceHead};
+use super::response::{self, ServiceHead, WORTH_COMPRESSING};
 use super::running::{Route, Running};
 use super::service::Lease;
 use super::worker::{PartnerConnection, Worker};
@@ -103,10 +103,14 @@ pub(crate) async fn exchange(
             .stop(Stop::from(Reason::LedgerUnavailable))
             .response(&id);
     };
-    let answer = match answer {
+    let mut answer = match answer {
         Ok(answer) => answer,
         Err(stop) => return account.stop(stop).response(&id),
     };
+    let own = answer.head.answer(&head, &permit, &route, &occasion);
+    if let Err(reason) = own {
+        return account.stop(Stop::from(reason)).response(&id);
+    }
     let status = answer.head.status().as_u16();
     if !answer.head.has_body() {
         // Nothing of the body is read: the connection ends with it, unless there is nothing to read.
@@ -116,7 +120,8 @@ pub(crate) async fn exchange(
             worker.pool.keep(answer.lease);
         }
         let body = PartnerBody::whole(bytes::Bytes::new());
-        return response::release(permit, receipt, answer.head, (&route, occasion), &id, body);
+        let under = (&*route, &head, &occasion);
+        return response::release(permit, receipt, answer.head, under, &id, body);
     }
     let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
     let coding = answer.head.coding();
@@ -132,21 +137,33 @@ pub(crate) async fn exchange(
         answer.lease,
         Outflow::new(&route, &permit, id, running.own(&head)),
     );
+    let encoder = running.encoder(&head.headers, permit.response().format());
     // A fault in the body before its first output is still a problem document (P4).
     let body = match release.first().await {
         Ok(First::Whole(bytes, mut account)) => {
             account.released(status);
             account.sent(bytes.len());
             account.complete();
-            PartnerBody::whole(bytes)
+            let encoder = encoder
+                .filter(|(_, always)| *always || bytes.len() > WORTH_COMPRESSING)
+                .map(|(encoder, _)| encoder);
+            answer.head.leaves_through(encoder.as_ref());
+            PartnerBody::whole(match encoder {
+                None => bytes,
+                Some(encoder) => encoder.last(&bytes).into(),
+            })
         }
         Ok(First::Part(bytes, mut rest)) => {
             rest.released(status);
-            PartnerBody::streaming(bytes, *rest, connection.activity.stream(busy))
+            let encoder = encoder.map(|(encoder, _)| encoder);
+            answer.head.leaves_through(encoder.as_ref());
+            let stalled = connection.activity.stream(busy);
+            PartnerBody::streaming(bytes, *rest, encoder, stalled)
         }
         Err((stop, account)) => return account.stop(stop).response(&id),
     };
-    response::release(permit, receipt, answer.head, (&route, occasion), &id, body)
+    let under = (&*route, &head, &occasion);
+    response::release(permit, receipt, answer.head, under, &id, body)
 }
 
 /// What is known of a request so far: what a refusal is entered and counted under.
@@ -236,6 +253,7 @@ fn decide(
         &permit.disclosure().reidentify.query,
     )
     .map_err(|reason| under(Stop::from(reason)))?;
+    request::check_conditions(head, route).map_err(|reason| under(Stop::from(reason)))?;
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked =
         reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
@@ -327,8 +345,8 @@ impl Asking<'_> {
         let answer =
             sent.map_err(|_| fate.take_stop().unwrap_or(Stop::from(Reason::ServiceBroke)))?;
         let (head, body) = answer.into_parts();
-        let agreed = self.route.disclosure.response.format();
-        let head = response::understand(head, &body, &self.route.method, agreed)?;
+        let method = request::method(self.head, self.route);
+        let head = response::understand(head, &body, method, self.route)?;
         Ok(Answer {
             head,
             body,

@@ -29,6 +29,7 @@ mod response;
 mod running;
 mod service;
 mod tls;
+mod validators;
 mod worker;
 
 use std::io;

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::body::PartnerBody;
 use super::media;
 use super::reason::Reason;
+use super::response::NOT_STORED;
 use crate::agreement::{AgreementName, DisclosureName, PurposeName, Refusal, RouteMiss};
 use crate::ledger::RequestId;
 use crate::minimise::BodyError;
@@ -207,7 +208,7 @@ impl Stop {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CACHE_CONTROL, NOT_STORED);
         headers.insert(X_REQUEST_ID, request_id_value(id));
         if let Some(allowed) = &term.allowed
             && let Ok(allowed) = HeaderValue::from_str(allowed)

@@ -66,6 +66,8 @@ pub enum Reason {
     TokenRefused,
     /// The query holds a parameter that is not agreed.
     QueryNotAgreed,
+    /// The request is to change something only on a condition, which nobody could hold against the service's state.
+    ConditionNotAgreed,
     /// The request has a body and the disclosure has no rules for one.
     BodyNotAgreed,
     /// The request's body is not labelled as what was agreed, once.
@@ -156,6 +158,7 @@ impl Reason {
             Self::CountsUnavailable,
             Self::QueryNotAgreed,
             Self::TokenRefused,
+            Self::ConditionNotAgreed,
             Self::BodyNotAgreed,
             Self::RequestContentType,
             Self::RequestEncoding,
@@ -217,6 +220,7 @@ impl Reason {
             Self::CountsUnavailable => "counts_unavailable",
             Self::QueryNotAgreed => "query_not_agreed",
             Self::TokenRefused => "token_refused",
+            Self::ConditionNotAgreed => "condition_not_agreed",
             Self::BodyNotAgreed => "body_not_agreed",
             Self::RequestContentType => "request_content_type",
             Self::RequestEncoding => "request_encoding",
@@ -376,6 +380,11 @@ impl Reason {
                 StatusCode::FORBIDDEN,
                 "The request names somebody by something that is no token of this agreement",
                 "Send tokens as this agreement's answers gave them; ask again for those that you hold from before its keys were changed.",
+            ),
+            Self::ConditionNotAgreed => (
+                StatusCode::PRECONDITION_FAILED,
+                "The request is to change something only on a condition",
+                "Send it without If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since: the gateway cannot hold these against what the service has.",
             ),
             Self::BodyNotAgreed => (
                 StatusCode::BAD_REQUEST,
@@ -539,6 +548,7 @@ impl Reason {
             | Self::CountsUnavailable
             | Self::QueryNotAgreed
             | Self::TokenRefused
+            | Self::ConditionNotAgreed
             | Self::BodyNotAgreed
             | Self::RequestContentType
             | Self::RequestEncoding

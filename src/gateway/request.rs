@@ -8,7 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, EXPECT, HOST, UPGRADE};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_UNMODIFIED_SINCE, UPGRADE,
+};
 use http::request::Parts;
 use http::uri::Uri;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
@@ -132,6 +135,21 @@ fn is_encoding_of(encoded: &str, plain: &str) -> bool {
     plain.next().is_none()
 }
 
+/// Refuses a request that is to change something only on a condition: taken without it, it would do what was not asked for.
+pub(crate) fn check_conditions(head: &Parts, route: &Route) -> Result<(), Reason> {
+    let conditions = [
+        IF_MATCH,
+        IF_NONE_MATCH,
+        IF_MODIFIED_SINCE,
+        IF_UNMODIFIED_SINCE,
+    ];
+    let conditional = |name| head.headers.contains_key(name);
+    if !route.method.is_safe() && conditions.into_iter().any(conditional) {
+        return Err(Reason::ConditionNotAgreed);
+    }
+    Ok(())
+}
+
 /// The label of a request's body, if it has one. Refuses a body that the disclosure has no rules for, or that is not
 /// labelled as what they are for.
 pub(crate) fn check_body(
@@ -153,6 +171,15 @@ pub(crate) fn check_body(
     }
 }
 
+/// The method that the service is asked with: the disclosure's, or HEAD where the partner asks for a GET's head alone.
+pub(crate) fn method<'a>(head: &Parts, route: &'a Route) -> &'a Method {
+    const HEAD: &Method = &Method::HEAD;
+    match head.method {
+        Method::HEAD => HEAD,
+        _ => &route.method,
+    }
+}
+
 /// The request to the service, but for its body, which has `label`.
 pub(crate) fn service_head(
     asked: &Asked,
@@ -163,7 +190,7 @@ pub(crate) fn service_head(
     traceparent: &HeaderValue,
 ) -> Request<()> {
     let mut request = Request::new(());
-    *request.method_mut() = route.method.clone();
+    *request.method_mut() = method(head, route).clone();
     *request.uri_mut() = Uri::from(asked.target.clone());
     let headers = request.headers_mut();
     for name in &route.request_headers {

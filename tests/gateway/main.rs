@@ -11,6 +11,7 @@ mod encoding;
 mod exchange;
 mod formats;
 mod forms;
+mod head;
 mod http2;
 mod identity;
 mod keys;

@@ -1,4 +1,7 @@
 //! `br` (RFC 7932).
+//!
+//! The decoder notices only where its input ends that a block is longer than it says, so that such a stream, which no encoder
+//! makes, may be a fault at one cut and pass at another. What comes out is minimised either way.
 
 use brotli::enc::StandardAlloc;
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};

@@ -16,6 +16,7 @@
 
 mod brotli;
 mod deflate;
+mod encoder;
 mod fault;
 mod gzip;
 mod meter;
@@ -23,12 +24,16 @@ mod negotiate;
 mod source;
 mod zstd;
 
+pub(crate) use encoder::Encoder;
 pub use fault::DecodeFault;
 pub(crate) use meter::{Direction, Meters};
+pub(crate) use negotiate::choose;
 pub(crate) use source::{Broken, Source};
 
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
+
+use crate::config::PartnerCoding;
 
 /// The largest piece in which a decoded body is handed on.
 pub const PIECE_BYTES: usize = 64 << 10;
@@ -72,6 +77,16 @@ impl Coding {
         }
         let mut all = Self::ALL.into_iter();
         all.find(|coding| name.eq_ignore_ascii_case(coding.name()))
+    }
+}
+
+impl From<PartnerCoding> for Coding {
+    fn from(coding: PartnerCoding) -> Self {
+        match coding {
+            PartnerCoding::Gzip => Self::Gzip,
+            PartnerCoding::Brotli => Self::Brotli,
+            PartnerCoding::Zstd => Self::Zstd,
+        }
     }
 }
 
