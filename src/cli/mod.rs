@@ -20,6 +20,7 @@ pub mod explain;
 pub mod incidents;
 pub mod keys;
 pub mod ledger;
+mod lines;
 pub mod observe;
 pub mod out;
 pub mod propose;

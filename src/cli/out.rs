@@ -183,3 +183,7 @@ impl Drop for Progress {
         }
     }
 }
+/// Log lines to standard error. Nobody can be told where that cannot be written.
+pub fn log_bytes(bytes: &[u8]) {
+    drop(io::stderr().lock().write_all(bytes));
+}

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::out::Stop;
+use super::lines::Lines;
+use super::out::{Stop, log_bytes};
 use crate::clock::Clock;
 use crate::config;
 use crate::gateway::{Gateway, StartError, log};
@@ -53,7 +54,8 @@ fn serve(args: &ServeArgs) -> Result<(), StartError> {
     // Before a key is read.
     let kept_out = keep_out_of_core_dumps();
     let first = config::load(&args.config)?;
-    let subscriber = log::subscriber(first.config.log, std::io::stderr);
+    let (lines, _writing) = Lines::start(log_bytes).map_err(StartError::Thread)?;
+    let subscriber = log::subscriber(first.config.log, lines);
     // An error says that the process has one already, as when this is called from a test.
     drop(tracing::subscriber::set_global_default(subscriber));
     if !kept_out {

@@ -13,9 +13,7 @@ use super::running::{Route, Running};
 use super::worker::Worker;
 use crate::agreement::{Permit, PurposeName};
 use crate::ledger::entry::SUBJECTS_PER_ENTRY;
-use crate::ledger::{
-    CallerEntry, Event, LedgerError, Outcome, Pending, RegisteredEntry, RequestId,
-};
+use crate::ledger::{CallerEntry, Event, LedgerError, Outcome, RegisteredEntry, RequestId, Ticket};
 use crate::minimise::{SubjectToken, Tally};
 use crate::subjects::RightsGate;
 
@@ -38,7 +36,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Opens the account and enters the intent, which is durable when the returned [`Pending`] says so.
+    /// Opens the account and enters the intent, which is durable when the returned [`Ticket`] says so.
     pub(crate) fn open(
         worker: &Rc<Worker>,
         running: &Arc<Running>,
@@ -47,9 +45,9 @@ impl Account {
         caller: CallerEntry,
         id: RequestId,
         began: Instant,
-    ) -> Result<(Self, Pending), LedgerError> {
+    ) -> Result<(Self, Ticket), LedgerError> {
         let agreement = permit.agreement();
-        let pending = worker.ledger.submit(Event::Intent {
+        let ticket = worker.outbox.intend(&Event::Intent {
             request: id,
             partner: agreement.partner.clone(),
             agreement: agreement.name.clone(),
@@ -75,7 +73,7 @@ impl Account {
             gate: None,
             ended: false,
         };
-        Ok((account, pending))
+        Ok((account, ticket))
     }
 
     /// The exchange's id.
@@ -109,15 +107,13 @@ impl Account {
         while !tokens.is_empty() {
             let rest = tokens.split_off(tokens.len().min(SUBJECTS_PER_ENTRY));
             // Written without waiting: the intent already accounts for this release (P3).
-            drop(
-                self.worker
-                    .ledger
-                    .submit(Event::Subjects {
-                        request: self.id,
-                        tokens,
-                    })
-                    .map_err(|_| Reason::LedgerUnavailable)?,
-            );
+            self.worker
+                .outbox
+                .enter(&Event::Subjects {
+                    request: self.id,
+                    tokens,
+                })
+                .map_err(|_| Reason::LedgerUnavailable)?;
             tokens = rest;
         }
         Ok(())
@@ -160,7 +156,7 @@ impl Account {
                 .saturating_sub(self.service),
         };
         let overridden = self.gate.as_ref().map_or(0, |gate| gate.overridden());
-        let entered = self.worker.ledger.submit(Event::Release {
+        let entered = self.worker.outbox.enter(&Event::Release {
             request: self.id,
             outcome,
             reason: reason.map(Reason::code),

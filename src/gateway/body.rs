@@ -23,7 +23,7 @@ use super::reason::Reason;
 use super::request::RequestFate;
 use super::service::Lease;
 use super::worker::Worker;
-use crate::minimise::{self, Machine, SubjectToken};
+use crate::minimise::{Machine, SubjectToken};
 use crate::plan::Plan;
 use crate::transform::Occasion;
 
@@ -58,7 +58,9 @@ pub(crate) struct Aborted(Reason);
 /// A service's body through its plan, with the exchange's account.
 pub(crate) struct Release {
     service: Source,
-    machine: Box<dyn Machine>,
+    /// Given back when the body has ended well.
+    machine: Option<Box<dyn Machine>>,
+    plan: Arc<Plan>,
     patience: Patience,
     request: RequestFate,
     worker: Rc<Worker>,
@@ -99,7 +101,8 @@ impl Release {
     ) -> Self {
         Self {
             service,
-            machine: minimise::machine(plan, boundary, occasion),
+            machine: Some(worker.machines.take(plan, boundary, occasion)),
+            plan: Arc::clone(plan),
             patience,
             request,
             worker,
@@ -121,7 +124,7 @@ impl Release {
         match gathered {
             Ok(Gathered { out, ended: true }) => {
                 let account = account();
-                self.keep_connection();
+                self.ended_well();
                 Ok(First::Whole(Bytes::from(out), Box::new(account)))
             }
             Ok(Gathered { out, ended: false }) => Ok(First::Part(Bytes::from(out), Box::new(self))),
@@ -147,6 +150,19 @@ impl Release {
         if self.worker.clock.now() >= self.until {
             return Poll::Ready(Err(Reason::Ended));
         }
+        let Some(machine) = &mut self.machine else {
+            // It has ended, and nothing comes after that.
+            return Poll::Ready(Ok(Gathered {
+                out: Vec::new(),
+                ended: true,
+            }));
+        };
+        let account = &mut self.account;
+        let mut count = |machine: &dyn Machine| {
+            if let Some(account) = account {
+                account.counted(machine.tally());
+            }
+        };
         let mut out = Vec::new();
         let mut ended = false;
         while !ended && out.len() < GATHER_BYTES {
@@ -154,19 +170,19 @@ impl Release {
                 Poll::Ready(Some(Ok(data))) => {
                     self.patience.progress();
                     out.reserve(data.len().min(GATHER_BYTES));
-                    let pushed = self.machine.push(&data, &mut out);
-                    self.count();
+                    let pushed = machine.push(&data, &mut out);
+                    count(&**machine);
                     pushed.map_err(|error| Reason::ResponseBody(error.fault))?;
                 }
                 Poll::Ready(Some(Err(Broken::Connection))) => {
-                    return Poll::Ready(Err(self.broke()));
+                    return Poll::Ready(Err(broke(&self.request)));
                 }
                 Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
                     return Poll::Ready(Err(Reason::Decoding(fault)));
                 }
                 Poll::Ready(None) => {
-                    let finished = self.machine.finish(&mut out);
-                    self.count();
+                    let finished = machine.finish(&mut out);
+                    count(&**machine);
                     finished.map_err(|error| Reason::ResponseBody(error.fault))?;
                     ended = true;
                 }
@@ -176,25 +192,12 @@ impl Release {
                 Poll::Pending => break,
             }
         }
-        let tokens = self.machine.take_subjects();
+        let tokens = machine.take_subjects();
         // Before any of it leaves: what is over a quota does not, with all that was gathered beside it.
         self.outflow
-            .charge(&self.worker.desk, self.machine.tally(), &tokens, ended)?;
+            .charge(&self.worker.desk, machine.tally(), &tokens, ended)?;
         self.enter_subjects(tokens)?;
         Poll::Ready(Ok(Gathered { out, ended }))
-    }
-
-    /// Why the service's connection broke: the request's body, if that was stopped, or the service.
-    fn broke(&self) -> Reason {
-        self.request
-            .take_stop()
-            .map_or(Reason::ServiceBroke, |stop| stop.reason)
-    }
-
-    fn count(&mut self) {
-        if let Some(account) = &mut self.account {
-            account.counted(self.machine.tally());
-        }
     }
 
     fn enter_subjects(&mut self, tokens: Vec<SubjectToken>) -> Result<(), Reason> {
@@ -204,14 +207,24 @@ impl Release {
         }
     }
 
-    /// Gives the connection back for another exchange.
-    fn keep_connection(&mut self) {
+    /// The body has ended well: gives its machine and the connection back for another exchange.
+    fn ended_well(&mut self) {
+        if let Some(machine) = self.machine.take() {
+            self.worker.machines.keep(&self.plan, machine);
+        }
         if self.request.is_whole()
             && let Some(lease) = self.lease.take()
         {
             self.worker.pool.keep(lease);
         }
     }
+}
+
+/// Why the service's connection broke: the request's body, if that was stopped, or the service.
+fn broke(request: &RequestFate) -> Reason {
+    request
+        .take_stop()
+        .map_or(Reason::ServiceBroke, |stop| stop.reason)
 }
 
 struct Gathered {
@@ -323,7 +336,7 @@ impl Streaming {
         };
         if ended {
             self.stalled = None;
-            self.release.keep_connection();
+            self.release.ended_well();
             if let Some(account) = self.release.account.take() {
                 account.complete();
             }

@@ -390,7 +390,7 @@ fn refuse(
     let agreement = stop.term.agreement.clone();
     let disclosure = stop.term.disclosure.clone();
     let text = stop.reason.text();
-    let entered = worker.ledger.submit(Event::Refusal {
+    let entered = worker.outbox.enter(&Event::Refusal {
         request: *id,
         partner: known.partner.clone(),
         agreement: agreement.clone(),
@@ -405,7 +405,7 @@ fn refuse(
         caller: known.caller.clone(),
     });
     let stop = match entered {
-        Ok(_) => stop,
+        Ok(()) => stop,
         Err(_) => Stop::from(Reason::LedgerUnavailable),
     };
     let labels = RequestLabels {

@@ -14,6 +14,7 @@ mod exchange;
 mod identity;
 mod links;
 pub mod log;
+mod machines;
 mod media;
 mod metrics;
 mod outflow;

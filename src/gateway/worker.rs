@@ -30,13 +30,14 @@ use super::activity::{Activity, Watch};
 use super::desk::Desk;
 use super::exchange::exchange;
 use super::identity::PresentedCertificate;
+use super::machines::Machines;
 use super::metrics::Metrics;
 use super::random::Random;
 use super::running::Running;
 use super::service::Pool;
 use crate::clock::Clock;
 use crate::config::Limits;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Outbox};
 use crate::subjects::Watched;
 
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
@@ -73,10 +74,13 @@ pub(crate) struct Shared {
 pub(crate) struct Worker {
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) ledger: Ledger,
+    /// This worker's way to the ledger.
+    pub(crate) outbox: Rc<Outbox>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) pool: Pool,
+    pub(crate) machines: Machines,
     pub(crate) subjects: Option<Arc<Watched>>,
     shared: Shared,
     /// This worker's open connections.
@@ -109,10 +113,12 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
     let worker = Rc::new(Worker {
         running: Arc::clone(&shared.running),
         ledger: shared.ledger.clone(),
+        outbox: Outbox::new(shared.ledger.clone()),
         desk: Arc::clone(&shared.desk),
         clock: shared.clock.clone(),
         random: Random::new(),
         pool: Pool::default(),
+        machines: Machines::default(),
         subjects: shared.subjects.clone(),
         shared,
         open: Cell::new(0),
@@ -124,6 +130,10 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         let listener = TcpListener::from_std(listener)?;
         accepting.push(spawn_local(accept(Rc::clone(&worker), listener, index)));
     }
+    let tending = spawn_local({
+        let outbox = Rc::clone(&worker.outbox);
+        async move { outbox.tend().await }
+    });
     let sweeping = spawn_local({
         let worker = Rc::clone(&worker);
         async move {
@@ -152,6 +162,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         );
     }
     sweeping.abort();
+    tending.abort();
     Ok(())
 }
 
@@ -273,8 +284,9 @@ async fn speak<S>(
     let service = {
         let worker = Rc::clone(&worker);
         service_fn(move |request: Request<Incoming>| {
-            let exchange = exchange(Rc::clone(&worker), Rc::clone(&connection), request);
-            async move { Ok::<_, Infallible>(exchange.await) }
+            let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
+            // Made where it is awaited: made here, it would be moved, with kilobytes of room for what it is going to hold.
+            async move { Ok::<_, Infallible>(exchange(worker, connection, request).await) }
         })
     };
     let io = TokioIo::new(stream);

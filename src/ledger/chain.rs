@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Write as _;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -101,9 +102,13 @@ impl Chain {
         debug_assert!(members.len() <= MEMBERS_BYTES, "the writer checks the size");
         let start = out.len();
         let sequence = self.next;
-        out.extend_from_slice(format!("{{\"seq\":{sequence},").as_bytes());
+        write!(out, "{{\"seq\":{sequence},").expect("a number goes into a vector");
         out.extend_from_slice(members);
-        out.extend_from_slice(format!(",\"prev\":\"{}\"}}", self.head).as_bytes());
+        let mut prev = [0; 64];
+        data_encoding::HEXLOWER.encode_mut(&self.head.0, &mut prev);
+        out.extend_from_slice(b",\"prev\":\"");
+        out.extend_from_slice(&prev);
+        out.extend_from_slice(b"\"}");
         *self = Self::after(sequence, EntryHash::of(&out[start..]));
         out.push(b'\n');
         sequence

@@ -361,7 +361,9 @@ mod tests {
             };
             let at = "2026-11-22T09:15:00Z".parse().unwrap();
             let mut line = Vec::new();
-            chain.append(&render(at, &event), &mut line);
+            let mut members = Vec::new();
+            render(at, &event, &mut members);
+            chain.append(&members, &mut line);
             directory.write(&line).unwrap();
         }
         directory.sync().unwrap();

@@ -1,8 +1,10 @@
 //! What a line of the ledger says. No I/O, no clock: time comes in.
 
 use std::fmt;
+use std::io::Write as _;
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 
 use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
@@ -273,14 +275,16 @@ impl fmt::Debug for RequestId {
     }
 }
 
-/// The members of a line between `seq` and `prev`, in their fixed order: `"at":"…","event":"…",…`.
+/// Appends to `out` the members of a line between `seq` and `prev`, in their fixed order: `"at":"…","event":"…",…`.
 ///
 /// Everything that does not depend on the entry's place in the chain, so that it is rendered by whoever
 /// submits, and the writer has only to number and to link.
-#[must_use]
-pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
-    let mut members = Members(Vec::with_capacity(384));
-    members.text("at", &format!("{at:.6}"));
+pub fn render(at: Timestamp, event: &Event, out: &mut Vec<u8>) {
+    let mut members = Members {
+        start: out.len(),
+        out,
+    };
+    members.time("at", at);
     match event {
         Event::Agreements { agreements, layers } => {
             members.text("event", "agreements");
@@ -385,7 +389,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.text("event", change.event());
             members.text("agreement", agreement);
             members.list("epochs", epochs, |epoch, list| list.count(*epoch));
-            members.text("done", &format!("{done:.6}"));
+            members.time("done", *done);
         }
         Event::Incident {
             request,
@@ -413,7 +417,7 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.text("agreement", agreement);
             members.text("as", by);
             members.text("note", note);
-            members.text("done", &format!("{done:.6}"));
+            members.time("done", *done);
         }
         Event::Recovered { segment, bytes_cut } => {
             members.text("event", "recovered");
@@ -421,15 +425,18 @@ pub fn render(at: Timestamp, event: &Event) -> Vec<u8> {
             members.number("bytes_cut", *bytes_cut);
         }
     }
-    members.0
 }
 
 /// A tally as one JSON object, as a [`Event::Release`] has it.
 #[must_use]
 pub fn tally_json(tally: &Tally) -> String {
-    let mut members = Members(Vec::with_capacity(256));
+    let mut out = Vec::with_capacity(256);
+    let mut members = Members {
+        start: 0,
+        out: &mut out,
+    };
     members.braces(|inner| tally_members(tally, inner));
-    String::from_utf8(members.0).expect("names and numbers are text")
+    String::from_utf8(out).expect("names and numbers are text")
 }
 
 /// The names that an entry's `event` can have.
@@ -449,9 +456,9 @@ pub(crate) const EVENTS: [&str; 12] = [
 ];
 
 /// What is kept of a caller.
-fn caller_members(caller: &CallerEntry, members: &mut Members) {
+fn caller_members(caller: &CallerEntry, members: &mut Members<'_>) {
     if let Some(decided) = caller.decided {
-        members.text("decided", &format!("{decided:.6}"));
+        members.time("decided", decided);
     }
     if !caller.roles.is_empty() {
         members.list("roles", &caller.roles, |role, list| {
@@ -469,7 +476,7 @@ fn caller_members(caller: &CallerEntry, members: &mut Members) {
 }
 
 /// What the register says of a release.
-fn registered_members(registered: &RegisteredEntry, members: &mut Members) {
+fn registered_members(registered: &RegisteredEntry, members: &mut Members<'_>) {
     members.text("kind", registered.kind);
     members.text("data_set", &registered.data_set);
     members.text("ground", registered.ground.code());
@@ -484,7 +491,7 @@ fn registered_members(registered: &RegisteredEntry, members: &mut Members) {
 }
 
 /// A tally's members; of the fields, outcomes that were counted at all.
-fn tally_members(tally: &Tally, members: &mut Members) {
+fn tally_members(tally: &Tally, members: &mut Members<'_>) {
     members.number("bytes_in", tally.bytes_in);
     members.number("bytes_out", tally.bytes_out);
     members.number("records_released", tally.records_released);
@@ -528,24 +535,49 @@ fn tally_members(tally: &Tally, members: &mut Members) {
 ///
 /// By hand and not by serde, since the bytes are hashed: their order and form are part of the format, and
 /// stand here to be read.
-struct Members(Vec<u8>);
+struct Members<'a> {
+    out: &'a mut Vec<u8>,
+    /// Where in `out` they begin.
+    start: usize,
+}
 
-impl Members {
+/// How instants stand in the ledger: RFC 3339 in UTC, to the microsecond.
+const TIMES: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+
+impl Members<'_> {
+    /// A member's name: a word of this module's.
     fn name(&mut self, name: &str) {
-        if !matches!(self.0.last(), None | Some(b'{')) {
-            self.0.push(b',');
+        if self.out.len() > self.start && self.out.last() != Some(&b'{') {
+            self.out.push(b',');
         }
-        self.string(name);
-        self.0.push(b':');
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
     }
 
     fn string(&mut self, text: &str) {
-        serde_json::to_writer(&mut self.0, text).expect("text goes into a vector as JSON");
+        let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+        if text.bytes().all(is_plain) {
+            self.out.push(b'"');
+            self.out.extend_from_slice(text.as_bytes());
+            self.out.push(b'"');
+            return;
+        }
+        serde_json::to_writer(&mut *self.out, text).expect("text goes into a vector as JSON");
     }
 
     fn text(&mut self, name: &str, text: &str) {
         self.name(name);
         self.string(text);
+    }
+
+    fn time(&mut self, name: &str, time: Timestamp) {
+        self.name(name);
+        self.out.push(b'"');
+        TIMES
+            .print_timestamp(&time, &mut *self.out)
+            .expect("an instant goes into a vector");
+        self.out.push(b'"');
     }
 
     /// A text, or nothing at all.
@@ -557,18 +589,18 @@ impl Members {
 
     fn number(&mut self, name: &str, number: u64) {
         self.name(name);
-        self.0.extend_from_slice(number.to_string().as_bytes());
+        write!(self.out, "{number}").expect("a number goes into a vector");
     }
 
     /// Something that is so.
     fn flag(&mut self, name: &str) {
         self.name(name);
-        self.0.extend_from_slice(b"true");
+        self.out.extend_from_slice(b"true");
     }
 
     /// A number in a list.
     fn count(&mut self, number: u32) {
-        self.0.extend_from_slice(number.to_string().as_bytes());
+        write!(self.out, "{number}").expect("a number goes into a vector");
     }
 
     fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
@@ -577,21 +609,21 @@ impl Members {
     }
 
     fn braces(&mut self, write: impl FnOnce(&mut Self)) {
-        self.0.push(b'{');
+        self.out.push(b'{');
         write(self);
-        self.0.push(b'}');
+        self.out.push(b'}');
     }
 
     fn list<T>(&mut self, name: &str, items: &[T], write: impl Fn(&T, &mut Self)) {
         self.name(name);
-        self.0.push(b'[');
+        self.out.push(b'[');
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
-                self.0.push(b',');
+                self.out.push(b',');
             }
             write(item, self);
         }
-        self.0.push(b']');
+        self.out.push(b']');
     }
 }
 
@@ -754,7 +786,9 @@ mod tests {
             ),
         ];
         for (event, members) in rows {
-            let rendered = String::from_utf8(render(at(), &event)).unwrap();
+            let mut rendered = b"before".to_vec();
+            render(at(), &event, &mut rendered);
+            let rendered = String::from_utf8(rendered.split_off(6)).unwrap();
             assert_eq!(
                 rendered,
                 format!(r#""at":"2026-11-22T09:15:00.250000Z",{members}"#)
@@ -771,7 +805,8 @@ mod tests {
             request: request(),
             tokens: vec![SubjectToken("a\"b\nc".to_owned())],
         };
-        let rendered = render(at(), &event);
+        let mut rendered = Vec::new();
+        render(at(), &event, &mut rendered);
         assert!(!rendered.contains(&b'\n'));
         assert!(
             String::from_utf8(rendered)

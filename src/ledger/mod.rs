@@ -2,7 +2,8 @@
 //!
 //! A ledger is a directory of segments, `ledger-000000000001.jsonl` (the number is the sequence of its
 //! first entry), each a JSON object a line. [`entry`] is what a line says, [`chain`] how it carries the hash
-//! of the line before; both are core. [`writer`] is the shell that makes lines durable on a [`disk`], and
+//! of the line before; both are core. [`writer`] is the shell that makes lines durable on a [`disk`], [`outbox`] gathers what one thread
+//! has for it, and
 //! [`verify`](mod@verify) reads them again.
 //!
 //! # What the chain shows, and what it cannot
@@ -18,6 +19,7 @@
 pub mod chain;
 pub mod disk;
 pub mod entry;
+pub mod outbox;
 pub mod read;
 pub mod texts;
 pub mod verify;
@@ -25,4 +27,5 @@ pub mod writer;
 
 pub use chain::{Chain, EntryHash};
 pub use entry::{CallerEntry, Event, KeyChange, LayerEntry, Outcome, RegisteredEntry, RequestId};
+pub use outbox::{Outbox, Ticket};
 pub use writer::{CommitReport, Ledger, LedgerError, LedgerOptions, Pending, Receipt};

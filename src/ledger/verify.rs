@@ -509,7 +509,9 @@ mod tests {
             }
             let at = Timestamp::from_second(1_795_000_000 + index as i64).unwrap();
             let mut line = Vec::new();
-            chain.append(&render(at, event), &mut line);
+            let mut members = Vec::new();
+            render(at, event, &mut members);
+            chain.append(&members, &mut line);
             segments.last_mut().unwrap().1.push(line);
         }
         segments

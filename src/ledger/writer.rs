@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! submit ──► bounded queue ──► take all that is queued
-//!                              number, link, one write, one sync
-//!                              answer each Pending
+//! outbox ──►                   number, link, one write, one sync
+//!                              answer each Pending, tell each outbox
 //! ```
 //!
 //! While one sync runs the next entries gather in the queue, so the more is asked, the more share a sync.
+//! Entries for which nobody waits (how an exchange ended) have no sync of their own: they wait up to [`LINGER`] for one
+//! that somebody waits for.
 //! After a write or sync that failed nobody knows what is on the disk, and a sync that then succeeds says
 //! nothing about it (the system may have dropped the pages). So the first failure ends the ledger: whatever
 //! waits and whatever comes gets an error, and nothing is released (P3) until it is opened anew.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,10 +25,14 @@ use tokio::sync::oneshot;
 use super::chain::{Chain, LINE_BYTES, MEMBERS_BYTES};
 use super::disk::{Directory, Disk, OpenError, Tail};
 use super::entry::{Event, SUBJECTS_PER_ENTRY, render};
+use super::outbox::Untold;
 use crate::clock::Clock;
 
 /// Bytes of lines that share one sync at most, one line over: bounds the writer's buffer (P5).
 const COMMIT_BYTES: usize = LINE_BYTES;
+
+/// How long entries wait for company for which nobody waits.
+const LINGER: Duration = Duration::from_millis(5);
 
 /// Where a ledger is and what it may hold in memory.
 #[derive(Debug, Clone)]
@@ -71,7 +77,7 @@ pub enum LedgerError {
 /// The ledger, open for writing. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct Ledger {
-    queue: SyncSender<Message>,
+    queue: Sender<Message>,
     shared: Arc<Shared>,
     clock: Clock,
 }
@@ -95,6 +101,9 @@ pub struct Receipt {
 struct Shared {
     /// Entries submitted and not yet durable.
     queued: AtomicUsize,
+    /// Entries submitted that the writer has not taken yet: at most `room`.
+    waiting: AtomicUsize,
+    room: usize,
     /// Set once, before anybody is told: why the ledger ended.
     ended: OnceLock<LedgerError>,
     /// Taken by whoever closes.
@@ -102,13 +111,27 @@ struct Shared {
 }
 
 enum Message {
-    Entry(Entry),
+    Parcel(Parcel),
     Close,
 }
 
-struct Entry {
-    members: Vec<u8>,
-    answer: oneshot::Sender<Result<Receipt, LedgerError>>,
+/// Entries that become durable together, and who is told.
+pub(super) struct Parcel {
+    /// The rendered members of each entry, one after another.
+    pub(super) members: Vec<u8>,
+    /// Where in `members` each entry ends.
+    pub(super) ends: Vec<usize>,
+    /// Whether somebody waits for one of them.
+    pub(super) awaited: bool,
+    pub(super) answer: Answer,
+}
+
+/// Who is told that a parcel is durable; dropped before that, it says that it will never be.
+pub(super) enum Answer {
+    /// Whoever submitted its one entry.
+    Pending(oneshot::Sender<Result<Receipt, LedgerError>>),
+    /// The outbox that it is from.
+    Outbox(Untold),
 }
 
 impl Ledger {
@@ -137,9 +160,11 @@ impl Ledger {
         clock: Clock,
         on_commit: impl Fn(&CommitReport) + Send + 'static,
     ) -> Result<Self, LedgerError> {
-        let (queue, incoming) = sync_channel(options.queue_entries.max(1));
+        let (queue, incoming) = channel();
         let shared = Arc::new(Shared {
             queued: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            room: options.queue_entries.max(1),
             ended: OnceLock::new(),
             thread: Mutex::new(None),
         });
@@ -153,8 +178,15 @@ impl Ledger {
             on_commit: Box::new(on_commit),
         };
         if let Some((segment, bytes_cut)) = tail.cut {
-            let members = render(clock.now(), &Event::Recovered { segment, bytes_cut });
-            writer.commit(&[members]).map_err(LedgerError::Failed)?;
+            let mut members = Vec::new();
+            render(
+                clock.now(),
+                &Event::Recovered { segment, bytes_cut },
+                &mut members,
+            );
+            let (answer, _) = oneshot::channel();
+            let parcel = Parcel::of(members, answer);
+            writer.commit(&[parcel]).map_err(LedgerError::Failed)?;
         }
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
@@ -175,33 +207,52 @@ impl Ledger {
     /// When the queue is full, the ledger has failed or is closed, or the event does not fit a line: then
     /// nothing may be released.
     pub fn submit(&self, event: Event) -> Result<Pending, LedgerError> {
-        if let Some(ended) = self.shared.ended.get() {
-            return Err(ended.clone());
-        }
-        if matches!(&event, Event::Subjects { tokens, .. } if tokens.len() > SUBJECTS_PER_ENTRY) {
-            return Err(LedgerError::TooLarge);
-        }
-        let members = render(self.clock.now(), &event);
-        if members.len() > MEMBERS_BYTES {
-            return Err(LedgerError::TooLarge);
-        }
+        let mut members = Vec::new();
+        self.admit(&event, &mut members)?;
         let (answer, receiver) = oneshot::channel();
-        // Counted before it is queued: the writer must not count down first.
-        self.shared.queued.fetch_add(1, Ordering::Relaxed);
-        let sent = self
-            .queue
-            .try_send(Message::Entry(Entry { members, answer }));
-        if let Err(refused) = sent {
-            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
-            return Err(match refused {
-                TrySendError::Full(_) => LedgerError::Full,
-                TrySendError::Disconnected(_) => self.shared.ended(),
-            });
-        }
+        self.post(Parcel::of(members, answer));
         Ok(Pending {
             answer: receiver,
             shared: Arc::clone(&self.shared),
         })
+    }
+
+    /// Takes a place in the queue for `event` and renders it onto `members`. What was admitted must be posted.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`]; then `members` is as it was.
+    pub(super) fn admit(&self, event: &Event, members: &mut Vec<u8>) -> Result<(), LedgerError> {
+        if let Some(ended) = self.shared.ended.get() {
+            return Err(ended.clone());
+        }
+        if matches!(event, Event::Subjects { tokens, .. } if tokens.len() > SUBJECTS_PER_ENTRY) {
+            return Err(LedgerError::TooLarge);
+        }
+        let before = members.len();
+        render(self.clock.now(), event, members);
+        if members.len() - before > MEMBERS_BYTES {
+            members.truncate(before);
+            return Err(LedgerError::TooLarge);
+        }
+        if self.shared.waiting.fetch_add(1, Ordering::Relaxed) >= self.shared.room {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            members.truncate(before);
+            return Err(LedgerError::Full);
+        }
+        self.shared.queued.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Queues what was admitted. That the writer is gone shows where its answer is waited for.
+    pub(super) fn post(&self, parcel: Parcel) {
+        if let Err(refused) = self.queue.send(Message::Parcel(parcel)) {
+            drop(refused);
+        }
+    }
+
+    /// Why the ledger ended, if it did.
+    pub(super) fn ended(&self) -> Option<LedgerError> {
+        self.shared.ended.get().cloned()
     }
 
     /// Entries that were submitted and are not yet durable.
@@ -272,7 +323,12 @@ impl Pending {
 }
 
 impl Receipt {
-    /// The entry's sequence.
+    /// For an entry that is durable, as all are up to that of `sequence`.
+    pub(super) fn up_to(sequence: u64) -> Self {
+        Self { sequence }
+    }
+
+    /// The sequence of the entry, or of a later one that became durable with it.
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.sequence
@@ -283,6 +339,26 @@ impl Shared {
     /// Why the ledger ended. `Closed` also where its thread is gone without a word.
     fn ended(&self) -> LedgerError {
         self.ended.get().cloned().unwrap_or(LedgerError::Closed)
+    }
+}
+
+impl Parcel {
+    /// One entry, for which somebody may wait.
+    fn of(members: Vec<u8>, answer: oneshot::Sender<Result<Receipt, LedgerError>>) -> Self {
+        Self {
+            ends: vec![members.len()],
+            members,
+            awaited: true,
+            answer: Answer::Pending(answer),
+        }
+    }
+
+    /// The members of each entry.
+    fn entries(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends
+            .iter()
+            .map(move |&end| &self.members[std::mem::replace(&mut start, end)..end])
     }
 }
 
@@ -302,32 +378,11 @@ struct Writer<D> {
 impl<D: Disk> Writer<D> {
     /// Writes until it is told to close, every handle is gone, or the disk fails.
     fn run(mut self, incoming: &Receiver<Message>) {
+        let mut parcels = Vec::new();
         let mut closing = false;
         while !closing {
-            let Ok(first) = incoming.recv() else { break };
-            let mut members = Vec::new();
-            let mut answers = Vec::new();
-            let mut bytes = 0;
-            let mut next = Some(first);
-            while let Some(message) = next {
-                match message {
-                    Message::Entry(entry) => {
-                        bytes += entry.members.len();
-                        members.push(entry.members);
-                        answers.push(entry.answer);
-                    }
-                    Message::Close => {
-                        closing = true;
-                        break;
-                    }
-                }
-                next = if bytes < COMMIT_BYTES {
-                    incoming.try_recv().ok()
-                } else {
-                    None
-                };
-            }
-            if let Err(failure) = self.commit_and_answer(&members, answers) {
+            closing = self.gather(incoming, &mut parcels);
+            if let Err(failure) = self.commit_and_answer(&mut parcels) {
                 self.end(LedgerError::Failed(failure));
                 return;
             }
@@ -335,49 +390,82 @@ impl<D: Disk> Writer<D> {
         self.end(LedgerError::Closed);
     }
 
-    fn commit_and_answer(
-        &mut self,
-        members: &[Vec<u8>],
-        answers: Vec<oneshot::Sender<Result<Receipt, LedgerError>>>,
-    ) -> Result<(), Arc<std::io::Error>> {
-        if members.is_empty() {
+    /// Takes what is queued into `parcels`, and waits for it if there is nothing. Gives whether it is the last.
+    fn gather(&self, incoming: &Receiver<Message>, parcels: &mut Vec<Parcel>) -> bool {
+        let mut bytes = 0;
+        let mut awaited = false;
+        let mut until = None;
+        while bytes < COMMIT_BYTES {
+            let next = match until {
+                None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(_) if awaited => incoming.try_recv().map_err(|_| RecvTimeoutError::Timeout),
+                Some(until) => incoming
+                    .recv_timeout(Instant::saturating_duration_since(&until, Instant::now())),
+            };
+            match next {
+                Ok(Message::Parcel(parcel)) => {
+                    let entries = parcel.ends.len();
+                    self.shared.waiting.fetch_sub(entries, Ordering::Relaxed);
+                    bytes += parcel.members.len();
+                    awaited |= parcel.awaited;
+                    parcels.push(parcel);
+                    until.get_or_insert_with(|| Instant::now() + LINGER);
+                }
+                Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => break,
+            }
+        }
+        false
+    }
+
+    /// Commits `parcels`, tells whose they are, and leaves none.
+    fn commit_and_answer(&mut self, parcels: &mut Vec<Parcel>) -> Result<(), Arc<std::io::Error>> {
+        if parcels.is_empty() {
             return Ok(());
         }
-        let first = self.chain.next();
+        let mut sequence = self.chain.next();
         let started = Instant::now();
-        let committed = self.commit(members);
+        let committed = self.commit(parcels);
         if let Err(failure) = &committed {
             // Before the answers, so that whoever gets one and asks finds the ledger failed.
             self.end(LedgerError::Failed(Arc::clone(failure)));
         }
-        self.shared
-            .queued
-            .fetch_sub(members.len(), Ordering::Relaxed);
-        for (sequence, answer) in (first..).zip(answers) {
-            let result = match &committed {
-                Ok(()) => Ok(Receipt { sequence }),
-                Err(failure) => Err(LedgerError::Failed(Arc::clone(failure))),
-            };
-            // Nobody waits for it any more: the entry stands all the same.
-            drop(answer.send(result));
+        let entries: usize = parcels.iter().map(|parcel| parcel.ends.len()).sum();
+        self.shared.queued.fetch_sub(entries, Ordering::Relaxed);
+        for parcel in parcels.drain(..) {
+            match parcel.answer {
+                Answer::Pending(answer) => {
+                    let result = match &committed {
+                        Ok(()) => Ok(Receipt { sequence }),
+                        Err(failure) => Err(LedgerError::Failed(Arc::clone(failure))),
+                    };
+                    // Nobody waits for it any more: the entry stands all the same.
+                    drop(answer.send(result));
+                }
+                Answer::Outbox(untold) if committed.is_ok() => {
+                    untold.durable(sequence + parcel.ends.len() as u64 - 1);
+                }
+                Answer::Outbox(untold) => drop(untold),
+            }
+            sequence += parcel.ends.len() as u64;
         }
         if committed.is_ok() {
             (self.on_commit)(&CommitReport {
-                entries: members.len(),
+                entries,
                 took: started.elapsed(),
             });
         }
         committed
     }
 
-    /// Makes entries with these members durable: one write, one sync, a new segment first if it is time.
-    fn commit(&mut self, members: &[Vec<u8>]) -> Result<(), Arc<std::io::Error>> {
+    /// Makes the entries of `parcels` durable: one write, one sync, a new segment first if it is time.
+    fn commit(&mut self, parcels: &[Parcel]) -> Result<(), Arc<std::io::Error>> {
         if self.segment_bytes > 0 && self.segment_bytes >= self.segment_bytes_most {
             self.disk.start_segment(self.chain.next())?;
             self.segment_bytes = 0;
         }
         self.lines.clear();
-        for members in members {
+        for members in parcels.iter().flat_map(Parcel::entries) {
             self.chain.append(members, &mut self.lines);
         }
         self.disk.write(&self.lines)?;
@@ -411,9 +499,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io;
-    use std::sync::mpsc::{Sender, channel};
+    use std::sync::mpsc::{Receiver, Sender, channel};
 
     use super::super::chain::Link;
     use super::super::entry::RequestId;
@@ -422,26 +510,26 @@ mod tests {
 
     /// A disk in memory that says when it syncs, waits there if told to, and fails where told to.
     #[derive(Default)]
-    struct MemoryDisk {
-        seen: Arc<Mutex<Seen>>,
+    pub(in super::super) struct MemoryDisk {
+        pub(in super::super) seen: Arc<Mutex<Seen>>,
         /// Announces each sync and waits for leave.
-        gate: Option<(Sender<()>, Receiver<()>)>,
-        fails: Fails,
+        pub(in super::super) gate: Option<(Sender<()>, Receiver<()>)>,
+        pub(in super::super) fails: Fails,
     }
 
     #[derive(Default)]
-    struct Seen {
+    pub(in super::super) struct Seen {
         segments: Vec<u64>,
-        written: Vec<u8>,
+        pub(in super::super) written: Vec<u8>,
         /// How much of `written` was synced.
         synced: usize,
-        writes: usize,
+        pub(in super::super) writes: usize,
         syncs: usize,
     }
 
     /// The one call that fails. The calls after it would succeed.
     #[derive(Default, Clone, Copy, PartialEq)]
-    enum Fails {
+    pub(in super::super) enum Fails {
         #[default]
         Never,
         WriteAfterBytes(usize),
@@ -489,7 +577,7 @@ mod tests {
         }
     }
 
-    fn options(queue_entries: usize) -> LedgerOptions {
+    pub(in super::super) fn options(queue_entries: usize) -> LedgerOptions {
         LedgerOptions {
             directory: PathBuf::new(),
             segment_bytes: 1 << 20,
@@ -501,7 +589,7 @@ mod tests {
         Clock::from_fn(|| "2026-11-22T09:15:00Z".parse().unwrap())
     }
 
-    fn open(disk: MemoryDisk, options: &LedgerOptions) -> Ledger {
+    pub(in super::super) fn open(disk: MemoryDisk, options: &LedgerOptions) -> Ledger {
         let tail = Tail {
             chain: Chain::default(),
             segment_bytes: 0,
@@ -510,7 +598,7 @@ mod tests {
         Ledger::open_on(disk, &tail, options, clock(), |_| {}).unwrap()
     }
 
-    fn event() -> Event {
+    pub(in super::super) fn event() -> Event {
         Event::Subjects {
             request: RequestId::new([7; 16]),
             tokens: vec![SubjectToken("a".repeat(26))],
@@ -527,7 +615,7 @@ mod tests {
     }
 
     /// A disk whose syncs are announced on the receiver and wait for leave from the sender.
-    fn gated() -> (MemoryDisk, Receiver<()>, Sender<()>) {
+    pub(in super::super) fn gated() -> (MemoryDisk, Receiver<()>, Sender<()>) {
         let (announce, announced) = channel();
         let (leave, awaited) = channel();
         let disk = MemoryDisk {
@@ -538,7 +626,7 @@ mod tests {
     }
 
     /// Fails instead of hanging where no sync comes.
-    fn wait_for_sync(announced: &Receiver<()>) {
+    pub(in super::super) fn wait_for_sync(announced: &Receiver<()>) {
         announced
             .recv_timeout(Duration::from_secs(60))
             .expect("the writer syncs");

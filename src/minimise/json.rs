@@ -285,6 +285,21 @@ impl Machine for JsonMachine {
     fn take_subjects(&mut self) -> Vec<SubjectToken> {
         std::mem::take(&mut self.walk.subjects)
     }
+
+    fn rest(&mut self) -> bool {
+        if self.dead.is_some() {
+            return false;
+        }
+        self.walk.rest();
+        self.front.restart();
+        self.cut.clear();
+        self.offset = 0;
+        true
+    }
+
+    fn begin(&mut self, occasion: Occasion) {
+        self.walk.begin(occasion);
+    }
 }
 
 /// How many bytes at the end of `bytes` are the start of a UTF-8 sequence that goes on behind it: fewer than four.

@@ -65,6 +65,17 @@ pub trait Machine: Send {
     /// The subjects' ledger tokens of records released since the last call. The caller takes them often
     /// enough that they do not pile up: after each push.
     fn take_subjects(&mut self) -> Vec<SubjectToken>;
+
+    /// Forgets its body, but not what such bodies look like, nor the room it has. Whether it can
+    /// [`begin`](Self::begin) another under the same plan; a new one is made where it cannot, as after an error.
+    fn rest(&mut self) -> bool {
+        false
+    }
+
+    /// Begins another body on `occasion`: from here on it is as a new machine. Only after [`rest`](Self::rest) gave `true`.
+    fn begin(&mut self, occasion: Occasion) {
+        drop(occasion);
+    }
 }
 
 /// A machine for bodies under `plan`, in the plan's format. `boundary` is that of a multipart body's `Content-Type`;

@@ -145,6 +145,15 @@ impl Shape {
 }
 
 impl Shapes {
+    /// For another body: these, or none if they can learn no more.
+    pub(super) fn unless_full(self) -> Self {
+        if self.shapes.len() >= SHAPES || self.names >= NAMES {
+            Self::default()
+        } else {
+            self
+        }
+    }
+
     /// The shape `shape`, if it is one.
     #[inline(always)]
     pub(super) fn get(&self, shape: ShapeId) -> Option<&Shape> {

@@ -9,7 +9,9 @@ use super::vector::Level;
 #[derive(Debug)]
 pub(super) struct Whole {
     level: Level,
-    grammar: Grammar,
+    depth: usize,
+    /// Made for the first grammar that is checked: most bodies hold nothing whole.
+    grammar: Option<Grammar>,
     tokens: Tokens,
 }
 
@@ -18,7 +20,8 @@ impl Whole {
     pub(super) fn new(level: Level, depth: usize) -> Self {
         Self {
             level,
-            grammar: Grammar::new(depth),
+            depth,
+            grammar: None,
             tokens: Tokens::default(),
         }
     }
@@ -28,16 +31,15 @@ impl Whole {
     /// # Errors
     /// If it is not one strict JSON value: what is wrong, and where.
     pub(super) fn look(&mut self, value: &[u8]) -> Result<&Tokens, (usize, BodyFault)> {
-        self.grammar.restart();
+        let grammar = self.grammar.get_or_insert_with(|| Grammar::new(self.depth));
+        grammar.restart();
         let flaw = Scan::new(self.level).index(value, &mut self.tokens);
         let sound = flaw.map_or(value, |(at, _)| &value[..at]);
-        let wrong = self
-            .grammar
-            .check(self.level, sound, true, &mut self.tokens);
+        let wrong = grammar.check(self.level, sound, true, &mut self.tokens);
         if let Some((at, fault)) = wrong.or(flaw) {
             return Err((at, fault));
         }
-        if !self.grammar.complete() {
+        if !grammar.complete() {
             return Err((value.len(), BodyFault::Truncated));
         }
         self.tokens.end(value.len());

@@ -313,7 +313,9 @@ fn entered(set: &AgreementSet, asked: &Asked) -> Vec<u8> {
         }
     };
     let mut line = Vec::new();
-    Chain::default().append(&render(asked.at, &event), &mut line);
+    let mut members = Vec::new();
+    render(asked.at, &event, &mut members);
+    Chain::default().append(&members, &mut line);
     line.pop();
     line
 }

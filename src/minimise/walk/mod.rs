@@ -210,6 +210,9 @@ pub(super) struct Walk {
     pub(super) tally: Tally,
 }
 
+/// Bytes of room that one part of the state keeps from body to body.
+const ROOM_KEPT: usize = 64 << 10;
+
 /// No depth: nothing is watched.
 const UNWATCHED: usize = usize::MAX;
 
@@ -218,12 +221,57 @@ pub(super) type Outcome<T = ()> = Result<T, Box<Fault>>;
 
 impl Walk {
     pub(super) fn new(plan: Arc<Plan>, level: Level, occasion: Option<Occasion>) -> Self {
+        Self::with(
+            plan,
+            occasion,
+            Shapes::default(),
+            Whole::new(level, usize::MAX),
+            level,
+        )
+    }
+
+    /// Forgets the body. What was learnt of shapes stays, and room for what is kept between windows; nothing else.
+    pub(super) fn rest(&mut self) {
+        fn emptied<T>(mut room: Vec<T>) -> Vec<T> {
+            room.clear();
+            if room.capacity() * size_of::<T>() > ROOM_KEPT {
+                room = Vec::new();
+            }
+            room
+        }
+        let shapes = std::mem::take(&mut self.shapes).unless_full();
+        let unused = Whole::new(self.level, usize::MAX);
+        let whole = std::mem::replace(&mut self.whole, unused);
+        let fresh = Self::with(Arc::clone(&self.plan), None, shapes, whole, self.level);
+        let used = std::mem::replace(self, fresh);
+        self.frames = emptied(used.frames);
+        self.name_kept = emptied(used.name_kept);
+        self.renamed = emptied(used.renamed);
+        self.staged = emptied(used.staged);
+        self.collected = emptied(used.collected);
+        self.raw = emptied(used.raw);
+        self.held = emptied(used.held);
+        self.scratch = emptied(used.scratch);
+    }
+
+    /// Begins another body, on `occasion`.
+    pub(super) fn begin(&mut self, occasion: Occasion) {
+        self.setting = Setting::new(Some(occasion));
+    }
+
+    fn with(
+        plan: Arc<Plan>,
+        occasion: Option<Occasion>,
+        shapes: Shapes,
+        whole: Whole,
+        level: Level,
+    ) -> Self {
         Self {
             limits: plan.limits().clone(),
             looked: RefCell::new(Looked::new(plan.limits(), plan.automaton().seed())),
             run: false,
             root: Mode::Walk(plan.automaton().root()),
-            shapes: Shapes::default(),
+            shapes,
             shaped: plan.limits().object_members >= MEMBERS && plan.limits().name_bytes >= MEMBERS,
             plan,
             frames: Vec::new(),
@@ -244,7 +292,7 @@ impl Walk {
             record_around: false,
             hold: None,
             raw: Vec::new(),
-            whole: Whole::new(level, usize::MAX),
+            whole,
             known: 0,
             watched: UNWATCHED,
             held: Vec::new(),
