@@ -10,7 +10,7 @@ use crate::harness::*;
 
 const CANARY: &str = "CANARY-9c1e";
 
-pub(crate) fn gzip(plain: &[u8]) -> Vec<u8> {
+fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut writer = GzEncoder::new(Vec::new(), Compression::new(6));
     writer.write_all(plain).unwrap();
     writer.finish().unwrap()
