@@ -1384,11 +1384,13 @@ fn plain_decision(
         .iter()
         .filter(|plain| plain.partner == partner && matches(&plain.path, path))
         .collect();
-    if matching.is_empty()
-        || path
-            .iter()
-            .any(|segment| ["", "..", "%2F"].contains(segment))
+    if path
+        .iter()
+        .any(|segment| ["", "..", "%2F"].contains(segment))
     {
+        return "form".to_owned();
+    }
+    if matching.is_empty() {
         return "path".to_owned();
     }
     let with_method: Vec<&&Plain> = matching
@@ -1459,6 +1461,7 @@ fn decision(result: Result<Permit, Refusal>) -> String {
                 .collect();
             format!("permit {} {path:?}", permit.agreement().name)
         }
+        Err(Refusal::NoRoute(RouteMiss::Form)) => "form".to_owned(),
         Err(Refusal::NoRoute(RouteMiss::Path)) => "path".to_owned(),
         Err(Refusal::NoRoute(RouteMiss::Method { allowed })) => format!("method {allowed:?}"),
         Err(Refusal::PurposeNotAgreed {

@@ -127,13 +127,19 @@ fn what_is_written_is_what_is_meant_and_the_rest_has_its_default() {
     );
     assert_eq!(config.partners[0].api_keys[0].sha256[0], 0x9f);
     assert_eq!(config.partners[1].spki_sha256[0].shown[0], 0x0f);
-    assert_eq!(config.services[0].authority(), "care.internal:9443");
+    assert_eq!(
+        config.services[0].endpoints[0].authority(true),
+        "care.internal:9443"
+    );
     assert_eq!(
         config.services[0].connect_timeout,
         Duration::from_millis(250)
     );
-    assert_eq!(config.services[1].host, "::1");
-    assert_eq!(config.services[1].authority(), "[::1]:9000");
+    assert_eq!(config.services[1].endpoints[0].host, "::1");
+    assert_eq!(
+        config.services[1].endpoints[0].authority(false),
+        "[::1]:9000"
+    );
     assert_eq!(config.ledger.directory, Path::new("/var/ledger"));
     assert_eq!(config.ledger.segment_bytes, 64 << 20);
     assert_eq!(config.purpose_header, "data-purpose");

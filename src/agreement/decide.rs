@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::basis::{self, Basis};
-use super::router::{self, Answer, Miss, Route};
+use super::router::{Answer, Miss, Route};
 use super::template;
 use super::{
     Agreement, AgreementName, AgreementSet, Disclosure, DisclosureName, PartnerName, Purpose,
@@ -103,7 +103,7 @@ impl Permit {
             Some(_) | None => &self.disclosure.response_rules,
         }
     }
-    /// The path's variables, percent-encoded as they came.
+    /// The path's variables, each percent-encoded in the one form that it has: so the service gets them.
     #[must_use]
     pub fn variables(&self) -> &[(String, String)] {
         &self.variables
@@ -114,7 +114,7 @@ impl Permit {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No disclosure of the partner's has this path or method.
-    #[error("no agreement of yours has this {}", match .0 { RouteMiss::Path => "path", RouteMiss::Method { .. } => "method for this path" })]
+    #[error("{}", match .0 { RouteMiss::Form => "two readers could take the path for two", RouteMiss::Path => "no agreement of yours has this path", RouteMiss::Method { .. } => "no agreement of yours has this method for this path" })]
     NoRoute(RouteMiss),
     /// No purpose was declared.
     #[error("no purpose is declared")]
@@ -213,6 +213,7 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::NoRoute(RouteMiss::Form) => "path_form",
             Self::NoRoute(RouteMiss::Path) => "no_route",
             Self::NoRoute(RouteMiss::Method { .. }) => "method_not_agreed",
             Self::PurposeMissing => "purpose_missing",
@@ -234,6 +235,8 @@ impl Refusal {
 /// What a request's route lacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RouteMiss {
+    /// A path that two readers could not take for two. It is not repaired.
+    Form,
     /// The path.
     Path,
     /// The method; these are the partner's own for this path.
@@ -296,7 +299,7 @@ impl AgreementSet {
                     "the path is not one that two readers would read alike; it is not repaired"
                 ),
             );
-            return Err(Refusal::NoRoute(RouteMiss::Path));
+            return Err(Refusal::NoRoute(RouteMiss::Form));
         };
         let route = match self.router.find(ask.partner, ask.method, &path) {
             Ok(route) => route,
@@ -431,7 +434,7 @@ impl AgreementSet {
             purpose: purpose.clone(),
             terms,
             without_special,
-            variables: router::variables(&disclosure.path, &path),
+            variables: disclosure.path.variables_in(&path),
         })
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::template::{Asked, PathTemplate, Segment};
+use super::template::{Asked, Segment};
 use super::{Agreement, Disclosure, PartnerName, PurposeName};
 
 /// All partners' routes.
@@ -189,17 +189,4 @@ impl Route {
     pub(super) fn purposes(&self) -> &[(PurposeName, Vec<Answer>)] {
         &self.purposes
     }
-}
-
-/// The values that `path` gives `template`'s variables, as they came.
-pub(super) fn variables(template: &PathTemplate, path: &[Asked<'_>]) -> Vec<(String, String)> {
-    template
-        .segments()
-        .iter()
-        .zip(path)
-        .filter_map(|(segment, asked)| match segment {
-            Segment::Variable(name) => Some((name.clone(), asked.raw.to_owned())),
-            Segment::Literal(_) => None,
-        })
-        .collect()
 }

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use crate::transform::uri::{is_unreserved, octet};
+use crate::transform::uri;
 
 /// Segments of one template. Requests with more match none.
 const SEGMENTS: usize = 32;
@@ -105,7 +105,7 @@ impl PathTemplate {
         })
     }
 
-    /// The path with each variable's value in its place, percent-encoded as it came.
+    /// The path with each variable's value in its place, percent-encoded as [`PathTemplate::variables_of`] gives it.
     ///
     /// # Panics
     /// If `variables` lacks one of the template's. A [`super::Permit`]'s variables have all of its
@@ -129,6 +129,35 @@ impl PathTemplate {
         path
     }
 
+    /// The values that `path`, as it came, gives the template's variables: each percent-encoded in the one form that it
+    /// has. `None` where the path is another, or one that two readers could take for two.
+    #[must_use]
+    pub fn variables_of(&self, path: &str) -> Option<Vec<(String, String)>> {
+        let asked = segments(path)?;
+        let same = asked.len() == self.segments.len()
+            && self
+                .segments
+                .iter()
+                .zip(&asked)
+                .all(|(segment, asked)| match segment {
+                    Segment::Literal(text) => *text == *asked.normal,
+                    Segment::Variable(_) => true,
+                });
+        same.then(|| self.variables_in(&asked))
+    }
+
+    /// As [`PathTemplate::variables_of`], of a path that is known to be this template's.
+    pub(super) fn variables_in(&self, path: &[Asked<'_>]) -> Vec<(String, String)> {
+        self.segments
+            .iter()
+            .zip(path)
+            .filter_map(|(segment, asked)| match segment {
+                Segment::Variable(name) => Some((name.clone(), asked.normal.clone().into_owned())),
+                Segment::Literal(_) => None,
+            })
+            .collect()
+    }
+
     /// Its segments; none for `/`.
     pub(super) fn segments(&self) -> &[Segment] {
         &self.segments
@@ -146,9 +175,7 @@ fn is_variable_name(name: &str) -> bool {
 /// One segment of a request's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked<'a> {
-    /// As it came.
-    pub(super) raw: &'a str,
-    /// As it is compared.
+    /// In the one form that it has: what is compared, and what the service gets.
     pub(super) normal: Cow<'a, str>,
 }
 
@@ -160,63 +187,27 @@ pub(super) fn segments(path: &str) -> Option<Vec<Asked<'_>>> {
     }
     rest.split('/')
         .take(SEGMENTS + 1)
-        .map(|raw| normal(raw).map(|normal| Asked { raw, normal }))
+        .map(|raw| normal(raw).map(|normal| Asked { normal }))
         .collect::<Option<Vec<_>>>()
         .filter(|segments| segments.len() <= SEGMENTS)
 }
 
-/// A segment as it is compared: percent-encoded unreserved characters decoded, other encodings with
-/// capital hexadecimal digits. `None` if it is empty, a dot segment, or holds what a path may not hold.
+/// A segment as it is compared, [`uri::normal`]; it is decoded nowhere else. `None` if it is empty, a dot segment, or
+/// holds what a path may not hold.
 fn normal(segment: &str) -> Option<Cow<'_, str>> {
-    let bytes = segment.as_bytes();
-    if !bytes.contains(&b'%') {
-        let plain = !bytes.is_empty() && bytes.iter().all(|byte| is_plain(*byte));
-        return (plain && !is_dots(segment)).then_some(Cow::Borrowed(segment));
-    }
-    let mut text = String::with_capacity(segment.len());
-    let mut rest = bytes;
-    while let [first, after @ ..] = rest {
-        if *first != b'%' {
-            if !is_plain(*first) {
-                return None;
-            }
-            text.push(char::from(*first));
-            rest = after;
-            continue;
-        }
-        let [high, low, after @ ..] = after else {
-            return None;
-        };
-        let byte = octet(*high, *low)?;
-        if is_unreserved(byte) {
-            text.push(char::from(byte));
-        } else if is_refused(byte) {
-            return None;
-        } else {
-            text.push('%');
-            text.push(char::from(high.to_ascii_uppercase()));
-            text.push(char::from(low.to_ascii_uppercase()));
-        }
-        rest = after;
-    }
-    (!is_dots(&text)).then_some(Cow::Owned(text))
+    let text = uri::normal(segment, uri::is_path_byte)?;
+    let refused =
+        text.is_empty() || is_dots(&text) || REFUSED.iter().any(|code| text.contains(code));
+    (!refused).then_some(text)
 }
 
 fn is_dots(segment: &str) -> bool {
     segment == "." || segment == ".."
 }
 
-/// What may stand in a segment as it is: RFC 3986's `pchar` without `%`, and without `;`, after which
-/// some servers read parameters that others take for a part of the name.
-fn is_plain(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&'()*+,=:@".contains(&byte)
-}
-
-/// What may not stand in a segment even encoded: separators and control characters, which a service that
-/// decodes before it splits would act on, and `%`, which one that decodes twice would.
-fn is_refused(byte: u8) -> bool {
-    byte.is_ascii_control() || b"/\\;%".contains(&byte)
-}
+/// What may not stand in a segment even encoded: the separators, which a service that decodes before it splits would act
+/// on, and `%`, which one that decodes twice would.
+const REFUSED: [&str; 4] = ["%2F", "%5C", "%3B", "%25"];
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use super::Service;
 use super::check::{Check, parse_url, span};
-use crate::agreement::ServiceName;
 use crate::written::Fault;
 use crate::written::text::{PathName, SpanText, WebhookText};
 
@@ -61,9 +60,33 @@ pub struct Webhook {
 impl Check<'_> {
     /// Where alerts go, if the configuration says so.
     pub(super) fn webhook(&self, faults: &mut Vec<Fault>) -> Option<Webhook> {
-        const AT: &str = "/alerts/webhook";
         let webhook = self.file.value.alerts.as_ref()?.webhook.as_ref()?;
-        let url = &webhook.url.as_ref()?.0;
+        let timeout = span(webhook.timeout.as_ref(), Duration::from_secs(10));
+        let (service, path) = self.web_server(
+            "alerts",
+            ("/alerts/webhook/url", webhook.url.as_ref()?),
+            ("/alerts/webhook/ca", webhook.ca.as_ref()),
+            timeout,
+            faults,
+        )?;
+        Some(Webhook {
+            service,
+            path,
+            secret: self.path(webhook.secret_file.as_ref()?),
+            retries: webhook.retries.unwrap_or(RETRIES),
+        })
+    }
+
+    /// A web server that the gateway itself calls, and the path it is called at; each part with its place in the file.
+    pub(super) fn web_server(
+        &self,
+        name: &str,
+        (url_at, url): (&str, &WebhookText),
+        (ca_at, ca): (&str, Option<&PathName>),
+        timeout: Duration,
+        faults: &mut Vec<Fault>,
+    ) -> Option<(Service, String)> {
+        let url = &url.0;
         let after_scheme = url.find("://").map_or(0, |at| at + 3);
         let path_at = url[after_scheme..]
             .find('/')
@@ -72,41 +95,30 @@ impl Check<'_> {
         let Some((https, host, port)) = parse_url(place) else {
             self.file.fault(
                 faults,
-                &format!("{AT}/url"),
+                url_at,
                 "not a URL of a host, a port and a path; write for example https://dpo.isle.example/alerts",
             );
             return None;
         };
-        match (https, &webhook.ca) {
+        match (https, ca) {
             (true, None) => self.file.fault(
                 faults,
-                &format!("{AT}/url"),
+                url_at,
                 "https needs ca: FILE, the certificates that sign the server's",
             ),
             (false, Some(_)) => self.file.fault_at_key(
                 faults,
-                &format!("{AT}/ca"),
+                ca_at,
                 "the url is http, so there is no TLS; leave this out or write https",
             ),
             (true, Some(_)) | (false, None) => {}
         }
-        let timeout = span(webhook.timeout.as_ref(), Duration::from_secs(10));
-        Some(Webhook {
-            service: Service {
-                name: ServiceName::new("alerts"),
-                https,
-                host,
-                port,
-                ca: webhook.ca.as_ref().map(|path| self.path(path)),
-                connect_timeout: timeout,
-                head_timeout: timeout,
-                idle_connections: 0,
-                idle_timeout: timeout,
-            },
-            path: if path.is_empty() { "/" } else { path }.to_owned(),
-            secret: self.path(webhook.secret_file.as_ref()?),
-            retries: webhook.retries.unwrap_or(RETRIES),
-        })
+        let ca = ca.map(|path| self.path(path));
+        let path = if path.is_empty() { "/" } else { path };
+        Some((
+            Service::at(name, (https, host, port), ca, timeout),
+            path.to_owned(),
+        ))
     }
 
     /// The directory of what the gateway remembers beside the ledger.

@@ -11,13 +11,13 @@ use jiff::tz::TimeZone;
 use super::compress::CompressAsWritten;
 use super::file::{
     GatewayAsWritten, LimitsAsWritten, ListenerAsWritten, LogFormatAsWritten, LogLevelAsWritten,
-    PartnerAsWritten, ServiceAsWritten,
+    PartnerAsWritten,
 };
 use super::{
     ApiKey, Config, Controller, KeyPlaces, Ledger, Limits, Listener, ListenerTls, Log, LogFormat,
-    LogLevel, Partner, Proof, Service, Standing, Transport,
+    LogLevel, Partner, Proof, Standing, Transport,
 };
-use crate::agreement::{PartnerName, Role, ServiceName};
+use crate::agreement::{PartnerName, Role};
 use crate::keyring::{Credential, KeyFile, Pkcs11Key, RootPlace, Variable};
 use crate::written::text::{AddressText, Name, PathName, Sha256Text, SizeText, SpanText};
 use crate::written::{Fault, Written};
@@ -164,6 +164,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
     };
     let state = check.state();
     let webhook = check.webhook(faults);
+    let traces = check.traces(faults);
     let workers = written
         .workers
         .and_then(|workers| usize::try_from(workers).ok())
@@ -204,6 +205,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         state: state?,
         webhook,
         compress: written.compress.as_ref().map(CompressAsWritten::meant),
+        traces,
     })
 }
 
@@ -457,7 +459,7 @@ impl Check<'_> {
         }
     }
 
-    fn unique(
+    pub(super) fn unique(
         &self,
         names: &mut Seen,
         pointer: &str,
@@ -477,59 +479,6 @@ impl Check<'_> {
                 ),
             );
         }
-    }
-
-    fn services(&self, services: &[ServiceAsWritten], faults: &mut Vec<Fault>) -> Vec<Service> {
-        let mut names = Seen::default();
-        let mut checked = Vec::new();
-        for (index, service) in services.iter().enumerate() {
-            let pointer = format!("/services/{index}");
-            self.unique(
-                &mut names,
-                &format!("{pointer}/name"),
-                service.name.as_ref(),
-                "service",
-                faults,
-            );
-            let (Some(name), Some(url)) = (&service.name, &service.url) else {
-                continue;
-            };
-            let Some((https, host, port)) = parse_url(&url.0) else {
-                self.file.fault(
-                    faults,
-                    &format!("{pointer}/url"),
-                    "not a URL of a host and a port; write for example https://social-care.internal:8443",
-                );
-                continue;
-            };
-            let ca = service.tls.as_ref().and_then(|tls| tls.ca.as_ref());
-            if https && ca.is_none() && !self.file.is_faulted_within(&pointer) {
-                self.file.fault(
-                    faults,
-                    &format!("{pointer}/url"),
-                    "https needs tls: { ca: FILE }, the certificates that sign the service's",
-                );
-            }
-            if !https && service.tls.is_some() {
-                self.file.fault_at_key(
-                    faults,
-                    &format!("{pointer}/tls"),
-                    "the url is http, so there is no TLS; leave this out or write https",
-                );
-            }
-            checked.push(Service {
-                name: ServiceName::new(&name.0),
-                https,
-                host,
-                port,
-                ca: ca.map(|path| self.path(path)),
-                connect_timeout: span(service.connect_timeout.as_ref(), Duration::from_secs(5)),
-                head_timeout: span(service.head_timeout.as_ref(), Duration::from_secs(30)),
-                idle_connections: count(service.idle_connections, 32),
-                idle_timeout: span(service.idle_timeout.as_ref(), Duration::from_secs(60)),
-            });
-        }
-        checked
     }
 
     fn purpose_header(&self, faults: &mut Vec<Fault>) -> String {
@@ -632,7 +581,7 @@ impl Check<'_> {
 }
 
 /// What was seen, and on which line.
-type Seen = HashMap<String, usize>;
+pub(super) type Seen = HashMap<String, usize>;
 
 /// Scheme, host and port; a faulted form gives the default, since that has been told.
 pub(super) fn parse_url(url: &str) -> Option<(bool, String, u16)> {
@@ -667,7 +616,7 @@ fn size(text: Option<&SizeText>, default: u64) -> u64 {
     text.and_then(SizeText::bytes).unwrap_or(default)
 }
 
-fn count(number: Option<u32>, default: usize) -> usize {
+pub(super) fn count(number: Option<u32>, default: usize) -> usize {
     number
         .and_then(|number| usize::try_from(number).ok())
         .unwrap_or(default)

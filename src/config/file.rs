@@ -10,9 +10,11 @@ use serde::Deserialize;
 use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
 use super::compress::CompressAsWritten;
+use super::services::ServiceAsWritten;
+use super::traces::TracesAsWritten;
 use crate::written::text::{
     AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
-    UrlText, VariableText, Words, ZoneText,
+    VariableText, Words, ZoneText,
 };
 
 /// Keys that people try from other tools.
@@ -83,6 +85,8 @@ pub(super) struct GatewayAsWritten {
     pub(super) subjects: Option<SubjectsAsWritten>,
     /// Answers leave compressed to partners that ask for it. Without it they never do: how long a compressed answer is tells something of what is in it.
     pub(super) compress: Option<CompressAsWritten>,
+    /// Where traces of exchanges go, by OpenTelemetry. Without it there are none.
+    pub(super) traces: Option<TracesAsWritten>,
 }
 
 /// One place where partners connect.
@@ -206,40 +210,6 @@ pub(super) struct ApiKeyAsWritten {
     pub(super) roles: Option<Vec<Name>>,
     /// Its holders are health or social-work professionals. Default: false.
     pub(super) professional: Option<bool>,
-}
-
-/// A system behind the gateway.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "GatewayService")]
-pub(super) struct ServiceAsWritten {
-    /// Its name, as in agreements.
-    #[schemars(required)]
-    pub(super) name: Option<Name>,
-    /// Where it is.
-    #[schemars(required)]
-    pub(super) url: Option<UrlText>,
-    /// For https: how its certificate is checked.
-    pub(super) tls: Option<ServiceTlsAsWritten>,
-    /// The longest a connection may take to stand. Default: 5s.
-    pub(super) connect_timeout: Option<SpanText>,
-    /// The longest until the head of its response is there, connecting and asking included. Default: 30s.
-    pub(super) head_timeout: Option<SpanText>,
-    /// Unused connections kept open by each worker. Default: 32.
-    #[schemars(range(min = 0, max = 10_000), example = 32)]
-    pub(super) idle_connections: Option<u32>,
-    /// How long an unused connection is kept. Default: 60s.
-    pub(super) idle_timeout: Option<SpanText>,
-}
-
-/// How a service's certificate is checked.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "ServiceTls", example = serde_json::json!({ "ca": "tls/service-ca.pem" }))]
-pub(super) struct ServiceTlsAsWritten {
-    /// PEM certificates that sign the service's.
-    #[schemars(required)]
-    pub(super) ca: Option<PathName>,
 }
 
 /// Where the keys of tokens are.

@@ -445,10 +445,17 @@ fn certificates_readable(config: &Config) -> Result<(), ConfigFault> {
         keyring::open_private(&webhook.secret)?;
     }
     let webhook = config.webhook.iter().map(|webhook| &webhook.service);
-    config
+    for tls in config
         .services
         .iter()
         .chain(webhook)
-        .filter_map(|service| service.ca.as_deref())
-        .try_for_each(readable)
+        .filter_map(|service| service.tls.as_ref())
+    {
+        readable(&tls.ca)?;
+        if let Some((certificate, key)) = &tls.identity {
+            readable(certificate)?;
+            keyring::open_private(key)?;
+        }
+    }
+    Ok(())
 }

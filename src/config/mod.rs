@@ -11,6 +11,8 @@ mod compress;
 mod file;
 mod layers;
 mod load;
+mod services;
+mod traces;
 
 pub use alerts::Webhook;
 pub use approvals::Approvals;
@@ -20,13 +22,15 @@ pub use load::{
     gateway_schema, load, load_agreements, load_alone, load_root_key, load_texts,
     load_without_keys, tables,
 };
+pub use services::{Breaker, Endpoint, Health, Http2, Service, ServiceTls};
+pub use traces::{PartnerTrace, Traces};
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::agreement::{AgreementSet, Context, Demand, Faults, PartnerName, Role, ServiceName};
+use crate::agreement::{AgreementSet, Context, Demand, Faults, PartnerName, Role};
 use crate::explained::Texts;
 use crate::keyring::{Evidence, RootPlace, Unusable};
 use crate::minimise;
@@ -73,6 +77,8 @@ pub struct Config {
     pub webhook: Option<Webhook>,
     /// How answers leave compressed to partners that ask for it; `None`: they never do.
     pub compress: Option<Compress>,
+    /// Where traces of exchanges go; `None`: there are none.
+    pub traces: Option<Traces>,
 }
 
 /// Where the controller's keys are.
@@ -167,29 +173,6 @@ pub struct Standing {
     pub professional: bool,
 }
 
-/// A system behind the gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
-    /// Its name, as in disclosures' `service.name`.
-    pub name: ServiceName,
-    /// Whether TLS is spoken to it, from its URL's scheme.
-    pub https: bool,
-    /// Its host: a name, an IPv4 address, or an IPv6 address without brackets.
-    pub host: String,
-    /// Its port; the scheme's own where the URL has none.
-    pub port: u16,
-    /// PEM certificates that sign the service's. `None`: `url` is `http`.
-    pub ca: Option<PathBuf>,
-    /// The longest a connection may take to stand, TLS included. Default 5 s.
-    pub connect_timeout: Duration,
-    /// The longest until the head of its response is there, connecting and asking included. Default 30 s.
-    pub head_timeout: Duration,
-    /// Unused connections kept open by each worker. Default 32.
-    pub idle_connections: usize,
-    /// How long an unused connection is kept. Default 60 s.
-    pub idle_timeout: Duration,
-}
-
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -245,22 +228,6 @@ impl Config {
             register: None,
             charter: None,
             subjects: Some(self.subjects.is_some()),
-        }
-    }
-}
-
-impl Service {
-    /// Host and port as the `Host` header has them: the port only where it is not the scheme's own.
-    #[must_use]
-    pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
-        match (self.https, self.port) {
-            (true, 443) | (false, 80) => host,
-            (_, port) => format!("{host}:{port}"),
         }
     }
 }

@@ -143,7 +143,10 @@ pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
     let Some(partner) = &past.partner else {
         return not_held("nobody was recognised, so no agreement was asked");
     };
-    if matches!(past.verdict(), "no_route" | "method_not_agreed") {
+    if matches!(
+        past.verdict(),
+        "path_form" | "no_route" | "method_not_agreed"
+    ) {
         return not_held(
             "it depended on the request's path and method, which may name a person and are not held",
         );
@@ -303,7 +306,8 @@ fn unknown_purpose(set: &AgreementSet) -> String {
 fn is_of_agreements(code: &str) -> bool {
     matches!(
         code,
-        "no_route"
+        "path_form"
+            | "no_route"
             | "method_not_agreed"
             | "purpose_missing"
             | "purpose_malformed"

@@ -10,6 +10,7 @@ use super::metrics::{RequestLabels, Times};
 use super::problem::Stop;
 use super::reason::Reason;
 use super::running::{Route, Running};
+use super::traces::{Ended, Trace, What};
 use super::worker::Worker;
 use crate::agreement::{Permit, PurposeName};
 use crate::ledger::entry::SUBJECTS_PER_ENTRY;
@@ -32,6 +33,8 @@ pub(crate) struct Account {
     tally: Tally,
     /// What decided about its records by whom they are about, where something did.
     gate: Option<Arc<RightsGate>>,
+    /// The trace that it is a part of, where there are any.
+    trace: Option<Box<Trace>>,
     ended: bool,
 }
 
@@ -71,6 +74,7 @@ impl Account {
             bytes_sent: 0,
             tally: Tally::default(),
             gate: None,
+            trace: None,
             ended: false,
         };
         Ok((account, ticket))
@@ -86,9 +90,22 @@ impl Account {
         self.gate = gate;
     }
 
+    /// It is a part of `trace`.
+    pub(crate) fn traced(&mut self, trace: Option<Box<Trace>>) {
+        self.trace = trace;
+    }
+
+    /// The trace that it is a part of.
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_deref()
+    }
+
     /// The service was asked at `asked`, and the head of its answer is here or will not come.
     pub(crate) fn answered(&mut self, asked: Instant) {
         self.service = asked.elapsed();
+        if let Some(trace) = &mut self.trace {
+            trace.asked(asked, self.service);
+        }
     }
 
     /// The head with `status` goes to the partner.
@@ -193,6 +210,7 @@ impl Account {
         tracing::info!(
             target: "fieldgate::exchange",
             request = self.id.as_str(),
+            trace_id = self.trace.as_ref().map(|trace| trace.id()),
             partner = agreement.partner.as_str(),
             agreement = agreement.name.as_str(),
             version = agreement.version,
@@ -211,6 +229,20 @@ impl Account {
             own_us = times.own.as_micros() as u64,
             "exchange"
         );
+        if let Some(trace) = self.trace.take() {
+            let what = What::Permitted {
+                route: Arc::clone(&self.route),
+                purpose: self.purpose.clone(),
+                outcome,
+                records_released: self.tally.records_released,
+                records_withheld: self.tally.records_withheld,
+                bytes_from_service: self.tally.bytes_in,
+                bytes_to_partner: self.bytes_sent,
+            };
+            let (at, told) = (self.worker.clock.now(), (self.status, reason));
+            let ended = Ended::new(trace, self.id, at, told, what);
+            self.worker.traces.ended(ended);
+        }
     }
 }
 

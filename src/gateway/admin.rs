@@ -28,14 +28,13 @@ use crate::clock::Clock;
 use crate::explained::covered::{self, Question};
 use crate::journal::JournalError;
 use crate::ledger::Ledger;
+use crate::volume::Scope;
 
 /// Connections from operators open at once.
 const CONNECTIONS: usize = 32;
 
 /// The longest an operator's request may take to come.
 const HEADER_READ: Duration = Duration::from_secs(10);
-
-const DAY_SECONDS: f64 = 86_400.0;
 
 /// What the admin listener tells of.
 #[derive(Clone)]
@@ -216,17 +215,41 @@ impl Admin {
                 .watched
                 .ask(|lists| self.metrics.subject_entries(lists));
         }
+        self.metrics.services.observe(&self.running.load().targets);
         // An agreement that was taken out has no days left to tell of.
-        self.metrics.agreement_days.reset();
         self.metrics.agreement_ends.reset();
         self.metrics.agreement_review.reset();
-        for agreement in &self.running.load().agreements.agreements {
+        self.metrics.quota_used.reset();
+        let running = self.running.load();
+        let limits = (&running.config.limits, &running.config.ledger);
+        self.metrics
+            .connections_limit
+            .set(limits.0.connections as i64);
+        self.metrics
+            .ledger_queue_limit
+            .set(limits.1.queue_entries as i64);
+        for (agreement, way) in running.ways() {
+            way.usage(now, |usage| {
+                let scope = match usage.scope {
+                    Scope::Agreement => "",
+                    Scope::Purpose(purpose) => purpose.as_str(),
+                    Scope::Disclosure(disclosure) => disclosure.as_str(),
+                };
+                let labels = [
+                    agreement.as_str(),
+                    scope,
+                    usage.measure.code(),
+                    usage.per.code(),
+                ];
+                self.metrics
+                    .quota_used
+                    .with_label_values(&labels)
+                    .set(usage.ratio());
+            });
+        }
+        for agreement in &running.agreements.agreements {
             let name = [agreement.name.as_str()];
             let seconds = agreement.term.until.duration_since(now).as_secs_f64();
-            self.metrics
-                .agreement_days
-                .with_label_values(&name)
-                .set(seconds / DAY_SECONDS);
             self.metrics
                 .agreement_ends
                 .with_label_values(&name)

@@ -174,7 +174,7 @@ impl Release {
                     count(&**machine);
                     pushed.map_err(|error| Reason::ResponseBody(error.fault))?;
                 }
-                Poll::Ready(Some(Err(Broken::Connection))) => {
+                Poll::Ready(Some(Err(Broken::Connection(_)))) => {
                     return Poll::Ready(Err(broke(&self.request)));
                 }
                 Poll::Ready(Some(Err(Broken::Coding(fault)))) => {

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::account::Account;
+use super::asking::Asking;
 use super::body::{First, PartnerBody, Release};
 use super::encoding::Direction;
 use super::media::Label;
@@ -20,10 +21,10 @@ use super::patience::Patience;
 use super::problem::Stop;
 use super::reason::Reason;
 use super::reidentify::{self, Asked};
-use super::request::{self, RequestBody, RequestFate};
-use super::response::{self, ServiceHead, WORTH_COMPRESSING};
-use super::running::{Route, Running};
-use super::service::Lease;
+use super::request;
+use super::response::{self, WORTH_COMPRESSING};
+use super::running::Running;
+use super::traces::{Ended, Trace, What};
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName};
 use crate::ledger::{CallerEntry, Event, RequestId};
@@ -47,11 +48,16 @@ pub(crate) async fn exchange(
     };
     let (head, body) = request.into_parts();
 
-    let mut known = Known::default();
+    let mut known = Known {
+        trace: worker
+            .traces
+            .begin(&head.headers, &id, &worker.random, began),
+        ..Known::default()
+    };
     let decided = decide(&worker, &connection, &running, &head, &body, &mut known);
     let (permit, label, asked, caller) = match decided {
         Ok(decided) => decided,
-        Err(stop) => return refuse(&worker, &running, &head, &id, &known, stop).response(&id),
+        Err(stop) => return refuse(&worker, &running, &head, &id, known, stop).response(&id),
     };
 
     // Access to protect a life is possible at once, and somebody hears of it before it is had.
@@ -60,7 +66,7 @@ pub(crate) async fn exchange(
             .desk
             .vital_interests(&permit, &caller, &id, &worker.ledger)
     {
-        return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
+        return refuse(&worker, &running, &head, &id, known, stop).response(&id);
     }
     // From here the exchange is permitted. Its intent goes to the ledger while the service is asked.
     let route = Arc::clone(running.route(&permit));
@@ -68,7 +74,7 @@ pub(crate) async fn exchange(
     let Ok((mut account, intent)) = opened else {
         let stop = Stop::from(Reason::LedgerUnavailable)
             .under(&route.agreement.name, &route.disclosure.name);
-        return refuse(&worker, &running, &head, &id, &known, stop).response(&id);
+        return refuse(&worker, &running, &head, &id, known, stop).response(&id);
     };
     let deadline = began + running.config.limits.exchange;
     let today = worker.clock.today(&running.config.controller.time_zone);
@@ -77,6 +83,7 @@ pub(crate) async fn exchange(
         Arc::new(RightsGate::new(watched, terms, today))
     });
     account.judged_by(gate.clone());
+    account.traced(known.trace.take());
     let occasion = Occasion {
         document: worker.random.take().ok(),
         purpose: Some(permit.purpose().shared()),
@@ -123,7 +130,8 @@ pub(crate) async fn exchange(
         let under = (&*route, &head, &occasion);
         return response::release(permit, receipt, answer.head, under, &id, body);
     }
-    let patience = Patience::new(deadline, running.config.limits.body_idle, Reason::BodyIdle);
+    let read_timeout = route.target.read_timeout(running.config.limits.body_idle);
+    let patience = Patience::new(deadline, read_timeout, Reason::BodyIdle);
     let coding = answer.head.coding();
     let release = Release::new(
         running.source(answer.body, coding, Direction::FromService),
@@ -172,6 +180,8 @@ struct Known {
     partner: Option<PartnerName>,
     purpose: Option<PurposeName>,
     caller: CallerEntry,
+    /// The trace that it is a part of, where there are any.
+    trace: Option<Box<Trace>>,
 }
 
 /// Everything that can be said of a request before the service is asked. Gives, with the permit, the label of its body,
@@ -247,16 +257,12 @@ fn decide(
         None => Ok(()),
     };
     looked_up.map_err(|_| under(Stop::from(Reason::RightsUnavailable)))?;
-    request::check_query(
-        head.uri.query(),
-        &permit.disclosure().query,
-        &permit.disclosure().reidentify.query,
-    )
-    .map_err(|reason| under(Stop::from(reason)))?;
-    request::check_conditions(head, route).map_err(|reason| under(Stop::from(reason)))?;
+    let refused = |reason: Reason| under(Stop::from(reason));
+    let query = request::query(head.uri.query(), permit.disclosure()).map_err(refused)?;
+    request::check_conditions(head, route).map_err(refused)?;
+    request::check_headers(&head.headers, &route.request_headers).map_err(refused)?;
     let label = request::check_body(head, body, route).map_err(under)?;
-    let asked =
-        reidentify::asked(&permit, route, head).map_err(|reason| under(Stop::from(reason)))?;
+    let asked = reidentify::asked(&permit, route, &query, head).map_err(refused)?;
     let mut caller = running.entered(&permit, &caller, at);
     if identity.partner != *partner {
         caller.acting = Some(identity.partner.clone());
@@ -268,103 +274,6 @@ fn decide(
     Ok((permit, label, asked, caller))
 }
 
-/// What the service answered, understood as far as its head.
-struct Answer {
-    head: ServiceHead,
-    body: Incoming,
-    request: RequestFate,
-    lease: Lease,
-}
-
-/// The service is asked: one step of [`exchange`].
-struct Asking<'a> {
-    occasion: Occasion,
-    worker: &'a Worker,
-    running: &'a Running,
-    route: &'a Route,
-    asked: &'a Asked,
-    head: &'a Parts,
-    label: Option<&'a Label>,
-    deadline: Instant,
-}
-
-impl Asking<'_> {
-    async fn ask(&self, body: Incoming, account: &mut Account) -> Result<Answer, Stop> {
-        let span = self
-            .worker
-            .random
-            .take()
-            .map_err(|_| Reason::LedgerUnavailable)?;
-        let traceparent = request::traceparent(&self.head.headers, account.id(), span);
-        let id = *account.id();
-        let request = || {
-            let (head, label) = (self.head, self.label);
-            request::service_head(self.asked, self.route, head, label, &id, &traceparent)
-        };
-        let first = request();
-        let body_idle = self.running.config.limits.body_idle;
-        let (body, fate) = RequestBody::new(
-            self.running.source(
-                body,
-                self.label.and_then(|label| label.coding),
-                Direction::FromPartner,
-            ),
-            self.route,
-            (self.label, self.occasion.clone()),
-            self.deadline,
-            body_idle,
-        );
-        // A request that changes nothing, and of which nothing was consumed, may be sent once more.
-        let is_repeatable = self.route.method.is_safe() && matches!(body, RequestBody::None);
-
-        let asked = Instant::now();
-        let head_by = self.deadline.min(asked + self.route.target.head_timeout());
-        let answered = timeout_at(head_by, async {
-            let mut lease = self.worker.pool.lease(&self.route.target).await?;
-            let reused = lease.reused;
-            self.count_connection(reused);
-            let sent = lease.send(first.map(|()| body)).await;
-            if sent.is_err() && reused && is_repeatable {
-                // That the service had closed the connection is found out by using it.
-                lease = self.worker.pool.lease_new(&self.route.target).await?;
-                self.count_connection(false);
-                let again = request().map(|()| RequestBody::None);
-                return Ok((lease.send(again).await, lease));
-            }
-            Ok::<_, Reason>((sent, lease))
-        })
-        .await;
-        account.answered(asked);
-        let (sent, lease) = match answered {
-            Ok(Ok(answered)) => answered,
-            Ok(Err(reason)) => return Err(Stop::from(reason)),
-            Err(_) if head_by == self.deadline => return Err(Stop::from(Reason::Deadline)),
-            Err(_) => return Err(Stop::from(Reason::ServiceTimeout)),
-        };
-        // The request's own fault, if it had one, is why the connection broke.
-        let answer =
-            sent.map_err(|_| fate.take_stop().unwrap_or(Stop::from(Reason::ServiceBroke)))?;
-        let (head, body) = answer.into_parts();
-        let method = request::method(self.head, self.route);
-        let head = response::understand(head, &body, method, self.route)?;
-        Ok(Answer {
-            head,
-            body,
-            request: fate,
-            lease,
-        })
-    }
-
-    fn count_connection(&self, reused: bool) {
-        let metrics = &self.running.metrics;
-        if reused {
-            metrics.service_connection_reused.inc();
-        } else {
-            metrics.service_connection_new.inc();
-        }
-    }
-}
-
 /// Enters, counts and logs a refusal. Gives what the partner is told: `stop`, or that the ledger cannot even
 /// enter that.
 fn refuse(
@@ -372,7 +281,7 @@ fn refuse(
     running: &Running,
     head: &Parts,
     id: &RequestId,
-    known: &Known,
+    known: Known,
     stop: Stop,
 ) -> Stop {
     let purpose = match (&known.purpose, &known.partner) {
@@ -418,6 +327,7 @@ fn refuse(
     tracing::info!(
         target: "fieldgate::exchange",
         request = id.as_str(),
+        trace_id = known.trace.as_ref().map(|trace| trace.id()),
         partner = labels.partner,
         agreement = labels.agreement,
         disclosure = labels.disclosure,
@@ -427,6 +337,17 @@ fn refuse(
         status = stop.reason.text().status.as_u16(),
         "exchange"
     );
+    if let Some(trace) = known.trace {
+        let told = (stop.reason.text().status.as_u16(), Some(stop.reason));
+        let what = What::Refused {
+            partner: known.partner,
+            agreement,
+            disclosure,
+            purpose,
+        };
+        let ended = Ended::new(trace, *id, worker.clock.now(), told, what);
+        worker.traces.ended(ended);
+    }
     stop
 }
 

@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use super::encoding;
+use super::process::Process;
 use super::reason::Reason;
+use super::service::ServiceMetrics;
+use super::traces::TraceMetrics;
 use crate::agreement::{Agreement, Disclosure};
 use crate::alert;
 use crate::ledger::{CommitReport, Outcome};
@@ -41,15 +44,22 @@ pub(crate) struct Metrics {
     ledger_entries: IntCounter,
     pub(crate) ledger_queue: IntGauge,
     pub(crate) ledger_failed: IntGauge,
-    pub(crate) agreement_days: GaugeVec,
+    /// The most entries that may wait.
+    pub(crate) ledger_queue_limit: IntGauge,
     subject_entries: IntGaugeVec,
     pub(crate) subjects_unavailable: IntGauge,
     pub(crate) agreement_ends: GaugeVec,
     pub(crate) agreement_review: GaugeVec,
+    /// How much of each quota and guard is used in the window that runs.
+    pub(crate) quota_used: GaugeVec,
+    /// When the configuration that runs was taken.
+    pub(crate) configuration_loaded: Gauge,
     pub(crate) reloads: IntCounterVec,
     pub(crate) reload_failed: IntGauge,
     /// Connections from partners open now.
     pub(crate) connections: IntGauge,
+    /// The most connections from partners.
+    pub(crate) connections_limit: IntGauge,
     pub(crate) connections_refused: IntCounterVec,
     /// Alerts by what they are about.
     pub(crate) alerts: IntCounterVec,
@@ -62,6 +72,8 @@ pub(crate) struct Metrics {
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
     pub(crate) codings: encoding::Meters,
+    pub(crate) services: ServiceMetrics,
+    pub(crate) traces: TraceMetrics,
 }
 
 /// The metrics of one disclosure, looked up once, at load.
@@ -106,6 +118,7 @@ pub(crate) struct Times {
 impl Metrics {
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
+        registry.register(Box::new(Process::new()?))?;
         let counters = |name: &str, help: &str, labels: &[&str]| {
             let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(metric.clone()))?;
@@ -135,14 +148,6 @@ impl Metrics {
             "Entries that the ledger has made durable",
         )?;
         registry.register(Box::new(ledger_entries.clone()))?;
-        let agreement_days = GaugeVec::new(
-            Opts::new(
-                "fieldgate_agreement_days_to_expiry",
-                "Days until the agreement ends; negative when it has ended",
-            ),
-            &["agreement"],
-        )?;
-        registry.register(Box::new(agreement_days.clone()))?;
         let subject_entries = IntGaugeVec::new(
             Opts::new(
                 "fieldgate_subject_entries",
@@ -184,6 +189,43 @@ impl Metrics {
             "Gaps for which no case could be opened: too many are open, or it cannot be written",
         )?;
         registry.register(Box::new(cases_not_opened.clone()))?;
+        let alerts_ended = counters(
+            "fieldgate_alerts_ended_total",
+            "Alerts for the webhook by how their way ended: delivered, given_up or not_queued",
+            &["outcome"],
+        )?;
+        let connections_refused = counters(
+            "fieldgate_connections_refused_total",
+            "Connections from partners that were closed before a request: limit, or handshake",
+            &["reason"],
+        )?;
+        let reloads = counters(
+            "fieldgate_reloads_total",
+            "Attempts to take a new configuration, by result: ok or failed",
+            &["result"],
+        )?;
+        for (counter, values) in [
+            (&alerts_ended, &["delivered", "given_up", "not_queued"][..]),
+            (&connections_refused, &["limit", "handshake"]),
+            (&reloads, &["ok", "failed"]),
+        ] {
+            for value in values {
+                drop(counter.with_label_values(&[value]));
+            }
+        }
+        let quota_used = GaugeVec::new(
+            Opts::new(
+                "fieldgate_quota_used_ratio",
+                "Share of a quota or guard that is used in the window that runs; 1 is all of it",
+            ),
+            &["agreement", "scope", "measure", "per"],
+        )?;
+        registry.register(Box::new(quota_used.clone()))?;
+        let configuration_loaded = Gauge::new(
+            "fieldgate_configuration_loaded_timestamp_seconds",
+            "When the configuration that runs was taken, in seconds since 1970",
+        )?;
+        registry.register(Box::new(configuration_loaded.clone()))?;
         let by_disclosure = ["agreement", "disclosure"];
         Ok(Self {
             requests: counters(
@@ -252,7 +294,10 @@ impl Metrics {
                 "Entries that wait to be written",
             )?,
             ledger_failed: gauge("fieldgate_ledger_failed", "1 when the ledger cannot write")?,
-            agreement_days,
+            ledger_queue_limit: gauge(
+                "fieldgate_ledger_queue_limit_entries",
+                "Entries that may wait to be written; beyond it exchanges are refused",
+            )?,
             subject_entries,
             subjects_unavailable: gauge(
                 "fieldgate_subjects_unavailable",
@@ -263,11 +308,7 @@ impl Metrics {
                 "fieldgate_alerts_queued",
                 "Alerts that wait for the webhook to take them",
             )?,
-            alerts_ended: counters(
-                "fieldgate_alerts_ended_total",
-                "Alerts for the webhook by how their way ended: delivered, given_up or not_queued",
-                &["outcome"],
-            )?,
+            alerts_ended,
             incidents_unreviewed: gauge(
                 "fieldgate_incidents_unreviewed",
                 "Incidents of access for vital interests that await review",
@@ -282,11 +323,9 @@ impl Metrics {
                 "fieldgate_agreement_review_seconds",
                 "Seconds until the end of the day by which the agreement is to be reviewed; negative when it is overdue",
             )?,
-            reloads: counters(
-                "fieldgate_reloads_total",
-                "Attempts to take a new configuration, by result: ok or failed",
-                &["result"],
-            )?,
+            quota_used,
+            configuration_loaded,
+            reloads,
             reload_failed: gauge(
                 "fieldgate_reload_failed",
                 "1 when the configuration on disk was refused and an older one runs",
@@ -295,14 +334,16 @@ impl Metrics {
                 "fieldgate_connections_open",
                 "Connections from partners open now",
             )?,
-            connections_refused: counters(
-                "fieldgate_connections_refused_total",
-                "Connections from partners that were closed before a request: limit, or handshake",
-                &["reason"],
+            connections_limit: gauge(
+                "fieldgate_connections_limit",
+                "Connections from partners that may be open at once",
             )?,
+            connections_refused,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
             codings: encoding::Meters::new(&registry)?,
+            services: ServiceMetrics::new(&registry)?,
+            traces: TraceMetrics::new(&registry)?,
             registry,
         })
     }

@@ -7,10 +7,12 @@ mod account;
 mod activity;
 mod admin;
 mod admin_subjects;
+mod asking;
 mod body;
 mod desk;
 pub mod encoding;
 mod exchange;
+pub mod form;
 mod identity;
 mod links;
 pub mod log;
@@ -21,6 +23,7 @@ mod outflow;
 mod overdue;
 mod patience;
 mod problem;
+mod process;
 mod random;
 mod reason;
 mod reidentify;
@@ -30,7 +33,9 @@ mod response;
 mod running;
 mod service;
 mod tls;
+mod traces;
 mod validators;
+mod wire;
 mod worker;
 
 use std::io;
@@ -57,6 +62,7 @@ use desk::Desk;
 use metrics::Metrics;
 use reload::{Prints, Reload};
 use running::Running;
+use traces::{Exporter, Traces};
 use worker::Shared;
 
 pub(crate) use desk::{CASES, INCIDENTS, review_event};
@@ -263,7 +269,7 @@ impl Gateway {
             seen: Mutex::new(seen),
         });
         reload.enter(evidence)?;
-        reload.warn(&running.load());
+        reload.began(&running.load());
         drop(ledger.submit(running.load().event())?);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let (stop_subjects, subjects_stopped) = mpsc::channel();
@@ -286,6 +292,8 @@ impl Gateway {
             admin_thread: None,
             _stop_subjects: stop_subjects,
         };
+        let settings = running.load();
+        let (traces, exporter) = Traces::new(settings.config.traces.as_ref(), &metrics.traces);
         let shared = Shared {
             running: Arc::clone(&running),
             ledger: ledger.clone(),
@@ -297,6 +305,7 @@ impl Gateway {
             subjects: subjects
                 .as_ref()
                 .map(|subjects| Arc::clone(&subjects.watched)),
+            traces,
         };
         for (index, listeners) in listeners.into_iter().enumerate() {
             let shared = shared.clone();
@@ -315,7 +324,7 @@ impl Gateway {
             subjects,
         };
         gateway.admin_thread = Some(spawn("admin".to_owned(), move || {
-            attend_operators(operators, admin_listener, reload, admin_stopped)
+            attend_operators(operators, admin_listener, reload, exporter, admin_stopped)
         })?);
         Ok(gateway)
     }
@@ -422,6 +431,7 @@ fn attend_operators(
     admin: Admin,
     listener: TcpListener,
     reload: Arc<Reload>,
+    exporter: Option<Exporter>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -431,15 +441,24 @@ fn attend_operators(
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
         let desk = Arc::clone(&admin.desk);
+        let services = tokio::task::spawn_local(service::watch(Arc::clone(&admin.running)));
         let tending = tokio::task::spawn_local(Arc::clone(&desk).attend(admin.ledger.clone()));
         let delivering = tokio::task::spawn_local(desk.deliver(Arc::clone(&admin.running)));
+        let limits = admin.running.load().config.limits.clone();
         let serving = tokio::task::spawn_local(admin.serve(listener));
+        let exporting =
+            exporter.map(|exporter| tokio::task::spawn_local(exporter.run(limits, stop.clone())));
         // An error says that the gateway's handle is gone, which is as good as being told.
         drop(stop.wait_for(|stop| *stop).await);
         serving.abort();
         watching.abort();
+        services.abort();
         tending.abort();
         delivering.abort();
+        if let Some(exporting) = exporting {
+            // It has been told too, and ends in its own time to send what still waits.
+            drop(exporting.await);
+        }
         Ok(())
     })
 }

@@ -4,6 +4,7 @@
 //! repeats what the caller sent (P6, P7).
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::body::PartnerBody;
+use super::form::Fault;
 use super::media;
 use super::reason::Reason;
 use super::response::NOT_STORED;
@@ -83,7 +85,7 @@ impl From<Refusal> for Stop {
         let detail = refusal.to_string();
         let term = match refusal {
             // One text for all partners and paths: it must not tell what another partner has.
-            Refusal::NoRoute(RouteMiss::Path) => Term::default(),
+            Refusal::NoRoute(RouteMiss::Form | RouteMiss::Path) => Term::default(),
             Refusal::NoRoute(RouteMiss::Method { allowed }) => Term {
                 allowed: Some(allowed.join(", ")),
                 ..Term::default()
@@ -119,6 +121,32 @@ impl From<Refusal> for Stop {
 }
 
 impl Stop {
+    /// Bytes that are no request that the gateway takes: what is wrong with them, never a part of them.
+    pub(crate) fn malformed(fault: Fault) -> Self {
+        let reason = match fault {
+            Fault::LineEnd
+            | Fault::Control
+            | Fault::RequestLine
+            | Fault::Header
+            | Fault::Folded
+            | Fault::Length
+            | Fault::Coding
+            | Fault::Chunk => Reason::HttpMalformed,
+            Fault::TooLarge => Reason::HeadTooLarge,
+            Fault::Version => Reason::HttpVersion,
+            Fault::Form | Fault::Host => Reason::RequestForm,
+            Fault::Path => Reason::PathForm,
+            Fault::Query => Reason::QueryForm,
+        };
+        Self {
+            reason,
+            term: Term {
+                detail: Some(fault.to_string()),
+                ..Term::default()
+            },
+        }
+    }
+
     /// A fault in the request's body, with its place: the partner sent that body and may be told where.
     pub(crate) fn request_body(error: &BodyError) -> Self {
         Self {
@@ -158,6 +186,15 @@ impl Stop {
                 ..Term::default()
             },
         }
+    }
+
+    /// The same stop, with the time after which it is worth asking again: in whole seconds, at least one.
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_secs())
+            .unwrap_or(u32::MAX)
+            .saturating_add(u32::from(wait.subsec_nanos() > 0));
+        self.term.retry_after_seconds = NonZeroU32::new(seconds.max(1));
+        self
     }
 
     /// Access for vital interests that awaits review: `text` says which.

@@ -14,14 +14,22 @@ use super::encoding::DecodeFault;
 /// Why an exchange did not end as a complete answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
+    /// The bytes are no HTTP/1.1 request, or one that two readers could take for two. The connection ends.
+    HttpMalformed,
+    /// The headers are larger or more than agreed limits. The connection ends.
+    HeadTooLarge,
     /// The request is HTTP/1.0, in which an aborted body looks whole (P4).
     HttpVersion,
-    /// The request line or `Host` has a form that is not for a gateway: CONNECT, an upgrade, an absolute URI.
+    /// The request line or `Host` has a form that is not for a gateway: CONNECT, `*`, an upgrade, another host's URI.
     RequestForm,
+    /// The request expects something else than `100-continue`.
+    Expectation,
     /// The path and query are longer than agreed limits.
     UriTooLong,
     /// Nobody's certificate, nobody's API key, or those of two partners.
     Unauthenticated,
+    /// Two readers could take the path for two. It is not repaired.
+    PathForm,
     /// No disclosure of the partner's has this path.
     UnknownPath,
     /// The partner's disclosures have this path, with other methods.
@@ -64,10 +72,16 @@ pub enum Reason {
     CountsUnavailable,
     /// Where a token is agreed, something stands that is none which the agreement still resolves.
     TokenRefused,
+    /// Two readers could take the query for two. It is not repaired.
+    QueryForm,
     /// The query holds a parameter that is not agreed.
     QueryNotAgreed,
     /// The request is to change something only on a condition, which nobody could hold against the service's state.
     ConditionNotAgreed,
+    /// The query holds a parameter twice.
+    QueryRepeated,
+    /// A header that is agreed has a value that services read in several ways.
+    HeaderForm,
     /// The request has a body and the disclosure has no rules for one.
     BodyNotAgreed,
     /// The request's body is not labelled as what was agreed, once.
@@ -80,6 +94,10 @@ pub enum Reason {
     RequestBody(BodyFault),
     /// The request's body stopped coming.
     RequestIdle,
+    /// As many exchanges are with the service, and wait for it, as may.
+    ServiceSaturated,
+    /// All that is known of the service failed a moment ago, so that it is left alone.
+    ServiceUnavailable,
     /// No connection to the service could be made.
     ServiceUnreachable,
     /// The service's answer did not begin in time.
@@ -132,10 +150,14 @@ impl Reason {
     #[must_use]
     pub fn all() -> Vec<Self> {
         let mut all = vec![
+            Self::HttpMalformed,
+            Self::HeadTooLarge,
             Self::HttpVersion,
             Self::RequestForm,
+            Self::Expectation,
             Self::UriTooLong,
             Self::Unauthenticated,
+            Self::PathForm,
             Self::UnknownPath,
             Self::UnknownMethod,
             Self::PurposeMissing,
@@ -156,7 +178,10 @@ impl Reason {
             Self::QuotaExceeded,
             Self::GuardReached,
             Self::CountsUnavailable,
+            Self::QueryForm,
             Self::QueryNotAgreed,
+            Self::QueryRepeated,
+            Self::HeaderForm,
             Self::TokenRefused,
             Self::ConditionNotAgreed,
             Self::BodyNotAgreed,
@@ -167,6 +192,8 @@ impl Reason {
         all.extend(BodyFault::ALL.map(Self::RequestBody));
         all.extend([
             Self::RequestIdle,
+            Self::ServiceSaturated,
+            Self::ServiceUnavailable,
             Self::ServiceUnreachable,
             Self::ServiceTimeout,
             Self::ServiceBroke,
@@ -194,10 +221,14 @@ impl Reason {
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
+            Self::HttpMalformed => "http_malformed",
+            Self::HeadTooLarge => "head_too_large",
             Self::HttpVersion => "http_version",
             Self::RequestForm => "request_form",
+            Self::Expectation => "expectation",
             Self::UriTooLong => "uri_too_long",
             Self::Unauthenticated => "unauthenticated",
+            Self::PathForm => "path_form",
             Self::UnknownPath => "no_route",
             Self::UnknownMethod => "method_not_agreed",
             Self::PurposeMissing => "purpose_missing",
@@ -218,7 +249,10 @@ impl Reason {
             Self::QuotaExceeded => "quota_exceeded",
             Self::GuardReached => "guard_reached",
             Self::CountsUnavailable => "counts_unavailable",
+            Self::QueryForm => "query_form",
             Self::QueryNotAgreed => "query_not_agreed",
+            Self::QueryRepeated => "query_repeated",
+            Self::HeaderForm => "header_form",
             Self::TokenRefused => "token_refused",
             Self::ConditionNotAgreed => "condition_not_agreed",
             Self::BodyNotAgreed => "body_not_agreed",
@@ -227,6 +261,8 @@ impl Reason {
             Self::RequestDecoding(fault) => request_decoding_code(fault),
             Self::RequestBody(fault) => request_body_code(fault),
             Self::RequestIdle => "request_idle",
+            Self::ServiceSaturated => "service_saturated",
+            Self::ServiceUnavailable => "service_unavailable",
             Self::ServiceUnreachable => "service_unreachable",
             Self::ServiceTimeout => "service_timeout",
             Self::ServiceBroke => "service_broke",
@@ -251,15 +287,30 @@ impl Reason {
     #[must_use]
     pub fn text(self) -> ReasonText {
         let (status, title, remedy) = match self {
+            Self::HttpMalformed => (
+                StatusCode::BAD_REQUEST,
+                "The request is not well-formed HTTP",
+                "Send each line with CR LF, each header once as `name: value`, and one length; ask on a new connection.",
+            ),
+            Self::HeadTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "The request's headers are too large or too many",
+                "Send fewer or shorter headers; ask on a new connection.",
+            ),
             Self::HttpVersion => (
                 StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-                "HTTP/1.0 is not supported",
+                "This version of HTTP is not supported",
                 "Ask with HTTP/1.1 or HTTP/2.",
             ),
             Self::RequestForm => (
                 StatusCode::BAD_REQUEST,
                 "The request has a form that the gateway does not take",
-                "Send a path as the request's target, one Host header, and no CONNECT or Upgrade.",
+                "Send a path as the request's target, one Host header that agrees with it, and no CONNECT or Upgrade.",
+            ),
+            Self::Expectation => (
+                StatusCode::EXPECTATION_FAILED,
+                "The request expects what the gateway does not do",
+                "Send no Expect header, or one that says 100-continue.",
             ),
             Self::UriTooLong => (
                 StatusCode::URI_TOO_LONG,
@@ -270,6 +321,11 @@ impl Reason {
                 StatusCode::UNAUTHORIZED,
                 "The gateway does not know who asks",
                 "Present the client certificate or the API key that was agreed with the controller.",
+            ),
+            Self::PathForm => (
+                StatusCode::BAD_REQUEST,
+                "Two readers could take the path for two",
+                "Send a path of at most 32 segments, none of them empty, . or .., without ; \\ # and encoded / \\ ; % or control characters, in UTF-8.",
             ),
             Self::UnknownPath => (
                 StatusCode::NOT_FOUND,
@@ -371,10 +427,25 @@ impl Reason {
                 "The gateway cannot count what leaves now",
                 "Ask again later; nothing more was released.",
             ),
+            Self::QueryForm => (
+                StatusCode::BAD_REQUEST,
+                "Two readers could take the query for two",
+                "Send parameters as name=value joined by single '&', percent-encoded UTF-8 without control characters, ';' and '#'.",
+            ),
             Self::QueryNotAgreed => (
                 StatusCode::BAD_REQUEST,
                 "The query holds a parameter that is not agreed",
                 "Send only the query parameters that the disclosure names, joined by '&'.",
+            ),
+            Self::QueryRepeated => (
+                StatusCode::BAD_REQUEST,
+                "The query holds a parameter twice",
+                "Send each parameter once, but for those that the disclosure lets repeat.",
+            ),
+            Self::HeaderForm => (
+                StatusCode::BAD_REQUEST,
+                "A header that goes on holds something else than visible ASCII",
+                "Send the values of the headers that the disclosure names in ASCII.",
             ),
             Self::TokenRefused => (
                 StatusCode::FORBIDDEN,
@@ -407,6 +478,16 @@ impl Reason {
                 StatusCode::REQUEST_TIMEOUT,
                 "The request's body stopped coming",
                 "Send the whole body without long pauses.",
+            ),
+            Self::ServiceSaturated => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many exchanges are with the service",
+                "Ask again when the Retry-After header says, and less at once.",
+            ),
+            Self::ServiceUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The service behind the gateway failed and is left alone for a while",
+                "Ask again when the Retry-After header says; tell the controller if it lasts.",
             ),
             Self::ServiceUnreachable => (
                 StatusCode::BAD_GATEWAY,
@@ -512,7 +593,8 @@ impl Reason {
     #[must_use]
     pub fn is_service_failure(self) -> bool {
         match self {
-            Self::ServiceUnreachable
+            Self::ServiceUnavailable
+            | Self::ServiceUnreachable
             | Self::ServiceTimeout
             | Self::ServiceBroke
             | Self::ServiceNotFound
@@ -522,8 +604,15 @@ impl Reason {
             | Self::BodyIdle
             | Self::Decoding(DecodeFault::Truncated)
             | Self::ResponseBody(BodyFault::Truncated) => true,
-            Self::HttpVersion
+            Self::HttpMalformed
+            | Self::HeadTooLarge
+            | Self::HttpVersion
             | Self::RequestForm
+            | Self::Expectation
+            | Self::PathForm
+            | Self::QueryForm
+            | Self::QueryRepeated
+            | Self::HeaderForm
             | Self::UriTooLong
             | Self::Unauthenticated
             | Self::UnknownPath
@@ -555,6 +644,7 @@ impl Reason {
             | Self::RequestDecoding(_)
             | Self::RequestBody(_)
             | Self::RequestIdle
+            | Self::ServiceSaturated
             | Self::ServiceStatus
             | Self::ContentType
             | Self::Encoding
@@ -571,6 +661,7 @@ impl Reason {
 impl From<&Refusal> for Reason {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
+            Refusal::NoRoute(RouteMiss::Form) => Self::PathForm,
             Refusal::NoRoute(RouteMiss::Path) => Self::UnknownPath,
             Refusal::NoRoute(RouteMiss::Method { .. }) => Self::UnknownMethod,
             Refusal::PurposeMissing => Self::PurposeMissing,

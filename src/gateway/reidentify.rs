@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue};
 
+use super::form::query::Parameter;
 use super::reason::Reason;
 use super::running::Route;
 use crate::agreement::Permit;
@@ -23,8 +24,13 @@ pub(crate) struct Asked {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// What the service is asked for by a request that `permit` lets through.
-pub(crate) fn asked(permit: &Permit, route: &Route, head: &Parts) -> Result<Asked, Reason> {
+/// What the service is asked for by a request that `permit` lets through, with the parameters `query`.
+pub(crate) fn asked(
+    permit: &Permit,
+    route: &Route,
+    query: &[Parameter<'_>],
+    head: &Parts,
+) -> Result<Asked, Reason> {
     let disclosure = permit.disclosure();
     let reidentify = &disclosure.reidentify;
     let refused = Cell::new(false);
@@ -44,7 +50,7 @@ pub(crate) fn asked(permit: &Permit, route: &Route, head: &Parts) -> Result<Aske
             .iter()
             .map(|(name, value)| {
                 let value = match reidentify.path.get(name) {
-                    Some(resolver) => encoded(&resolve(resolver, value.as_bytes())),
+                    Some(resolver) => encoded(&resolve(resolver, uri::decoded(value).as_bytes())),
                     None => value.clone(),
                 };
                 (name.clone(), value)
@@ -52,28 +58,14 @@ pub(crate) fn asked(permit: &Permit, route: &Route, head: &Parts) -> Result<Aske
             .collect();
         disclosure.service_path.fill(&variables)
     };
-    let query = head.uri.query().unwrap_or_default();
-    if !query.is_empty() {
-        target.push('?');
-        if reidentify.query.is_empty() {
-            target.push_str(query);
-        } else {
-            for (index, pair) in query.split('&').enumerate() {
-                if index > 0 {
-                    target.push('&');
-                }
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                // The names have been checked against what is agreed, however they are encoded; one that is encoded is
-                // none of these, and was refused.
-                match reidentify.query.get(name) {
-                    Some(resolver) => {
-                        target.push_str(name);
-                        target.push('=');
-                        target.push_str(&encoded(&resolve(resolver, value.as_bytes())));
-                    }
-                    None => target.push_str(pair),
-                }
+    for (index, parameter) in query.iter().enumerate() {
+        target.push(if index == 0 { '?' } else { '&' });
+        match reidentify.query.get(&*parameter.name()) {
+            Some(resolver) => {
+                let identifier = resolve(resolver, parameter.value().as_bytes());
+                parameter.write_with(identifier.as_str(), &mut target);
             }
+            None => parameter.write(&mut target),
         }
     }
     let mut headers = Vec::new();

@@ -106,12 +106,14 @@ impl Reload {
         self.enter(evidence)?;
         drop(self.ledger.submit(running.event())?);
         self.running.store(Arc::clone(&running));
-        self.warn(&running);
+        self.began(&running);
         Ok(running)
     }
 
-    /// Logs what of `running`'s agreements should be heard at once.
-    pub(crate) fn warn(&self, running: &Running) {
+    /// `running` runs from now on: notes when, and logs what of its agreements should be heard at once.
+    pub(crate) fn began(&self, running: &Running) {
+        let now = self.clock.now().as_duration().as_secs_f64();
+        self.metrics.configuration_loaded.set(now);
         let today = self.clock.today(&running.config.controller.time_zone);
         overdue::warn(&running.agreements, today);
     }
@@ -192,6 +194,7 @@ fn warn_of_what_needs_a_restart(before: &Config, after: &Config) {
         (before.state == after.state, "state"),
         (before.log == after.log, "log"),
         (before.subjects == after.subjects, "subjects"),
+        (before.traces == after.traces, "traces"),
     ] {
         if !same {
             tracing::warn!(

@@ -1,7 +1,6 @@
 //! What of a partner's request reaches the service: what the disclosure names, and the gateway's own.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -9,28 +8,32 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE,
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE,
     IF_NONE_MATCH, IF_UNMODIFIED_SINCE, UPGRADE,
 };
 use http::request::Parts;
-use http::uri::Uri;
+use http::uri::{Authority, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::encoding::{self, Broken, Source};
+use super::form;
+use super::form::query::Parameter;
 use super::media::{self, Label};
 use super::patience::Patience;
 use super::problem::{Stop, X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::reidentify::Asked;
 use super::running::Route;
+use super::traces::TRACEPARENT;
+use super::wire;
+use crate::agreement::Disclosure;
 use crate::ledger::RequestId;
 use crate::minimise::{self, Machine};
-use crate::transform::{Occasion, Resolver, uri};
+use crate::transform::Occasion;
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The header in which a request names the case or task that it is for.
 pub(crate) const DATA_REFERENCE: HeaderName = HeaderName::from_static("data-reference");
 /// The header in which a request says why somebody's life is at risk.
@@ -56,83 +59,83 @@ pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
     })
 }
 
-/// Refuses requests whose form is not for a gateway, before anything else is looked at.
-pub(crate) fn check_form(head: &Parts, uri_bytes: usize) -> Result<(), Reason> {
+/// Refuses requests whose form is not for a gateway, before anything else is looked at. What no head may have at all
+/// over HTTP/1 was found before hyper read it: then `head` only tells of it.
+pub(crate) fn check_form(head: &Parts, uri_bytes: usize) -> Result<(), Stop> {
+    if let Some(fault) = wire::fault_in_head(head) {
+        return Err(Stop::malformed(fault));
+    }
     let http2 = match head.version {
         Version::HTTP_11 => false,
         Version::HTTP_2 => true,
         // An HTTP/1.0 body ends with its connection, so an aborted one would look whole (P4).
-        _ => return Err(Reason::HttpVersion),
+        _ => return Err(Stop::from(Reason::HttpVersion)),
     };
-    if head.method == Method::CONNECT || head.headers.contains_key(UPGRADE) {
-        return Err(Reason::RequestForm);
+    let is_for_gateway = head.method != Method::CONNECT
+        && !head.headers.contains_key(UPGRADE)
+        && head.uri.path().starts_with('/')
+        && names_one_host(head, http2);
+    if !is_for_gateway {
+        return Err(Stop::from(Reason::RequestForm));
     }
-    if !head.uri.path().starts_with('/') {
-        return Err(Reason::RequestForm);
-    }
-    let mut hosts = head.headers.get_all(HOST).iter();
-    match (http2, head.uri.authority(), hosts.next(), hosts.next()) {
-        (false, None, Some(_), None) | (true, Some(_), None, _) | (true, None, Some(_), None) => {}
-        // HTTP/2 names the authority itself; a Host beside it must not name another.
-        (true, Some(authority), Some(host), None) if host == authority.as_str() => {}
-        (_, _, _, _) => return Err(Reason::RequestForm),
+    let mut expected = head.headers.get_all(EXPECT).iter();
+    match (expected.next(), expected.next()) {
+        (None, _) => {}
+        // The answer to it is sent when the body is first asked for: once the request is permitted.
+        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {}
+        (Some(_), _) => return Err(Stop::from(Reason::Expectation)),
     }
     let bytes = head
         .uri
         .path_and_query()
         .map_or(0, |target| target.as_str().len());
     if bytes > uri_bytes {
-        return Err(Reason::UriTooLong);
+        return Err(Stop::from(Reason::UriTooLong));
     }
     Ok(())
 }
 
-/// Refuses a query with a parameter that neither `kept` nor `tokens` name. A parameter is never dropped in silence: a
-/// dropped filter would widen the answer.
-pub(crate) fn check_query(
-    query: Option<&str>,
-    kept: &[String],
-    tokens: &BTreeMap<String, Resolver>,
-) -> Result<(), Reason> {
-    for pair in query.unwrap_or_default().split('&') {
-        if pair.is_empty() {
-            continue;
-        }
-        // Some readers take ';' for '&': then more parameters would arrive than were looked at here.
-        if pair.contains(';') {
-            return Err(Reason::QueryNotAgreed);
-        }
-        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-        // A token's name stands as it is: one that is encoded would not be seen where tokens are turned back.
-        let agreed = kept.iter().any(|agreed| is_encoding_of(name, agreed));
-        if !agreed && !tokens.contains_key(name) {
-            return Err(Reason::QueryNotAgreed);
+/// Whether the request names one host, the same in its target and its `Host` where both have one. An absolute target must
+/// be taken from anybody (RFC 9112 §3.2.2); whose host it names is nothing to the gateway, but two are two requests.
+fn names_one_host(head: &Parts, http2: bool) -> bool {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (None, _) => None,
+        (Some(host), None) => Some(host.as_bytes()),
+        (Some(_), Some(_)) => return false,
+    };
+    match (head.uri.authority().map(Authority::as_str), host) {
+        (None, None) => false,
+        (None, Some(host)) => form::is_authority(host),
+        // HTTP/1.1 has a Host in any case.
+        (Some(authority), None) => http2 && form::is_authority(authority.as_bytes()),
+        (Some(authority), Some(host)) => {
+            form::is_authority(host) && authority.as_bytes().eq_ignore_ascii_case(host)
         }
     }
-    Ok(())
 }
 
-/// Whether `encoded`, percent-decoded and with `+` for a space, is `plain`.
-fn is_encoding_of(encoded: &str, plain: &str) -> bool {
-    let mut plain = plain.bytes();
-    let mut encoded = encoded.bytes();
-    while let Some(byte) = encoded.next() {
-        let decoded = match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits = encoded.next().zip(encoded.next());
-                match digits.and_then(|(high, low)| uri::octet(high, low)) {
-                    Some(octet) => octet,
-                    None => return false,
-                }
-            }
-            other => other,
-        };
-        if plain.next() != Some(decoded) {
-            return false;
+/// The parameters of a query, all of which `disclosure` names. A parameter is never dropped in silence: a dropped filter
+/// would widen the answer. None may stand twice, since readers differ on which of two counts.
+pub(crate) fn query<'a>(
+    query: Option<&'a str>,
+    disclosure: &Disclosure,
+) -> Result<Vec<Parameter<'a>>, Reason> {
+    let mut parameters: Vec<Parameter<'a>> = Vec::new();
+    for parameter in form::query::parameters(query.unwrap_or_default()) {
+        let parameter = parameter.ok_or(Reason::QueryForm)?;
+        let name = parameter.name();
+        let is_kept = disclosure.query.iter().any(|agreed| *agreed == name);
+        if !is_kept && !disclosure.reidentify.query.contains_key(&*name) {
+            return Err(Reason::QueryNotAgreed);
         }
+        if parameters.iter().any(|before| before.name() == name) {
+            return Err(Reason::QueryRepeated);
+        }
+        drop(name);
+        parameters.push(parameter);
     }
-    plain.next().is_none()
+    Ok(parameters)
 }
 
 /// Refuses a request that is to change something only on a condition: taken without it, it would do what was not asked for.
@@ -194,6 +197,9 @@ pub(crate) fn service_head(
     *request.uri_mut() = Uri::from(asked.target.clone());
     let headers = request.headers_mut();
     for name in &route.request_headers {
+        if is_of_connection(&head.headers, name) {
+            continue;
+        }
         for value in head.headers.get_all(name) {
             headers.append(name, value.clone());
         }
@@ -213,49 +219,33 @@ pub(crate) fn service_head(
     request
 }
 
-/// The `traceparent` (W3C Trace Context) that the service gets: the partner's trace with `span` as a new
-/// parent, or a new trace with the exchange's id.
-pub(crate) fn traceparent(headers: &HeaderMap, id: &RequestId, span: [u8; 8]) -> HeaderValue {
-    let mut values = headers.get_all(TRACEPARENT).iter();
-    let came = match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok().and_then(trace_of),
-        (_, _) => None,
-    };
-    let (trace, flags) = came.unwrap_or((id.as_str(), "01"));
-    let mut text = String::with_capacity(55);
-    text.push_str("00-");
-    text.push_str(trace);
-    text.push('-');
-    data_encoding::HEXLOWER.encode_append(&span, &mut text);
-    text.push('-');
-    text.push_str(flags);
-    HeaderValue::from_str(&text).expect("hexadecimal digits and dashes may stand in a header")
+/// Whether a `Connection` header says that `name` is for the next hop alone (RFC 9110 §7.6.1): then it ends here.
+fn is_of_connection(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(CONNECTION).iter().any(|value| {
+        let mut options = value.as_bytes().split(|byte| *byte == b',');
+        options.any(|option| {
+            option
+                .trim_ascii()
+                .eq_ignore_ascii_case(name.as_str().as_bytes())
+        })
+    })
 }
 
-/// Trace id and sampling flag of a valid version-00 `traceparent`.
-fn trace_of(value: &str) -> Option<(&str, &'static str)> {
-    let hex = |text: &str, digits: usize| {
-        text.len() == digits
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let mut parts = value.split('-');
-    let (version, trace, parent, flags) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let valid = version == "00"
-        && hex(trace, 32)
-        && hex(parent, 16)
-        && hex(flags, 2)
-        && parts.next().is_none()
-        && trace.bytes().any(|byte| byte != b'0')
-        && parent.bytes().any(|byte| byte != b'0');
-    let sampled = flags.bytes().last().is_some_and(|digit| {
-        char::from(digit)
-            .to_digit(16)
-            .is_some_and(|digit| digit & 1 == 1)
-    });
-    valid.then_some((trace, if sampled { "01" } else { "00" }))
+/// Refuses a request in which a header that goes on holds something else than visible ASCII: some read it as Latin-1,
+/// some as UTF-8, some not at all.
+pub(crate) fn check_headers(headers: &HeaderMap, kept: &[HeaderName]) -> Result<(), Reason> {
+    for name in kept {
+        for value in headers.get_all(name) {
+            if !value
+                .as_bytes()
+                .iter()
+                .all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+            {
+                return Err(Reason::HeaderForm);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A request's body on its way to the service.
@@ -380,8 +370,12 @@ impl MinimisedRequest {
                     }
                 }
                 // What went wrong on the way here is the partner's connection's fault, and most often its end.
-                Poll::Ready(Some(Err(Broken::Connection))) => {
-                    return Poll::Ready(Some(Err(Stop::from(Reason::PartnerGone))));
+                Poll::Ready(Some(Err(Broken::Connection(error)))) => {
+                    let stop = match wire::fault_in_body(&error) {
+                        Some(fault) => Stop::malformed(fault),
+                        None => Stop::from(Reason::PartnerGone),
+                    };
+                    return Poll::Ready(Some(Err(stop)));
                 }
                 Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
                     return Poll::Ready(Some(Err(Stop::from(Reason::RequestDecoding(fault)))));
@@ -408,71 +402,5 @@ impl MinimisedRequest {
         // Subjects named in a request are the partner's own knowledge: the ledger accounts for what leaves.
         drop(self.machine.take_subjects());
         Poll::Ready((!out.is_empty()).then(|| Ok(Bytes::from(out))))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn p2_a_query_passes_only_if_every_parameter_is_agreed() {
-        let agreed = ["page".to_owned(), "filter[a]".to_owned()];
-        for (query, passes) in [
-            (None, true),
-            (Some(""), true),
-            (Some("page=1"), true),
-            (Some("page"), true),
-            (Some("p%61ge=1&&page=2"), true),
-            (Some("filter%5ba%5D=x"), true),
-            (Some("page=1&size=2"), false),
-            (Some("Page=1"), false),
-            (Some("pag=1"), false),
-            (Some("pages=1"), false),
-            (Some("page;size=2"), false),
-            (Some("page=1;size=2"), false),
-            (Some("=1"), false),
-            (Some("%70age%=1"), false),
-            (Some("page%00=1"), false),
-            (Some("page[]=1"), false),
-            (Some("page=%3B"), true),
-        ] {
-            assert_eq!(
-                check_query(query, &agreed, &BTreeMap::new()).is_ok(),
-                passes,
-                "{query:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_trace_goes_on_under_a_new_span_and_anything_else_starts_a_new_one() {
-        let id = RequestId::new([0xab; 16]);
-        let with = |values: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(TRACEPARENT, HeaderValue::from_str(value).unwrap());
-            }
-            let value = traceparent(&headers, &id, [1; 8]);
-            value.to_str().unwrap().to_owned()
-        };
-        let fresh = format!("00-{}-0101010101010101-01", "ab".repeat(16));
-        let came = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
-        assert_eq!(
-            with(&[came]),
-            "00-0af7651916cd43dd8448eb211c80319c-0101010101010101-00"
-        );
-        assert_eq!(with(&[]), fresh);
-        for bad in [
-            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-00",
-            "00-00000000000000000000000000000000-b7ad6b7169203331-00",
-            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-00",
-            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00-x",
-            "nothing",
-        ] {
-            assert_eq!(with(&[bad]), fresh, "{bad}");
-        }
-        assert_eq!(with(&[came, came]), fresh, "two of them");
     }
 }

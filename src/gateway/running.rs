@@ -21,7 +21,7 @@ use super::service::Target;
 use super::tls;
 use super::validators::Validators;
 use crate::agreement::{
-    Agreement, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
+    Agreement, AgreementName, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
 };
 use crate::config::{Config, Loaded, Transport};
 use crate::explained::Texts;
@@ -129,8 +129,8 @@ impl Running {
         }
         let mut targets = Vec::new();
         for service in &config.services {
-            sources.extend(service.ca.clone());
-            let fresh = Target::new(service, &config.limits)?;
+            sources.extend(service.files().map(Path::to_owned));
+            let fresh = Target::counted(service, &config.limits, &metrics.services)?;
             let kept = before.and_then(|before| {
                 before
                     .targets
@@ -241,6 +241,14 @@ impl Running {
         self.routes
             .get(&address(permit.disclosure()))
             .expect("a permit comes from the set that the routes were made of")
+    }
+
+    /// The quotas and guards of all disclosures, each with its agreement; the same count may be under several.
+    pub(crate) fn ways(&self) -> impl Iterator<Item = (&AgreementName, &Way)> {
+        self.routes.values().flat_map(|route| {
+            let ways = route.ways.iter();
+            ways.map(|(_, way)| (&route.agreement.name, &**way))
+        })
     }
 
     /// The partner named `other`, if `partner` may ask on its behalf.

@@ -1,4 +1,4 @@
-//! TLS on both sides, by rustls with the ring provider, 1.3 and 1.2.
+//! TLS towards partners, by rustls with the ring provider, 1.3 and 1.2.
 //!
 //! A partner's certificate is accepted if its key is pinned (self-signed or not) or if it is under the
 //! listener's authority; in every case the partner proves in the handshake that it holds the key.
@@ -14,8 +14,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
-    ServerConfig, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
+    SignatureScheme,
 };
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
@@ -101,25 +101,11 @@ pub(crate) fn partner_tls(
     })
 }
 
-/// The TLS towards a service whose certificate is under the authorities in `ca`.
-///
-/// # Errors
-/// If the file cannot be read or holds no certificate.
-pub(crate) fn service_tls(ca: &Path) -> Result<Arc<ClientConfig>, StartError> {
-    let mut config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(StartError::Tls)?
-        .with_root_certificates(roots(ca)?)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StartError> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StartError> {
     let fault = |message: String| StartError::Pem {
         path: path.to_owned(),
         message,
@@ -133,7 +119,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StartError>
     Ok(all)
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, StartError> {
+pub(super) fn roots(path: &Path) -> Result<RootCertStore, StartError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
         roots.add(certificate).map_err(|error| StartError::Pem {

@@ -35,6 +35,8 @@ use super::metrics::Metrics;
 use super::random::Random;
 use super::running::Running;
 use super::service::Pool;
+use super::traces::Traces;
+use super::wire::Strict;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::ledger::{Ledger, Outbox};
@@ -68,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Receiver<bool>,
     /// What people object to and consent to, where a store is configured.
     pub(crate) subjects: Option<Arc<Watched>>,
+    pub(crate) traces: Traces,
 }
 
 /// One worker's own things.
@@ -82,6 +85,7 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool,
     pub(crate) machines: Machines,
     pub(crate) subjects: Option<Arc<Watched>>,
+    pub(crate) traces: Traces,
     shared: Shared,
     /// This worker's open connections.
     open: Cell<usize>,
@@ -120,6 +124,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         pool: Pool::default(),
         machines: Machines::default(),
         subjects: shared.subjects.clone(),
+        traces: shared.traces.clone(),
         shared,
         open: Cell::new(0),
         emptied: tokio::sync::Notify::new(),
@@ -289,8 +294,8 @@ async fn speak<S>(
             async move { Ok::<_, Infallible>(exchange(worker, connection, request).await) }
         })
     };
-    let io = TokioIo::new(stream);
     if http2 {
+        let io = TokioIo::new(stream);
         activity.is_multiplexed();
         let served = http2::Builder::new(Local)
             .timer(TokioTimer::new())
@@ -319,6 +324,7 @@ async fn speak<S>(
         if limits.header_count != USUAL_HEADER_COUNT {
             builder.max_headers(limits.header_count);
         }
+        let io = TokioIo::new(Strict::new(stream, limits));
         let served = builder.serve_connection(io, service);
         let mut served = pin!(served);
         attend(

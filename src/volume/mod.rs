@@ -13,6 +13,6 @@ mod meter;
 mod terms;
 mod window;
 
-pub use meter::{Denied, Keep, Kept, Meters, NotKept, Over, Piece, Scope, Way};
+pub use meter::{Denied, Keep, Kept, Meters, NotKept, Over, Piece, Scope, Usage, Way};
 pub use terms::{Bound, Guard, Measure, Quota, Terms};
 pub use window::{Per, Window};

@@ -14,7 +14,7 @@ fn forms_that_are_not_for_a_gateway_are_refused_and_the_service_sees_none() {
         for (line, host, status, reason) in [
             ("GET /adults/7 HTTP/1.0", "Host: g\r\n", 505, "http_version"),
             (
-                "GET http://g/adults/7 HTTP/1.1",
+                "GET http://h/adults/7 HTTP/1.1",
                 "Host: g\r\n",
                 400,
                 "request_form",

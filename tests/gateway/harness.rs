@@ -104,6 +104,7 @@ pub(crate) struct Council {
 
 /// What a test changes of the usual configuration.
 pub(crate) struct Setup {
+    /// The service's URL, or several in brackets.
     pub(crate) service: String,
     /// Lines under `limits:`, indented by two.
     pub(crate) limits: String,
@@ -156,12 +157,13 @@ impl Setup {
                 "listen:\n  - address: 127.0.0.1:0\n    {}\nadmin: {{ address: 127.0.0.1:0 }}\n\
                  controller: {{ name: isle-council, time_zone: Europe/London }}\n\
                  partners:\n  - name: island-health\n    identify:\n      {}\n  - name: harbour-homes\n    identify:\n      api_keys: [{{ name: k, sha256: {} }}]\n\
-                 services:\n  - name: social-care\n    url: {}\n    {}\n\
+                 services:\n  - name: social-care\n    {}: {}\n    {}\n\
                  agreements: [agreements]\nkeys: {{ root_key_file: root.key }}\nledger: {{ directory: ledger }}\n\
                  limits:\n  drain: 5s\n{}\n{}\nworkers: 1\n",
                 self.listener,
                 self.identify,
                 hash(HOMES_KEY),
+                if self.service.starts_with('[') { "endpoints" } else { "url" },
                 self.service,
                 self.service_tls,
                 self.limits,

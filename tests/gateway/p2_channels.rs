@@ -53,18 +53,11 @@ fn p2_a_path_or_query_that_is_not_agreed_does_not_reach_the_service() {
             "/adults//7",
             "/adults/7%2F8",
             "/adults/7;v=1",
-            "/api/7",
         ] {
-            council.get(path).await.is_problem(404, "no_route");
+            council.get(path).await.is_problem(400, "path_form");
         }
-        for query in [
-            "size=1",
-            "page=1&size=1",
-            "page=1;size=1",
-            "PAGE=1",
-            "page[]=1",
-            "%73ize=1",
-        ] {
+        council.get("/api/7").await.is_problem(404, "no_route");
+        for query in ["size=1", "page=1&size=1", "PAGE=1", "page[]=1", "%73ize=1"] {
             let problem = council
                 .get(&format!("/adults/7?{query}"))
                 .await

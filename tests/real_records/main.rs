@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use canaries::without_random;
 use case::Case;
-use fieldgate::config::{self, Loaded};
+use fieldgate::config::{self, Endpoint, Loaded};
 use fieldgate::gateway::Gateway;
 use harness::{Answer, HEALTH_KEY, Service, logs, send, write_secret};
 use plain::Disclosure;
@@ -177,8 +177,10 @@ impl Family {
             partner.api_keys[0].sha256 = Sha256::digest(key(partner.name.as_str())).into();
         }
         for known in &mut loaded.config.services {
-            known.host = service.ip().to_string();
-            known.port = service.port();
+            known.endpoints = vec![Endpoint {
+                host: service.ip().to_string(),
+                port: service.port(),
+            }];
         }
         loaded
     }

@@ -22,10 +22,10 @@ pub(crate) enum Source {
 }
 
 /// Why a body does not come to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Broken {
     /// What carries it broke off.
-    Connection,
+    Connection(hyper::Error),
     /// It is coded, and not as its coding says.
     Coding(DecodeFault),
 }
@@ -82,7 +82,7 @@ fn poll_frame(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<B
     Pin::new(body).poll_frame(cx).map(|next| {
         next.map(|frame| match frame {
             Ok(frame) => Ok(frame.into_data().unwrap_or_default()),
-            Err(_) => Err(Broken::Connection),
+            Err(error) => Err(Broken::Connection(error)),
         })
     })
 }

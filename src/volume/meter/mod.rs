@@ -121,6 +121,33 @@ impl fmt::Display for Over {
     }
 }
 
+/// How much of one bound is used in the window that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage<'a> {
+    /// What the term is for.
+    pub scope: &'a Scope,
+    /// What is counted.
+    pub measure: Measure,
+    /// The window.
+    pub per: Per,
+    /// So much is used.
+    pub used: u64,
+    /// The most.
+    pub most: u64,
+}
+
+impl Usage<'_> {
+    /// The share that is used: 1 where all of it is, also of a bound of nought.
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        if self.most == 0 {
+            1.0
+        } else {
+            self.used as f64 / self.most as f64
+        }
+    }
+}
+
 /// What a term is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
@@ -431,6 +458,27 @@ impl Way {
                 },
             })
         })
+    }
+
+    /// Tells `of` how much of each bound is used at `at`.
+    pub fn usage(&self, at: Timestamp, mut of: impl FnMut(Usage<'_>)) {
+        let counts = self.meter.lock();
+        for line in &self.lines {
+            let count = &counts[line.count];
+            // A window that is over is let go of when something is charged next.
+            let used = if at < count.window.until {
+                count.used()
+            } else {
+                0
+            };
+            of(Usage {
+                scope: &line.scope,
+                measure: line.measure,
+                per: count.per,
+                used,
+                most: line.most,
+            });
+        }
     }
 
     /// Whether anything is counted of what leaves.

@@ -102,6 +102,31 @@ fn requests_beyond_the_quota_are_denied_until_the_next_window() {
 }
 
 #[test]
+fn how_much_of_a_bound_is_used_is_told_for_the_window_that_runs() {
+    let meters = meters(vec![]);
+    let terms = terms(vec![
+        quota(Per::Hour, Some(4), None, None),
+        quota(Per::Day, None, None, Some(0)),
+    ]);
+    let way = way(&meters, &terms);
+    let usage = |time| {
+        let mut told = Vec::new();
+        way.usage(time, |usage| {
+            told.push((usage.measure, usage.per, usage.ratio()))
+        });
+        told
+    };
+    let none = (Measure::People, Per::Day, 1.0);
+    assert_eq!(usage(noon()), [(Measure::Requests, Per::Hour, 0.0), none]);
+    for _ in 0..3 {
+        way.ask(noon(), 0, &Memory::default()).unwrap();
+    }
+    assert_eq!(usage(noon()), [(Measure::Requests, Per::Hour, 0.75), none]);
+    let later = at("2026-06-15T13:00:00Z");
+    assert_eq!(usage(later), [(Measure::Requests, Per::Hour, 0.0), none]);
+}
+
+#[test]
 fn a_piece_leaves_whole_or_not_at_all() {
     let (meters, memory) = (meters(vec![]), Memory::default());
     let way = way(&meters, &terms(vec![quota(Per::Day, None, Some(5), None)]));
