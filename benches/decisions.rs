@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
 
-use fieldgate::agreement::{AgreementSet, Ask, Caller, Context, PartnerName, Role, Source};
+use fieldgate::agreement::{AgreementSet, Ask, Asker, Caller, Context, PartnerName, Role, Source};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -91,7 +91,7 @@ fn main() {
                 for (partner, path, agreed) in (0..times).flat_map(|_| requests) {
                     let purposes = [purpose.unwrap_or(agreed).as_bytes()];
                     let decision = set.decide(&Ask {
-                        partner,
+                        asker: Asker::Partner(partner),
                         method: "GET",
                         path,
                         purposes: &purposes,

@@ -1,8 +1,8 @@
 //! Agreements as files: what is at fault in them, where, and what is decided under them.
 
 use fieldgate::agreement::{
-    AgreementSet, Ask, Caller, Context, PartnerName, Permit, Refusal, RouteMiss, Source,
-    load_fields,
+    AgreementSet, Ask, Asker, Caller, Context, PartnerName, Permit, Refusal, RouteMiss, Source,
+    SystemName, load_fields,
 };
 use fieldgate::plan::{Charset, Csv, Format, Header, Ragged, Xml};
 use fieldgate::transform::{AgreementKeys, Keys, RootKey};
@@ -516,7 +516,7 @@ fn each_format_is_read_with_its_options() {
         };
         let set = AgreementSet::load(&[source], &context()).unwrap();
         let disclosure = &set.agreements[0].disclosures[0];
-        assert_eq!(disclosure.response.format(), format, "{agreement}");
+        assert_eq!(disclosure.released.format(), format, "{agreement}");
 
         let bare = lines.join("\n");
         let rules = load_fields("f.yaml", &bare).unwrap();
@@ -970,7 +970,7 @@ fn decide(
         .split_once(' ')
         .expect("rows have a method and a path");
     set.decide(&Ask {
-        partner: &PartnerName::new("island-health"),
+        asker: Asker::Partner(&PartnerName::new("island-health")),
         method,
         path,
         purposes,
@@ -1276,7 +1276,7 @@ fn explain_tells_each_step_to_the_one_that_refuses() {
         let (method, path) = request.split_once(' ').unwrap();
         let partner = PartnerName::new("island-health");
         set.explain(&Ask {
-            partner: &partner,
+            asker: Asker::Partner(&partner),
             method,
             path,
             purposes: &[purpose.as_bytes()],
@@ -1549,7 +1549,7 @@ proptest! {
                     let at = day(when).to_zoned(zone()).unwrap().timestamp();
                     let text = format!("/{}", path.join("/"));
                     let name = PartnerName::new(PARTNERS[partner]);
-                    let ask = Ask { partner: &name, method, path: &text, purposes: &[purpose.as_bytes()], caller: Caller::default(), at };
+                    let ask = Ask { asker: Asker::Partner(&name), method, path: &text, purposes: &[purpose.as_bytes()], caller: Caller::default(), at };
                     let decided = set.decide(&ask);
                     let last_passed = set.explain(&ask).iter().all(|step| step.passed);
                     prop_assert_eq!(last_passed, decided.is_ok());
@@ -1561,4 +1561,151 @@ proptest! {
             }
         }
     }
+}
+
+const PUSH: &str = "\
+agreement: discharge
+version: 1
+title: Discharge
+parties: { controller: isle-council, partner: island-health }
+term: { starts: 2026-04-01, ends: 2027-03-31 }
+purposes: { care: Arrange care }
+disclosures:
+  - name: packages
+    purposes: [care]
+    request: POST /packages/{ward}
+    deliver: { from: hub, to: social-care, path: '/intake/{ward}' }
+    parameters: { path: { ward: keep } }
+    request_body:
+      format: json
+      fields: [{ keep: [$.package] }]
+    response:
+      format: json
+      fields: [{ keep: [$.accepted] }]
+";
+
+fn faults_of_push(text: &str) -> Vec<String> {
+    let context = Context {
+        systems: Some(vec![SystemName::new("hub")]),
+        ..context()
+    };
+    let source = Source {
+        name: "a.yaml",
+        text,
+    };
+    faults_in(&context, &[source])
+}
+
+#[test]
+fn each_fault_of_a_push_is_told_with_its_place_and_what_to_write_instead() {
+    assert_eq!(faults_of_push(PUSH), Vec::<String>::new());
+    let rows = [
+        (
+            "deliver: { from: hub,",
+            "deliver: { from: hob,",
+            "a.yaml:11:22: no system `hob` is configured; did you mean hub?",
+        ),
+        (
+            "to: social-care,",
+            "to: social-car,",
+            "a.yaml:11:31: no service `social-car` is configured; did you mean social-care?",
+        ),
+        (
+            "'/intake/{ward}'",
+            "'/intake/{bed}'",
+            "a.yaml:11:50: {bed} is not in the request's path; use its variables only",
+        ),
+        (
+            "    request_body:\n      format: json\n      fields: [{ keep: [$.package] }]\n",
+            "",
+            "is missing `request_body`",
+        ),
+        (
+            "request: POST",
+            "request: GET",
+            "a.yaml:13:5: a GET or DELETE has no body; leave `request_body` out",
+        ),
+        (
+            "    parameters:",
+            "    service: { name: social-care, path: /a }\n    parameters:",
+            "a.yaml:12:5: a push goes to the partner, which `deliver` names; leave `service` out",
+        ),
+        (
+            "{ ward: keep }",
+            "{ ward: { reidentify: person } }",
+            "tokens are turned back for the controller's services, and this goes to a partner; write keep",
+        ),
+        (
+            "[{ keep: [$.package] }]",
+            "[{ reidentify: [$.package], as: person }]",
+            "reidentify is for what goes to a service; a partner gets tokens, by pseudonymise or tokenise",
+        ),
+        (
+            "    deliver: { from: hub, to: social-care, path: '/intake/{ward}' }\n",
+            "",
+            "is missing `service`",
+        ),
+    ];
+    for (was, becomes, expected) in rows {
+        assert!(PUSH.contains(was), "{was}");
+        let found = faults_of_push(&PUSH.replace(was, becomes));
+        assert!(
+            found.iter().any(|fault| fault.contains(expected)),
+            "{becomes}: {found:?}"
+        );
+    }
+}
+
+/// The same method and path, pushed and asked for, are two: each is found by its own alone.
+#[test]
+fn p2_what_is_pushed_and_what_is_asked_for_are_looked_up_apart() {
+    let asked = PUSH
+        .replace("agreement: discharge", "agreement: asked")
+        .replace(
+            "deliver: { from: hub, to: social-care, path:",
+            "service: { name: social-care, path:",
+        );
+    let load = |texts: &[&str]| {
+        let sources: Vec<Source<'_>> = texts
+            .iter()
+            .map(|text| Source {
+                name: "a.yaml",
+                text,
+            })
+            .collect();
+        AgreementSet::load(&sources, &context())
+    };
+    let set = load(&[PUSH, &asked]).unwrap();
+    let (partner, system) = (PartnerName::new("island-health"), SystemName::new("hub"));
+    let find = |set: &AgreementSet, asker: Asker<'_>| {
+        let ask = Ask {
+            asker,
+            method: "POST",
+            path: "/packages/7",
+            purposes: &[b"care"],
+            caller: Caller::default(),
+            at: at("2026-06-01"),
+        };
+        set.decide(&ask)
+            .map(|permit| permit.agreement().name.to_string())
+    };
+    let decided = (
+        find(&set, Asker::Partner(&partner)),
+        find(&set, Asker::System(&system)),
+    );
+    assert_eq!(
+        decided,
+        (Ok("asked".to_owned()), Ok("discharge".to_owned()))
+    );
+    // A system of a partner's name is no partner.
+    let namesake = SystemName::new("island-health");
+    assert!(find(&set, Asker::System(&namesake)).is_err());
+    let pushed = load(&[PUSH]).unwrap();
+    assert!(find(&pushed, Asker::Partner(&partner)).is_err());
+    let other = PUSH.replace("agreement: discharge", "agreement: other");
+    let faults = load(&[PUSH, &other]).unwrap_err().to_string();
+    assert!(
+        faults.contains("answers this method and path for a same purpose"),
+        "{faults}"
+    );
 }

@@ -177,6 +177,20 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
     let second_key = "api_keys: [{ name: first, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 }]";
     let rows: &[(&str, &str, &[&str])] = &[
         (
+            "    insecure_plain_http: true\n",
+            "    insecure_plain_http: true\n    for: council\n",
+            &[
+                "fieldgate.yaml:4:10: no system of the council's is known here; write `systems`, each with a name and identify",
+            ],
+        ),
+        (
+            "log: {",
+            "systems: [{ name: hub, identify: { api_keys: [{ name: k, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 }] } }]\nlog: {",
+            &[
+                "fieldgate.yaml:25:1: no listener is for the council, so no system can push; give one for: council",
+            ],
+        ),
+        (
             "services:",
             "upstreams:",
             &[

@@ -285,7 +285,7 @@ fn second(partner: &str) -> String {
 
 fn response(set: &AgreementSet, agreement: &str, body: &str) -> String {
     let agreement = set.agreement(agreement).unwrap();
-    run(&agreement.disclosures[0].response, 1, [body.as_bytes()])
+    run(&agreement.disclosures[0].released, 1, [body.as_bytes()])
         .unwrap()
         .0
 }

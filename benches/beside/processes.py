@@ -99,7 +99,7 @@ class Process:
 
     def resident(self):
         """KiB in memory now, of all its processes."""
-        return sum(int(memory(pid)["VmRSS"]) for pid in self.pids())
+        return sum(int(memory(pid).get("VmRSS", 0)) for pid in self.pids())
 
     def end(self):
         """Ends it and all that it started."""

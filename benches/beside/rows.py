@@ -35,7 +35,7 @@ def start(bench, *kinds):
     """The subjects that can run here, the others said to be missing."""
     subjects = []
     for kind in kinds:
-        why = kind.missing() if hasattr(kind, "missing") else None
+        why = kind.missing()
         if why:
             bench.skip(f"{kind.name}: {why}")
         else:

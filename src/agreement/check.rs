@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{
     AgreementAsWritten, BodyAsWritten, DisclosureAsWritten, FormatAsWritten, ParametersAsWritten,
-    TermAsWritten, UndeclaredAsWritten,
+    TermAsWritten,
 };
 use super::namespaces::{Forms, Namespaces};
 use super::rules::{Beside, Body};
@@ -193,7 +193,7 @@ fn forms(written: &AgreementAsWritten) -> Forms {
 }
 
 /// Adds a fault if `name` is none of `known`.
-fn known_name(
+pub(super) fn known_name(
     file: &File,
     pointer: &str,
     kind: &str,
@@ -286,6 +286,15 @@ fn check_term(
     }
 }
 
+/// What a reviewer calls the body that stands at `at` in a disclosure.
+fn body_name(at: &str) -> &'static str {
+    if at == "response" {
+        "response"
+    } else {
+        "request body"
+    }
+}
+
 /// What a reviewer reads of `body`, if it is opaque.
 fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBody> {
     (body.format == Some(FormatAsWritten::Opaque)).then(|| OpaqueBody {
@@ -336,32 +345,22 @@ impl DisclosureCheck<'_> {
             .request
             .as_ref()
             .and_then(|line| self.request(&line.0, faults));
-        let service = disclosure.service.as_ref();
-        if let (Some(name), Some(known)) = (
-            service.and_then(|service| service.name.as_ref()),
-            &self.context.services,
-        ) {
+        let (beyond_at, beyond) = disclosure.beyond();
+        if let (Some(name), Some(known)) = (beyond, &self.context.services) {
             let known: Vec<&str> = known.iter().map(ServiceName::as_str).collect();
-            known_name(
-                self.file,
-                &self.at("service/name"),
-                "service",
-                name,
-                &known,
-                faults,
-            );
+            let at = self.at(beyond_at);
+            known_name(self.file, &at, "service", name, &known, faults);
         }
-        let service_path = service
-            .and_then(|service| service.path.as_ref())
-            .and_then(|path| {
-                PathTemplate::parse(&path.0)
-                    .map_err(|error| self.file.fault(faults, &self.at("service/path"), error.0))
-                    .ok()
-            });
+        let (path_at, path) = disclosure.beyond_path();
+        let service_path = path.and_then(|path| {
+            PathTemplate::parse(&path.0)
+                .map_err(|error| self.file.fault(faults, &self.at(path_at), error.0))
+                .ok()
+        });
         let nothing = ParametersAsWritten::default();
         let parameters = disclosure.parameters.as_ref().unwrap_or(&nothing);
         if let Some((_, path)) = &request {
-            self.variables(path, service_path.as_ref(), parameters, faults);
+            self.variables(path, (path_at, service_path.as_ref()), parameters, faults);
         }
         let kept = parameters
             .query
@@ -376,71 +375,81 @@ impl DisclosureCheck<'_> {
         let request_headers = self.headers("parameters/headers", kept, faults);
         let reidentify = self.reidentify(parameters, &query, &request_headers, faults);
 
+        let pushed_by = self.pushed_by(disclosure, &reidentify, faults);
+
+        if let (Some(_), Some(("GET" | "DELETE", _))) = (&disclosure.request_body, &request) {
+            self.file.fault_at_key(
+                faults,
+                &self.at("request_body"),
+                "a GET or DELETE has no body; leave `request_body` out",
+            );
+        }
         let mut opaque = Vec::new();
-        let request_body = disclosure.request_body.as_ref().map(|body| {
-            opaque.extend(opaque_body("request body", &body.body()));
-            let at = self.at("request_body");
-            if let Some(("GET" | "DELETE", _)) = request {
-                self.file.fault_at_key(
-                    faults,
-                    &at,
-                    "a GET or DELETE has no body; leave `request_body` out",
-                );
-            }
-            let strict = body.undeclared == Some(UndeclaredAsWritten::Refuse);
-            let mut body = Body::check(self.file, &at, &body.body(), self.beside(), faults);
-            body.rules.strict = strict;
+        let received_at = disclosure.received_at();
+        let received = disclosure.body_at(received_at).map(|written| {
+            opaque.extend(opaque_body(body_name(received_at), &written));
+            let at = self.at(received_at);
+            let mut body = Body::check(self.file, &at, &written, self.beside(), faults);
+            body.rules.strict = disclosure.is_strict(received_at);
             namespaces.take(self.file, &body, faults);
-            let plan = self.compile(&body, &at, &self.context.request_limits, faults);
+            let limits = disclosure.limits_of(received_at, &self.context.request_limits);
+            let plan = self.compile(&body, &at, &limits, faults);
             (body, plan)
         });
-        let response = disclosure.response.as_ref()?;
-        opaque.extend(opaque_body("response", &response.body()));
-        let at = self.at("response");
+        let response = disclosure.response.as_ref();
         let kept = response
-            .headers
-            .as_ref()
+            .and_then(|response| response.headers.as_ref())
             .and_then(|headers| headers.keep.as_deref());
         let response_headers = self.headers("response/headers", kept, faults);
         let links = response
-            .links
-            .as_ref()
+            .and_then(|response| response.links.as_ref())
             .and_then(|links| self.links(links, faults));
         let access = self
             .purposes
             .iter()
             .any(|known| purposes.contains(&known.name) && known.rights.access.is_some());
-        let exemptions = rights::exemptions(self.file, &at, response, access, faults);
-        let mut response = Body::check(self.file, &at, &response.body(), self.beside(), faults);
+        let released_at = disclosure.released_at();
+        let written = disclosure.body_at(released_at)?;
+        opaque.extend(opaque_body(body_name(released_at), &written));
+        let at = self.at(released_at);
+        let fields = disclosure.released_fields();
+        let exemptions = rights::exemptions(self.file, &at, fields, access, faults);
+        let mut released = Body::check(self.file, &at, &written, self.beside(), faults);
+        released.rules.strict = disclosure.is_strict(released_at);
         let grounds = self.layers(
             disclosure,
             &purposes,
             request.as_ref(),
-            &mut response,
+            &mut released,
             warnings,
             faults,
         );
-        response.rules.gated =
-            self.context.subjects == Some(true) && response.rules.subject.is_some();
-        namespaces.take(self.file, &response, faults);
-        response.refuse_reidentify(self.file, faults);
-        let response_plan = self.compile(&response, &at, &self.context.response_limits, faults);
+        released.rules.gated =
+            self.context.subjects == Some(true) && released.rules.subject.is_some();
+        namespaces.take(self.file, &released, faults);
+        released.refuse_reidentify(self.file, faults);
+        let limits = disclosure.limits_of(released_at, &self.context.response_limits);
+        let released_plan = self.compile(&released, &at, &limits, faults);
 
         let without_special = self.classed(
             disclosure,
             &purposes,
-            &response,
-            response_plan.is_some(),
+            (&released, &limits),
+            released_plan.is_some(),
             touched,
             faults,
         );
 
-        let (request_rules, request_plan, mut kept_whole) = match request_body {
+        let (received_rules, received_plan, mut kept_whole) = match received {
             None => (None, None, Vec::new()),
             Some((body, plan)) => (Some(body.rules), Some(plan?), body.kept_whole),
         };
-        kept_whole.extend(response.kept_whole);
+        kept_whole.extend(released.kept_whole);
         let (method, path) = request?;
+        if disclosure.deliver.is_some() != pushed_by.is_some() {
+            // Whose it would be is not known, which has been told.
+            return None;
+        }
         Some(Disclosure {
             name: DisclosureName::new(&disclosure.name.as_ref()?.0),
             data_set: disclosure.data_set.as_ref().map(|name| name.0.clone()),
@@ -448,51 +457,51 @@ impl DisclosureCheck<'_> {
             grounds,
             method,
             path,
-            service: ServiceName::new(&service?.name.as_ref()?.0),
+            pushed_by,
+            service: ServiceName::new(&beyond?.0),
             service_path: service_path?,
             query,
             reidentify,
             request_headers,
             response_headers,
             links,
-            request: request_plan.map(Arc::new),
-            response: Arc::new(response_plan?),
+            released: Arc::new(released_plan?),
+            received: received_plan.map(Arc::new),
             without_special,
-            request_rules,
-            response_rules: response.rules,
+            released_rules: released.rules,
+            received_rules,
             kept_whole,
             exemptions,
             opaque,
         })
     }
 
-    /// Adds what the register classes so that it needs more than a basis to `touched`. Gives the plan of `response`, which
+    /// Adds what the register classes so that it needs more than a basis to `touched`. Gives the plan of `released`, which
     /// compiles, without special categories, if it has any.
     fn classed(
         &self,
         disclosure: &DisclosureAsWritten,
         purposes: &[PurposeName],
-        response: &Body,
+        (released, limits): (&Body, &crate::minimise::Limits),
         compiles: bool,
         touched: &mut Vec<Touched>,
         faults: &mut Vec<Fault>,
     ) -> Option<WithoutSpecial> {
         let register = self.context.register.as_ref()?;
         let data_set = register.data_set(&disclosure.data_set.as_ref()?.0)?;
-        let at = self.at("response");
+        let at = self.at(disclosure.released_at());
         let place = |rule: Option<usize>| {
-            rule.map_or_else(|| at.clone(), |rule| response.pointer(rule).to_owned())
+            rule.map_or_else(|| at.clone(), |rule| released.pointer(rule).to_owned())
         };
-        touched.extend(basis::touched(data_set, &response.rules, purposes, place));
-        let drops = basis::without_special(data_set, &response.rules);
+        touched.extend(basis::touched(data_set, &released.rules, purposes, place));
+        let drops = basis::without_special(data_set, &released.rules);
         if drops.is_empty() || !compiles {
             return None;
         }
-        let mut without = response.clone();
+        let mut without = released.clone();
         for (rule, beside) in drops {
             without.add_field(rule, beside);
         }
-        let limits = &self.context.response_limits;
         let plan = self.compile(&without, &at, limits, faults)?;
         Some(WithoutSpecial {
             plan: Arc::new(plan),
@@ -600,7 +609,7 @@ impl DisclosureCheck<'_> {
     fn variables(
         &self,
         path: &PathTemplate,
-        service_path: Option<&PathTemplate>,
+        (path_at, service_path): (&str, Option<&PathTemplate>),
         parameters: &ParametersAsWritten,
         faults: &mut Vec<Fault>,
     ) {
@@ -637,7 +646,7 @@ impl DisclosureCheck<'_> {
             if !variables.contains(&variable) {
                 self.file.fault(
                     faults,
-                    &self.at("service/path"),
+                    &self.at(path_at),
                     format!("{{{variable}}} is not in the request's path; use its variables only"),
                 );
             }

@@ -11,7 +11,7 @@ use super::router::{Answer, Miss, Route};
 use super::template;
 use super::{
     Agreement, AgreementName, AgreementSet, Disclosure, DisclosureName, PartnerName, Purpose,
-    PurposeName, Role,
+    PurposeName, Role, SystemName,
 };
 use crate::plan::{BodyRules, Plan};
 
@@ -19,7 +19,7 @@ use crate::plan::{BodyRules, Plan};
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
     /// Who asks, already authenticated.
-    pub partner: &'a PartnerName,
+    pub asker: Asker<'a>,
     /// The method, upper case.
     pub method: &'a str,
     /// The path as it came, still percent-encoded, without the query.
@@ -30,6 +30,35 @@ pub struct Ask<'a> {
     pub caller: Caller<'a>,
     /// When.
     pub at: Timestamp,
+}
+
+/// Who asks: neither kind ever has a disclosure of the other's (P2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker<'a> {
+    /// A partner, for what its agreements let it ask for or send in.
+    Partner(&'a PartnerName),
+    /// A system of the controller's, for what agreements let it push.
+    System(&'a SystemName),
+}
+
+impl<'a> Asker<'a> {
+    /// Who may ask for `disclosure` of `agreement`.
+    #[must_use]
+    pub fn of(agreement: &'a Agreement, disclosure: &'a Disclosure) -> Self {
+        match &disclosure.pushed_by {
+            Some(system) => Self::System(system),
+            None => Self::Partner(&agreement.partner),
+        }
+    }
+}
+
+impl fmt::Display for Asker<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Partner(partner) => partner.fmt(f),
+            Self::System(system) => write!(f, "the system {system}"),
+        }
+    }
 }
 
 /// What a request says of who makes it at the partner's, and of why.
@@ -87,20 +116,20 @@ impl Permit {
     pub fn terms(&self) -> &Purpose {
         &self.agreement.purposes[self.terms]
     }
-    /// The plan of the response: without special categories, where these need a professional and none asks.
+    /// The plan of the body that leaves: without special categories, where these need a professional and none asks.
     #[must_use]
-    pub fn response(&self) -> &Arc<Plan> {
+    pub fn released(&self) -> &Arc<Plan> {
         match &self.disclosure.without_special {
             Some(without) if self.without_special => &without.plan,
-            Some(_) | None => &self.disclosure.response,
+            Some(_) | None => &self.disclosure.released,
         }
     }
-    /// The rules that [`Permit::response`] was compiled from.
+    /// The rules that [`Permit::released`] was compiled from.
     #[must_use]
-    pub fn response_rules(&self) -> &BodyRules {
+    pub fn released_rules(&self) -> &BodyRules {
         match &self.disclosure.without_special {
             Some(without) if self.without_special => &without.rules,
-            Some(_) | None => &self.disclosure.response_rules,
+            Some(_) | None => &self.disclosure.released_rules,
         }
     }
     /// The path's variables, each percent-encoded in the one form that it has: so the service gets them.
@@ -301,13 +330,13 @@ impl AgreementSet {
             );
             return Err(Refusal::NoRoute(RouteMiss::Form));
         };
-        let route = match self.router.find(ask.partner, ask.method, &path) {
+        let route = match self.router.find(ask.asker, ask.method, &path) {
             Ok(route) => route,
             Err(Miss::Path) => {
                 note(
                     ROUTE,
                     false,
-                    format_args!("no agreement with {} has this path", ask.partner),
+                    format_args!("no agreement with {} has this path", ask.asker),
                 );
                 return Err(Refusal::NoRoute(RouteMiss::Path));
             }
@@ -317,7 +346,7 @@ impl AgreementSet {
                     false,
                     format_args!(
                         "agreements with {} have this path for {} only",
-                        ask.partner,
+                        ask.asker,
                         allowed.join(", ")
                     ),
                 );

@@ -19,22 +19,22 @@ type Grounds = Vec<(PurposeName, Ground)>;
 
 impl DisclosureCheck<'_> {
     /// Holds the disclosure against the register and the layers of the charter, where there are any: adds a fault for
-    /// each objection, and to `response` a `drop` for what never leaves. Gives the ground of each purpose.
+    /// each objection, and to `released` a `drop` for what never leaves. Gives the ground of each purpose.
     pub(super) fn layers(
         &self,
         disclosure: &DisclosureAsWritten,
         purposes: &[PurposeName],
         request: Option<&(&'static str, PathTemplate)>,
-        response: &mut Body,
+        released: &mut Body,
         warnings: &mut Vec<String>,
         faults: &mut Vec<Fault>,
     ) -> Grounds {
         let Some(register) = &self.context.register else {
             return Vec::new();
         };
-        self.never_share(register, disclosure, response, warnings);
-        let mut objections = self.against_charter(register, disclosure, purposes, response);
-        let grounds = match self.proposed(register, disclosure, purposes, request, response) {
+        self.never_share(register, disclosure, released, warnings);
+        let mut objections = self.against_charter(register, disclosure, purposes, released);
+        let grounds = match self.proposed(register, disclosure, purposes, request, released) {
             Some(Ok(grounds)) => grounds,
             Some(Err(more)) => {
                 objections.extend(more);
@@ -43,11 +43,11 @@ impl DisclosureCheck<'_> {
             // What is missing for it has been told.
             None => Vec::new(),
         };
-        if let Some(objection) = self.told(register, disclosure, &grounds, response) {
+        if let Some(objection) = self.told(register, disclosure, &grounds, released) {
             objections.push(objection);
         }
         for Objection { part, message } in objections {
-            let pointer = self.place(part, disclosure, purposes, response);
+            let pointer = self.place(part, disclosure, purposes, released);
             self.file.fault(faults, &pointer, message);
         }
         grounds
@@ -60,7 +60,7 @@ impl DisclosureCheck<'_> {
         register: &Register,
         disclosure: &DisclosureAsWritten,
         grounds: &[(PurposeName, Ground)],
-        response: &mut Body,
+        released: &mut Body,
     ) -> Option<Objection> {
         let name = disclosure.data_set.as_ref()?;
         let data_set = register.data_set(&name.0)?;
@@ -72,7 +72,7 @@ impl DisclosureCheck<'_> {
             let Some(unless) = register.told_when(data_set, purpose) else {
                 continue;
             };
-            if response.rules.record.is_none() {
+            if released.rules.record.is_none() {
                 return Some(Objection {
                     part: Part::Response,
                     message: format!(
@@ -81,7 +81,7 @@ impl DisclosureCheck<'_> {
                     ),
                 });
             }
-            response.rules.withhold.push(Check {
+            released.rules.withhold.push(Check {
                 withheld: Withheld::NotNotified,
                 unless,
                 purposes: Some(vec![Arc::from(purpose.as_str())]),
@@ -97,11 +97,12 @@ impl DisclosureCheck<'_> {
         disclosure: &DisclosureAsWritten,
         purposes: &[PurposeName],
         request: Option<&(&'static str, PathTemplate)>,
-        response: &Body,
+        released: &Body,
     ) -> Option<Result<Grounds, Vec<Objection>>> {
         let written = &self.file.value;
         let partner = PartnerName::new(&written.parties.as_ref()?.partner.as_ref()?.0);
-        let service = ServiceName::new(&disclosure.service.as_ref()?.name.as_ref()?.0);
+        let (_, source) = disclosure.source();
+        let service = ServiceName::new(&source?.0);
         let (method, path) = request?;
         let proposed: Vec<ProposedPurpose<'_>> = purposes
             .iter()
@@ -122,8 +123,8 @@ impl DisclosureCheck<'_> {
             service: &service,
             method,
             particular: path.variables().next().is_some(),
-            rules: &response.rules,
-            reasons: &response.reasoned,
+            rules: &released.rules,
+            reasons: &released.reasoned,
             power: written
                 .basis
                 .as_ref()
@@ -152,7 +153,7 @@ impl DisclosureCheck<'_> {
         register: &Register,
         disclosure: &DisclosureAsWritten,
         purposes: &[PurposeName],
-        response: &Body,
+        released: &Body,
     ) -> Vec<Objection> {
         let Some(charter) = &self.context.charter else {
             return Vec::new();
@@ -182,7 +183,7 @@ impl DisclosureCheck<'_> {
             territory: territory.as_deref(),
             retention: retention.as_ref(),
             ends,
-            rules: &response.rules,
+            rules: &released.rules,
         });
         // Of a purpose that the register does not have, the register tells.
         against.retain(|objection| match objection.part {
@@ -207,7 +208,7 @@ impl DisclosureCheck<'_> {
         &self,
         register: &Register,
         disclosure: &DisclosureAsWritten,
-        response: &mut Body,
+        released: &mut Body,
         warnings: &mut Vec<String>,
     ) {
         let Some(charter) = &self.context.charter else {
@@ -218,11 +219,11 @@ impl DisclosureCheck<'_> {
             return;
         };
         let terms = &charter.layer(&data_set.owner).terms;
-        for (rule, because) in terms.drops(data_set, &response.rules) {
+        for (rule, because) in terms.drops(data_set, &released.rules) {
             let named = disclosure.name.as_ref().map_or("", |name| name.0.as_str());
             warnings.push(format!("line {}, {named}: {because}", rule.line));
-            let beside = data_set.met_by(&response.rules, &rule.selector);
-            response.add_field(rule, beside.unwrap_or_default());
+            let beside = data_set.met_by(&released.rules, &rule.selector);
+            released.add_field(rule, beside.unwrap_or_default());
         }
     }
 
@@ -232,7 +233,7 @@ impl DisclosureCheck<'_> {
         part: Part,
         disclosure: &DisclosureAsWritten,
         purposes: &[PurposeName],
-        response: &Body,
+        released: &Body,
     ) -> String {
         let listed = disclosure.purposes.as_ref().map_or(0, Vec::len);
         match part {
@@ -252,10 +253,10 @@ impl DisclosureCheck<'_> {
                     None => "/purposes".to_owned(),
                 }
             }
-            Part::Service => self.at("service/name"),
+            Part::Service => self.at(disclosure.source().0),
             Part::Request => self.at("request"),
-            Part::Rule(index) => response.pointer(index).to_owned(),
-            Part::Response => self.at("response"),
+            Part::Rule(index) => released.pointer(index).to_owned(),
+            Part::Response => self.at(disclosure.released_at()),
         }
     }
 }

@@ -25,6 +25,7 @@ mod layers;
 mod link;
 mod namespaces;
 mod purpose;
+mod push;
 mod redact;
 mod reidentify;
 mod review;
@@ -39,7 +40,9 @@ mod withhold;
 
 pub use crate::written::{Fault, Faults};
 pub use basis::{Basis, Demand, Law, Touched};
-pub use decide::{Ask, Caller, Permit, REASON_BYTES, REFERENCE_BYTES, Refusal, RouteMiss, Step};
+pub use decide::{
+    Ask, Asker, Caller, Permit, REASON_BYTES, REFERENCE_BYTES, Refusal, RouteMiss, Step,
+};
 pub(crate) use headers::refused as refused_header;
 pub use namespaces::Namespace;
 pub use purpose::Purpose;
@@ -94,7 +97,9 @@ names! {
     /// The name of a partner, `island-health`.
     PartnerName,
     /// The name of a service behind the gateway, `social-care`.
-    ServiceName
+    ServiceName,
+    /// The name of a system of the controller's that pushes to partners, `social-care`.
+    SystemName
 }
 
 /// One agreement, checked. Having one is the proof that its file held no fault.
@@ -231,7 +236,9 @@ pub struct Disclosure {
     pub method: &'static str,
     /// The path it answers.
     pub path: PathTemplate,
-    /// The service behind it.
+    /// The controller's system that pushes what leaves; `None` where the partner asks for it.
+    pub pushed_by: Option<SystemName>,
+    /// The service behind it; of a push, the partner's own, to which it goes.
     pub service: ServiceName,
     /// The path asked of the service; its variables are all in `path`.
     pub service_path: PathTemplate,
@@ -241,29 +248,56 @@ pub struct Disclosure {
     pub reidentify: Reidentify,
     /// Request headers that reach the service, lower case, beyond those that the gateway itself sets.
     pub request_headers: Vec<String>,
-    /// Response headers that reach the partner, lower case, beyond those that the gateway itself sets.
+    /// Response headers that reach whoever asked, lower case, beyond those that the gateway itself sets.
     pub response_headers: Vec<String>,
     /// Response headers that hold links, and how these reach the partner.
     pub links: Option<HeaderLinks>,
-    /// The plan of the request's body; `None` refuses requests with a body.
-    pub request: Option<Arc<Plan>>,
-    /// The plan of the response's body.
-    pub response: Arc<Plan>,
+    /// The plan of the body that leaves: the response's, or of a push the request's.
+    pub released: Arc<Plan>,
+    /// The plan of the body that comes in from the partner: the request's, of which `None` refuses requests with a body,
+    /// or of a push the response's, of which `None` passes on nothing.
+    pub received: Option<Arc<Plan>>,
     /// The same without the fields that the register classes as of a special category; `None` where there are none.
     pub without_special: Option<WithoutSpecial>,
-    /// The rules that `request` was compiled from.
-    pub request_rules: Option<BodyRules>,
-    /// The rules that `response` was compiled from.
-    pub response_rules: BodyRules,
+    /// The rules that `released` was compiled from.
+    pub released_rules: BodyRules,
+    /// The rules that `received` was compiled from.
+    pub received_rules: Option<BodyRules>,
     /// Every `keep_all` of both bodies with its reason, for reviewers.
     pub kept_whole: Vec<KeptWhole>,
-    /// What the response keeps from the people it is about, for reviewers.
+    /// What the body that leaves keeps from the people it is about, for reviewers.
     pub exemptions: Vec<Exemption>,
     /// Each body that passes without being looked into, for reviewers.
     pub opaque: Vec<OpaqueBody>,
 }
 
 impl Disclosure {
+    /// Whether the controller pushes it, so that what leaves is the request's body.
+    #[must_use]
+    pub fn is_push(&self) -> bool {
+        self.pushed_by.is_some()
+    }
+
+    /// The plan of the request's body; `None` refuses requests with a body.
+    #[must_use]
+    pub fn request_plan(&self) -> Option<&Arc<Plan>> {
+        if self.is_push() {
+            Some(&self.released)
+        } else {
+            self.received.as_ref()
+        }
+    }
+
+    /// The plan of the response's body; `None` passes on nothing of it.
+    #[must_use]
+    pub fn response_plan(&self) -> Option<&Arc<Plan>> {
+        if self.is_push() {
+            self.received.as_ref()
+        } else {
+            Some(&self.released)
+        }
+    }
+
     /// On what ground `purpose` may use the data set; `None` where there is no register.
     #[must_use]
     pub fn ground(&self, purpose: &PurposeName) -> Option<&Ground> {
@@ -273,12 +307,12 @@ impl Disclosure {
     }
 }
 
-/// A response without the fields that the register classes as of a special category.
+/// A body that leaves without the fields that the register classes as of a special category.
 #[derive(Debug)]
 pub struct WithoutSpecial {
     /// Its plan.
     pub plan: Arc<Plan>,
-    /// The rules that it was compiled from: those of the response, and a `drop` for each such field.
+    /// The rules that it was compiled from: those of the body, and a `drop` for each such field.
     pub rules: BodyRules,
 }
 

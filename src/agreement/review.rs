@@ -54,21 +54,23 @@ pub struct DisclosureReview {
     pub disclosure: String,
     /// The method and path that it answers.
     pub request: String,
+    /// Who pushes it and where to, one sentence; `None` where the partner asks for it.
+    pub push: Option<String>,
     /// The purposes that it is for.
     pub purposes: Vec<String>,
     /// The entry of the register that it draws on.
     pub data_set: Option<String>,
     /// On what ground each purpose may use it, a sentence each; none without a register.
     pub grounds: Vec<String>,
-    /// The format of the response's body.
+    /// The format of the body that leaves: the response's, or of a push the request's.
     pub format: &'static str,
-    /// The format of the request's body, if it may have one.
-    pub request_format: Option<&'static str>,
-    /// How many rules of each action the response has, in the order of their first.
+    /// The format of the body that comes in, if one may: the request's, or of a push the response's.
+    pub received_format: Option<&'static str>,
+    /// How many rules of each action the body that leaves has, in the order of their first.
     pub rules: Vec<(&'static str, usize)>,
-    /// How many rules of each action the request's body has.
-    pub request_rules: Vec<(&'static str, usize)>,
-    /// Each selector of the response under which values leave, and their type at the partner.
+    /// How many rules of each action the body that comes in has.
+    pub received_rules: Vec<(&'static str, usize)>,
+    /// Each selector under which values leave, and their type at the partner.
     pub types: Vec<TypeReview>,
     /// The table that leaves in place of records, by what and under which rule, one sentence; `None` lets records out.
     pub table: Option<String>,
@@ -251,8 +253,8 @@ impl Disclosure {
 
     fn held(&self, holds: impl Fn(&Plan) -> bool, why: &str) -> Vec<String> {
         let plans = [
-            ("request body", self.request.as_ref()),
-            ("response", Some(&self.response)),
+            ("request body", self.request_plan()),
+            ("response", self.response_plan()),
         ];
         plans
             .into_iter()
@@ -262,10 +264,14 @@ impl Disclosure {
     }
 
     fn review(&self) -> DisclosureReview {
-        let bodies = || self.request_rules.iter().chain([&self.response_rules]);
+        let bodies = || self.received_rules.iter().chain([&self.released_rules]);
         DisclosureReview {
             disclosure: self.name.to_string(),
             request: format!("{} {}", self.method, self.path.text()),
+            push: self.pushed_by.as_ref().map(|system| {
+                let path = self.service_path.text();
+                format!("{system} brings it to {} at {path}", self.service)
+            }),
             purposes: self.purposes.iter().map(ToString::to_string).collect(),
             data_set: self.data_set.clone(),
             grounds: self
@@ -273,12 +279,15 @@ impl Disclosure {
                 .iter()
                 .map(|(purpose, ground)| format!("{purpose}: {ground}"))
                 .collect(),
-            format: self.response_rules.format.word(),
-            request_format: self.request_rules.as_ref().map(|rules| rules.format.word()),
-            rules: count(&self.response_rules),
-            request_rules: self.request_rules.as_ref().map(count).unwrap_or_default(),
-            types: types(&self.response_rules),
-            table: self.response_rules.aggregate.as_ref().map(|table| {
+            format: self.released_rules.format.word(),
+            received_format: self
+                .received_rules
+                .as_ref()
+                .map(|rules| rules.format.word()),
+            rules: count(&self.released_rules),
+            received_rules: self.received_rules.as_ref().map(count).unwrap_or_default(),
+            types: types(&self.released_rules),
+            table: self.released_rules.aggregate.as_ref().map(|table| {
                 let by: Vec<&str> = table
                     .dimensions
                     .iter()

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::check::File;
 use super::file::{
-    AccessAsWritten, AgreementAsWritten, ConsentAsWritten, DeceasedAsWritten, ResponseAsWritten,
-    RightsAsWritten, WhetherAsWritten,
+    AccessAsWritten, AgreementAsWritten, ConsentAsWritten, DeceasedAsWritten, RightsAsWritten,
+    RuleAsWritten, WhetherAsWritten,
 };
 use super::{Context, Fault, Purpose, purpose};
 use crate::rights::{Access, Children, Consent, Deceased, Terms, Unknown};
@@ -38,17 +38,17 @@ fn code(exempt: &ExemptText) -> String {
     class.map_or_else(|| exempt.0.clone(), |(_, code)| (*code).to_owned())
 }
 
-/// What the response at `pointer` keeps from the people it is about. Adds a fault at each `drop` for which a disclosure that is
+/// What the rules `fields` of the body at `pointer` keep from the people it is about. Adds a fault at each `drop` for which a disclosure that is
 /// a person's own access (`access`) gives no exemption, and at each exemption of something that is not dropped.
 pub(super) fn exemptions(
     file: &File,
     pointer: &str,
-    response: &ResponseAsWritten,
+    fields: &[RuleAsWritten],
     access: bool,
     faults: &mut Vec<Fault>,
 ) -> Vec<Exemption> {
     let mut exemptions = Vec::new();
-    for (index, rule) in response.fields.iter().flatten().enumerate() {
+    for (index, rule) in fields.iter().enumerate() {
         let at = format!("{pointer}/fields/{index}");
         match (&rule.drop, &rule.exempt) {
             (None, None) => {}
@@ -187,7 +187,7 @@ pub(super) fn check_purpose(
     }
 }
 
-/// Adds a fault at each disclosure for a purpose that looks people up whose response does not say whose records are in it.
+/// Adds a fault at each disclosure for a purpose that looks people up of which what leaves does not say whose records are in it.
 pub(super) fn check_disclosures(
     file: &File,
     written: &AgreementAsWritten,
@@ -195,10 +195,11 @@ pub(super) fn check_disclosures(
     faults: &mut Vec<Fault>,
 ) {
     for (index, disclosure) in written.disclosures.iter().flatten().enumerate() {
-        let Some(response) = &disclosure.response else {
+        let released_at = disclosure.released_at();
+        let Some(released) = disclosure.body_at(released_at) else {
             continue;
         };
-        if response.subject.is_some() {
+        if released.subject.is_some() {
             continue;
         }
         let listed = disclosure.purposes.iter().flatten();
@@ -212,7 +213,7 @@ pub(super) fn check_disclosures(
         if let Some(purpose) = needs {
             file.fault(
                 faults,
-                &format!("/disclosures/{index}/response"),
+                &format!("/disclosures/{index}/{released_at}"),
                 format!(
                     "`{}` looks people up, and nothing here says whose records these are; write record: and subject:, for example record: $ and subject: $.nhsNumber",
                     purpose.name

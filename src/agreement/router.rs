@@ -1,6 +1,6 @@
 //! From partner, method and path to the disclosures that could answer: look-ups, built once at load.
 //!
-//! A partner has a tree of path segments. At each segment a literal is tried before a variable, so the
+//! A partner has a tree of path segments, and so has a system that pushes: neither is ever looked up in the other's. At each segment a literal is tried before a variable, so the
 //! template that says most of the path answers. What a request costs depends on its path's segments and
 //! on how often a literal and a variable stand side by side in its partner's own templates, not on how
 //! many agreements there are.
@@ -9,15 +9,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::template::{Asked, Segment};
-use super::{Agreement, Disclosure, PartnerName, PurposeName};
+use super::{Agreement, Asker, Disclosure, PartnerName, PurposeName, SystemName};
 
-/// All partners' routes.
+/// All routes: of what partners ask for, and of what the controller's systems push.
 #[derive(Debug, Default)]
 pub(super) struct Router {
     partners: HashMap<PartnerName, Node>,
+    systems: HashMap<SystemName, Node>,
 }
 
-/// One place in a partner's tree.
+/// One place in a partner's or system's tree.
 #[derive(Debug, Default)]
 struct Node {
     literals: HashMap<Box<str>, Node>,
@@ -26,7 +27,7 @@ struct Node {
     routes: Vec<(&'static str, Route)>,
 }
 
-/// One method and template of a partner: the disclosures that answer it, by purpose.
+/// One method and template of a partner or a system: the disclosures that answer it, by purpose.
 #[derive(Debug, Default)]
 pub(super) struct Route {
     /// Sorted by purpose; the answers of each by the start of their terms, which do not overlap.
@@ -60,7 +61,10 @@ impl Router {
         agreement: &Arc<Agreement>,
         disclosure: &Arc<Disclosure>,
     ) -> Result<(), Answer> {
-        let mut node = self.partners.entry(agreement.partner.clone()).or_default();
+        let mut node = match Asker::of(agreement, disclosure) {
+            Asker::Partner(partner) => self.partners.entry(partner.clone()).or_default(),
+            Asker::System(system) => self.systems.entry(system.clone()).or_default(),
+        };
         for segment in disclosure.path.segments() {
             node = match segment {
                 Segment::Literal(text) => node.literals.entry(text.as_str().into()).or_default(),
@@ -78,14 +82,18 @@ impl Router {
         node.routes[at].1.add(agreement, disclosure)
     }
 
-    /// The route of `method` and `path` for `partner`, most literal first.
+    /// The route of `method` and `path` for `asker`, most literal first.
     pub(super) fn find(
         &self,
-        partner: &PartnerName,
+        asker: Asker<'_>,
         method: &str,
         path: &[Asked<'_>],
     ) -> Result<&Route, Miss> {
-        let Some(node) = self.partners.get(partner) else {
+        let node = match asker {
+            Asker::Partner(partner) => self.partners.get(partner),
+            Asker::System(system) => self.systems.get(system),
+        };
+        let Some(node) = node else {
             return Err(Miss::Path);
         };
         let mut methods = Vec::new();

@@ -9,7 +9,7 @@ use super::basis::Demand;
 use super::file::{AgreementAsWritten, HINTS};
 use super::router::Router;
 use super::tables::Tables;
-use super::{Agreement, AgreementName, PartnerName, ServiceName, check};
+use super::{Agreement, AgreementName, PartnerName, ServiceName, SystemName, check};
 use crate::approval::Policy;
 use crate::charter::Charter;
 use crate::minimise::Limits;
@@ -35,6 +35,8 @@ pub struct Context {
     pub partners: Option<Vec<PartnerName>>,
     /// The services that are configured; `None` does not check them.
     pub services: Option<Vec<ServiceName>>,
+    /// The controller's systems that push; `None` does not check them.
+    pub systems: Option<Vec<SystemName>>,
     /// The controller's keys; without them rules that need keys are faults.
     pub keys: Option<Keys>,
     /// Bounds of request bodies.
@@ -66,6 +68,7 @@ impl Context {
             controller: None,
             partners: None,
             services: None,
+            systems: None,
             keys: Some(Keys::stand_in()),
             request_limits: Limits::default(),
             response_limits: Limits::default(),

@@ -188,7 +188,7 @@ fn countable(
         no_keys(file, at, faults);
     }
     for disclosure in beside.disclosures.iter().filter(|one| is_bound(one)) {
-        let rules = &disclosure.response_rules;
+        let rules = &disclosure.released_rules;
         let missing = if rules.record.is_none() {
             "record"
         } else if people && rules.subject.is_none() {

@@ -256,16 +256,23 @@ fn as_text(
                 disclosure.request,
                 disclosure.purposes.join(", ")
             )?;
+            if let Some(push) = &disclosure.push {
+                writeln!(out, "    push          {push}")?;
+            }
+            let (leaves, comes_in) = match disclosure.push {
+                None => ("response", "request body"),
+                Some(_) => ("request body", "response"),
+            };
             writeln!(
                 out,
-                "    response      {}",
+                "    {leaves:<13} {}",
                 body(disclosure.format, &disclosure.rules)
             )?;
-            if let Some(format) = disclosure.request_format {
+            if let Some(format) = disclosure.received_format {
                 writeln!(
                     out,
-                    "    request body  {}",
-                    body(format, &disclosure.request_rules)
+                    "    {comes_in:<13} {}",
+                    body(format, &disclosure.received_rules)
                 )?;
             }
             if let (Some(data_set), [_, ..]) = (&disclosure.data_set, &disclosure.grounds[..]) {

@@ -12,7 +12,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::out::{self, Stop};
-use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName, Refusal, Role, Step};
+use crate::agreement::{
+    Ask, Asker, Caller, PartnerName, Permit, PurposeName, Refusal, Role, Step, SystemName,
+};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::explained::chart::Chart;
@@ -45,8 +47,11 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "FILE", default_value = "config/fieldgate.yaml")]
     pub config: PathBuf,
     /// Who asks
-    #[arg(long, value_name = "NAME")]
-    pub partner: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "system")]
+    pub partner: Option<String>,
+    /// The system of the controller's that pushes, in place of a partner who asks
+    #[arg(long, value_name = "NAME", conflicts_with = "partner")]
+    pub system: Option<String>,
     /// The purpose that the request declares; leave it out for a request that declares none
     #[arg(long, value_name = "NAME")]
     pub purpose: Vec<String>,
@@ -81,6 +86,14 @@ pub struct ExplainArgs {
     /// How the way of the decision is printed
     #[arg(long, value_enum, default_value_t = Form::Text)]
     pub format: Form,
+}
+
+impl ExplainArgs {
+    /// The name of whoever asks.
+    fn asker(&self) -> &str {
+        let named = self.system.as_deref().or(self.partner.as_deref());
+        named.expect("one of the two is required")
+    }
 }
 
 /// How the way of a decision is printed.
@@ -154,7 +167,7 @@ fn title(args: &ExplainArgs, explanation: &Explanation) -> String {
         "{} {} from {} {purpose}, {}",
         args.method.to_uppercase(),
         args.path,
-        args.partner,
+        args.asker(),
         explanation
             .at
             .to_zoned(explanation.zone.clone())
@@ -163,13 +176,16 @@ fn title(args: &ExplainArgs, explanation: &Explanation) -> String {
 }
 
 fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
-    let partners = &loaded.config.partners;
-    if !partners.iter().any(|one| one.name.as_str() == args.partner) {
-        let names: Vec<&str> = partners.iter().map(|one| one.name.as_str()).collect();
+    let (kind, known) = match args.system {
+        Some(_) => ("system", &loaded.config.systems),
+        None => ("partner", &loaded.config.partners),
+    };
+    let name = args.asker();
+    if !known.iter().any(|one| one.name.as_str() == name) {
+        let names: Vec<&str> = known.iter().map(|one| one.name.as_str()).collect();
         return Err(Stop::usage(format_args!(
-            "{} has no partner {}; it has {}",
+            "{} has no {kind} {name}; it has {}",
             args.config.display(),
-            args.partner,
             names.join(", ")
         )));
     }
@@ -182,7 +198,7 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         Some((path, query)) => (path, query),
         None => (args.path.as_str(), ""),
     };
-    let partner = PartnerName::new(&args.partner);
+    let (partner, system) = (PartnerName::new(name), SystemName::new(name));
     let purposes: Vec<&[u8]> = args.purpose.iter().map(String::as_bytes).collect();
     let roles: Vec<Role> = args.role.iter().map(|role| Role::new(role)).collect();
     let ask = Ask {
@@ -193,7 +209,10 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
             version: args.accepted_version.as_deref().map(str::as_bytes),
             reason: args.reason.as_deref().map(str::as_bytes),
         },
-        partner: &partner,
+        asker: match args.system {
+            Some(_) => Asker::System(&system),
+            None => Asker::Partner(&partner),
+        },
         method: &args.method.to_uppercase(),
         path,
         purposes: &purposes,
@@ -304,7 +323,7 @@ fn file_with(hash: &str, sources: &[PathBuf]) -> Option<String> {
 }
 
 fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
-    let plan = permit.response();
+    let plan = permit.released();
     if *plan.format() != Format::Json {
         return Err(Stop::usage(format_args!(
             "the fields of a sample are listed for json responses, and this one is {}; `fieldgate apply --config FILE --agreement {} --disclosure {}` shows what leaves of it",
@@ -379,7 +398,7 @@ impl Explanation {
 
     /// Where the rule stands that decided `field`: its line, and its selector as written.
     fn rule(&self, field: &FieldDecision) -> Option<(usize, &str)> {
-        let rules = self.decision.as_ref().ok()?.response_rules();
+        let rules = self.decision.as_ref().ok()?.released_rules();
         let rule = rules.fields.get(field.rule?)?;
         Some((rule.line, rule.selector.text()))
     }
@@ -405,6 +424,12 @@ fn as_text(args: &ExplainArgs, explanation: &Explanation) -> String {
                 disclosure.service,
                 disclosure.service_path.text()
             ));
+            if disclosure.is_push() {
+                let partner = &permit.agreement().partner;
+                lines.push(format!(
+                    "  push          what leaves is the request's body; it goes to {partner}"
+                ));
+            }
             for held in disclosure.held_whole() {
                 lines.push(format!("  held whole    {held}"));
             }
@@ -472,6 +497,7 @@ fn as_json(args: &ExplainArgs, explanation: &Explanation) -> Value {
     json!({
         "request": {
             "partner": args.partner,
+            "system": args.system,
             "method": args.method.to_uppercase(),
             "path": args.path,
             "purposes": args.purpose,

@@ -147,7 +147,7 @@ fn uses(args: &ObserveArgs, bytes: &[u8]) -> Result<Vec<Use>, Stop> {
             &wrapped
         }
     };
-    uses_of(&disclosure.response_rules, [body]).map_err(|error| {
+    uses_of(&disclosure.released_rules, [body]).map_err(|error| {
         Stop::input(format_args!(
             "{}: {} at byte {}",
             args.input.display(),

@@ -13,9 +13,10 @@ use super::file::{
     GatewayAsWritten, LimitsAsWritten, ListenerAsWritten, LogFormatAsWritten, LogLevelAsWritten,
     PartnerAsWritten,
 };
+use super::systems::AudienceAsWritten;
 use super::{
-    ApiKey, Config, Controller, KeyPlaces, Ledger, Limits, Listener, ListenerTls, Log, LogFormat,
-    LogLevel, Partner, Proof, Standing, Transport,
+    ApiKey, Audience, Config, Controller, KeyPlaces, Ledger, Limits, Listener, ListenerTls, Log,
+    LogFormat, LogLevel, Partner, Proof, Standing, Transport,
 };
 use crate::agreement::{PartnerName, Role};
 use crate::keyring::{Credential, KeyFile, Pkcs11Key, RootPlace, Variable};
@@ -141,7 +142,14 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
             name: name.0.clone(),
             time_zone: time_zone(file, faults),
         });
-    let partners = check.partners(written.partners.as_deref().unwrap_or_default(), faults);
+    let partners = written.partners.as_deref().unwrap_or_default();
+    let partners = check.identified(
+        ("/partners", "partner"),
+        Audience::Partners,
+        partners,
+        faults,
+    );
+    let systems = check.systems(&listen, faults);
     let services = check.services(written.services.as_deref().unwrap_or_default(), faults);
     let purpose_header = check.purpose_header(faults);
     let key_places = key_places(file, base, faults);
@@ -177,6 +185,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         .and_then(|admin| admin.token_sha256.as_ref())
         .and_then(sha256_of);
     let subjects = check.subjects(faults);
+    let cors = check.cors(faults);
     if faults.len() > before {
         return None;
     }
@@ -185,6 +194,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         admin: admin?,
         controller: controller?,
         partners,
+        systems,
         services,
         agreements: written
             .agreements
@@ -205,6 +215,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         state: state?,
         webhook,
         compress: written.compress.as_ref().map(CompressAsWritten::meant),
+        cors,
         traces,
     })
 }
@@ -313,16 +324,25 @@ impl Check<'_> {
         Some(Listener {
             address: address?,
             transport,
+            audience: AudienceAsWritten::audience(listener.r#for),
         })
     }
 
-    fn partners(&self, partners: &[PartnerAsWritten], faults: &mut Vec<Fault>) -> Vec<Partner> {
+    /// Who is recognised at listeners for `audience`; `root` is where they stand, and the word for one.
+    pub(super) fn identified(
+        &self,
+        (root, kind): (&str, &str),
+        audience: Audience,
+        partners: &[PartnerAsWritten],
+        faults: &mut Vec<Fault>,
+    ) -> Vec<Partner> {
         let listeners = || {
             self.file
                 .value
                 .listen
                 .iter()
                 .flatten()
+                .filter(|listener| AudienceAsWritten::audience(listener.r#for) == audience)
                 .filter_map(|listener| listener.tls.as_ref())
         };
         let has_tls = listeners().next().is_some();
@@ -331,12 +351,12 @@ impl Check<'_> {
         let mut names = Seen::default();
         let mut checked = Vec::new();
         for (index, partner) in partners.iter().enumerate() {
-            let pointer = format!("/partners/{index}");
+            let pointer = format!("{root}/{index}");
             self.unique(
                 &mut names,
                 &format!("{pointer}/name"),
                 partner.name.as_ref(),
-                "partner",
+                kind,
                 faults,
             );
             let Some(identify) = &partner.identify else {
@@ -417,7 +437,7 @@ impl Check<'_> {
                 self.file.fault(
                     faults,
                     &identify_at,
-                    "nothing identifies the partner; write `certificates` or `api_keys`",
+                    format!("nothing identifies the {kind}; write `certificates` or `api_keys`"),
                 );
             }
             checked.push(found);
@@ -561,6 +581,28 @@ impl Check<'_> {
             response_body: body(&default.response_body, limits.response_body_bytes.as_ref()),
             decoded_bytes: size(limits.decoded_bytes.as_ref(), default.decoded_bytes),
             decoded_ratio: limits.decoded_ratio.unwrap_or(default.decoded_ratio),
+            connections_per_address: count(
+                limits.connections_per_address,
+                default.connections_per_address,
+            ),
+            connection_age: span(limits.connection_age.as_ref(), default.connection_age),
+            connection_resets: limits
+                .connection_resets
+                .unwrap_or(default.connection_resets),
+            control_bytes: in_memory(limits.control_bytes.as_ref(), default.control_bytes),
+            body_bytes_per_second: limits
+                .body_bytes_per_second
+                .map_or(default.body_bytes_per_second, u64::from),
+            body_piece_bytes: limits
+                .body_piece_bytes
+                .map_or(default.body_piece_bytes, u64::from),
+            exchanges: count(limits.exchanges, default.exchanges),
+            exchanges_per_partner: count(
+                limits.exchanges_per_partner,
+                default.exchanges_per_partner,
+            ),
+            exchange_wait: span(limits.exchange_wait.as_ref(), default.exchange_wait),
+            drain_idle: span(limits.drain_idle.as_ref(), default.drain_idle),
         };
         if checked.header_bytes < 1 << 10 || checked.header_bytes > 1 << 20 {
             self.file.fault(

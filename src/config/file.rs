@@ -10,7 +10,9 @@ use serde::Deserialize;
 use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
 use super::compress::CompressAsWritten;
+use super::cors::CorsAsWritten;
 use super::services::ServiceAsWritten;
+use super::systems::AudienceAsWritten;
 use super::traces::TracesAsWritten;
 use crate::written::text::{
     AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
@@ -85,6 +87,10 @@ pub(super) struct GatewayAsWritten {
     pub(super) subjects: Option<SubjectsAsWritten>,
     /// Answers leave compressed to partners that ask for it. Without it they never do: how long a compressed answer is tells something of what is in it.
     pub(super) compress: Option<CompressAsWritten>,
+    /// Which pages in browsers may ask and read. Without it none may.
+    pub(super) cors: Option<CorsAsWritten>,
+    /// Systems of the controller's that push to partners, and how each is recognised, at listeners that are for the council.
+    pub(super) systems: Option<Vec<PartnerAsWritten>>,
     /// Where traces of exchanges go, by OpenTelemetry. Without it there are none.
     pub(super) traces: Option<TracesAsWritten>,
 }
@@ -101,6 +107,8 @@ pub(super) struct ListenerAsWritten {
     pub(super) tls: Option<ListenerTlsAsWritten>,
     /// No TLS: for loopback, or behind a TLS terminator on a network of one's own.
     pub(super) insecure_plain_http: Option<bool>,
+    /// Who connects there. partners: they ask, or send in. council: the controller's systems push to partners. Default: partners.
+    pub(super) r#for: Option<AudienceAsWritten>,
 }
 
 /// A listener's TLS: PEM files.
@@ -314,6 +322,32 @@ pub(super) struct LimitsAsWritten {
     /// How many times larger than what came a body that came compressed may be, once it is larger than 1MiB. Default: 200.
     #[schemars(range(min = 1, max = 100_000), example = 200)]
     pub(super) decoded_ratio: Option<u32>,
+    /// Connections from one address open at once (IPv6: from one /64 network). Default: 0, no bound, since partners may come through one proxy.
+    #[schemars(range(min = 0, max = 1_000_000), example = 200)]
+    pub(super) connections_per_address: Option<u32>,
+    /// The longest a connection may be used; it then ends gently. Default: 1h.
+    pub(super) connection_age: Option<SpanText>,
+    /// Exchanges that a partner may give up on one connection before their answers ended. Default: 100.
+    #[schemars(range(min = 1, max = 1_000_000), example = 100)]
+    pub(super) connection_resets: Option<u32>,
+    /// What an HTTP/2 connection may bring while no exchange runs on it. Default: 1MiB.
+    pub(super) control_bytes: Option<SizeText>,
+    /// The least that a request's body may average in a second, once it was waited for as long as body_idle. Default: 128; 0 for no bound.
+    #[schemars(range(min = 0, max = 1_000_000), example = 128)]
+    pub(super) body_bytes_per_second: Option<u32>,
+    /// The bytes that the pieces of a body must average, either way, the first thousand aside. Default: 16; 0 for no bound.
+    #[schemars(range(min = 0, max = 65_536), example = 16)]
+    pub(super) body_piece_bytes: Option<u32>,
+    /// Exchanges at once; each worker has its part. Default: 4096; 0 for no bound.
+    #[schemars(range(min = 0, max = 1_000_000), example = 4_096)]
+    pub(super) exchanges: Option<u32>,
+    /// Exchanges at once of one partner; each worker has its part. Default: 2048; 0 for no bound.
+    #[schemars(range(min = 0, max = 1_000_000), example = 2_048)]
+    pub(super) exchanges_per_partner: Option<u32>,
+    /// The longest that an exchange waits for another's end where a bound is reached. Default: 1s.
+    pub(super) exchange_wait: Option<SpanText>,
+    /// How long an unused HTTP/1.1 connection may still bring a request after a request to stop. Default: 500ms.
+    pub(super) drain_idle: Option<SpanText>,
 }
 
 /// What is logged, and how.

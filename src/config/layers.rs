@@ -162,6 +162,7 @@ pub(super) fn security(
                 }
             }
         }
+        delivered_by_tls(file, config, agreements, &layer.name, faults);
     }
     let above = |owner: &str| -> &Layer { charter.layer(owner) };
     let mut certified: BTreeSet<&PartnerName> = BTreeSet::new();
@@ -187,6 +188,30 @@ pub(super) fn security(
                 &format!("/partners/{index}/identify/api_keys"),
                 message,
             );
+        }
+    }
+}
+
+/// Adds a fault at each service that a push goes to without TLS, which the layer named `asks` asks for.
+fn delivered_by_tls(
+    file: &File,
+    config: &Config,
+    agreements: &AgreementSet,
+    asks: &str,
+    faults: &mut Vec<Fault>,
+) {
+    for (index, service) in config.services.iter().enumerate() {
+        let mut pushes = agreements
+            .agreements
+            .iter()
+            .flat_map(|agreement| &agreement.disclosures)
+            .filter(|disclosure| disclosure.is_push() && disclosure.service == service.name);
+        if let (Some(push), false) = (pushes.next(), service.https) {
+            let message = format!(
+                "`{asks}` asks for TLS (security: tls), and `{}` is pushed here; write https",
+                push.name
+            );
+            file.fault(faults, &format!("/services/{index}/url"), message);
         }
     }
 }

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{GatewayAsWritten, HINTS};
 use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, approvals, check, layers};
-use crate::agreement::{AgreementSet, Context, PartnerName, ServiceName, Source, Tables};
+use crate::agreement::{
+    AgreementSet, Context, PartnerName, ServiceName, Source, SystemName, Tables,
+};
 use crate::approval::ENDING;
 use crate::explained::Texts;
 use crate::keyring::{self, Evidence, KeyFile, Ring, RootSource};
@@ -314,6 +316,15 @@ fn context(
         controller: controller.map(|name| name.0.clone()),
         partners,
         services,
+        systems: Some(
+            written
+                .systems
+                .iter()
+                .flatten()
+                .filter_map(|system| system.name.as_ref())
+                .map(|name| SystemName::new(&name.0))
+                .collect(),
+        ),
         keys: keys.cloned(),
         request_limits: config.map_or_else(minimise::Limits::default, |config| {
             config.limits.request_body.clone()

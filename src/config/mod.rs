@@ -8,16 +8,19 @@ mod alerts;
 mod approvals;
 mod check;
 mod compress;
+mod cors;
 mod file;
 mod layers;
 mod load;
 mod services;
+mod systems;
 mod traces;
 
 pub use alerts::Webhook;
 pub use approvals::Approvals;
 pub(crate) use approvals::read as read_approvals;
 pub use compress::{Compress, PartnerCoding};
+pub use cors::Cors;
 pub use load::{
     gateway_schema, load, load_agreements, load_alone, load_root_key, load_texts,
     load_without_keys, tables,
@@ -30,7 +33,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::agreement::{AgreementSet, Context, Demand, Faults, PartnerName, Role};
+use crate::agreement::{AgreementSet, Context, Demand, Faults, PartnerName, Role, SystemName};
 use crate::explained::Texts;
 use crate::keyring::{Evidence, RootPlace, Unusable};
 use crate::minimise;
@@ -39,7 +42,7 @@ use crate::transform::Keys;
 /// The gateway's configuration, checked. All paths are absolute or relative to the process's directory.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where partners connect; at least one.
+    /// Where partners, and systems of the controller's, connect; at least one.
     pub listen: Vec<Listener>,
     /// Where operators find metrics and health. Default `127.0.0.1:9464`.
     pub admin: SocketAddr,
@@ -47,6 +50,9 @@ pub struct Config {
     pub controller: Controller,
     /// Who may ask, and how each is recognised. No two share a certificate, a name in one or a key.
     pub partners: Vec<Partner>,
+    /// The controller's systems that push to partners. Each is recognised as a partner is, and only at listeners for the
+    /// council; as the name of a partner it has its own.
+    pub systems: Vec<Partner>,
     /// The systems behind the gateway; names are unique.
     pub services: Vec<Service>,
     /// The files and directories that hold the agreements.
@@ -77,6 +83,8 @@ pub struct Config {
     pub webhook: Option<Webhook>,
     /// How answers leave compressed to partners that ask for it; `None`: they never do.
     pub compress: Option<Compress>,
+    /// Which pages in browsers may ask and read; `None`: none may.
+    pub cors: Option<Cors>,
     /// Where traces of exchanges go; `None`: there are none.
     pub traces: Option<Traces>,
 }
@@ -90,13 +98,25 @@ pub struct KeyPlaces {
     pub ring: Option<PathBuf>,
 }
 
-/// One place where partners connect.
+/// Who connects to a listener: the one kind has nothing of the other's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// Partners, who ask or send in.
+    #[default]
+    Partners,
+    /// Systems of the controller's, which push to partners.
+    Council,
+}
+
+/// One place where partners, or systems of the controller's, connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// The address; port 0 takes any free one.
     pub address: SocketAddr,
     /// What is spoken there.
     pub transport: Transport,
+    /// Who connects there.
+    pub audience: Audience,
 }
 
 /// What a listener speaks.
@@ -195,6 +215,16 @@ impl Default for Limits {
             response_body: minimise::Limits::default(),
             decoded_bytes: 1 << 30,
             decoded_ratio: 200,
+            connections_per_address: 0,
+            connection_age: Duration::from_secs(60 * 60),
+            connection_resets: 100,
+            control_bytes: 1 << 20,
+            body_bytes_per_second: 128,
+            body_piece_bytes: 16,
+            exchanges: 4_096,
+            exchanges_per_partner: 2_048,
+            exchange_wait: Duration::from_secs(1),
+            drain_idle: Duration::from_millis(500),
         }
     }
 }
@@ -216,6 +246,12 @@ impl Config {
                 self.services
                     .iter()
                     .map(|service| service.name.clone())
+                    .collect(),
+            ),
+            systems: Some(
+                self.systems
+                    .iter()
+                    .map(|system| SystemName::new(system.name.as_str()))
                     .collect(),
             ),
             keys,
@@ -278,6 +314,29 @@ pub struct Limits {
     pub decoded_bytes: u64,
     /// Decoded bytes for each coded one, once more than 1 MiB came out. Default 200.
     pub decoded_ratio: u32,
+    /// Connections from one address (IPv6: one /64 network) open at once; 0 for no bound of their own, the default,
+    /// since partners may come through one proxy.
+    pub connections_per_address: usize,
+    /// The longest a connection may be used; it then ends gently, after the exchange that runs. Default 1 h.
+    pub connection_age: Duration,
+    /// Exchanges that a partner may give up on one connection before their answers ended. Default 100.
+    pub connection_resets: u32,
+    /// Bytes that an HTTP/2 connection may bring while no exchange runs on it. Default 1 MiB.
+    pub control_bytes: usize,
+    /// The least that a request's body may average in a second, once it was waited for as long as `body_idle`.
+    /// Default 128 B; 0 for no bound.
+    pub body_bytes_per_second: u64,
+    /// The least that the pieces of a body may average, either way, the first thousand aside. Default 16 B; 0 for
+    /// no bound.
+    pub body_piece_bytes: u64,
+    /// Exchanges at once, of which each worker has its part; 0 for no bound. Default 4,096.
+    pub exchanges: usize,
+    /// Exchanges at once of one partner, of which each worker has its part; 0 for no bound. Default 2,048.
+    pub exchanges_per_partner: usize,
+    /// The longest that an exchange waits for another's end where a bound is reached. Default 1 s.
+    pub exchange_wait: Duration,
+    /// How long an unused HTTP/1.1 connection may still bring a request after a request to stop. Default 500 ms.
+    pub drain_idle: Duration,
 }
 
 /// What is logged, and how.

@@ -388,7 +388,7 @@ impl Reviewed<'_> {
             for opaque in &disclosure.opaque {
                 open.push(format!("`{name}` does not look into the {}", opaque.body));
             }
-            for rule in &disclosure.response_rules.fields {
+            for rule in &disclosure.released_rules.fields {
                 let text = rule.selector.text();
                 if matches!(rule.action, Action::Drop | Action::KeepAll) {
                     continue;
@@ -453,7 +453,7 @@ impl Reviewed<'_> {
             .agreement
             .disclosures
             .iter()
-            .filter(|disclosure| disclosure.response_rules.subject.is_none())
+            .filter(|disclosure| disclosure.released_rules.subject.is_none())
             .map(|disclosure| format!("`{}`", disclosure.name))
             .collect();
         if without.is_empty() {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::agreement::{
-    Agreement, AgreementSet, Ask, Caller, Disclosure, PartnerName, Refusal, Step,
+    Agreement, AgreementSet, Ask, Asker, Caller, Disclosure, PartnerName, Refusal, Step,
 };
 
 /// What is asked.
@@ -105,10 +105,11 @@ pub fn covered(set: &AgreementSet, question: &Question<'_>) -> Covered {
             if disclosure.data_set.as_deref() != Some(question.data_set) {
                 continue;
             }
-            let path = path(disclosure, set, &agreement.partner);
+            let asker = Asker::of(agreement, disclosure);
+            let path = path(disclosure, set, asker);
             let purposes = [question.purpose.as_bytes()];
             let ask = Ask {
-                partner: &agreement.partner,
+                asker,
                 method: disclosure.method,
                 path: &path,
                 purposes: &purposes,
@@ -137,17 +138,22 @@ pub fn covered(set: &AgreementSet, question: &Question<'_>) -> Covered {
     Covered { disclosures }
 }
 
-/// A path that `disclosure` of one of `set`'s agreements with `partner` answers, with a name that is nobody's identifier
+/// A path at which `asker` has `disclosure` of one of `set`'s agreements, with a name that is nobody's identifier
 /// for each variable.
 ///
-/// A literal of another disclosure would be taken before a variable, so the name is none of the partner's paths' words.
-pub(crate) fn path(disclosure: &Disclosure, set: &AgreementSet, partner: &PartnerName) -> String {
+/// A literal of another disclosure would be taken before a variable, so the name is none of the asker's paths' words.
+pub(crate) fn path(disclosure: &Disclosure, set: &AgreementSet, asker: Asker<'_>) -> String {
     let is_literal = |name: &str| {
         let agreements = set.agreements.iter();
         agreements
-            .filter(|agreement| agreement.partner == *partner)
-            .flat_map(|agreement| &agreement.disclosures)
-            .any(|other| other.path.text().split('/').any(|segment| segment == name))
+            .flat_map(|agreement| {
+                agreement
+                    .disclosures
+                    .iter()
+                    .map(move |one| (agreement, one))
+            })
+            .filter(|(agreement, other)| Asker::of(agreement, other) == asker)
+            .any(|(_, other)| other.path.text().split('/').any(|segment| segment == name))
     };
     let mut name = "any".to_owned();
     while is_literal(&name) {

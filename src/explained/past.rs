@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::covered;
-use crate::agreement::{AgreementSet, Ask, Caller, Disclosure, PartnerName, Role, Step};
+use crate::agreement::{
+    AgreementSet, Ask, Asker, Caller, Disclosure, PartnerName, Role, Step, SystemName,
+};
 use crate::ledger::RequestId;
 
 /// A decision as the ledger has it.
@@ -22,6 +24,8 @@ pub struct Past {
     pub request: RequestId,
     /// Who asked, if that was known.
     pub partner: Option<PartnerName>,
+    /// The controller's system that pushed, if one did.
+    pub system: Option<SystemName>,
     /// The agreement that permitted, or whose term refused.
     pub agreement: Option<String>,
     /// Its version.
@@ -58,6 +62,7 @@ impl Past {
             at: text("decided").or_else(|| text("at"))?.parse().ok()?,
             request: RequestId::parse(entry.get("request")?.as_str()?)?,
             partner: text("partner").map(|name| PartnerName::new(&name)),
+            system: text("system").map(|name| SystemName::new(&name)),
             agreement: text("agreement"),
             version: entry.get("version").and_then(Value::as_u64),
             hash: text("hash"),
@@ -140,8 +145,10 @@ impl Replay {
 /// Decides `past` again by `set`, the agreements that ran then.
 #[must_use]
 pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
-    let Some(partner) = &past.partner else {
-        return not_held("nobody was recognised, so no agreement was asked");
+    let asker = match (&past.system, &past.partner) {
+        (Some(system), _) => Asker::System(system),
+        (None, Some(partner)) => Asker::Partner(partner),
+        (None, None) => return not_held("nobody was recognised, so no agreement was asked"),
     };
     if matches!(
         past.verdict(),
@@ -154,10 +161,10 @@ pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
     if matches!(past.verdict(), "not_approved" | "keys_destroyed") {
         return not_held("it depended on approvals or keys, which the texts do not hold");
     }
-    let candidates = disclosures(past, set, partner);
+    let candidates = disclosures(past, set, asker);
     if candidates.is_empty() {
         let Some(agreement) = &past.agreement else {
-            return not_held("the partner had no agreement that could be asked");
+            return not_held("whoever asked had no agreement that could be asked");
         };
         return Replayed {
             result: Replay::Differs,
@@ -168,7 +175,7 @@ pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
     // Where the entry names no disclosure it is one of these, and what the entry says must be so of one.
     let mut replayed = None;
     for disclosure in candidates {
-        let one = replay_of(past, set, partner, disclosure);
+        let one = replay_of(past, set, asker, disclosure);
         if one.result == Replay::Same {
             return one;
         }
@@ -181,10 +188,10 @@ pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
 fn replay_of(
     past: &Past,
     set: &AgreementSet,
-    partner: &PartnerName,
+    asker: Asker<'_>,
     disclosure: &Disclosure,
 ) -> Replayed {
-    let path = covered::path(disclosure, set, partner);
+    let path = covered::path(disclosure, set, asker);
     let unknown = unknown_purpose(set);
     let purpose: &[u8] = match past.verdict() {
         "purpose_malformed" => b"two words",
@@ -195,7 +202,7 @@ fn replay_of(
         _ => &[purpose],
     };
     let ask = Ask {
-        partner,
+        asker,
         method: disclosure.method,
         path: &path,
         purposes,
@@ -259,21 +266,18 @@ fn is_named(past: &Past, agreement: &str, disclosure: &str) -> bool {
             .is_none_or(|name| name == disclosure)
 }
 
-/// The disclosure that was asked for; where the entry does not name it, all of the agreement's, or of the partner's, that
+/// The disclosure that was asked for; where the entry does not name it, all of the agreement's, or of the asker's, that
 /// it can have been: those for the purpose, if there are any.
-fn disclosures<'a>(
-    past: &Past,
-    set: &'a AgreementSet,
-    partner: &PartnerName,
-) -> Vec<&'a Disclosure> {
+fn disclosures<'a>(past: &Past, set: &'a AgreementSet, asker: Asker<'_>) -> Vec<&'a Disclosure> {
     let is_it =
         |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
-    let of_partner = set.agreements.iter().filter(|agreement| {
-        agreement.partner == *partner && is_it(&past.agreement, agreement.name.as_str())
-    });
-    let named: Vec<&Disclosure> = of_partner
-        .flat_map(|agreement| &agreement.disclosures)
-        .map(AsRef::as_ref)
+    let agreements = set.agreements.iter();
+    let named: Vec<&Disclosure> = agreements
+        .filter(|agreement| is_it(&past.agreement, agreement.name.as_str()))
+        .flat_map(|agreement| {
+            let all = agreement.disclosures.iter().map(AsRef::as_ref);
+            all.filter(move |one| Asker::of(agreement, one) == asker)
+        })
         .filter(|disclosure| is_it(&past.disclosure, disclosure.name.as_str()))
         .collect();
     let is_for = |one: &&Disclosure| {

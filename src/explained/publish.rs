@@ -324,7 +324,7 @@ impl Publishing<'_> {
             let sets = distinct(agreement.disclosures.iter().map(|one| {
                 one.data_set
                     .clone()
-                    .unwrap_or_else(|| format!("(service {})", one.service))
+                    .unwrap_or_else(|| format!("(service {})", source(one)))
             }));
             for set in sets {
                 let of_set: Vec<&Disclosure> = agreement
@@ -334,7 +334,7 @@ impl Publishing<'_> {
                     .filter(|one| {
                         one.data_set
                             .as_deref()
-                            .map_or(set == format!("(service {})", one.service), |name| {
+                            .map_or(set == format!("(service {})", source(one)), |name| {
                                 name == set
                             })
                     })
@@ -468,7 +468,7 @@ impl Publishing<'_> {
             for one in &agreement.disclosures {
                 rows.push(vec![
                     one.data_set.clone().unwrap_or(NOT_STATED.to_owned()),
-                    one.service.to_string(),
+                    source(one).to_owned(),
                     format!("{} {}", one.method, one.path.text()),
                     agreement.partner.to_string(),
                     agreement.name.to_string(),
@@ -480,8 +480,8 @@ impl Publishing<'_> {
                             .map(|(field, leaves)| format!("{field} {leaves}")),
                     ),
                     list(taken_in(one)),
-                    one.response_rules.format.word().to_owned(),
-                    "on request".to_owned(),
+                    one.released_rules.format.word().to_owned(),
+                    frequency(one).to_owned(),
                     distinct(
                         one.purposes
                             .iter()
@@ -706,13 +706,20 @@ impl Publishing<'_> {
 }
 
 fn disclosure_section(one: &Disclosure) -> Section {
-    let mut paragraphs = vec![format!(
-        "For {}, when asked {} {}.",
-        list(&one.purposes),
-        one.method,
-        one.path.text()
-    )];
-    if let Some(condition) = &one.response_rules.release_if {
+    let mut paragraphs = vec![match &one.pushed_by {
+        None => format!(
+            "For {}, when asked {} {}.",
+            list(&one.purposes),
+            one.method,
+            one.path.text()
+        ),
+        Some(system) => format!(
+            "For {}, pushed by {system} to {}.",
+            list(&one.purposes),
+            one.service
+        ),
+    }];
+    if let Some(condition) = &one.released_rules.release_if {
         paragraphs.push(format!("A record leaves only if {}.", condition.text()));
     }
     for opaque in &one.opaque {
@@ -725,7 +732,12 @@ fn disclosure_section(one: &Disclosure) -> Section {
     }
     let come_in = taken_in(one);
     if !come_in.is_empty() {
-        paragraphs.push(format!("The partner sends {}.", come_in.join(", ")));
+        let sends = if one.is_push() {
+            "answers with"
+        } else {
+            "sends"
+        };
+        paragraphs.push(format!("The partner {sends} {}.", come_in.join(", ")));
     }
     paragraphs.push("Nothing else leaves.".to_owned());
     Section {
@@ -764,16 +776,31 @@ fn distinct(items: impl IntoIterator<Item = String>) -> Vec<String> {
 
 /// The fields that leave under a disclosure, and as what.
 fn fields(one: &Disclosure) -> Vec<(String, String)> {
-    let rules = one.response_rules.fields.iter();
+    let rules = one.released_rules.fields.iter();
     rules
         .filter(|rule| !matches!(rule.action, crate::plan::Action::Drop))
         .map(|rule| (rule.selector.text().to_owned(), words::leaves(&rule.action)))
         .collect()
 }
 
+/// The system of the controller's that holds what leaves.
+fn source(one: &Disclosure) -> &str {
+    let pushes = one.pushed_by.as_ref().map(|system| system.as_str());
+    pushes.unwrap_or(one.service.as_str())
+}
+
+/// When it leaves.
+fn frequency(one: &Disclosure) -> &'static str {
+    if one.is_push() {
+        "pushed"
+    } else {
+        "on request"
+    }
+}
+
 /// The fields that a disclosure takes in.
 fn taken_in(one: &Disclosure) -> Vec<String> {
-    let rules = one.request_rules.iter().flat_map(|rules| &rules.fields);
+    let rules = one.received_rules.iter().flat_map(|rules| &rules.fields);
     rules
         .filter(|rule| !matches!(rule.action, crate::plan::Action::Drop))
         .map(|rule| rule.selector.text().to_owned())
@@ -787,7 +814,7 @@ fn measures(disclosures: &[&Disclosure]) -> String {
         "each release entered in a ledger",
     ];
     let keyed = |one: &&Disclosure| {
-        let mut rules = one.response_rules.fields.iter();
+        let mut rules = one.released_rules.fields.iter();
         rules.any(|rule| match &rule.action {
             crate::plan::Action::Transform(transform) => transform.is_keyed(),
             crate::plan::Action::Keep

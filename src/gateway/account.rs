@@ -18,7 +18,8 @@ use crate::ledger::{CallerEntry, Event, LedgerError, Outcome, RegisteredEntry, R
 use crate::minimise::{SubjectToken, Tally};
 use crate::subjects::RightsGate;
 
-/// One permitted exchange, from its intent on. Dropped without an end it ends as [`Outcome::PartnerGone`].
+/// One permitted exchange, from its intent on. Dropped without an end it ends as what went away with whoever
+/// asked.
 pub(crate) struct Account {
     worker: Rc<Worker>,
     running: Arc<Running>,
@@ -78,11 +79,6 @@ impl Account {
             ended: false,
         };
         Ok((account, ticket))
-    }
-
-    /// The exchange's id.
-    pub(crate) fn id(&self) -> &RequestId {
-        &self.id
     }
 
     /// Its records are decided by `gate`.
@@ -248,7 +244,12 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        self.end(Outcome::PartnerGone, Some(Reason::PartnerGone));
+        let gone = if self.route.disclosure.is_push() {
+            Reason::SystemGone
+        } else {
+            Reason::PartnerGone
+        };
+        self.end(outcome(gone), Some(gone));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The service is asked: one step of an exchange, from the permitted request to the head of the answer.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -7,9 +8,8 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use super::account::Account;
-use super::encoding::Direction;
 use super::media::Label;
+use super::outbound;
 use super::problem::Stop;
 use super::reason::Reason;
 use super::reidentify::Asked;
@@ -17,8 +17,9 @@ use super::request::{self, RequestBody, RequestFate};
 use super::response::{self, ServiceHead};
 use super::running::{Route, Running};
 use super::service::{Lease, NotLeased, Verdict};
-use super::traces::traceparent;
+use super::traces::{Trace, traceparent};
 use super::worker::Worker;
+use crate::ledger::RequestId;
 use crate::transform::Occasion;
 
 /// What the service answered, understood as far as its head.
@@ -42,38 +43,35 @@ pub(crate) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Takes the exchange to the service: a slot, a place, a connection, the request, the head of the answer.
+    /// Takes the exchange `id` to the service with `body`: a slot, a place, a connection, the request, the head of the
+    /// answer. The service's span is one of `trace`, if that is traced.
     ///
     /// # Errors
     /// With why there is no answer, or none that may pass.
-    pub(crate) async fn ask(&self, body: Incoming, account: &mut Account) -> Result<Answer, Stop> {
+    pub(crate) async fn ask(
+        &self,
+        (body, fate): (RequestBody, RequestFate),
+        id: &RequestId,
+        trace: Option<&Trace>,
+    ) -> Result<Answer, Stop> {
         let span = self
             .worker
             .random
             .take()
             .map_err(|_| Reason::LedgerUnavailable)?;
-        let traceparent = traceparent(account.trace(), account.id(), span);
-        let id = *account.id();
+        let is_push = self.route.disclosure.is_push();
+        let traceparent = traceparent(trace, id, span);
         let request = || {
             let (head, label) = (self.head, self.label);
-            request::service_head(self.asked, self.route, head, label, &id, &traceparent)
+            let mut request =
+                request::service_head(self.asked, self.route, head, label, id, &traceparent);
+            if is_push {
+                outbound::tell(&mut request, self.running, self.route, &self.occasion);
+            }
+            request
         };
-        let body_idle = self.running.config.limits.body_idle;
-        let (body, fate) = RequestBody::new(
-            self.running.source(
-                body,
-                self.label.and_then(|label| label.coding),
-                Direction::FromPartner,
-            ),
-            self.route,
-            (self.label, self.occasion.clone()),
-            self.deadline,
-            body_idle,
-        );
         let asked = Instant::now();
-        let answered = self.attempt(request, body, &fate, asked).await;
-        account.answered(asked);
-        let (answer, lease) = answered?;
+        let (answer, lease) = self.attempt(request, body, &fate, asked).await?;
         let (head, body) = answer.into_parts();
         let method = request::method(self.head, self.route);
         let head = response::understand(head, &body, method, self.route)?;
@@ -98,7 +96,11 @@ impl Asking<'_> {
         let target = &self.route.target;
         let slot = target.enter(self.deadline).await?;
         let head_by = self.deadline.min(asked + target.head_timeout());
-        if target.is_nowhere() && timeout_at(head_by, target.look_up_all()).await.is_err() {
+        if target.is_nowhere()
+            && timeout_at(head_by, Box::pin(target.look_up_all()))
+                .await
+                .is_err()
+        {
             return Err(self.late(head_by));
         }
         let has_body = !matches!(body, RequestBody::None);
@@ -134,9 +136,11 @@ impl Asking<'_> {
             };
             let is_new = !lease.reused;
             self.count_connection(!is_new);
-            let sent =
-                lease.send(request().map(|()| std::mem::replace(&mut body, RequestBody::None)));
-            let Ok(sent) = timeout_at(head_by, sent).await else {
+            let taken = std::mem::replace(&mut body, RequestBody::None);
+            let Ok(sent) = self
+                .in_time(lease.send(request().map(|()| taken)), fate, head_by)
+                .await
+            else {
                 // A body that the partner is slow to send is not the service's delay.
                 if fate.is_whole() {
                     lease.judge(Verdict::Timeout);
@@ -192,13 +196,40 @@ impl Asking<'_> {
         }))
     }
 
+    /// What comes of `sent` by `head_by`, or as long after the last piece of the request as the service has after a
+    /// request without a body: who sends much does not run out of it. `Err` is too late.
+    async fn in_time<T>(
+        &self,
+        sent: impl Future<Output = T>,
+        fate: &RequestFate,
+        head_by: Instant,
+    ) -> Result<T, ()> {
+        let mut sent = pin!(sent);
+        let mut by = head_by;
+        loop {
+            if let Ok(sent) = timeout_at(by, sent.as_mut()).await {
+                return Ok(sent);
+            }
+            let head_timeout = self.route.target.head_timeout();
+            let later = fate
+                .moved()
+                .map(|moved| self.deadline.min(moved + head_timeout));
+            match later {
+                Some(later) if later > by => by = later,
+                Some(_) | None => return Err(()),
+            }
+        }
+    }
+
     /// Why it was too late at `head_by`.
     fn late(&self, head_by: Instant) -> Stop {
-        Stop::from(if head_by == self.deadline {
-            Reason::Deadline
-        } else {
-            Reason::ServiceTimeout
-        })
+        Stop::from(
+            if head_by == self.deadline || Instant::now() >= self.deadline {
+                Reason::Deadline
+            } else {
+                Reason::ServiceTimeout
+            },
+        )
     }
 
     fn count_connection(&self, reused: bool) {

@@ -1,4 +1,4 @@
-//! A response's body on its way to the partner.
+//! What leaves on its way to the partner: a response's body, or of a push the request's.
 //!
 //! Nothing is polled unless the partner's connection polls, so a slow partner slows the service down (P5).
 //! An error from here makes hyper close the connection without the last chunk (HTTP/1.1) or reset the stream
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::account::Account;
 use super::activity::Stalled;
-use super::encoding::{Broken, Encoder, Source};
+use super::encoding::{Broken, Data, Encoder, Source};
 use super::outflow::Outflow;
 use super::patience::Patience;
 use super::problem::Stop;
@@ -23,7 +23,7 @@ use super::reason::Reason;
 use super::request::RequestFate;
 use super::service::Lease;
 use super::worker::Worker;
-use crate::minimise::{Machine, SubjectToken};
+use crate::minimise::{BodyError, Machine, SubjectToken};
 use crate::plan::Plan;
 use crate::transform::Occasion;
 
@@ -55,8 +55,9 @@ pub(crate) struct Streaming {
 #[error("the answer was aborted: {}", .0.code())]
 pub(crate) struct Aborted(Reason);
 
-/// A service's body through its plan, with the exchange's account.
+/// A body through its plan, with the exchange's account.
 pub(crate) struct Release {
+    /// The service's body, or of a push the system's.
     service: Source,
     /// Given back when the body has ended well.
     machine: Option<Box<dyn Machine>>,
@@ -71,6 +72,10 @@ pub(crate) struct Release {
     /// Kept for another exchange when the body is read to its end.
     lease: Option<Lease>,
     outflow: Outflow,
+    /// Whether a system of the controller's sends it: its faults are then that request's.
+    is_push: bool,
+    /// The fault of a push with its place, which its system may be told.
+    fault: Option<Box<Stop>>,
 }
 
 /// What the first poll of a body gave.
@@ -96,7 +101,7 @@ impl Release {
         request: RequestFate,
         worker: Rc<Worker>,
         account: Account,
-        lease: Lease,
+        lease: Option<Lease>,
         outflow: Outflow,
     ) -> Self {
         Self {
@@ -108,8 +113,18 @@ impl Release {
             worker,
             until,
             account: Some(account),
-            lease: Some(lease),
+            lease,
             outflow,
+            is_push: false,
+            fault: None,
+        }
+    }
+
+    /// The same of a body that a system of the controller's sends.
+    pub(crate) fn pushed(self) -> Self {
+        Self {
+            is_push: true,
+            ..self
         }
     }
 
@@ -130,7 +145,7 @@ impl Release {
             Ok(Gathered { out, ended: false }) => Ok(First::Part(Bytes::from(out), Box::new(self))),
             Err(reason) => {
                 let account = account();
-                Err((self.outflow.stop(reason), account))
+                Err((self.stop(reason), account))
             }
         }
     }
@@ -142,8 +157,33 @@ impl Release {
         }
     }
 
+    /// `bytes` of it go to the partner.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        if let Some(account) = &mut self.account {
+            account.sent(bytes);
+        }
+    }
+
+    /// Takes the account: nothing leaves any more. `None` if it was taken before.
+    pub(crate) fn close(&mut self) -> Option<Account> {
+        self.account.take()
+    }
+
+    /// Whether the account was taken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.account.is_none()
+    }
+
+    /// The stop that `reason` is, with the term or the place that it comes from.
+    pub(crate) fn stop(&mut self, reason: Reason) -> Stop {
+        match self.fault.take() {
+            Some(stop) => *stop,
+            None => self.outflow.stop(reason),
+        }
+    }
+
     /// Output that may leave: its subjects are entered. Pending only with nothing to hand on.
-    fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Gathered, Reason>> {
+    pub(crate) fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Gathered, Reason>> {
         if self.patience.is_past_deadline() {
             return Poll::Ready(Err(Reason::Deadline));
         }
@@ -163,27 +203,46 @@ impl Release {
                 account.counted(machine.tally());
             }
         };
+        // Who pushes may be told where the fault is: it is in what they sent.
+        let (is_push, fault) = (self.is_push, &mut self.fault);
+        let mut faulty = |error: BodyError| {
+            if !is_push {
+                return Reason::ResponseBody(error.fault);
+            }
+            let stop = Stop::request_body(&error);
+            let reason = stop.reason;
+            *fault = Some(Box::new(stop));
+            reason
+        };
         let mut out = Vec::new();
         let mut ended = false;
         while !ended && out.len() < GATHER_BYTES {
             match self.service.poll_data(cx) {
-                Poll::Ready(Some(Ok(data))) => {
-                    self.patience.progress();
+                Poll::Ready(Some(Ok(Data { bytes: data, came }))) => {
+                    if let Some(came) = came {
+                        self.patience.progress(came)?;
+                    }
                     out.reserve(data.len().min(GATHER_BYTES));
                     let pushed = machine.push(&data, &mut out);
                     count(&**machine);
-                    pushed.map_err(|error| Reason::ResponseBody(error.fault))?;
+                    pushed.map_err(&mut faulty)?;
                 }
                 Poll::Ready(Some(Err(Broken::Connection(_)))) => {
-                    return Poll::Ready(Err(broke(&self.request)));
+                    return Poll::Ready(Err(match self.is_push {
+                        true => Reason::SystemGone,
+                        false => broke(&self.request),
+                    }));
                 }
                 Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
-                    return Poll::Ready(Err(Reason::Decoding(fault)));
+                    return Poll::Ready(Err(match self.is_push {
+                        true => Reason::RequestDecoding(fault),
+                        false => Reason::Decoding(fault),
+                    }));
                 }
                 Poll::Ready(None) => {
                     let finished = machine.finish(&mut out);
                     count(&**machine);
-                    finished.map_err(|error| Reason::ResponseBody(error.fault))?;
+                    finished.map_err(&mut faulty)?;
                     ended = true;
                 }
                 Poll::Pending if out.is_empty() => {
@@ -208,7 +267,7 @@ impl Release {
     }
 
     /// The body has ended well: gives its machine and the connection back for another exchange.
-    fn ended_well(&mut self) {
+    pub(crate) fn ended_well(&mut self) {
         if let Some(machine) = self.machine.take() {
             self.worker.machines.keep(&self.plan, machine);
         }
@@ -227,9 +286,11 @@ fn broke(request: &RequestFate) -> Reason {
         .map_or(Reason::ServiceBroke, |stop| stop.reason)
 }
 
-struct Gathered {
-    out: Vec<u8>,
-    ended: bool,
+/// Output of a body that may leave.
+pub(crate) struct Gathered {
+    pub(crate) out: Vec<u8>,
+    /// Nothing follows.
+    pub(crate) ended: bool,
 }
 
 impl PartnerBody {
@@ -305,12 +366,19 @@ impl Streaming {
         match gathered {
             Ok(Gathered { out, ended }) => self.hand_on(Bytes::from(out), ended),
             Err(reason) => {
-                self.stalled = None;
+                self.over();
                 if let Some(account) = self.release.account.take() {
                     account.abort(reason);
                 }
                 Poll::Ready(Some(Err(Aborted(reason))))
             }
+        }
+    }
+
+    /// Nothing more is to come: the partner gave nothing up.
+    fn over(&mut self) {
+        if let Some(stalled) = self.stalled.take() {
+            stalled.is_over();
         }
     }
 
@@ -335,7 +403,7 @@ impl Streaming {
             }
         };
         if ended {
-            self.stalled = None;
+            self.over();
             self.release.ended_well();
             if let Some(account) = self.release.account.take() {
                 account.complete();

@@ -14,19 +14,23 @@ use super::account::Account;
 use super::asking::Asking;
 use super::body::{First, PartnerBody, Release};
 use super::encoding::Direction;
+use super::fair::{Bounds, Place};
+use super::limits::Limit;
 use super::media::Label;
 use super::metrics::RequestLabels;
+use super::outbound::Push;
 use super::outflow::Outflow;
-use super::patience::Patience;
+use super::patience::{Pace, Patience};
 use super::problem::Stop;
 use super::reason::Reason;
 use super::reidentify::{self, Asked};
-use super::request;
+use super::request::{self, RequestBody};
 use super::response::{self, WORTH_COMPRESSING};
 use super::running::Running;
 use super::traces::{Ended, Trace, What};
 use super::worker::{PartnerConnection, Worker};
-use crate::agreement::{Ask, Caller, PartnerName, Permit, PurposeName};
+use crate::agreement::{Ask, Asker, Caller, PartnerName, Permit, PurposeName, SystemName};
+use crate::config::Audience;
 use crate::ledger::{CallerEntry, Event, RequestId};
 use crate::minimise::Gate;
 use crate::subjects::{RightsGate, Unavailable};
@@ -39,7 +43,7 @@ pub(crate) async fn exchange(
     request: Request<Incoming>,
 ) -> Response<PartnerBody> {
     let began = Instant::now();
-    let busy = connection.activity.begin();
+    let mut busy = connection.activity.begin();
     // The set that runs now; this exchange stays under it, whatever is loaded meanwhile (P9).
     let running = worker.running.load_full();
     // Without an id of its own the exchange could not be accounted for.
@@ -55,10 +59,19 @@ pub(crate) async fn exchange(
         ..Known::default()
     };
     let decided = decide(&worker, &connection, &running, &head, &body, &mut known);
-    let (permit, label, asked, caller) = match decided {
+    let (permit, label, asked, caller, place) = match decided {
         Ok(decided) => decided,
         Err(stop) => return refuse(&worker, &running, &head, &id, known, stop).response(&id),
     };
+    // One partner's load leaves room for another's.
+    match place.taken(running.config.limits.exchange_wait).await {
+        Ok(share) => busy.holds(share),
+        Err(reason) => {
+            let stop =
+                Stop::from(reason).under(&permit.agreement().name, &permit.disclosure().name);
+            return refuse(&worker, &running, &head, &id, known, stop).response(&id);
+        }
+    }
 
     // Access to protect a life is possible at once, and somebody hears of it before it is had.
     if permit.terms().vital_interests
@@ -91,6 +104,22 @@ pub(crate) async fn exchange(
         notice: route.unknown.clone(),
         ..Occasion::from(today)
     };
+    if permit.disclosure().is_push() {
+        let push = Push {
+            worker: &worker,
+            running: &running,
+            route: &route,
+            permit: &permit,
+            asked: &asked,
+            head: &head,
+            label: label.as_ref(),
+            occasion,
+            deadline,
+            id,
+        };
+        // In a place of its own, so that other exchanges do not carry its room with them.
+        return Box::pin(push.run(body, account, intent)).await;
+    }
     let asking = Asking {
         occasion: occasion.clone(),
         worker: &worker,
@@ -101,10 +130,20 @@ pub(crate) async fn exchange(
         label: label.as_ref(),
         deadline,
     };
-    let answer = asking.ask(body, &mut account).await;
+    let labelled = (label.as_ref(), occasion.clone());
+    let pace = Pace::of_partner(&running.config.limits);
+    let coding = label.as_ref().and_then(|label| label.coding);
+    let body = running.source(body, coding, Direction::FromPartner);
+    let body = RequestBody::new(body, &route, labelled, &worker.clock, deadline, pace);
+    let begun = Instant::now();
+    let answer = asking.ask(body, &id, account.trace()).await;
+    account.answered(begun);
 
     // Also a service's refusal tells something, so nothing at all is said before the intent is durable (P3).
     let waited = tokio::time::timeout(running.config.limits.ledger_wait, intent.durable()).await;
+    if waited.is_err() {
+        running.metrics.limits.reached(Limit::LedgerWait);
+    }
     let Ok(Ok(receipt)) = waited else {
         return account
             .stop(Stop::from(Reason::LedgerUnavailable))
@@ -131,21 +170,22 @@ pub(crate) async fn exchange(
         return response::release(permit, receipt, answer.head, under, &id, body);
     }
     let read_timeout = route.target.read_timeout(running.config.limits.body_idle);
-    let patience = Patience::new(deadline, read_timeout, Reason::BodyIdle);
+    let pace = Pace::of_service(&running.config.limits, read_timeout);
+    let patience = Patience::new(deadline, pace);
     let coding = answer.head.coding();
     let release = Release::new(
         running.source(answer.body, coding, Direction::FromService),
-        (permit.response(), occasion.clone()),
+        (permit.released(), occasion.clone()),
         route.agreement.term.until,
         answer.head.boundary(),
         patience,
         answer.request,
         Rc::clone(&worker),
         account,
-        answer.lease,
+        Some(answer.lease),
         Outflow::new(&route, &permit, id, running.own(&head)),
     );
-    let encoder = running.encoder(&head.headers, permit.response().format());
+    let encoder = running.encoder(&head.headers, permit.released().format());
     // A fault in the body before its first output is still a problem document (P4).
     let body = match release.first().await {
         Ok(First::Whole(bytes, mut account)) => {
@@ -193,13 +233,23 @@ fn decide(
     head: &Parts,
     body: &Incoming,
     known: &mut Known,
-) -> Result<(Permit, Option<Label>, Asked, CallerEntry), Stop> {
+) -> Result<(Permit, Option<Label>, Asked, CallerEntry, Place), Stop> {
     request::check_form(head, running.config.limits.uri_bytes)?;
-    let identity = running
-        .identities
+    let identities = match connection.audience {
+        Audience::Partners => &running.identities,
+        Audience::Council => &running.systems,
+    };
+    let identity = identities
         .identity(connection.certificate.as_ref(), &head.headers)
         .ok_or(Reason::Unauthenticated)?;
-    known.partner = Some(identity.partner.clone());
+    let system = match connection.audience {
+        Audience::Partners => {
+            known.partner = Some(identity.partner.clone());
+            None
+        }
+        Audience::Council => Some(SystemName::new(identity.partner.as_str())),
+    };
+    known.caller.system.clone_from(&system);
 
     let mut values = head.headers.get_all(&running.purpose_header).iter();
     // Two are as wrong as more, so no more are looked at.
@@ -219,11 +269,15 @@ fn decide(
     };
     let partner = match request::once(&head.headers, &request::DATA_ON_BEHALF_OF) {
         None => &identity.partner,
+        Some(_) if system.is_some() => return Err(Stop::from(Reason::OnBehalfRefused)),
         Some(other) => running
             .acts_for(&identity.partner, other)
             .ok_or(Reason::OnBehalfRefused)?,
     };
-    known.partner = Some(partner.clone());
+    let asker = match &system {
+        Some(system) => Asker::System(system),
+        None => Asker::Partner(known.partner.insert(partner.clone())),
+    };
     let caller = Caller {
         roles: &identity.standing.roles,
         professional: identity.standing.professional,
@@ -236,10 +290,11 @@ fn decide(
         decided: Some(at),
         roles: caller.roles.to_vec(),
         professional: caller.professional,
+        system: system.clone(),
         ..CallerEntry::default()
     };
     let permit = running.agreements.decide(&Ask {
-        partner,
+        asker,
         method: head.method.as_str(),
         path: head.uri.path(),
         purposes,
@@ -247,6 +302,10 @@ fn decide(
         at,
     })?;
     known.purpose = Some(permit.purpose().clone());
+    if system.is_some() {
+        // For whom it is shows only now.
+        known.partner = Some(permit.agreement().partner.clone());
+    }
     let (agreement, disclosure) = (&permit.agreement().name, &permit.disclosure().name);
     let route = running.route(&permit);
     let under = |stop: Stop| stop.under(agreement, disclosure);
@@ -264,14 +323,19 @@ fn decide(
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked = reidentify::asked(&permit, route, &query, head).map_err(refused)?;
     let mut caller = running.entered(&permit, &caller, at);
+    caller.system = system;
     if identity.partner != *partner {
         caller.acting = Some(identity.partner.clone());
     }
+    let place = worker
+        .fair
+        .place(&identity.partner, Bounds::of(&running.config))
+        .map_err(|reason| under(Stop::from(reason)))?;
     // Last of all, so that a request that is refused for anything else counts for nothing.
     if let Some(way) = route.way(permit.purpose()) {
         worker.desk.ask(way, running.variant(head)).map_err(under)?;
     }
-    Ok((permit, label, asked, caller))
+    Ok((permit, label, asked, caller, place))
 }
 
 /// Enters, counts and logs a refusal. Gives what the partner is told: `stop`, or that the ledger cannot even
@@ -290,7 +354,8 @@ fn refuse(
         // Of somebody unknown not even that is noted.
         (None, None) => None,
     };
-    if let Some(partner) = &known.partner {
+    // What a system of the controller's pushes in vain is no partner's doing.
+    if let (Some(partner), None) = (&known.partner, &known.caller.system) {
         let digest = running.digest(head, "purpose", &running.purpose_header);
         worker
             .desk

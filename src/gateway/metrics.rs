@@ -8,7 +8,9 @@ use prometheus::{
     IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::cors::Preflights;
 use super::encoding;
+use super::limits::{Limit, LimitMetrics};
 use super::process::Process;
 use super::reason::Reason;
 use super::service::ServiceMetrics;
@@ -72,6 +74,8 @@ pub(crate) struct Metrics {
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
     pub(crate) codings: encoding::Meters,
+    pub(crate) limits: LimitMetrics,
+    pub(crate) preflights: Preflights,
     pub(crate) services: ServiceMetrics,
     pub(crate) traces: TraceMetrics,
 }
@@ -338,10 +342,12 @@ impl Metrics {
                 "fieldgate_connections_limit",
                 "Connections from partners that may be open at once",
             )?,
+            limits: LimitMetrics::new(&registry)?,
             connections_refused,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
             codings: encoding::Meters::new(&registry)?,
+            preflights: Preflights::new(&registry)?,
             services: ServiceMetrics::new(&registry)?,
             traces: TraceMetrics::new(&registry)?,
             registry,
@@ -404,6 +410,9 @@ impl Metrics {
     }
 
     fn count(&self, labels: RequestLabels<'_>, decision: &str, reason: Reason) {
+        if let Some(limit) = Limit::of(reason) {
+            self.limits.reached(limit);
+        }
         self.requests
             .with_label_values(&[
                 labels.partner,

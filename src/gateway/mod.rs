@@ -5,20 +5,26 @@
 
 mod account;
 mod activity;
+mod addresses;
 mod admin;
 mod admin_subjects;
 mod asking;
 mod body;
+mod cors;
+mod descriptors;
 mod desk;
 pub mod encoding;
 mod exchange;
+mod fair;
 pub mod form;
 mod identity;
+mod limits;
 mod links;
 pub mod log;
 mod machines;
 mod media;
 mod metrics;
+mod outbound;
 mod outflow;
 mod overdue;
 mod patience;
@@ -32,6 +38,7 @@ mod request;
 mod response;
 mod running;
 mod service;
+mod sockets;
 mod tls;
 mod traces;
 mod validators;
@@ -58,6 +65,7 @@ use crate::subjects::Watched;
 use crate::transform::SubjectTokens;
 use admin::Admin;
 use admin_subjects::Subjects;
+use descriptors::Descriptors;
 use desk::Desk;
 use metrics::Metrics;
 use reload::{Prints, Reload};
@@ -68,6 +76,7 @@ use worker::Shared;
 pub(crate) use desk::{CASES, INCIDENTS, review_event};
 pub use reason::{Reason, ReasonText};
 pub use reload::ReloadError;
+pub use sockets::Sockets;
 
 /// Connections that the system holds for a listener until they are accepted.
 const BACKLOG: i32 = 1024;
@@ -76,6 +85,8 @@ const BACKLOG: i32 = 1024;
 pub struct Gateway {
     addresses: Vec<SocketAddr>,
     admin: SocketAddr,
+    /// Handles of all listening sockets, for the gateway after this one.
+    sockets: Sockets,
     reload: Arc<Reload>,
     ledger: Ledger,
     stop: watch::Sender<bool>,
@@ -132,6 +143,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The sockets that were handed over cannot be taken, or none can be handed over.
+    #[error("listening sockets cannot be handed over: {0}")]
+    Sockets(#[source] io::Error),
     /// The ledger cannot be opened.
     #[error("the ledger cannot be opened: {0}")]
     Ledger(#[from] LedgerError),
@@ -166,6 +180,7 @@ impl StartError {
             | Self::Pem { .. }
             | Self::Tls(_)
             | Self::Listen { .. }
+            | Self::Sockets(_)
             | Self::Ledger(_)
             | Self::State(_)
             | Self::Texts { .. }
@@ -191,11 +206,32 @@ impl Gateway {
         Self::start_with(load, clock, Ledger::open)
     }
 
+    /// As [`Gateway::start`], on `sockets` where they are at an address of the configuration.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub fn start_on(
+        sockets: Sockets,
+        load: impl Fn() -> Result<Loaded, ConfigFault> + Send + Sync + 'static,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        Self::start_as(sockets, load, clock, Ledger::open)
+    }
+
     /// As [`Gateway::start`], with a ledger opened by `open`: for a disk of one's own.
     ///
     /// # Errors
     /// As [`Gateway::start`].
     pub fn start_with(
+        load: impl Fn() -> Result<Loaded, ConfigFault> + Send + Sync + 'static,
+        clock: Clock,
+        open: impl FnOnce(LedgerOptions, Clock, OnCommit) -> Result<Ledger, LedgerError>,
+    ) -> Result<Self, StartError> {
+        Self::start_as(Sockets::default(), load, clock, open)
+    }
+
+    fn start_as(
+        mut handed: Sockets,
         load: impl Fn() -> Result<Loaded, ConfigFault> + Send + Sync + 'static,
         clock: Clock,
         open: impl FnOnce(LedgerOptions, Clock, OnCommit) -> Result<Ledger, LedgerError>,
@@ -216,30 +252,33 @@ impl Gateway {
 
         let workers = config.workers.get();
         let mut addresses = Vec::new();
-        let mut listeners: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
-        for listener in &config.listen {
-            let mut address = listener.address;
+        let mut sockets = Sockets::default();
+        let mut listeners: Vec<Vec<Listening>> = (0..workers).map(|_| Vec::new()).collect();
+        for (index, listener) in config.listen.iter().enumerate() {
             let fault = |source| StartError::Listen {
                 address: listener.address,
                 source,
             };
-            if address.port() != 0 {
-                // Sockets that share a port share it with any process of the same user, so the port is first
-                // taken alone: then two gateways never share one unnoticed.
-                drop(listen(address, false).map_err(fault)?);
+            let open = listen_all(&mut handed, listener.address, workers).map_err(fault)?;
+            for (number, socket) in open.into_iter().enumerate() {
+                if number == 0 {
+                    addresses.push(socket.local_addr().map_err(fault)?);
+                }
+                sockets.keep(&socket).map_err(fault)?;
+                listeners[number % workers].push(Listening { index, socket });
             }
-            for own in &mut listeners {
-                let socket = listen(address, true).map_err(fault)?;
-                address = socket.local_addr().map_err(fault)?;
-                own.push(socket);
-            }
-            addresses.push(address);
         }
         let fault = |source| StartError::Listen {
             address: config.admin,
             source,
         };
-        let admin_listener = listen(config.admin, false).map_err(fault)?;
+        let admin_listener = match handed.take(config.admin).pop() {
+            Some(socket) => socket,
+            None => listen(config.admin, false).map_err(fault)?,
+        };
+        admin_listener.set_nonblocking(true).map_err(fault)?;
+        sockets.keep(&admin_listener).map_err(fault)?;
+        handed.warn_of_the_rest();
         let admin = admin_listener.local_addr().map_err(fault)?;
 
         let options = LedgerOptions {
@@ -284,6 +323,7 @@ impl Gateway {
         let mut gateway = Self {
             addresses,
             admin,
+            sockets,
             reload: Arc::clone(&reload),
             ledger: ledger.clone(),
             stop,
@@ -301,6 +341,8 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             desk: Arc::clone(&desk),
             connections: Arc::new(AtomicUsize::new(0)),
+            addresses: Arc::default(),
+            descriptors: Arc::new(Descriptors::available(workers)),
             stop: stopped.clone(),
             subjects: subjects
                 .as_ref()
@@ -355,6 +397,22 @@ impl Gateway {
     /// # Errors
     /// If not all of the ledger's entries are durable.
     pub fn shutdown(mut self) -> Result<(), LedgerError> {
+        // Nobody would answer what waited in them.
+        self.sockets.close();
+        self.end()
+    }
+
+    /// Stops as [`Gateway::shutdown`] does, but for the listening sockets: connections go on waiting in them for the
+    /// gateway after this one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn hand_over(mut self) -> Result<Sockets, LedgerError> {
+        self.end()?;
+        Ok(std::mem::take(&mut self.sockets))
+    }
+
+    fn end(&mut self) -> Result<(), LedgerError> {
         self.stop.send_replace(true);
         self.workers.drain(..).for_each(join);
         self.stop_admin.send_replace(true);
@@ -410,6 +468,40 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
+/// A worker's listening socket, and the place of its listener in the configuration.
+pub(crate) struct Listening {
+    pub(crate) index: usize,
+    pub(crate) socket: TcpListener,
+}
+
+/// Listening sockets at `address`, at least one for each worker: those of `handed`, or new ones.
+fn listen_all(
+    handed: &mut Sockets,
+    mut address: SocketAddr,
+    workers: usize,
+) -> io::Result<Vec<TcpListener>> {
+    let mut sockets = handed.take(address);
+    if sockets.is_empty() {
+        if address.port() != 0 {
+            // Sockets that share a port share it with any process of the same user, so the port is first
+            // taken alone: then two gateways never share one unnoticed.
+            drop(listen(address, false)?);
+        }
+        for _ in 0..workers {
+            let socket = listen(address, true)?;
+            address = socket.local_addr()?;
+            sockets.push(socket);
+        }
+        return Ok(sockets);
+    }
+    // What was handed over may be one socket: then the workers take connections from one queue.
+    for number in sockets.len()..workers {
+        let another = sockets[number % sockets.len()].try_clone()?;
+        sockets.push(another);
+    }
+    Ok(sockets)
+}
+
 /// A listening socket at `address`; `shared` lets each worker have one for the same port, among which the
 /// system spreads connections.
 fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
@@ -437,7 +529,7 @@ fn attend_operators(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    LocalSet::new().block_on(&runtime, async move {
+    let ended = LocalSet::new().block_on(&runtime, async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let watching = tokio::task::spawn_local(reload.watch(stop.clone()));
         let desk = Arc::clone(&admin.desk);
@@ -460,5 +552,8 @@ fn attend_operators(
             drop(exporting.await);
         }
         Ok(())
-    })
+    });
+    // A name that is being looked up keeps nobody from stopping.
+    runtime.shutdown_background();
+    ended
 }

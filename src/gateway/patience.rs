@@ -1,4 +1,4 @@
-//! How long the gateway waits for the next piece of a body, and for the whole exchange.
+//! How long the gateway waits for the next piece of a body and for the whole exchange, and how small pieces may be.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,8 +7,52 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::reason::Reason;
+use crate::config::Limits;
 
-/// One timer for two bounds: the wait for one piece, and the time of the whole exchange.
+/// Pieces of a body that may have any size: heads of multipart bodies, first records, keep-alive comments.
+const FREE_PIECES: u64 = 1_000;
+
+/// How fast a body has to come, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// The longest wait for one piece.
+    idle: Duration,
+    /// What it is called when the next piece does not come.
+    idle_reason: Reason,
+    /// Bytes a second on average, once `idle` was waited in all; nought for any.
+    bytes_per_second: u64,
+    /// Bytes a piece on average, after [`FREE_PIECES`]; nought for any.
+    piece_bytes: u64,
+    /// What it is called when the body comes too slowly or in too many pieces.
+    trickle_reason: Reason,
+}
+
+impl Pace {
+    /// The pace of a partner's request.
+    pub(crate) fn of_partner(limits: &Limits) -> Self {
+        Self {
+            idle: limits.body_idle,
+            idle_reason: Reason::RequestIdle,
+            bytes_per_second: limits.body_bytes_per_second,
+            piece_bytes: limits.body_piece_bytes,
+            trickle_reason: Reason::RequestTrickle,
+        }
+    }
+
+    /// The pace of a service's answer, of which each piece may take `idle`. It may be slow, as a feed is: `exchange` bounds its time.
+    pub(crate) fn of_service(limits: &Limits, idle: Duration) -> Self {
+        Self {
+            idle,
+            idle_reason: Reason::BodyIdle,
+            bytes_per_second: 0,
+            piece_bytes: limits.body_piece_bytes,
+            trickle_reason: Reason::BodyTrickle,
+        }
+    }
+}
+
+/// One timer for two bounds: the wait for one piece, and the time of the whole exchange. The same waits, added up,
+/// give the body's speed; its pieces are counted, because each costs the same work however small it is.
 ///
 /// Only waiting is timed: while the other side takes what it was given, nobody waits here. The timer is made
 /// at the first wait, so a body that is ready costs none.
@@ -16,27 +60,50 @@ use super::reason::Reason;
 pub(crate) struct Patience {
     timer: Option<Pin<Box<Sleep>>>,
     deadline: Instant,
-    idle: Duration,
-    /// What it is called when the next piece does not come: whose body it is.
-    idle_reason: Reason,
+    pace: Pace,
     waiting_since: Option<Instant>,
+    /// All waits that have ended.
+    waited: Duration,
+    pieces: u64,
+    bytes: u64,
 }
 
 impl Patience {
-    /// At most `idle` for each piece, and nothing after `deadline`.
-    pub(crate) fn new(deadline: Instant, idle: Duration, idle_reason: Reason) -> Self {
+    /// At this `pace`, and nothing after `deadline`.
+    pub(crate) fn new(deadline: Instant, pace: Pace) -> Self {
         Self {
             timer: None,
             deadline,
-            idle,
-            idle_reason,
+            pace,
             waiting_since: None,
+            waited: Duration::ZERO,
+            pieces: 0,
+            bytes: 0,
         }
     }
 
-    /// A piece came.
-    pub(crate) fn progress(&mut self) {
-        self.waiting_since = None;
+    /// A piece of `bytes` came.
+    ///
+    /// # Errors
+    /// If the body comes too slowly or in too many pieces.
+    pub(crate) fn progress(&mut self, bytes: usize) -> Result<(), Reason> {
+        self.pieces += 1;
+        self.bytes += bytes as u64;
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += since.elapsed();
+            let owed = self
+                .waited
+                .as_secs()
+                .saturating_mul(self.pace.bytes_per_second);
+            if self.waited > self.pace.idle && self.bytes < owed {
+                return Err(self.pace.trickle_reason);
+            }
+        }
+        let owed = (self.pieces.saturating_sub(FREE_PIECES)).saturating_mul(self.pace.piece_bytes);
+        if self.bytes < owed {
+            return Err(self.pace.trickle_reason);
+        }
+        Ok(())
     }
 
     /// Whether the whole exchange has taken too long, for bodies that never make anybody wait.
@@ -51,9 +118,9 @@ impl Patience {
             if now >= self.deadline {
                 return Poll::Ready(Reason::Deadline);
             }
-            let idle_end = *self.waiting_since.get_or_insert(now) + self.idle;
+            let idle_end = *self.waiting_since.get_or_insert(now) + self.pace.idle;
             if now >= idle_end {
-                return Poll::Ready(self.idle_reason);
+                return Poll::Ready(self.pace.idle_reason);
             }
             let end = idle_end.min(self.deadline);
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
@@ -72,13 +139,20 @@ mod tests {
 
     use super::*;
 
+    fn pace(idle: Duration) -> Pace {
+        Pace::of_partner(&Limits {
+            body_idle: idle,
+            ..Limits::default()
+        })
+    }
+
     fn wait(deadline: Duration, idle: Duration) -> Reason {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .unwrap();
         runtime.block_on(async {
-            let mut patience = Patience::new(Instant::now() + deadline, idle, Reason::BodyIdle);
+            let mut patience = Patience::new(Instant::now() + deadline, pace(idle));
             poll_fn(|cx| patience.poll(cx)).await
         })
     }
@@ -87,6 +161,44 @@ mod tests {
     fn the_earlier_of_the_two_bounds_is_the_reason() {
         let (short, long) = (Duration::from_millis(1), Duration::from_secs(3600));
         assert_eq!(wait(short, long), Reason::Deadline);
-        assert_eq!(wait(long, short), Reason::BodyIdle);
+        assert_eq!(wait(long, short), Reason::RequestIdle);
+    }
+
+    #[test]
+    fn a_body_is_refused_where_its_pieces_are_too_small_on_average() {
+        // Bytes a piece, and the piece that is one too many.
+        for (bytes, refused) in [
+            (0, Some(1_001)),
+            (1, Some(1_067)),
+            (8, Some(2_001)),
+            (16, None),
+        ] {
+            let far = Instant::now() + Duration::from_secs(3600);
+            let mut patience = Patience::new(far, pace(Duration::from_secs(30)));
+            let first = (1..100_000).find(|_| patience.progress(bytes).is_err());
+            assert_eq!(first, refused, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_refused_where_it_comes_too_slowly_on_average() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            for (waited, bytes, taken) in [
+                (29, 1, true),
+                (31, 31 * 128, true),
+                (31, 31 * 128 - 1, false),
+                (600, 1 << 20, true),
+            ] {
+                let far = Instant::now() + Duration::from_secs(3600);
+                let mut patience = Patience::new(far, pace(Duration::from_secs(30)));
+                patience.waited = Duration::from_secs(waited);
+                patience.waiting_since = Some(Instant::now());
+                assert_eq!(patience.progress(bytes).is_ok(), taken, "{waited} {bytes}");
+            }
+        });
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderName, Response, StatusCode};
 use jiff::Timestamp;
@@ -251,6 +252,9 @@ impl Stop {
             && let Ok(allowed) = HeaderValue::from_str(allowed)
         {
             headers.insert(ALLOW, allowed);
+        }
+        if self.reason.ends_connection() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if text.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));

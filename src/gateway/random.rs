@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-/// Bytes drawn at once: 64 exchanges' ids and spans.
-const BLOCK: usize = 1536;
+/// Bytes drawn at once: some 200 exchanges' ids and spans.
+const BLOCK: usize = 8 << 10;
 
 /// A worker's stock of random bytes. For names, not for keys: a used byte is not wiped.
 pub(crate) struct Random(RefCell<Stock>);

@@ -94,6 +94,10 @@ pub enum Reason {
     RequestBody(BodyFault),
     /// The request's body stopped coming.
     RequestIdle,
+    /// The request's body comes too slowly, or in too many small pieces.
+    RequestTrickle,
+    /// As many exchanges as may run at once do, the partner's or all, and none ended in time.
+    GatewayBusy,
     /// As many exchanges are with the service, and wait for it, as may.
     ServiceSaturated,
     /// All that is known of the service failed a moment ago, so that it is left alone.
@@ -124,6 +128,8 @@ pub enum Reason {
     ResponseBody(BodyFault),
     /// The service's body stopped coming.
     BodyIdle,
+    /// The service's body comes in too many small pieces.
+    BodyTrickle,
     /// The whole exchange took longer than the limit.
     Deadline,
     /// The lists of people's rights cannot be read, so nothing is released.
@@ -132,6 +138,8 @@ pub enum Reason {
     LedgerUnavailable,
     /// The partner's connection went away, or took nothing for longer than the limit.
     PartnerGone,
+    /// The connection of the controller's system went away in the midst of a push.
+    SystemGone,
 }
 
 /// What a partner's developer reads about a reason.
@@ -187,11 +195,13 @@ impl Reason {
             Self::BodyNotAgreed,
             Self::RequestContentType,
             Self::RequestEncoding,
+            Self::GatewayBusy,
         ];
         all.extend(DecodeFault::ALL.map(Self::RequestDecoding));
         all.extend(BodyFault::ALL.map(Self::RequestBody));
         all.extend([
             Self::RequestIdle,
+            Self::RequestTrickle,
             Self::ServiceSaturated,
             Self::ServiceUnavailable,
             Self::ServiceUnreachable,
@@ -209,10 +219,12 @@ impl Reason {
         all.extend(BodyFault::ALL.map(Self::ResponseBody));
         all.extend([
             Self::BodyIdle,
+            Self::BodyTrickle,
             Self::Deadline,
             Self::RightsUnavailable,
             Self::LedgerUnavailable,
             Self::PartnerGone,
+            Self::SystemGone,
         ]);
         all
     }
@@ -261,6 +273,8 @@ impl Reason {
             Self::RequestDecoding(fault) => request_decoding_code(fault),
             Self::RequestBody(fault) => request_body_code(fault),
             Self::RequestIdle => "request_idle",
+            Self::RequestTrickle => "request_trickle",
+            Self::GatewayBusy => "gateway_busy",
             Self::ServiceSaturated => "service_saturated",
             Self::ServiceUnavailable => "service_unavailable",
             Self::ServiceUnreachable => "service_unreachable",
@@ -276,10 +290,12 @@ impl Reason {
             Self::Decoding(fault) => fault.code(),
             Self::ResponseBody(fault) => fault.code(),
             Self::BodyIdle => "body_idle",
+            Self::BodyTrickle => "body_trickle",
             Self::Deadline => "deadline",
             Self::RightsUnavailable => "rights_unavailable",
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::PartnerGone => "partner_gone",
+            Self::SystemGone => "system_gone",
         }
     }
 
@@ -479,6 +495,16 @@ impl Reason {
                 "The request's body stopped coming",
                 "Send the whole body without long pauses.",
             ),
+            Self::RequestTrickle => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The request's body comes too slowly or in too many small pieces",
+                "Send the body as fast as the connection takes it, in pieces of some KiB.",
+            ),
+            Self::GatewayBusy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "As many exchanges run as may run at once",
+                "Ask again when the Retry-After header says, and have fewer requests under way at once.",
+            ),
             Self::ServiceSaturated => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Too many exchanges are with the service",
@@ -561,6 +587,11 @@ impl Reason {
                 "The service's answer stopped coming",
                 "Ask again later; tell the controller if it lasts.",
             ),
+            Self::BodyTrickle => (
+                StatusCode::BAD_GATEWAY,
+                "The service's answer comes in too many small pieces",
+                "Tell the controller: the service should send its answers in pieces of some KiB.",
+            ),
             Self::Deadline => (
                 StatusCode::GATEWAY_TIMEOUT,
                 "The exchange took too long",
@@ -581,12 +612,50 @@ impl Reason {
                 "The partner's connection went away",
                 "Read answers to their end without long pauses.",
             ),
+            Self::SystemGone => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The connection of the system that pushes went away",
+                "Send the body to its end and wait for the answer; the ledger says how much of it has left.",
+            ),
         };
         ReasonText {
             status,
             title,
             remedy,
         }
+    }
+
+    /// Whether it can also end an exchange after the head of the response is out: then the stream is aborted.
+    #[must_use]
+    pub fn is_met_midway(self) -> bool {
+        matches!(
+            self,
+            Self::Ended
+                | Self::SelfLookUp
+                | Self::QuotaExceeded
+                | Self::GuardReached
+                | Self::CountsUnavailable
+                | Self::RequestBody(_)
+                | Self::RequestIdle
+                | Self::ServiceBroke
+                | Self::ResponseBody(_)
+                | Self::BodyIdle
+                | Self::Deadline
+                | Self::LedgerUnavailable
+                | Self::PartnerGone
+        )
+    }
+
+    /// Whether nothing more is read of an HTTP/1 connection after it: who sends this may mean something else by what follows.
+    #[must_use]
+    pub fn ends_connection(self) -> bool {
+        let of_http = [
+            Self::HttpMalformed,
+            Self::HeadTooLarge,
+            Self::HttpVersion,
+            Self::RequestForm,
+        ];
+        of_http.contains(&self)
     }
 
     /// Whether it is the service's doing that its answer did not come, rather than what the answer held.
@@ -603,6 +672,8 @@ impl Reason {
             | Self::ServiceError
             | Self::BodyIdle
             | Self::Decoding(DecodeFault::Truncated)
+            | Self::BodyTrickle
+            | Self::SystemGone
             | Self::ResponseBody(BodyFault::Truncated) => true,
             Self::HttpMalformed
             | Self::HeadTooLarge
@@ -644,6 +715,8 @@ impl Reason {
             | Self::RequestDecoding(_)
             | Self::RequestBody(_)
             | Self::RequestIdle
+            | Self::RequestTrickle
+            | Self::GatewayBusy
             | Self::ServiceSaturated
             | Self::ServiceStatus
             | Self::ContentType
@@ -815,18 +888,20 @@ mod tests {
             "# Refusals\n\n\
              Every reason that can end an exchange, in the order an exchange could meet them. The code stands in\n\
              the problem document (`reason`, and `type` as `urn:fieldgate:problem:<code>`), in the metric\n\
-             `fieldgate_requests_total{reason=…}` and in the ledger. After the head of a response is out, a reason\n\
-             can no longer be a problem document: the stream is aborted, and the ledger has the code.\n\n\
+             `fieldgate_requests_total{reason=…}` and in the ledger. Its `decision` is `refuse` where nothing was\n\
+             permitted, else `permit`. After the head of a response is out, a reason can no longer be a problem\n\
+             document: the stream is aborted, and the ledger has the code. Which can still come then, says *midway*.\n\n\
              Generated from `src/gateway/reason.rs` by its test; `FIELDGATE_WRITE_DOCS=1 cargo test --lib refusals`\n\
              writes it anew.\n\n\
-             | code | status | title | what to do |\n| --- | --- | --- | --- |\n",
+             | code | status | midway | title | what to do |\n| --- | --- | --- | --- | --- |\n",
         );
         for reason in Reason::all() {
             let text = reason.text();
             table.push_str(&format!(
-                "| `{}` | {} | {} | {} |\n",
+                "| `{}` | {} | {} | {} | {} |\n",
                 reason.code(),
                 text.status.as_u16(),
+                if reason.is_met_midway() { "yes" } else { "" },
                 text.title,
                 text.remedy
             ));

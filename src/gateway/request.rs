@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -16,13 +15,15 @@ use http::uri::{Authority, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::encoding::{self, Broken, Source};
+use super::encoding::{self, Broken, Data, Source};
 use super::form;
 use super::form::query::Parameter;
 use super::media::{self, Label};
-use super::patience::Patience;
+use super::outbound::Shipped;
+use super::patience::{Pace, Patience};
 use super::problem::{Stop, X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::reidentify::Asked;
@@ -30,6 +31,7 @@ use super::running::Route;
 use super::traces::TRACEPARENT;
 use super::wire;
 use crate::agreement::Disclosure;
+use crate::clock::Clock;
 use crate::ledger::RequestId;
 use crate::minimise::{self, Machine};
 use crate::transform::Occasion;
@@ -160,10 +162,11 @@ pub(crate) fn check_body(
     body: &Incoming,
     route: &Route,
 ) -> Result<Option<Label>, Stop> {
-    if body.is_end_stream() {
+    // A push is its body: whether nothing at all is one, its format says.
+    if body.is_end_stream() && !route.disclosure.is_push() {
         return Ok(None);
     }
-    let Some(plan) = &route.disclosure.request else {
+    let Some(plan) = route.disclosure.request_plan() else {
         return Err(Stop::from(Reason::BodyNotAgreed));
     };
     let coding =
@@ -254,6 +257,8 @@ pub(crate) enum RequestBody {
     None,
     /// The partner's, through the disclosure's request plan.
     Minimised(Box<MinimisedRequest>),
+    /// What leaves in a push.
+    Pushed(Shipped),
 }
 
 /// A partner's body, minimised as it streams. Its trailers are dropped.
@@ -261,6 +266,9 @@ pub(crate) struct MinimisedRequest {
     partner: Source,
     machine: Box<dyn Machine>,
     patience: Patience,
+    /// The end of the agreement: from here on nothing is taken in under it.
+    until: Timestamp,
+    clock: Clock,
     fate: Rc<Fate>,
     ended: bool,
 }
@@ -270,13 +278,42 @@ pub(crate) struct MinimisedRequest {
 #[derive(Default)]
 pub(crate) struct RequestFate(Option<Rc<Fate>>);
 
+/// What became of a request's body so far.
 #[derive(Default)]
-struct Fate {
+pub(crate) struct Fate {
     stopped: Cell<Option<Stop>>,
     whole: Cell<bool>,
+    moved: Cell<Option<Instant>>,
+}
+
+impl Fate {
+    /// It stopped before its end.
+    pub(crate) fn stopped(&self, stop: Stop) {
+        self.stopped.set(Some(stop));
+    }
+
+    /// A piece of it is with the connection.
+    pub(crate) fn moved(&self) {
+        self.moved.set(Some(Instant::now()));
+    }
+
+    /// All of it is.
+    pub(crate) fn is_whole(&self) {
+        self.whole.set(true);
+    }
 }
 
 impl RequestFate {
+    /// That of a body that notes it in `fate`.
+    pub(crate) fn of(fate: &Rc<Fate>) -> Self {
+        Self(Some(Rc::clone(fate)))
+    }
+
+    /// When a piece of the request's body last went to the connection, if one did.
+    pub(crate) fn moved(&self) -> Option<Instant> {
+        self.0.as_ref()?.moved.get()
+    }
+
     /// Why the request's body stopped, if it did.
     pub(crate) fn take_stop(&self) -> Option<Stop> {
         self.0.as_ref()?.stopped.take()
@@ -299,16 +336,19 @@ impl RequestBody {
         partner: Source,
         route: &Route,
         (label, occasion): (Option<&Label>, Occasion),
+        clock: &Clock,
         deadline: Instant,
-        idle: Duration,
+        pace: Pace,
     ) -> (Self, RequestFate) {
-        match (&route.disclosure.request, label) {
+        match (&route.disclosure.received, label) {
             (Some(plan), Some(label)) => {
                 let fate = Rc::<Fate>::default();
                 let body = MinimisedRequest {
                     partner,
                     machine: minimise::machine(plan, &label.boundary, occasion),
-                    patience: Patience::new(deadline, idle, Reason::RequestIdle),
+                    patience: Patience::new(deadline, pace),
+                    until: route.agreement.term.until,
+                    clock: clock.clone(),
                     fate: Rc::clone(&fate),
                     ended: false,
                 };
@@ -331,14 +371,20 @@ impl Body for RequestBody {
             Self::None => Poll::Ready(None),
             Self::Minimised(body) => body.poll(cx).map(|next| {
                 next.map(|data| match data {
-                    Ok(data) => Ok(Frame::data(data)),
+                    Ok(data) => {
+                        body.fate.moved();
+                        Ok(Frame::data(data))
+                    }
                     Err(stop) => {
                         body.ended = true;
-                        body.fate.stopped.set(Some(stop));
+                        body.fate.stopped(stop);
                         Err(RequestStopped)
                     }
                 })
             }),
+            Self::Pushed(body) => body
+                .poll(cx)
+                .map(|next| next.map(|data| data.map(Frame::data))),
         }
     }
 
@@ -346,6 +392,7 @@ impl Body for RequestBody {
         match self {
             Self::None => true,
             Self::Minimised(body) => body.ended,
+            Self::Pushed(body) => body.is_end_stream(),
         }
     }
 
@@ -354,6 +401,7 @@ impl Body for RequestBody {
             Self::None => SizeHint::with_exact(0),
             // Minimised, it has another length than the partner said.
             Self::Minimised(_) => SizeHint::default(),
+            Self::Pushed(body) => body.size_hint(),
         }
     }
 }
@@ -361,10 +409,20 @@ impl Body for RequestBody {
 impl MinimisedRequest {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Stop>>> {
         let mut out = Vec::new();
+        if !self.ended && self.patience.is_past_deadline() {
+            return Poll::Ready(Some(Err(Stop::from(Reason::Deadline))));
+        }
+        if !self.ended && self.clock.now() >= self.until {
+            return Poll::Ready(Some(Err(Stop::from(Reason::Ended))));
+        }
         while !self.ended {
             match self.partner.poll_data(cx) {
-                Poll::Ready(Some(Ok(data))) => {
-                    self.patience.progress();
+                Poll::Ready(Some(Ok(Data { bytes: data, came }))) => {
+                    if let Some(came) = came
+                        && let Err(reason) = self.patience.progress(came)
+                    {
+                        return Poll::Ready(Some(Err(Stop::from(reason))));
+                    }
                     if let Err(error) = self.machine.push(&data, &mut out) {
                         return Poll::Ready(Some(Err(Stop::request_body(&error))));
                     }
@@ -385,7 +443,7 @@ impl MinimisedRequest {
                     if let Err(error) = self.machine.finish(&mut out) {
                         return Poll::Ready(Some(Err(Stop::request_body(&error))));
                     }
-                    self.fate.whole.set(true);
+                    self.fate.is_whole();
                 }
                 Poll::Pending if out.is_empty() => {
                     return self

@@ -3,7 +3,7 @@
 
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, ETAG,
-    HeaderValue, LOCATION, RANGE, VARY,
+    HeaderValue, LOCATION, RANGE, TRANSFER_ENCODING, VARY,
 };
 use http::request::Parts as PartnerHead;
 use http::response::Parts;
@@ -36,10 +36,10 @@ pub(crate) const WORTH_COMPRESSING: usize = 1 << 10;
 
 /// A service's head that was understood.
 pub(crate) struct ServiceHead {
-    status: StatusCode,
-    headers: HeaderMap,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     /// The label of the body that leaves, or would leave if the request were a GET.
-    label: Option<Label>,
+    pub(crate) label: Option<Label>,
     has_body: bool,
     /// Headers that are the gateway's own: links by template, the validator.
     own: HeaderMap,
@@ -109,7 +109,8 @@ impl ServiceHead {
     }
 }
 
-/// Understands a service's head, the answer to `method` under `route`, or says why nothing of the answer may pass.
+/// Understands a service's head, the answer to `method` under `route`, or says why nothing of the answer may pass. Where no
+/// format is agreed, nothing of the body does.
 pub(crate) fn understand(
     head: Parts,
     body: &Incoming,
@@ -144,11 +145,16 @@ pub(crate) fn understand(
         other if !other.is_success() => return Err(refusal_of(other)),
         _ => {}
     }
-    let agreed = route.disclosure.response.format();
+    let Some(agreed) = route.disclosure.response_plan().map(|plan| plan.format()) else {
+        return Ok(understood(head, None, false));
+    };
     if *method == Method::HEAD {
         // Services are lax about the heads of bodies that they do not send.
         let label = media::label(&head.headers, agreed);
         return Ok(understood(head, label, false));
+    }
+    if !is_uncoded(&head.headers) {
+        return Err(Reason::Encoding);
     }
     let coding = encoding::coding(&head.headers).map_err(|_| Reason::Encoding)?;
     // A `201 Created` need not say anything. Labelled as JSON, say, an empty body is broken JSON.
@@ -157,6 +163,14 @@ pub(crate) fn understand(
     }
     let label = media::label(&head.headers, agreed).ok_or(Reason::ContentType)?;
     Ok(understood(head, Some(Label { coding, ..label }), true))
+}
+
+/// Whether the body crosses in no coding but chunks: hyper takes any other for a body that the connection ends.
+fn is_uncoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
 /// What the partner learns of a service's refusal or failure: a class, never the service's words.
@@ -198,7 +212,7 @@ pub(crate) fn release(
     headers.extend(head.own);
     if let Some(label) = head.label {
         // A table is in a format of its own, whatever the service's was.
-        let told = match route.disclosure.response.table_output() {
+        let told = match route.disclosure.released.table_output() {
             Some(output) => HeaderValue::from_static(output.media_type()),
             None => label.told,
         };

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use rustls::ServerConfig;
 
 use super::StartError;
+use super::cors::Cors;
 use super::desk::{Desk, Unknown, fingerprint};
 use super::encoding::{self, Bounds, Coding, Direction, Encoder, Source};
 use super::identity::Identities;
@@ -23,7 +24,7 @@ use super::validators::Validators;
 use crate::agreement::{
     Agreement, AgreementName, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
 };
-use crate::config::{Config, Loaded, Transport};
+use crate::config::{Audience, Config, Loaded, Transport};
 use crate::explained::Texts;
 use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
 use crate::minimise::Notice;
@@ -38,6 +39,8 @@ pub(crate) struct Running {
     /// What was agreed, as it is written.
     pub(crate) texts: Texts,
     pub(crate) identities: Identities,
+    /// The systems that push, which are recognised at listeners for the council alone.
+    pub(crate) systems: Identities,
     pub(crate) metrics: Arc<Metrics>,
     /// The TLS of each of `config.listen`, in its order.
     pub(crate) tls: Vec<Option<tls::PartnerTls>>,
@@ -49,6 +52,8 @@ pub(crate) struct Running {
     pub(crate) sources: Vec<PathBuf>,
     /// The codings that partners are offered, and how hard each tries, where answers leave compressed.
     compress: Option<(Vec<Coding>, u8)>,
+    /// What browsers are told, where any may ask.
+    pub(crate) cors: Option<Arc<Cors>>,
     /// Makes the ledger's tokens of what callers write; `None` where the controller has no keys.
     tokens: Option<SubjectTokens>,
 }
@@ -114,6 +119,7 @@ impl Running {
             ..
         } = loaded;
         let identities = Identities::new(&config.partners);
+        let systems = Identities::new(&config.systems);
         desk.prepare(&config, &agreements)
             .map_err(StartError::State)?;
         let mut tls = Vec::new();
@@ -123,7 +129,11 @@ impl Running {
                 Transport::Tls(files) => {
                     sources.extend([files.certificate.clone(), files.key.clone()]);
                     sources.extend(files.client_ca.clone());
-                    Some(tls::partner_tls(files, &identities)?)
+                    let known = match listener.audience {
+                        Audience::Partners => &identities,
+                        Audience::Council => &systems,
+                    };
+                    Some(tls::partner_tls(files, known)?)
                 }
             });
         }
@@ -154,7 +164,11 @@ impl Running {
                     target: Arc::clone(target),
                     method: Method::from_bytes(disclosure.method.as_bytes())
                         .expect("a disclosure's method was checked when it was loaded"),
-                    accept: media::accept(disclosure.response.format()),
+                    accept: disclosure
+                        .response_plan()
+                        .map_or(HeaderValue::from_static("*/*"), |plan| {
+                            media::accept(plan.format())
+                        }),
                     request_headers: header_names(&disclosure.request_headers),
                     token_headers: disclosure
                         .reidentify
@@ -189,18 +203,22 @@ impl Running {
             let codings = compress.codings.iter().map(|coding| Coding::from(*coding));
             (codings.collect(), compress.level)
         });
+        let cors = config.cors.as_ref();
+        let cors = cors.map(|cors| Arc::new(Cors::new(cors, &agreements, &purpose_header)));
         Ok(Self {
             compress,
             config,
             agreements,
             texts,
             identities,
+            systems,
             metrics: Arc::clone(metrics),
             tls,
             purpose_header,
             routes,
             targets,
             sources,
+            cors,
             tokens: keys.map(|keys| SubjectTokens::new(&keys.subject())),
         })
     }
@@ -313,7 +331,14 @@ impl Running {
             reference: token(terms.reference, "reference", caller.reference),
             reason: token(terms.vital_interests, "reason", caller.reason),
             acting: None,
+            system: None,
         }
+    }
+
+    /// Who connects to the listener at `index` of the configuration.
+    pub(crate) fn audience(&self, index: usize) -> Audience {
+        let listener = self.config.listen.get(index);
+        listener.map_or(Audience::Partners, |listener| listener.audience)
     }
 
     /// The TLS settings for connections to the listener at `index` of the configuration.

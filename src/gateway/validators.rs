@@ -36,10 +36,10 @@ impl Validators {
             .without_special
             .iter()
             .map(|without| &without.plan);
-        let settled = plans.chain([&disclosure.response]).all(|plan| {
+        let settled = plans.chain([&disclosure.released]).all(|plan| {
             !plan.is_gated() && !plan.reads_document() && plan.table_output().is_none()
         });
-        if !kept || !settled {
+        if !kept || !settled || disclosure.is_push() {
             return None;
         }
         let keys = keys?;
@@ -76,8 +76,8 @@ impl Validators {
             (None, None) => return None,
         };
         let mut of = self.of_all.clone();
-        let plan = permit.response();
-        let without_special = !std::sync::Arc::ptr_eq(plan, &permit.disclosure().response);
+        let plan = permit.released();
+        let without_special = !std::sync::Arc::ptr_eq(plan, &permit.disclosure().released);
         let day = plan.reads_today().then(|| today.to_string());
         let target = asked
             .uri

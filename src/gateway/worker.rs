@@ -14,7 +14,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::Request;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -23,13 +24,18 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::Listening;
 use super::activity::{Activity, Watch};
+use super::addresses::{Addresses, Guest};
+use super::cors;
+use super::descriptors::Descriptors;
 use super::desk::Desk;
-use super::exchange::exchange;
+use super::fair::Fair;
 use super::identity::PresentedCertificate;
+use super::limits::Limit;
 use super::machines::Machines;
 use super::metrics::Metrics;
 use super::random::Random;
@@ -38,7 +44,7 @@ use super::service::Pool;
 use super::traces::Traces;
 use super::wire::Strict;
 use crate::clock::Clock;
-use crate::config::Limits;
+use crate::config::{Audience, Limits};
 use crate::ledger::{Ledger, Outbox};
 use crate::subjects::Watched;
 
@@ -67,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) desk: Arc<Desk>,
     /// Connections from partners open now, over all workers.
     pub(crate) connections: Arc<AtomicUsize>,
+    pub(crate) addresses: Arc<Addresses>,
+    pub(crate) descriptors: Arc<Descriptors>,
     pub(crate) stop: watch::Receiver<bool>,
     /// What people object to and consent to, where a store is configured.
     pub(crate) subjects: Option<Arc<Watched>>,
@@ -85,8 +93,11 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool,
     pub(crate) machines: Machines,
     pub(crate) subjects: Option<Arc<Watched>>,
+    pub(crate) fair: Rc<Fair>,
     pub(crate) traces: Traces,
     shared: Shared,
+    /// The gateway is told to stop.
+    stopping: Cell<bool>,
     /// This worker's open connections.
     open: Cell<usize>,
     /// Told when `open` becomes nought.
@@ -96,11 +107,13 @@ pub(crate) struct Worker {
 /// One connection from a partner, as its exchanges see it.
 pub(crate) struct PartnerConnection {
     pub(crate) certificate: Option<PresentedCertificate>,
+    /// Who connects to the listener that it came by.
+    pub(crate) audience: Audience,
     pub(crate) activity: Rc<Activity>,
 }
 
 /// Runs a worker on this thread until it is told to stop and its connections have ended.
-pub(crate) fn run(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
+pub(crate) fn run(shared: Shared, listeners: Vec<Listening>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -112,7 +125,7 @@ pub(crate) fn run(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::
     ended
 }
 
-async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
+async fn serve(shared: Shared, listeners: Vec<Listening>) -> io::Result<()> {
     let mut stop = shared.stop.clone();
     let worker = Rc::new(Worker {
         running: Arc::clone(&shared.running),
@@ -124,15 +137,17 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         pool: Pool::default(),
         machines: Machines::default(),
         subjects: shared.subjects.clone(),
+        fair: Fair::new(Arc::clone(&shared.metrics)),
+        stopping: Cell::new(false),
         traces: shared.traces.clone(),
         shared,
         open: Cell::new(0),
         emptied: tokio::sync::Notify::new(),
     });
     let mut accepting = Vec::new();
-    for (index, listener) in listeners.into_iter().enumerate() {
-        listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
+    for Listening { index, socket } in listeners {
+        socket.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(socket)?;
         accepting.push(spawn_local(accept(Rc::clone(&worker), listener, index)));
     }
     let tending = spawn_local({
@@ -151,6 +166,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
     });
     // An error says that the gateway's handle is gone, which is as good as being told.
     drop(stop.wait_for(|stop| *stop).await);
+    worker.stopping.set(true);
     for listener in accepting {
         listener.abort();
     }
@@ -161,6 +177,7 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
         }
     };
     if timeout(drain, emptied).await.is_err() {
+        worker.shared.metrics.limits.reached(Limit::Drain);
         tracing::warn!(
             connections = worker.open.get(),
             "connections still open after the drain time are closed"
@@ -172,25 +189,52 @@ async fn serve(shared: Shared, listeners: Vec<std::net::TcpListener>) -> io::Res
 }
 
 async fn accept(worker: Rc<Worker>, listener: TcpListener, index: usize) {
+    let shared = &worker.shared;
+    let pause = |why: &'static str| {
+        shared.metrics.limits.reached(Limit::FileDescriptors);
+        shared.descriptors.say(why);
+        sleep(Descriptors::PAUSE)
+    };
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        // Those that come meanwhile wait in the system's queue: what is left of the descriptors is for the services
+        // that the open connections ask.
+        while shared.connections.load(Ordering::Relaxed) >= shared.descriptors.connections() {
+            pause("as many connections are open as there are file descriptors for").await;
+        }
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             // One connection that failed before it was taken is nothing; no more file descriptors is a
             // reason to let others end first.
+            Err(error) if Descriptors::are_short(&error) => {
+                pause("no file descriptor is left").await;
+                continue;
+            }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                sleep(Duration::from_millis(50)).await;
+                tracing::debug!(%error, "a connection ended before it was accepted");
+                // Whatever else it is, it is not to keep the worker from its other tasks.
+                tokio::task::yield_now().await;
                 continue;
             }
         };
         let running = worker.running.load_full();
-        let Some(open) = Open::count(&worker, running.config.limits.connections) else {
-            worker
-                .shared
+        let refused = |limit| {
+            shared.metrics.limits.reached(limit);
+            shared
                 .metrics
                 .connections_refused
                 .with_label_values(&["limit"])
                 .inc();
+        };
+        let limits = &running.config.limits;
+        let Some(guest) = shared
+            .addresses
+            .enter(peer.ip(), limits.connections_per_address)
+        else {
+            refused(Limit::ConnectionsPerAddress);
+            continue;
+        };
+        let Some(open) = Open::count(&worker, limits.connections, guest) else {
+            refused(Limit::Connections);
             continue;
         };
         spawn_local(connection(Rc::clone(&worker), running, stream, index, open));
@@ -198,11 +242,14 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener, index: usize) {
 }
 
 /// A connection is open, until this is dropped.
-struct Open(Rc<Worker>);
+struct Open {
+    worker: Rc<Worker>,
+    _guest: Option<Guest>,
+}
 
 impl Open {
     /// `None` if there are `limit` already.
-    fn count(worker: &Rc<Worker>, limit: usize) -> Option<Self> {
+    fn count(worker: &Rc<Worker>, limit: usize, guest: Option<Guest>) -> Option<Self> {
         let shared = &worker.shared;
         if shared.connections.fetch_add(1, Ordering::Relaxed) >= limit {
             shared.connections.fetch_sub(1, Ordering::Relaxed);
@@ -210,13 +257,16 @@ impl Open {
         }
         shared.metrics.connections.inc();
         worker.open.set(worker.open.get() + 1);
-        Some(Self(Rc::clone(worker)))
+        Some(Self {
+            worker: Rc::clone(worker),
+            _guest: guest,
+        })
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let worker = &self.0;
+        let worker = &self.worker;
         worker.shared.connections.fetch_sub(1, Ordering::Relaxed);
         worker.shared.metrics.connections.dec();
         worker.open.set(worker.open.get() - 1);
@@ -237,21 +287,39 @@ async fn connection(
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let activity = Activity::new();
     let limits = running.config.limits.clone();
+    let activity = Activity::new(&limits);
+    let reached = |limit| worker.shared.metrics.limits.reached(limit);
+    let audience = running.audience(index);
     let Some(config) = running.server_config(index) else {
         let mut stream = Noted::new(stream, Rc::clone(&activity));
-        let Ok(Ok(http2)) = timeout(limits.header_read, stream.sniff()).await else {
-            return;
+        let sniffed = tokio::select! {
+            biased;
+            sniffed = timeout(limits.header_read, stream.sniff()) => sniffed,
+            // Nobody waits for what has not begun.
+            () = unused(worker.shared.stop.clone(), limits.drain_idle) => {
+                return reached(Limit::DrainIdle);
+            }
+        };
+        let http2 = match sniffed {
+            Ok(Ok(http2)) => http2,
+            // It went away.
+            Ok(Err(_)) => return,
+            Err(_) => return reached(Limit::HeaderRead),
         };
         let connection = PartnerConnection {
             certificate: None,
+            audience,
             activity,
         };
         return speak(worker, stream, connection, http2, &limits, open).await;
     };
     let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
-    let Ok(Ok(stream)) = timeout(limits.tls_handshake, handshake).await else {
+    let handshake = timeout(limits.tls_handshake, handshake).await;
+    if handshake.is_err() {
+        reached(Limit::TlsHandshake);
+    }
+    let Ok(Ok(stream)) = handshake else {
         worker
             .shared
             .metrics
@@ -267,10 +335,18 @@ async fn connection(
         .and_then(|tls| tls.presented(session.peer_certificates()));
     let connection = PartnerConnection {
         certificate,
+        audience,
         activity: Rc::clone(&activity),
     };
     let stream = Noted::new(stream, activity);
     speak(worker, stream, connection, http2, &limits, open).await;
+}
+
+/// Ends when a connection on which nothing has begun is to end: the gateway stops, and some more has gone by.
+async fn unused(mut stop: watch::Receiver<bool>, some_more: Duration) {
+    // An error says that the gateway's handle is gone, which is as good as being told.
+    drop(stop.wait_for(|stop| *stop).await);
+    sleep(some_more).await;
 }
 
 async fn speak<S>(
@@ -285,13 +361,31 @@ async fn speak<S>(
 {
     let activity = Rc::clone(&connection.activity);
     let connection = Rc::new(connection);
-    let mut stop = worker.shared.stop.clone();
+    let shared = worker.shared.clone();
+    let attending = Attending {
+        stop: shared.stop.clone(),
+        activity: &activity,
+        limits,
+        metrics: &shared.metrics,
+        http2,
+    };
     let service = {
         let worker = Rc::clone(&worker);
         service_fn(move |request: Request<Incoming>| {
             let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
-            // Made where it is awaited: made here, it would be moved, with kilobytes of room for what it is going to hold.
-            async move { Ok::<_, Infallible>(exchange(worker, connection, request).await) }
+            let awaited = connection.activity.awaited();
+            // In a place of its own while it lasts: its kilobytes would else be moved, and an idle connection would keep them.
+            async move {
+                let exchange = cors::exchange(Rc::clone(&worker), connection, request);
+                let mut answer = Box::pin(exchange).await;
+                awaited.answered();
+                if worker.stopping.get() && !http2 {
+                    // A partner that is told so sends nothing that nobody would read.
+                    let headers = answer.headers_mut();
+                    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
+            }
         })
     };
     if http2 {
@@ -305,14 +399,8 @@ async fn speak<S>(
             .max_send_buf_size(BUFFER_BYTES)
             .serve_connection(io, service);
         let mut served = pin!(served);
-        attend(
-            served.as_mut(),
-            |served| served.graceful_shutdown(),
-            &mut stop,
-            &activity,
-            limits,
-        )
-        .await;
+        let gently = |served: Pin<&mut _>| http2::Connection::graceful_shutdown(served);
+        attending.attend(served.as_mut(), gently).await;
     } else {
         let mut builder = http1::Builder::new();
         builder
@@ -327,46 +415,108 @@ async fn speak<S>(
         let io = TokioIo::new(Strict::new(stream, limits));
         let served = builder.serve_connection(io, service);
         let mut served = pin!(served);
-        attend(
-            served.as_mut(),
-            |served| served.graceful_shutdown(),
-            &mut stop,
-            &activity,
-            limits,
-        )
-        .await;
+        let gently = |served: Pin<&mut _>| http1::Connection::graceful_shutdown(served);
+        attending.attend(served.as_mut(), gently).await;
     }
 }
 
-/// Drives `served` to its end, ends it when nothing happens on it, and gently when the gateway stops.
-async fn attend<C>(
-    mut served: Pin<&mut C>,
-    graceful: impl Fn(Pin<&mut C>),
-    stop: &mut watch::Receiver<bool>,
-    activity: &Activity,
-    limits: &Limits,
-) where
-    C: Future,
-{
-    let mut watched = pin!(sleep(limits.header_read));
-    let mut stopping = false;
-    loop {
-        tokio::select! {
-            biased;
-            // What ends a connection shows in its exchanges' accounts.
-            _ = served.as_mut() => return,
-            _ = stop.wait_for(|stop| *stop), if !stopping => {
-                stopping = true;
-                graceful(served.as_mut());
-            }
-            () = watched.as_mut() => match activity.watch(limits) {
-                Watch::End => return,
-                Watch::LookAgain(after) => {
-                    watched.as_mut().reset(tokio::time::Instant::now() + after);
-                }
-            },
+/// What ends a connection that does not end by itself.
+struct Attending<'a> {
+    stop: watch::Receiver<bool>,
+    activity: &'a Activity,
+    limits: &'a Limits,
+    metrics: &'a Metrics,
+    http2: bool,
+}
+
+impl Attending<'_> {
+    /// Drives `served` to its end, ends it when nothing happens on it, and gently when the gateway stops or the
+    /// connection is old.
+    async fn attend<C>(self, served: Pin<&mut C>, gently: impl Fn(Pin<&mut C>))
+    where
+        C: Future<Output = hyper::Result<()>>,
+    {
+        if let Some(limit) = self.until_reached(served, gently).await {
+            self.metrics.limits.reached(limit);
         }
     }
+
+    /// As [`Self::attend`]; gives the limit that ended it.
+    async fn until_reached<C>(
+        &self,
+        mut served: Pin<&mut C>,
+        gently: impl Fn(Pin<&mut C>),
+    ) -> Option<Limit>
+    where
+        C: Future<Output = hyper::Result<()>>,
+    {
+        let old = Instant::now() + self.limits.connection_age;
+        let mut ends = Ends::NotYet;
+        let mut stop = self.stop.clone();
+        let mut watched = pin!(sleep(self.limits.header_read));
+        loop {
+            tokio::select! {
+                biased;
+                // What ends a connection shows in its exchanges' accounts, but for the limits.
+                ended = served.as_mut() => {
+                    return ended.err().and_then(|error| self.limit_of(&error));
+                }
+                _ = stop.wait_for(|stop| *stop), if matches!(ends, Ends::NotYet) => {
+                    if self.http2 || self.activity.is_used() {
+                        ends = Ends::Gently;
+                        gently(served.as_mut());
+                    } else {
+                        // A request may be under way that the partner has no way to take back.
+                        let after = self.limits.drain_idle;
+                        ends = Ends::Unused(Instant::now() + after);
+                        watched.as_mut().reset(Instant::now() + after);
+                    }
+                }
+                () = watched.as_mut() => {
+                    let now = Instant::now();
+                    match ends {
+                        Ends::Unused(end) if now >= end && !self.activity.is_used() => {
+                            return Some(Limit::DrainIdle);
+                        }
+                        Ends::NotYet if now >= old => {
+                            ends = Ends::Gently;
+                            self.metrics.limits.reached(Limit::ConnectionAge);
+                            gently(served.as_mut());
+                        }
+                        Ends::NotYet | Ends::Unused(_) | Ends::Gently => {}
+                    }
+                    match self.activity.watch(self.limits) {
+                        Watch::End(limit) => return Some(limit),
+                        Watch::LookAgain(after) => watched.as_mut().reset(now + after),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The limit for which `error` ended the connection, if it was one.
+    fn limit_of(&self, error: &hyper::Error) -> Option<Limit> {
+        if let Some(limit) = self.activity.over() {
+            return Some(limit);
+        }
+        if error.is_parse_too_large() {
+            return Some(Limit::HeaderBytes);
+        }
+        let source = std::error::Error::source(error)?;
+        let calm =
+            source.downcast_ref::<h2::Error>()?.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM);
+        calm.then_some(Limit::StreamsPerConnection)
+    }
+}
+
+/// How far a connection's end has come.
+enum Ends {
+    /// Nothing ends it.
+    NotYet,
+    /// The gateway stops: unused until then it ends, and with the next answer.
+    Unused(Instant),
+    /// No further exchange begins on it.
+    Gently,
 }
 
 /// Spawns hyper's tasks on this worker's own thread.
@@ -413,7 +563,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Noted<S> {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             self.len += read;
-            self.activity.read();
+            self.activity.read(read);
         }
         Ok(self.seen == *PREFACE)
     }
@@ -432,10 +582,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Noted<S> {
             this.given += count;
             return Poll::Ready(Ok(()));
         }
+        if this.activity.over().is_some() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let before = into.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, into))?;
-        if into.filled().len() > before {
-            this.activity.read();
+        let read = into.filled().len() - before;
+        if read > 0 {
+            this.activity.read(read);
         }
         Poll::Ready(Ok(()))
     }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
-use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role};
+use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role, SystemName};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
 use crate::register::Ground;
 use crate::transform::finding_words;
@@ -29,7 +29,7 @@ pub enum Event {
     Intent {
         /// The exchange.
         request: RequestId,
-        /// Who asked.
+        /// Who asked, or to whom it is pushed.
         partner: PartnerName,
         /// The agreement that permits.
         agreement: AgreementName,
@@ -50,7 +50,7 @@ pub enum Event {
     Refusal {
         /// The exchange.
         request: RequestId,
-        /// Who asked, if that is known.
+        /// Who asked, or to whom it was to be pushed, if that is known.
         partner: Option<PartnerName>,
         /// The agreement whose term refused, if it came so far.
         agreement: Option<AgreementName>,
@@ -179,6 +179,8 @@ pub struct CallerEntry {
     pub reason: Option<SubjectToken>,
     /// Who asked on the partner's behalf, if somebody did.
     pub acting: Option<PartnerName>,
+    /// The system of the controller's that pushed, where the partner did not ask.
+    pub system: Option<SystemName>,
 }
 
 /// What was done to keys.
@@ -473,6 +475,7 @@ fn caller_members(caller: &CallerEntry, members: &mut Members<'_>) {
     let reason = caller.reason.as_ref();
     members.maybe("reason_given", reason.map(|token| &*token.0));
     members.maybe("acting", caller.acting.as_ref().map(PartnerName::as_str));
+    members.maybe("system", caller.system.as_ref().map(SystemName::as_str));
 }
 
 /// What the register says of a release.
@@ -702,6 +705,7 @@ mod tests {
                         reference: Some(SubjectToken("cccc".to_owned())),
                         reason: Some(SubjectToken("dddd".to_owned())),
                         acting: Some(PartnerName::new("social-care-team")),
+                        system: None,
                     },
                     registered: Some(RegisteredEntry {
                         kind: "use",

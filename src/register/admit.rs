@@ -20,13 +20,13 @@ pub struct Proposal<'a> {
     pub partner: &'a PartnerName,
     /// What for.
     pub purposes: &'a [ProposedPurpose<'a>],
-    /// The service behind it.
+    /// The controller's system that holds it: the service behind it, or that which pushes.
     pub service: &'a ServiceName,
     /// The method, upper case.
     pub method: &'a str,
     /// The request's path has a variable, so that it asks for something in particular.
     pub particular: bool,
-    /// The rules of the response's body.
+    /// The rules of the body that leaves.
     pub rules: &'a BodyRules,
     /// Which of the rules say why.
     pub reasons: &'a [bool],

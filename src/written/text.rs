@@ -106,6 +106,9 @@ forms! {
     /// Where something is on a web server.
     WebhookText: "^https?://[^/?#@\\s]+(/[^#\\s]*)?$",
         "http:// or https://, a host and, if wanted, a port and a path", "https://dpo.isle.example/alerts";
+    /// An origin as browsers send it: no page of any other, and never `*` or `null`.
+    OriginText: "^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?$",
+        "an origin (http:// or https://, a host in lower case and, if it is not the scheme's own, a port; not * and nothing after)", "https://cases.island-health.example";
     /// A DNS name.
     HostText: "^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$",
         "a DNS name", "api.island-health.example";

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fieldgate::agreement::{AgreementSet, Ask, Caller, Context, PartnerName, Role, Source};
+use fieldgate::agreement::{AgreementSet, Ask, Asker, Caller, Context, PartnerName, Role, Source};
 use fieldgate::explained::chart::Chart;
 use fieldgate::explained::covered::{Question, covered};
 use fieldgate::explained::past::{Past, Replay, replay};
@@ -138,7 +138,7 @@ impl Asked {
     fn with<T>(&self, then: impl FnOnce(&Ask<'_>) -> T) -> T {
         let purposes: Vec<&[u8]> = self.purposes.iter().map(Vec::as_slice).collect();
         then(&Ask {
-            partner: &self.partner,
+            asker: Asker::Partner(&self.partner),
             method: self.method,
             path: &self.path,
             purposes: &purposes,
@@ -225,7 +225,7 @@ fn clause_p6_3b_a_thousand_uses_are_covered_as_the_live_decision_has_them() {
                     let path = path.replace("{x}", "some-1");
                     let purposes = [purpose.as_bytes()];
                     let ask = Ask {
-                        partner: &name,
+                        asker: Asker::Partner(&name),
                         method,
                         path: &path,
                         purposes: &purposes,

@@ -126,7 +126,7 @@ fn document(draw: &mut Draw, depth: usize, next: &mut usize) -> Value {
 
 /// The single values that leave, with their places.
 fn leaving(of: &Written, body: &[u8]) -> BTreeSet<String> {
-    let plan = &of.set.agreements[0].disclosures[0].response;
+    let plan = &of.set.agreements[0].disclosures[0].released;
     let occasion = Occasion::from(jiff::civil::date(2026, 6, 1));
     let mut machine = minimise::machine(plan, "", occasion);
     let mut out = Vec::new();

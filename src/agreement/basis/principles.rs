@@ -124,7 +124,7 @@ impl Agreement {
                     .map(|namespace| namespace.name.as_str())
                     .collect();
                 let aged = self.disclosures.iter().any(|disclosure| {
-                    let checks = &disclosure.response_rules.withhold;
+                    let checks = &disclosure.released_rules.withhold;
                     checks.iter().any(|check| check.withheld == Withheld::Stale)
                 });
                 if aged && checked.is_empty() {
@@ -146,7 +146,7 @@ impl Agreement {
                 let without: Vec<&str> = self
                     .disclosures
                     .iter()
-                    .filter(|disclosure| disclosure.response_rules.subject.is_none())
+                    .filter(|disclosure| disclosure.released_rules.subject.is_none())
                     .map(|disclosure| disclosure.name.as_str())
                     .collect();
                 if without.is_empty() {
@@ -173,7 +173,7 @@ impl Agreement {
         let bodies: Vec<&BodyRules> = self
             .disclosures
             .iter()
-            .map(|disclosure| &disclosure.response_rules)
+            .map(|disclosure| &disclosure.released_rules)
             .collect();
         let permitting = |rules: &&BodyRules| {
             rules

@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 
 use super::rule::RuleAsWritten;
 use super::{AggregateAsWritten, HeadersAsWritten, LinksAsWritten, WithholdAsWritten};
-use crate::written::text::{ColumnText, ConditionText, MediaTypeText, SelectorText, Words};
+use crate::written::text::{
+    ColumnText, ConditionText, MediaTypeText, SelectorText, SizeText, Words,
+};
 
 /// A body's format: what its selectors look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -241,7 +243,7 @@ bodies! {
         /// A table in place of the records.
         aggregate: AggregateAsWritten,
     }
-    /// What of a request's body reaches the service.
+    /// What of a request's body reaches the service; of a push, the partner.
     #[schemars(extend(
         "if" = { "properties": { "format": { "const": "opaque" } }, "required": ["format"] },
         "then" = { "required": ["type", "because"] },
@@ -258,8 +260,12 @@ bodies! {
         because: Words,
         /// What no rule names: `drop` leaves it out, as without it; `refuse` refuses the request.
         undeclared: UndeclaredAsWritten,
+        /// The size of the body at most, in place of the gateway configuration's.
+        max_bytes: SizeText,
         /// The rules. What no rule names does not leave.
         fields: Vec<RuleAsWritten>,
+        /// Of a push: a table in place of the records.
+        aggregate: AggregateAsWritten,
     }
     /// Rules for one body, without an agreement: what `fieldgate apply --fields` takes.
     FieldsAsWritten as "Fields" {
@@ -291,6 +297,7 @@ impl RequestBodyAsWritten {
         BodyAsWritten {
             types: self.r#type.as_deref(),
             because: self.because.as_ref(),
+            aggregate: self.aggregate.as_ref(),
             ..self.rules()
         }
     }

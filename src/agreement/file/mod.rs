@@ -146,7 +146,11 @@ pub(super) struct TermAsWritten {
 /// One thing the agreement permits: a request, the service behind it, and the rules for both ways.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Disclosure")]
+#[schemars(rename = "Disclosure", extend(
+    "if" = { "required": ["deliver"] },
+    "then" = { "required": ["request_body"] },
+    "else" = { "required": ["service", "response"] },
+))]
 pub(super) struct DisclosureAsWritten {
     /// Its name, unique in the agreement.
     #[schemars(required)]
@@ -156,18 +160,20 @@ pub(super) struct DisclosureAsWritten {
     /// The purposes it is for, of the agreement's.
     #[schemars(required, length(min = 1))]
     pub(super) purposes: Option<Vec<Name>>,
-    /// What the partner asks.
+    /// What the partner asks; of a push, what the controller's system asks of the gateway.
     #[schemars(required)]
     pub(super) request: Option<RequestLine>,
-    /// What the service is asked.
-    #[schemars(required)]
+    /// What the service is asked. A push has `deliver` instead.
     pub(super) service: Option<ServiceAsWritten>,
+    /// A push: a system of the controller's sends what leaves, in the request's body, and the gateway brings it to the
+    /// partner.
+    pub(super) deliver: Option<DeliverAsWritten>,
     /// What of the request reaches the service.
     pub(super) parameters: Option<ParametersAsWritten>,
-    /// The rules for a request's body. Without it a request with a body is refused.
+    /// The rules for a request's body. Without it a request with a body is refused. Of a push, it is what leaves.
     pub(super) request_body: Option<RequestBodyAsWritten>,
-    /// What of the response reaches the partner.
-    #[schemars(required)]
+    /// What of the response reaches the partner. Of a push, what of the partner's answer reaches the controller's system;
+    /// without it its status alone does.
     pub(super) response: Option<ResponseAsWritten>,
     /// The law and guidance that its rules follow.
     #[schemars(length(min = 1))]
@@ -182,6 +188,22 @@ pub(super) struct ServiceAsWritten {
     /// One of the gateway configuration's `services`.
     #[schemars(required)]
     pub(super) name: Option<Name>,
+    /// The path asked of it, with the variables of `request`.
+    #[schemars(required)]
+    pub(super) path: Option<PathText>,
+}
+
+/// Where a push comes from, and where it goes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Deliver", example = serde_json::json!({ "from": "social-care", "to": "trust-intake", "path": "/intake/care-packages" }))]
+pub(super) struct DeliverAsWritten {
+    /// The system that pushes: one of the gateway configuration's `systems`.
+    #[schemars(required)]
+    pub(super) from: Option<Name>,
+    /// The partner's own service that gets it: one of the gateway configuration's `services`.
+    #[schemars(required)]
+    pub(super) to: Option<Name>,
     /// The path asked of it, with the variables of `request`.
     #[schemars(required)]
     pub(super) path: Option<PathText>,

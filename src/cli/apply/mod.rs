@@ -394,14 +394,18 @@ fn agreed_plan(
     let mut disclosures = found.disclosures.iter();
     match disclosures.find(|one| one.name.as_str() == disclosure) {
         Some(one) => {
-            let plan = if of_request {
-                one.request.clone().ok_or_else(|| {
-                    Stop::usage(format_args!(
-                        "disclosure {disclosure} takes no request body; leave --request out"
-                    ))
-                })?
+            // What leaves is the response's body, and of a push the request's.
+            let plan = if of_request == one.is_push() {
+                Arc::clone(&one.released)
             } else {
-                Arc::clone(&one.response)
+                one.received.clone().ok_or_else(|| {
+                    let why = if of_request {
+                        "takes no request body; leave --request out"
+                    } else {
+                        "is a push, whose answer is not passed on; give --request for what leaves"
+                    };
+                    Stop::usage(format_args!("disclosure {disclosure} {why}"))
+                })?
             };
             let rights = rights(&loaded, found, one, config)?;
             Ok(Applied {

@@ -121,7 +121,7 @@ fn fields(agreements: &AgreementSet, told: &Told) -> Option<Vec<String>> {
     }
     let mut disclosures = agreement.disclosures.iter();
     let disclosure = disclosures.find(|one| one.name.as_str() == told.disclosure)?;
-    let rules = disclosure.response_rules.fields.iter();
+    let rules = disclosure.released_rules.fields.iter();
     Some(
         rules
             .filter_map(|rule| {

@@ -16,20 +16,26 @@ pub(super) enum Way {
     Response,
     /// From the partner to the service.
     Request,
+    /// From the controller's system that pushes to the partner.
+    Push,
+    /// From the partner, in answer to a push.
+    Answer,
 }
 
 impl Way {
     fn leaves(self) -> &'static str {
         match self {
-            Self::Response => "leaves",
+            Self::Response | Self::Push => "leaves",
             Self::Request => "of the request's body reaches the service",
+            Self::Answer => "of the partner's answer reaches the system",
         }
     }
 
     fn left(self) -> &'static str {
         match self {
-            Self::Response => "left",
+            Self::Response | Self::Push => "left",
             Self::Request => "of the request's body reached the service",
+            Self::Answer => "of the partner's answer reached the system",
         }
     }
 }
@@ -44,8 +50,8 @@ pub(super) fn compare(way: Way, old: Option<Body<'_>>, new: Option<Body<'_>>, fo
                 format!(
                     "the {} is {}; it was {}",
                     match way {
-                        Way::Response => "response",
-                        Way::Request => "request's body",
+                        Way::Response | Way::Answer => "response",
+                        Way::Request | Way::Push => "request's body",
                     },
                     format_words(new),
                     format_words(old),

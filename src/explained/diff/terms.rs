@@ -19,11 +19,12 @@ const MEANT: [&str; 7] = [
 ];
 
 /// Keys of a disclosure, by their path in it, that are compared by what they mean.
-const DISCLOSURE_MEANT: [&str; 18] = [
+const DISCLOSURE_MEANT: [&str; 19] = [
     "name",
     "purposes",
     "request",
     "service",
+    "deliver",
     "parameters.query.keep",
     "parameters.headers.keep",
     "response.format",
@@ -256,8 +257,9 @@ fn disclosure_added(disclosure: &Disclosure, found: &mut Found) {
         Kind::Request,
         Widens::Yes,
         format!(
-            "the disclosure `{}` comes: {} {} for {}",
+            "the disclosure `{}` comes: {}{} {} for {}",
             disclosure.name,
+            pushed(disclosure),
             disclosure.method,
             disclosure.path.text(),
             list(&disclosure.purposes)
@@ -268,13 +270,20 @@ fn disclosure_added(disclosure: &Disclosure, found: &mut Found) {
     found.disclosure = None;
 }
 
+/// Who pushes it, before its method and path; nothing where the partner asks.
+fn pushed(disclosure: &Disclosure) -> String {
+    let system = disclosure.pushed_by.as_ref();
+    system.map_or_else(String::new, |system| format!("pushed by {system}, "))
+}
+
 fn disclosure_removed(disclosure: &Disclosure, found: &mut Found) {
     found.add(
         Kind::Request,
         Widens::No,
         format!(
-            "the disclosure `{}` goes: {} {}",
+            "the disclosure `{}` goes: {}{} {}",
             disclosure.name,
+            pushed(disclosure),
             disclosure.method,
             disclosure.path.text()
         ),
@@ -285,17 +294,22 @@ fn disclosure_removed(disclosure: &Disclosure, found: &mut Found) {
 }
 
 fn bodies(old: Option<&Disclosure>, new: Option<&Disclosure>, found: &mut Found) {
-    fn response(of: &Disclosure) -> body::Body<'_> {
-        (&of.response_rules, of.response.as_ref())
+    fn released(of: &Disclosure) -> body::Body<'_> {
+        (&of.released_rules, of.released.as_ref())
     }
-    fn request(of: &Disclosure) -> Option<body::Body<'_>> {
-        Some((of.request_rules.as_ref()?, of.request.as_deref()?))
+    fn received(of: &Disclosure) -> Option<body::Body<'_>> {
+        Some((of.received_rules.as_ref()?, of.received.as_deref()?))
     }
-    body::compare(Way::Response, old.map(response), new.map(response), found);
+    let (leaving, coming) = if new.or(old).is_some_and(Disclosure::is_push) {
+        (Way::Push, Way::Answer)
+    } else {
+        (Way::Response, Way::Request)
+    };
+    body::compare(leaving, old.map(released), new.map(released), found);
     body::compare(
-        Way::Request,
-        old.and_then(request),
-        new.and_then(request),
+        coming,
+        old.and_then(received),
+        new.and_then(received),
         found,
     );
 }
@@ -313,6 +327,17 @@ fn disclosure(before: &Disclosure, after: &Disclosure, found: &mut Found) {
             Kind::Request,
             Widens::Maybe,
             format!("it answers {}; it answered {}", asked(after), asked(before)),
+        );
+    }
+    let source = |of: &Disclosure| match &of.pushed_by {
+        Some(system) => format!("{system} pushes it"),
+        None => "the partner asks for it".to_owned(),
+    };
+    if source(before) != source(after) {
+        found.add(
+            Kind::Request,
+            Widens::Maybe,
+            format!("{}; before, {}", source(after), source(before)),
         );
     }
     let service = |of: &Disclosure| format!("{} for {}", of.service, of.service_path.text());

@@ -157,9 +157,9 @@ impl Desk {
             return Vec::new();
         };
         // Who asks for one record asks in as many ways as there are people; that is the other guard's.
-        let is_list = disclosure.response.format() != &Format::Json
+        let is_list = disclosure.released.format() != &Format::Json
             || disclosure
-                .response_rules
+                .released_rules
                 .record
                 .as_ref()
                 .is_none_or(|record| !record.query().segments.is_empty());

@@ -28,7 +28,7 @@ pub(crate) use encoder::Encoder;
 pub use fault::DecodeFault;
 pub(crate) use meter::{Direction, Meters};
 pub(crate) use negotiate::choose;
-pub(crate) use source::{Broken, Source};
+pub(crate) use source::{Broken, Data, Source};
 
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;

@@ -21,6 +21,14 @@ pub(crate) enum Source {
     Coded(Box<Coded>),
 }
 
+/// What a poll gave.
+pub(crate) struct Data {
+    /// Bytes of the body, decoded; there may be none yet of what came.
+    pub(crate) bytes: Bytes,
+    /// The bytes that came for that, as they came; `None` where what had come before gave more.
+    pub(crate) came: Option<usize>,
+}
+
 /// Why a body does not come to its end.
 #[derive(Debug)]
 pub(crate) enum Broken {
@@ -65,13 +73,17 @@ impl Source {
         }
     }
 
-    /// The next piece, `None` at the end. An empty one says that something came, which gave no bytes yet.
-    pub(crate) fn poll_data(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Broken>>> {
+    /// The next piece, `None` at the end.
+    pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Data, Broken>>> {
         match self {
-            Self::Plain(body) => poll_frame(body, cx),
+            Self::Plain(body) => poll_frame(body, cx).map(|next| {
+                next.map(|frame| {
+                    frame.map(|bytes| Data {
+                        came: Some(bytes.len()),
+                        bytes,
+                    })
+                })
+            }),
             Self::Coded(coded) => coded.poll_data(cx),
         }
     }
@@ -88,7 +100,7 @@ fn poll_frame(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<B
 }
 
 impl Coded {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Data, Broken>>> {
         if self.stretch == PIECES_AT_ONCE {
             self.stretch = 0;
             cx.waker().wake_by_ref();
@@ -98,7 +110,10 @@ impl Coded {
         match self.piece() {
             Ok(piece) if !piece.is_empty() => {
                 self.stretch += 1;
-                return Poll::Ready(Some(Ok(piece)));
+                return Poll::Ready(Some(Ok(Data {
+                    bytes: piece,
+                    came: None,
+                })));
             }
             Ok(_) => {}
             Err(fault) => return Poll::Ready(Some(Err(Broken::Coding(fault)))),
@@ -106,9 +121,11 @@ impl Coded {
         self.stretch = 0;
         match poll_frame(&mut self.body, cx) {
             Poll::Ready(Some(Ok(frame))) => {
+                let came = Some(frame.len());
                 self.frame = frame;
-                let piece = self.piece().map_err(Broken::Coding);
-                Poll::Ready(Some(piece))
+                let piece = self.piece();
+                let data = piece.map(|bytes| Data { bytes, came });
+                Poll::Ready(Some(data.map_err(Broken::Coding)))
             }
             Poll::Ready(None) => match self.decoder.finish() {
                 Ok(()) => Poll::Ready(None),
@@ -119,7 +136,7 @@ impl Coded {
                 self.room = BytesMut::new();
                 Poll::Pending
             }
-            other @ Poll::Ready(Some(Err(_))) => other,
+            Poll::Ready(Some(Err(broken))) => Poll::Ready(Some(Err(broken))),
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::place::{Place, Protocol};
+use super::stalling::Stalling;
 use super::tls;
 use crate::config::{Http2, Limits, Service};
 use crate::gateway::StartError;
@@ -34,6 +35,8 @@ pub(crate) struct Connector {
     pub(super) streams: u32,
     pub(super) header_count: usize,
     header_bytes: usize,
+    /// The longest that a write may wait for the service to read.
+    body_idle: Duration,
 }
 
 /// A connection over which requests with bodies `B` are sent.
@@ -69,12 +72,15 @@ impl Connector {
             streams: service.streams_per_connection,
             header_count: limits.header_count,
             header_bytes: limits.header_bytes,
+            body_idle: limits.body_idle,
         })
     }
 
     /// Whether connections are made alike but for the files, which are compared where they are read.
     pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
-        self.header_count == other.header_count && self.header_bytes == other.header_bytes
+        self.header_count == other.header_count
+            && self.header_bytes == other.header_bytes
+            && self.body_idle == other.body_idle
     }
 
     /// Whether a connection to `place` may turn out to be HTTP/2, on which several exchanges have room.
@@ -101,6 +107,7 @@ impl Connector {
                 .await
                 .map_err(|_| NoConnection)?;
             stream.set_nodelay(true).map_err(|_| NoConnection)?;
+            let stream = Stalling::new(stream, self.body_idle);
             let (Some(tls), Some(name)) = (&self.tls, &place.endpoint.server_name) else {
                 let http2 = self.http2 == Http2::Only;
                 return self.speak(place, stream, http2).await;

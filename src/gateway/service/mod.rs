@@ -13,6 +13,7 @@ mod names;
 mod place;
 mod pool;
 mod slots;
+mod stalling;
 mod tls;
 
 use std::net::SocketAddr;

@@ -164,6 +164,11 @@ impl Chosen {
         }
     }
 
+    /// Whether the place was left alone since it was chosen: who waited for a connection need not wait on.
+    pub(super) fn is_out(&self) -> bool {
+        !self.trial.get() && !self.place.is_in()
+    }
+
     /// Tells how the attempt went. `others` says whether another place is in: an answer of 5xx never closes the last
     /// one, or a partner that knows how to provoke one could close the service for all.
     pub(super) fn judge(&self, verdict: Verdict, others: impl FnOnce() -> bool) {

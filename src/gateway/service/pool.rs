@@ -57,8 +57,7 @@ pub(crate) struct Lease {
     chosen: Chosen,
     channel: Channel,
     pub(crate) reused: bool,
-    /// Held, not read.
-    slot: Option<Slot>,
+    _slot: Option<Slot>,
 }
 
 /// No connection could be had.
@@ -97,7 +96,7 @@ impl Pool {
         };
         let (channel, reused) = match open {
             Some(channel) => (channel, true),
-            None => match timeout_at(by, self.make(target, &chosen.place)).await {
+            None => match timeout_at(by, Box::pin(self.make(target, &chosen))).await {
                 Ok(Ok(made)) => made,
                 Ok(Err(NoConnection)) => {
                     return Err(NotLeased {
@@ -118,7 +117,7 @@ impl Pool {
             chosen,
             channel,
             reused,
-            slot: None,
+            _slot: None,
         })
     }
 
@@ -126,13 +125,17 @@ impl Pool {
     async fn make(
         &self,
         target: &Arc<Target>,
-        place: &Arc<Place>,
+        chosen: &Chosen,
     ) -> Result<(Channel, bool), NoConnection> {
+        let place = &chosen.place;
         if target.connector.may_multiplex(place) {
             // Others that wait here may be carried by the connection that the first of them makes.
             let _first = place.connecting.lock().await;
             if let Some(stream) = self.stream(place) {
                 return Ok((Channel::Stream(stream), true));
+            }
+            if chosen.is_out() {
+                return Err(NoConnection);
             }
             // Until the first is made nobody knows whether it can be shared; where it cannot, each makes its own.
             if target.connector.may_multiplex(place) {
@@ -325,7 +328,7 @@ impl Lease {
 
     /// The place of this exchange among those that are with the service, from now on held by this.
     pub(crate) fn hold(&mut self, slot: Slot) {
-        self.slot = Some(slot);
+        self._slot = Some(slot);
     }
 
     /// What was chosen, for another connection there.

@@ -39,7 +39,7 @@ fn clause_a18_what_is_never_shared_is_dropped_whatever_an_agreement_says() {
     for (law, name) in [(keeps, "a keep"), (whole, "a keep_all")] {
         let loaded = law.loads();
         let agreement = loaded.agreements.agreement("council-tax-billing").unwrap();
-        let plan = &agreement.disclosures[0].response;
+        let plan = &agreement.disclosures[0].released;
         let sample = br#"{"name":"A","bankDetails":"00000012345678"}"#;
         let decided = plan
             .explain(sample, jiff::civil::date(2026, 6, 15))

@@ -271,7 +271,7 @@ fn clause_p4_3b_use_within_the_council_asks_no_tick_box() {
         .agreement("council-tax-collection")
         .unwrap();
     let disclosure = &agreement.disclosures[0];
-    assert!(disclosure.response_rules.release_if.is_none());
+    assert!(disclosure.released_rules.release_if.is_none());
     assert!(matches!(disclosure.grounds[0].1, Ground::Statute { .. }));
     // The statute is for parts of the council alone.
     Law::shipped()

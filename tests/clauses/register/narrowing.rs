@@ -1,6 +1,6 @@
 //! Layers only narrow, for charters and directorates of any terms; and a permit needs every layer.
 
-use fieldgate::agreement::{Ask, Caller, PartnerName, PurposeName, Role, Source};
+use fieldgate::agreement::{Ask, Asker, Caller, PartnerName, PurposeName, Role, Source};
 use fieldgate::charter::{Case, Charter, Retention};
 use fieldgate::plan::{Action, BodyRules, OnMismatch, Rule, Selector};
 use fieldgate::register::Register;
@@ -178,7 +178,7 @@ fn clause_p10_1b_a_permit_needs_role_agreement_register_and_charter() {
         let roles = [Role::new("electoral-registration-officer")];
         let permitted = law.load().is_ok_and(|loaded| {
             let ask = Ask {
-                partner: &PartnerName::new("electoral-services"),
+                asker: Asker::Partner(&PartnerName::new("electoral-services")),
                 method: "GET",
                 path: "/inspect/council-tax/4471",
                 purposes: &[b"electoral-registration"],

@@ -1,0 +1,134 @@
+//! Requests' bodies that come too slowly, in too many pieces, or too deep; partners that do not read.
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::connections::{another_is_answered, reached};
+use crate::harness::*;
+
+const POST: &str = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n";
+
+/// A council before a service that answers each request with a name and text.
+async fn council(limits: &str) -> (Council, Service) {
+    let service = Service::answering(json(r#"{"name":"Ada","text":"x"}"#)).await;
+    let mut setup = Setup::with(service.address);
+    setup.limits = limits.to_owned();
+    (setup.start(), service)
+}
+
+/// A connection on which a request with a body has begun.
+async fn posting(council: &Council) -> TcpStream {
+    let mut stream = TcpStream::connect(council.address()).await.unwrap();
+    let head = care("POST", "/adults/7/notes", POST);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+#[test]
+fn a_body_that_stops_coming_ends_with_the_wait() {
+    run(async {
+        let (council, _service) = council("  body_idle: 200ms").await;
+        let mut stream = posting(&council).await;
+        stream.write_all(b"9\r\n{\"text\":\"\r\n").await.unwrap();
+        another_is_answered(&council).await;
+        read_to_end(&mut stream)
+            .await
+            .is_problem(408, "request_idle");
+        assert_eq!(reached(&council, "body_idle").await, 1);
+    });
+}
+
+#[test]
+fn a_body_that_drips_ends_when_it_is_too_slow_on_average() {
+    run(async {
+        let (council, _service) =
+            council("  body_idle: 500ms\n  body_bytes_per_second: 1000000").await;
+        let (mut reading, mut writing) = posting(&council).await.into_split();
+        writing.write_all(b"9\r\n{\"text\":\"\r\n").await.unwrap();
+        let dripping = tokio::task::spawn_local(async move {
+            let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
+            loop {
+                ticks.tick().await;
+                if writing.write_all(b"1\r\na\r\n").await.is_err() {
+                    return;
+                }
+            }
+        });
+        let answer = read_to_end(&mut reading).await;
+        dripping.abort();
+        answer.is_problem(408, "request_trickle");
+        assert_eq!(reached(&council, "body_bytes_per_second").await, 1);
+        another_is_answered(&council).await;
+    });
+}
+
+#[test]
+fn chunks_of_one_byte_end_a_body_when_they_are_too_many() {
+    run(async {
+        let (council, _service) = council("").await;
+        let (mut reading, mut writing) = posting(&council).await.into_split();
+        let writing = tokio::task::spawn_local(async move {
+            writing.write_all(b"9\r\n{\"text\":\"\r\n").await?;
+            // A long text, a byte at a time, without a wait between.
+            let pieces = b"1\r\na\r\n".repeat(1_000);
+            for _ in 0..200 {
+                writing.write_all(&pieces).await?;
+            }
+            std::io::Result::Ok(())
+        });
+        let answer = read_to_end(&mut reading).await;
+        writing.abort();
+        answer.is_problem(408, "request_trickle");
+        assert_eq!(reached(&council, "body_bytes_per_second").await, 1);
+        another_is_answered(&council).await;
+    });
+}
+
+#[test]
+fn a_body_in_small_chunks_passes_where_they_are_few() {
+    run(async {
+        let (council, service) = council("").await;
+        let mut stream = posting(&council).await;
+        for byte in b"{\"text\":\"abcdefghij\"}" {
+            let piece = format!("1\r\n{}\r\n", char::from(*byte));
+            stream.write_all(piece.as_bytes()).await.unwrap();
+        }
+        stream.write_all(b"0\r\n\r\n").await.unwrap();
+        let answer = read_to_end(&mut stream).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        assert_eq!(service.requests().len(), 1);
+    });
+}
+
+#[test]
+fn deep_json_is_refused_either_way() {
+    run(async {
+        let deep = format!("{{\"name\":{}", "[".repeat(100_000));
+        let service = Service::answering(json(&deep)).await;
+        let council = Setup::with(service.address).start();
+        let answer = council.get("/adults/7").await;
+        assert_eq!(answer.status(), 502, "{}", answer.text());
+        assert_eq!(reached(&council, "depth").await, 1);
+
+        let mut stream = posting(&council).await;
+        let piece = format!("{:x}\r\n{deep}\r\n", deep.len());
+        // The gateway may have answered and closed before it has all.
+        let _closed = stream.write_all(piece.as_bytes()).await;
+        read_to_end(&mut stream).await;
+        assert_eq!(reached(&council, "depth").await, 2);
+    });
+}
+
+#[test]
+fn a_body_over_its_limit_is_refused() {
+    run(async {
+        let (council, _service) = council("  request_body_bytes: 1KiB").await;
+        let mut stream = posting(&council).await;
+        let text = "a".repeat(2_000);
+        let piece = format!("{:x}\r\n{{\"text\":\"{text}\"}}\r\n", text.len() + 11);
+        let _closed = stream.write_all(piece.as_bytes()).await;
+        assert_eq!(read_to_end(&mut stream).await.status(), 413);
+        assert_eq!(reached(&council, "request_body_bytes").await, 1);
+        another_is_answered(&council).await;
+    });
+}
