@@ -6,11 +6,15 @@
 pub mod aggregate;
 #[path = "../../src/detect/mod.rs"]
 pub mod detect;
+#[path = "../../src/gateway/form/mod.rs"]
+pub mod form;
 #[path = "../../src/identifier/mod.rs"]
 pub mod identifier;
 #[path = "../../src/minimise/mod.rs"]
 pub mod minimise;
 #[path = "../../src/plan/mod.rs"]
 pub mod plan;
+#[path = "../../src/agreement/template.rs"]
+pub mod template;
 #[path = "../../src/transform/mod.rs"]
 pub mod transform;

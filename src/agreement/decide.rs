@@ -10,8 +10,8 @@ use super::basis::{self, Basis};
 use super::router::{Answer, Miss, Route};
 use super::template;
 use super::{
-    Agreement, AgreementName, AgreementSet, Disclosure, DisclosureName, PartnerName, Purpose,
-    PurposeName, Role, SystemName,
+    Agreement, AgreementName, AgreementSet, Credentials, Disclosure, DisclosureName, PartnerName,
+    Purpose, PurposeName, Role, SystemName,
 };
 use crate::plan::{BodyRules, Plan};
 
@@ -74,6 +74,10 @@ pub struct Caller<'a> {
     pub reason: Option<&'a [u8]>,
     /// The agreement's version that the partner has accepted, as it came; empty where it came more than once.
     pub version: Option<&'a [u8]>,
+    /// What it has shown of itself, together.
+    pub credentials: Credentials,
+    /// The purposes that its access token may be used for, where the token's issuer says so.
+    pub token_purposes: Option<&'a [PurposeName]>,
 }
 
 /// The most bytes of a reference to a case or task.
@@ -151,6 +155,9 @@ pub enum Refusal {
     /// More than one purpose was declared, or one in a form that no purpose has.
     #[error("the declared purpose is not one purpose's name")]
     PurposeMalformed,
+    /// The declared purpose is not one that the access token may be used for.
+    #[error("the access token is not for the declared purpose")]
+    PurposeNotInToken,
     /// The declared purpose is not one of the disclosure's.
     #[error("agreement {agreement} shares `{disclosure}` for other purposes than the declared one")]
     PurposeNotAgreed {
@@ -201,6 +208,16 @@ pub enum Refusal {
         /// The agreement.
         agreement: AgreementName,
     },
+    /// Not every credential that the purpose asks for has been shown.
+    #[error("agreement {agreement} asks for {missing} too, in a request for {purpose}")]
+    CredentialMissing {
+        /// The agreement whose term refused.
+        agreement: AgreementName,
+        /// The purpose that was declared.
+        purpose: PurposeName,
+        /// What has not been shown.
+        missing: Credentials,
+    },
     /// The caller holds none of the roles that may declare the purpose.
     #[error("agreement {agreement} lets only certain roles ask for {purpose}")]
     RoleNotHeld {
@@ -247,12 +264,14 @@ impl Refusal {
             Self::NoRoute(RouteMiss::Method { .. }) => "method_not_agreed",
             Self::PurposeMissing => "purpose_missing",
             Self::PurposeMalformed => "purpose_malformed",
+            Self::PurposeNotInToken => "purpose_not_in_token",
             Self::PurposeNotAgreed { .. } => "purpose_not_agreed",
             Self::NotStarted { .. } => "not_started",
             Self::Ended { .. } => "ended",
             Self::KeysDestroyed { .. } => "keys_destroyed",
             Self::NotApproved { .. } => "not_approved",
             Self::AgreementChanged { .. } => "agreement_changed",
+            Self::CredentialMissing { .. } => "credential_missing",
             Self::RoleNotHeld { .. } => "role_not_held",
             Self::NotProfessional { .. } => "not_professional",
             Self::ReferenceMissing { .. } => "reference_missing",
@@ -278,9 +297,9 @@ pub enum RouteMiss {
 /// One step of a decision: the answer of [`AgreementSet::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What was asked: `route`, `purpose declared`, `purpose agreed`, `ground` where there is a register, `approval` where
+    /// What was asked: `route`, `purpose declared`, `purpose in token` where a token says what it is for, `purpose agreed`, `ground` where there is a register, `approval` where
     /// it is asked for, `version` where the request names one, `term`; `keys` only where they
-    /// are destroyed; `role`, `professional`, `reference` and `reason` where the purpose asks for them.
+    /// are destroyed; `credentials`, `role`, `professional`, `reference` and `reason` where the purpose asks for them.
     pub name: &'static str,
     /// Whether it let the request through.
     pub passed: bool,
@@ -377,6 +396,16 @@ impl AgreementSet {
             true,
             format_args!("one purpose, in the form of a name"),
         );
+        if let Some(carried) = ask.caller.token_purposes {
+            const CARRIED: &str = "purpose in token";
+            if !carried.iter().any(|purpose| purpose.as_str() == declared) {
+                let refusal = Refusal::PurposeNotInToken;
+                note(CARRIED, false, format_args!("{refusal}"));
+                return Err(refusal);
+            }
+            let text = "the access token may be used for it";
+            note(CARRIED, true, format_args!("{text}"));
+        }
 
         const AGREED: &str = "purpose agreed";
         let Some((purpose, answers)) = route.answers(declared) else {
@@ -476,6 +505,22 @@ fn asked_of_caller(
     note: &mut impl FnMut(&'static str, bool, fmt::Arguments<'_>),
 ) -> Result<(), Refusal> {
     let of = || (agreement.name.clone(), terms.name.clone());
+    if !terms.credentials.is_empty() {
+        const CREDENTIALS: &str = "credentials";
+        let missing = terms.credentials.without(caller.credentials);
+        if !missing.is_empty() {
+            let (agreement, purpose) = of();
+            let refusal = Refusal::CredentialMissing {
+                agreement,
+                purpose,
+                missing,
+            };
+            note(CREDENTIALS, false, format_args!("{refusal}"));
+            return Err(refusal);
+        }
+        let shown = terms.credentials;
+        note(CREDENTIALS, true, format_args!("shown together: {shown}"));
+    }
     let mut ask = |asked: bool,
                    step: &'static str,
                    given: bool,

@@ -16,6 +16,7 @@ use crate::transform::Prepared;
 mod aggregate;
 pub mod basis;
 mod check;
+mod credentials;
 mod decide;
 mod file;
 mod format;
@@ -40,6 +41,7 @@ mod withhold;
 
 pub use crate::written::{Fault, Faults};
 pub use basis::{Basis, Demand, Law, Touched};
+pub use credentials::{Credential, Credentials};
 pub use decide::{
     Ask, Asker, Caller, Permit, REASON_BYTES, REFERENCE_BYTES, Refusal, RouteMiss, Step,
 };

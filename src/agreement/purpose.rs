@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::check::File;
-use super::file::PurposeAsWritten;
-use super::{Context, Fault, PartnerName, PurposeName, Role, rights};
+use super::file::{CredentialAsWritten, PurposeAsWritten};
+use super::{Context, Credential, Credentials, Fault, PartnerName, PurposeName, Role, rights};
 use crate::register::Relation;
 use crate::rights::Terms;
 
@@ -29,6 +29,8 @@ pub struct Purpose {
     pub direct_marketing: bool,
     /// It protects somebody's life (UK GDPR Art. 6(1)(d)): a request must say why, and is looked at afterwards.
     pub vital_interests: bool,
+    /// What a request must show of its caller, together: the agreement's own list and the purpose's.
+    pub credentials: Credentials,
     /// What it requires of each record's subject.
     pub rights: Arc<Terms>,
 }
@@ -43,6 +45,7 @@ pub(super) fn check(
 ) -> Vec<Purpose> {
     let mut purposes = Vec::with_capacity(written.len());
     let mut covered = Vec::new();
+    let of_agreement = credentials(file.value.credentials.as_deref());
     for (name, value) in written {
         // The schema has seen to it that it is one or the other; a fault in it has been told.
         let terms = match value.as_str() {
@@ -67,6 +70,7 @@ pub(super) fn check(
             professional: terms.professional.is_some(),
             direct_marketing: terms.direct_marketing.unwrap_or(false),
             vital_interests: terms.vital_interests.unwrap_or(false),
+            credentials: of_agreement.and(credentials(terms.credentials.as_deref())),
             rights: Arc::default(),
         };
         purpose.rights = rights::terms(terms.rights.as_ref(), &purpose);
@@ -97,6 +101,19 @@ pub(super) fn check(
     }
     rights::complete(&mut purposes, written, is_internal(file, context));
     purposes
+}
+
+/// The credentials in `written`.
+fn credentials(written: Option<&[CredentialAsWritten]>) -> Credentials {
+    written
+        .unwrap_or_default()
+        .iter()
+        .map(|kind| match kind {
+            CredentialAsWritten::Certificate => Credential::Certificate,
+            CredentialAsWritten::ApiKey => Credential::ApiKey,
+            CredentialAsWritten::AccessToken => Credential::AccessToken,
+        })
+        .collect()
 }
 
 /// Whether the partner is a part of the controller, as the register says it: what it gets is used, not disclosed.

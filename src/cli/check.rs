@@ -56,7 +56,8 @@ pub struct CheckArgs {
 
 /// What was found.
 enum Found {
-    Good(AgreementSet, Texts, TimeZone),
+    /// The last: what should be looked at of the configuration itself, a sentence each.
+    Good(AgreementSet, Texts, TimeZone, Vec<String>),
     Faulty(ConfigFault),
 }
 
@@ -67,10 +68,10 @@ enum Found {
 pub fn run(args: &CheckArgs) -> Result<(), Stop> {
     // Before a key is read.
     keep_out_of_core_dumps();
-    let found = find(args);
     let now = Clock::system().now();
+    let found = find(args, now);
     let lists = match &found {
-        Found::Good(set, texts, zone) if args.checklist || (args.by_principle && args.json) => {
+        Found::Good(set, texts, zone, _) if args.checklist || (args.by_principle && args.json) => {
             checklists(set, texts, zone, now)
         }
         Found::Good(..) | Found::Faulty(_) => Vec::new(),
@@ -86,12 +87,12 @@ pub fn run(args: &CheckArgs) -> Result<(), Stop> {
         out::data(texts.collect::<Vec<_>>().join("\n").as_bytes())?;
     } else if args.json {
         out::line(&as_json(&found, now).to_string())?;
-    } else if let Found::Good(set, _, zone) = &found {
+    } else if let Found::Good(set, _, zone, notes) = &found {
         let mut text = Vec::new();
         if args.by_principle {
             by_principle(set, zone, now, &mut text)
         } else {
-            as_text(set, zone, now, &mut text)
+            as_text(set, zone, now, &mut text).and_then(|()| as_notes(notes, &mut text))
         }
         .expect("a vector takes what is written to it");
         out::data(&text)?;
@@ -107,7 +108,7 @@ pub fn run(args: &CheckArgs) -> Result<(), Stop> {
     }
 }
 
-fn find(args: &CheckArgs) -> Found {
+fn find(args: &CheckArgs, now: Timestamp) -> Found {
     let from_config = |path: &Path| {
         if args.without_keys {
             config::load_without_keys(path)
@@ -118,11 +119,11 @@ fn find(args: &CheckArgs) -> Found {
     let context = match (&args.config, args.agreements.is_empty()) {
         (config, true) => {
             return match from_config(config.as_deref().unwrap_or(Path::new(CONFIG))) {
-                Ok(loaded) => Found::Good(
-                    loaded.agreements,
-                    loaded.texts,
-                    loaded.config.controller.time_zone,
-                ),
+                Ok(loaded) => {
+                    let notes = loaded.config.notes(now);
+                    let zone = loaded.config.controller.time_zone;
+                    Found::Good(loaded.agreements, loaded.texts, zone, notes)
+                }
                 Err(fault) => Found::Faulty(fault),
             };
         }
@@ -142,7 +143,7 @@ fn find(args: &CheckArgs) -> Found {
         },
     };
     match config::load_agreements(&args.agreements, &context) {
-        Ok(set) => Found::Good(set, texts(&args.agreements), context.time_zone),
+        Ok(set) => Found::Good(set, texts(&args.agreements), context.time_zone, Vec::new()),
         Err(fault) => Found::Faulty(fault),
     }
 }
@@ -179,7 +180,13 @@ fn reviews(set: &AgreementSet, zone: &TimeZone, now: Timestamp) -> Vec<Review> {
 
 fn as_json(found: &Found, now: Timestamp) -> serde_json::Value {
     match found {
-        Found::Good(set, _, zone) => json!({ "ok": true, "agreements": reviews(set, zone, now) }),
+        Found::Good(set, _, zone, notes) => {
+            let mut object = json!({ "ok": true, "agreements": reviews(set, zone, now) });
+            if !notes.is_empty() {
+                object["notes"] = json!(notes);
+            }
+            object
+        }
         Found::Faulty(ConfigFault::Content(faults)) => {
             let faults: Vec<_> = faults
                 .list()
@@ -192,6 +199,13 @@ fn as_json(found: &Found, now: Timestamp) -> serde_json::Value {
             json!({ "ok": false, "faults": [{ "file": path.display().to_string(), "message": message }] })
         }
     }
+}
+
+/// What should be looked at of the configuration itself.
+fn as_notes(notes: &[String], out: &mut impl Write) -> std::io::Result<()> {
+    notes
+        .iter()
+        .try_for_each(|note| writeln!(out, "note      {note}"))
 }
 
 fn as_text(

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::out::{self, Stop};
 use crate::agreement::{
-    Ask, Asker, Caller, PartnerName, Permit, PurposeName, Refusal, Role, Step, SystemName,
+    Ask, Asker, Caller, Credential, Credentials, PartnerName, Permit, PurposeName, Refusal, Role,
+    Step, SystemName,
 };
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
@@ -64,6 +65,12 @@ pub struct ExplainArgs {
     /// The caller's credential states a health or social-work professional
     #[arg(long)]
     pub professional: bool,
+    /// A credential that is shown: certificate, api_key or access_token [default: all that could be asked for]
+    #[arg(long, value_name = "KIND", value_parser = credential)]
+    pub credential: Vec<Credential>,
+    /// A purpose that the access token may be used for [default: the token does not say]
+    #[arg(long, value_name = "NAME")]
+    pub token_purpose: Vec<String>,
     /// The case or task that the request names
     #[arg(long, value_name = "TEXT")]
     pub reference: Option<String>,
@@ -146,6 +153,19 @@ pub fn run(args: &ExplainArgs) -> Result<(), Stop> {
     }
 }
 
+/// The kind of credential of this name.
+fn credential(word: &str) -> Result<Credential, String> {
+    Credential::named(word).ok_or_else(|| "write certificate, api_key or access_token".to_owned())
+}
+
+/// What the request shows: everything, where nothing is said of it.
+fn credentials(shown: &[Credential]) -> Credentials {
+    match shown {
+        [] => Credentials::ALL,
+        shown => shown.iter().copied().collect(),
+    }
+}
+
 /// The way of the decision as a flowchart.
 fn chart(args: &ExplainArgs, explanation: &Explanation) -> Chart {
     let refusal = explanation.refusal();
@@ -201,6 +221,12 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
     let (partner, system) = (PartnerName::new(name), SystemName::new(name));
     let purposes: Vec<&[u8]> = args.purpose.iter().map(String::as_bytes).collect();
     let roles: Vec<Role> = args.role.iter().map(|role| Role::new(role)).collect();
+    let token_purposes = (!args.token_purpose.is_empty()).then(|| {
+        let purposes = args.token_purpose.iter();
+        purposes
+            .map(|name| PurposeName::new(name))
+            .collect::<Vec<_>>()
+    });
     let ask = Ask {
         caller: Caller {
             roles: &roles,
@@ -208,6 +234,8 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
             reference: args.reference.as_deref().map(str::as_bytes),
             version: args.accepted_version.as_deref().map(str::as_bytes),
             reason: args.reason.as_deref().map(str::as_bytes),
+            credentials: credentials(&args.credential),
+            token_purposes: token_purposes.as_deref(),
         },
         asker: match args.system {
             Some(_) => Asker::System(&system),

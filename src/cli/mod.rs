@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod api_key;
 pub mod apply;
 pub mod approve;
 pub mod cases;
@@ -90,6 +91,8 @@ pub enum Command {
     Risk(risk::RiskArgs),
     /// Make and change the keys of agreements: create, list, rotate, retire, destroy
     Keys(keys::KeysArgs),
+    /// Make an API key for a partner, and the line of the configuration that knows it
+    ApiKey(api_key::ApiKeyArgs),
     /// Say what identifies somebody in a sample, by path and kind, without printing values
     Scan(scan::ScanArgs),
     /// See and close cases: what was asked for or sent that nobody has agreed
@@ -129,6 +132,7 @@ pub fn run() -> ExitCode {
         Command::Observe(args) => observe::run(args),
         Command::Risk(args) => risk::run(args),
         Command::Keys(args) => keys::run(args),
+        Command::ApiKey(args) => api_key::run(args),
         Command::Scan(args) => scan::run(args),
         Command::Cases(args) => cases::run(args),
         Command::Incidents(args) => incidents::run(args),

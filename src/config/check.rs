@@ -11,14 +11,12 @@ use jiff::tz::TimeZone;
 use super::compress::CompressAsWritten;
 use super::file::{
     GatewayAsWritten, LimitsAsWritten, ListenerAsWritten, LogFormatAsWritten, LogLevelAsWritten,
-    PartnerAsWritten,
 };
 use super::systems::AudienceAsWritten;
 use super::{
-    ApiKey, Audience, Config, Controller, KeyPlaces, Ledger, Limits, Listener, ListenerTls, Log,
-    LogFormat, LogLevel, Partner, Proof, Standing, Transport,
+    Audience, Config, Controller, ExpiredCrl, KeyPlaces, Ledger, Limits, Listener, ListenerTls,
+    Log, LogFormat, LogLevel, Transport,
 };
-use crate::agreement::{PartnerName, Role};
 use crate::keyring::{Credential, KeyFile, Pkcs11Key, RootPlace, Variable};
 use crate::written::text::{AddressText, Name, PathName, Sha256Text, SizeText, SpanText};
 use crate::written::{Fault, Written};
@@ -142,6 +140,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
             name: name.0.clone(),
             time_zone: time_zone(file, faults),
         });
+    let issuers = check.issuers(faults);
     let partners = written.partners.as_deref().unwrap_or_default();
     let partners = check.identified(
         ("/partners", "partner"),
@@ -215,13 +214,14 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         state: state?,
         webhook,
         compress: written.compress.as_ref().map(CompressAsWritten::meant),
+        issuers,
         cors,
         traces,
     })
 }
 
 /// The hash that `text` spells; `None` where its form was at fault, which has been told.
-fn sha256_of(text: &Sha256Text) -> Option<[u8; 32]> {
+pub(super) fn sha256_of(text: &Sha256Text) -> Option<[u8; 32]> {
     let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.0.as_bytes());
     <[u8; 32]>::try_from(bytes.ok()?.as_slice()).ok()
 }
@@ -232,35 +232,6 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// The partners on whose behalf `partner` may ask: each is one of `partners`.
-    fn acts_for(
-        &self,
-        pointer: &str,
-        partner: &PartnerAsWritten,
-        partners: &[PartnerAsWritten],
-        faults: &mut Vec<Fault>,
-    ) -> Vec<PartnerName> {
-        let mut others = Vec::new();
-        for (index, other) in partner.acts_for.iter().flatten().enumerate() {
-            let is_known = partners
-                .iter()
-                .any(|known| known.name.as_ref() == Some(other));
-            if is_known && partner.name.as_ref() != Some(other) {
-                others.push(PartnerName::new(&other.0));
-            } else {
-                self.file.fault(
-                    faults,
-                    &format!("{pointer}/acts_for/{index}"),
-                    format!(
-                        "`{}` is no other partner of `partners`; write the name of one",
-                        other.0
-                    ),
-                );
-            }
-        }
-        others
-    }
-
     pub(super) fn path(&self, path: &PathName) -> PathBuf {
         self.base.join(&path.0)
     }
@@ -301,6 +272,10 @@ impl Check<'_> {
                     certificate: self.path(certificate),
                     key: self.path(key),
                     client_ca: tls.client_ca.as_ref().map(|path| self.path(path)),
+                    client_crl: self.client_crl(pointer, tls, faults),
+                    expired_crl: tls
+                        .client_crl_expired
+                        .map_or(ExpiredCrl::Refuse, ExpiredCrl::from),
                 })
             }
             (None, true) => Transport::PlainHttp,
@@ -328,137 +303,8 @@ impl Check<'_> {
         })
     }
 
-    /// Who is recognised at listeners for `audience`; `root` is where they stand, and the word for one.
-    pub(super) fn identified(
-        &self,
-        (root, kind): (&str, &str),
-        audience: Audience,
-        partners: &[PartnerAsWritten],
-        faults: &mut Vec<Fault>,
-    ) -> Vec<Partner> {
-        let listeners = || {
-            self.file
-                .value
-                .listen
-                .iter()
-                .flatten()
-                .filter(|listener| AudienceAsWritten::audience(listener.r#for) == audience)
-                .filter_map(|listener| listener.tls.as_ref())
-        };
-        let has_tls = listeners().next().is_some();
-        let has_client_ca = listeners().any(|tls| tls.client_ca.is_some());
-        let mut seen = Seen::default();
-        let mut names = Seen::default();
-        let mut checked = Vec::new();
-        for (index, partner) in partners.iter().enumerate() {
-            let pointer = format!("{root}/{index}");
-            self.unique(
-                &mut names,
-                &format!("{pointer}/name"),
-                partner.name.as_ref(),
-                kind,
-                faults,
-            );
-            let Some(identify) = &partner.identify else {
-                continue;
-            };
-            let identify_at = format!("{pointer}/identify");
-            let mut found = Partner {
-                name: PartnerName::new(partner.name.as_ref().map_or("", |name| &name.0)),
-                spki_sha256: Vec::new(),
-                certificate_names: Vec::new(),
-                api_keys: Vec::new(),
-                acts_for: self.acts_for(&pointer, partner, partners, faults),
-            };
-            for (index, certificate) in identify.certificates.iter().flatten().enumerate() {
-                let at = format!("{identify_at}/certificates/{index}");
-                if !has_tls {
-                    self.file.fault(faults, &at, "no listener speaks TLS, so no certificate can be shown; give a listener `tls`");
-                }
-                match (&certificate.spki_sha256, &certificate.san) {
-                    (Some(hash), None) => {
-                        let at = format!("{at}/spki_sha256");
-                        if let Some(hash) = self.hash(&mut seen, &at, hash, faults) {
-                            let standing = standing(&certificate.roles, certificate.professional);
-                            found.spki_sha256.push(Proof {
-                                shown: hash,
-                                standing,
-                            });
-                        }
-                    }
-                    (None, Some(name)) => {
-                        let at = format!("{at}/san");
-                        if has_tls && !has_client_ca {
-                            self.file.fault(
-                                faults,
-                                &at,
-                                "no listener has a `client_ca` that could vouch for this name; add one, or pin the key by spki_sha256",
-                            );
-                        }
-                        let name = name.0.to_ascii_lowercase();
-                        if self.first(&mut seen, &at, name.clone(), faults) {
-                            let standing = standing(&certificate.roles, certificate.professional);
-                            found.certificate_names.push(Proof {
-                                shown: name,
-                                standing,
-                            });
-                        }
-                    }
-                    (Some(_), Some(_)) => {
-                        self.file.fault(faults, &at, "a certificate is known by `spki_sha256` or by `san`; write them as two");
-                    }
-                    (None, None) => {
-                        if !self.file.is_faulted_within(&at) {
-                            self.file.fault(
-                                faults,
-                                &at,
-                                "write { san: NAME } or { spki_sha256: HASH }",
-                            );
-                        }
-                    }
-                }
-            }
-            for (index, key) in identify.api_keys.iter().flatten().enumerate() {
-                let at = format!("{identify_at}/api_keys/{index}/sha256");
-                let (Some(name), Some(sha256)) = (&key.name, &key.sha256) else {
-                    continue;
-                };
-                if let Some(sha256) = self.hash(&mut seen, &at, sha256, faults) {
-                    found.api_keys.push(ApiKey {
-                        name: name.0.clone(),
-                        sha256,
-                        standing: standing(&key.roles, key.professional),
-                    });
-                }
-            }
-            let asked = identify.certificates.iter().flatten().count()
-                + identify.api_keys.iter().flatten().count();
-            if asked == 0 && !self.file.is_faulted_within(&identify_at) {
-                self.file.fault(
-                    faults,
-                    &identify_at,
-                    format!("nothing identifies the {kind}; write `certificates` or `api_keys`"),
-                );
-            }
-            checked.push(found);
-        }
-        checked
-    }
-
-    fn hash(
-        &self,
-        seen: &mut Seen,
-        pointer: &str,
-        hash: &Sha256Text,
-        faults: &mut Vec<Fault>,
-    ) -> Option<[u8; 32]> {
-        let bytes = sha256_of(hash)?;
-        self.first(seen, pointer, hash.0.to_ascii_lowercase(), faults)
-            .then_some(bytes)
-    }
-
     /// Whether `value` identifies nobody else yet.
-    fn first(
+    pub(super) fn first(
         &self,
         seen: &mut Seen,
         pointer: &str,
@@ -654,7 +500,7 @@ pub(super) fn span(text: Option<&SpanText>, default: Duration) -> Duration {
     text.and_then(SpanText::duration).unwrap_or(default)
 }
 
-fn size(text: Option<&SizeText>, default: u64) -> u64 {
+pub(super) fn size(text: Option<&SizeText>, default: u64) -> u64 {
     text.and_then(SizeText::bytes).unwrap_or(default)
 }
 
@@ -662,16 +508,4 @@ pub(super) fn count(number: Option<u32>, default: usize) -> usize {
     number
         .and_then(|number| usize::try_from(number).ok())
         .unwrap_or(default)
-}
-
-/// What a credential states of who holds it.
-fn standing(roles: &Option<Vec<Name>>, professional: Option<bool>) -> Standing {
-    Standing {
-        roles: roles
-            .iter()
-            .flatten()
-            .map(|role| Role::new(&role.0))
-            .collect(),
-        professional: professional.unwrap_or(false),
-    }
 }

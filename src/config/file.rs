@@ -11,11 +11,13 @@ use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
 use super::compress::CompressAsWritten;
 use super::cors::CorsAsWritten;
+use super::identify::PartnerAsWritten;
+use super::issuers::IssuerAsWritten;
 use super::services::ServiceAsWritten;
 use super::systems::AudienceAsWritten;
 use super::traces::TracesAsWritten;
 use crate::written::text::{
-    AddressText, FileName, HeaderText, HostText, Name, PathName, Sha256Text, SizeText, SpanText,
+    AddressText, FileName, HeaderText, Name, PathName, Sha256Text, SizeText, SpanText,
     VariableText, Words, ZoneText,
 };
 
@@ -30,6 +32,8 @@ pub(super) const HINTS: &[(&str, &str)] = &[
         "write the one that is meant, for example connect_timeout",
     ),
     ("key_sha256", "write sha256, under api_keys"),
+    ("jwks_uri", "write jwks_url"),
+    ("tokens", "write access_tokens"),
 ];
 
 /// The gateway's configuration.
@@ -87,6 +91,8 @@ pub(super) struct GatewayAsWritten {
     pub(super) subjects: Option<SubjectsAsWritten>,
     /// Answers leave compressed to partners that ask for it. Without it they never do: how long a compressed answer is tells something of what is in it.
     pub(super) compress: Option<CompressAsWritten>,
+    /// Issuers of access tokens.
+    pub(super) issuers: Option<Vec<IssuerAsWritten>>,
     /// Which pages in browsers may ask and read. Without it none may.
     pub(super) cors: Option<CorsAsWritten>,
     /// Systems of the controller's that push to partners, and how each is recognised, at listeners that are for the council.
@@ -124,6 +130,20 @@ pub(super) struct ListenerTlsAsWritten {
     pub(super) key: Option<PathName>,
     /// The certificates that sign partners' certificates. Needed for certificates known by san.
     pub(super) client_ca: Option<PathName>,
+    /// Lists of the certificates that client_ca's authorities have revoked, PEM or DER: one of each authority, those in between included.
+    #[schemars(length(min = 1))]
+    pub(super) client_crl: Option<Vec<PathName>>,
+    /// What happens once the next list is overdue. refuse: to every certificate of its authority. allow: the old list goes on. Default: refuse.
+    pub(super) client_crl_expired: Option<ExpiredCrlAsWritten>,
+}
+
+/// What happens to certificates once their authority's next list of revoked ones is overdue.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum ExpiredCrlAsWritten {
+    Refuse,
+    Allow,
 }
 
 /// Where operators find metrics and health.
@@ -158,66 +178,6 @@ pub(super) struct ControllerAsWritten {
     pub(super) name: Option<Name>,
     /// The time zone in which agreements' days begin and end. Default: Europe/London.
     pub(super) time_zone: Option<ZoneText>,
-}
-
-/// A partner and how it is recognised.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Partner")]
-pub(super) struct PartnerAsWritten {
-    /// Its name, as in agreements.
-    #[schemars(required)]
-    pub(super) name: Option<Name>,
-    /// What shows that a request is this partner's.
-    #[schemars(required)]
-    pub(super) identify: Option<IdentifyAsWritten>,
-    /// Partners on whose behalf it may ask, in the header Data-On-Behalf-Of, under their agreements. For teams of the controller's own.
-    pub(super) acts_for: Option<Vec<Name>>,
-}
-
-/// What shows that a request is a partner's: at least one certificate or key.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Identify", example = serde_json::json!({ "certificates": [{ "san": "api.island-health.example" }] }))]
-pub(super) struct IdentifyAsWritten {
-    /// Client certificates.
-    pub(super) certificates: Option<Vec<CertificateAsWritten>>,
-    /// API keys, by their hashes.
-    pub(super) api_keys: Option<Vec<ApiKeyAsWritten>>,
-}
-
-/// A client certificate: known by its key, or by a name in it.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Certificate", example = serde_json::json!({ "san": "api.island-health.example" }))]
-pub(super) struct CertificateAsWritten {
-    /// SHA-256 of its SubjectPublicKeyInfo: openssl x509 -pubkey -noout -in CERT | openssl pkey -pubin -outform der | sha256sum
-    pub(super) spki_sha256: Option<Sha256Text>,
-    /// A DNS name among its subject alternative names; it must be signed by a listener's client_ca.
-    pub(super) san: Option<HostText>,
-    /// What its holders are at the partner's: purposes may be for certain roles alone.
-    #[schemars(length(min = 1))]
-    pub(super) roles: Option<Vec<Name>>,
-    /// Its holders are health or social-work professionals. Default: false.
-    pub(super) professional: Option<bool>,
-}
-
-/// An API key, by its hash.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "ApiKey")]
-pub(super) struct ApiKeyAsWritten {
-    /// Its name, for logs and for rotation.
-    #[schemars(required)]
-    pub(super) name: Option<Name>,
-    /// SHA-256 of the key, which should be random: openssl rand -hex 32 | tr -d '\n' | tee KEY | sha256sum
-    #[schemars(required)]
-    pub(super) sha256: Option<Sha256Text>,
-    /// What its holders are at the partner's: purposes may be for certain roles alone.
-    #[schemars(length(min = 1))]
-    pub(super) roles: Option<Vec<Name>>,
-    /// Its holders are health or social-work professionals. Default: false.
-    pub(super) professional: Option<bool>,
 }
 
 /// Where the keys of tokens are.

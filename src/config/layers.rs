@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::file::GatewayAsWritten;
 use super::load::read_text;
-use super::{Config, ConfigFault, Transport, approvals};
+use super::{Config, ConfigFault, Partner, Transport, approvals};
 use crate::agreement::{AgreementSet, PartnerName, Source};
 use crate::approval::Kind;
 use crate::charter::{Charter, Layer};
@@ -177,7 +177,22 @@ pub(super) fn security(
             }
         }
     }
+    let unbound = |partner: &Partner| {
+        let mut tokens = partner.access_tokens.iter();
+        tokens.any(|token| {
+            let mut issuers = config.issuers.iter();
+            !issuers.any(|issuer| issuer.name == token.issuer && issuer.bound)
+        })
+    };
     for (index, partner) in config.partners.iter().enumerate() {
+        if certified.contains(&partner.name) && unbound(partner) {
+            let message = format!(
+                "the charter asks that {} is known by certificates alone (security: client_certificates); leave the tokens out, or write bound: required at their issuer",
+                partner.name
+            );
+            let pointer = format!("/partners/{index}/identify/access_tokens");
+            file.fault(faults, &pointer, message);
+        }
         if certified.contains(&partner.name) && !partner.api_keys.is_empty() {
             let message = format!(
                 "the charter asks that {} is known by certificates alone (security: client_certificates); leave the keys out",

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{GatewayAsWritten, HINTS};
-use super::{Config, ConfigFault, KeyPlaces, Loaded, Transport, approvals, check, layers};
+use super::{
+    Config, ConfigFault, KeyPlaces, KeySource, KeyUrl, Loaded, Transport, approvals, check, layers,
+};
 use crate::agreement::{
     AgreementSet, Context, PartnerName, ServiceName, Source, SystemName, Tables,
 };
@@ -449,7 +451,17 @@ fn certificates_readable(config: &Config) -> Result<(), ConfigFault> {
                 readable(&tls.certificate)?;
                 keyring::open_private(&tls.key)?;
                 tls.client_ca.as_deref().map_or(Ok(()), readable)?;
+                tls.client_crl.iter().try_for_each(|path| readable(path))?;
             }
+        }
+    }
+    for issuer in &config.issuers {
+        match &issuer.keys {
+            KeySource::Url(KeyUrl { ca, .. }) => readable(ca)?,
+            KeySource::File(path) => fs::File::open(path).map(drop).map_err(|error| {
+                let message = format!("cannot be read ({}); name a JWK Set", reason(&error));
+                environment(path, message)
+            })?,
         }
     }
     if let Some(webhook) = &config.webhook {

@@ -10,6 +10,8 @@ mod check;
 mod compress;
 mod cors;
 mod file;
+mod identify;
+mod issuers;
 mod layers;
 mod load;
 mod services;
@@ -21,6 +23,8 @@ pub use approvals::Approvals;
 pub(crate) use approvals::read as read_approvals;
 pub use compress::{Compress, PartnerCoding};
 pub use cors::Cors;
+pub use identify::{AccessToken, ApiKey, Partner, Proof, Standing, TokenOf};
+pub use issuers::{Algorithm, Claims, Issuer, KeySource, KeyUrl};
 pub use load::{
     gateway_schema, load, load_agreements, load_alone, load_root_key, load_texts,
     load_without_keys, tables,
@@ -33,7 +37,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::agreement::{AgreementSet, Context, Demand, Faults, PartnerName, Role, SystemName};
+use crate::agreement::{AgreementSet, Context, Demand, Faults, SystemName};
 use crate::explained::Texts;
 use crate::keyring::{Evidence, RootPlace, Unusable};
 use crate::minimise;
@@ -83,6 +87,8 @@ pub struct Config {
     pub webhook: Option<Webhook>,
     /// How answers leave compressed to partners that ask for it; `None`: they never do.
     pub compress: Option<Compress>,
+    /// Issuers of access tokens; names and `issuer`s are unique.
+    pub issuers: Vec<Issuer>,
     /// Which pages in browsers may ask and read; `None`: none may.
     pub cors: Option<Cors>,
     /// Where traces of exchanges go; `None`: there are none.
@@ -137,6 +143,20 @@ pub struct ListenerTls {
     pub key: PathBuf,
     /// Certificates that sign partners' certificates. Without it only pinned ones (`spki_sha256`) identify.
     pub client_ca: Option<PathBuf>,
+    /// Lists of certificates that `client_ca`'s authorities have revoked. Empty: nothing is looked up.
+    pub client_crl: Vec<PathBuf>,
+    /// What happens once the next list is overdue.
+    pub expired_crl: ExpiredCrl,
+}
+
+/// What happens to certificates once their authority's next list of revoked ones is overdue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ExpiredCrl {
+    /// Each of them is refused: nobody knows any more which are revoked.
+    #[default]
+    Refuse,
+    /// The old list goes on.
+    Allow,
 }
 
 /// The controller: the organisation that runs the gateway.
@@ -146,51 +166,6 @@ pub struct Controller {
     pub name: String,
     /// The time zone in which agreements' days begin and end. Default `Europe/London`.
     pub time_zone: jiff::tz::TimeZone,
-}
-
-/// A partner and how it is recognised. At least one of the three lists has an element.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Partner {
-    /// Its name, as in agreements' `parties.partner`.
-    pub name: PartnerName,
-    /// SHA-256 of the SubjectPublicKeyInfo (DER) of certificates that are this partner's.
-    pub spki_sha256: Vec<Proof<[u8; 32]>>,
-    /// DNS names, lower case, one of which a certificate under a listener's `client_ca` must have as a
-    /// subject alternative name.
-    pub certificate_names: Vec<Proof<String>>,
-    /// API keys that are this partner's.
-    pub api_keys: Vec<ApiKey>,
-    /// Partners on whose behalf it may ask, under their agreements.
-    pub acts_for: Vec<PartnerName>,
-}
-
-/// An API key, of which only the hash is known here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiKey {
-    /// Its name, for logs and for rotation.
-    pub name: String,
-    /// SHA-256 of the key's bytes as the partner sends them.
-    pub sha256: [u8; 32],
-    /// What it states of who holds it.
-    pub standing: Standing,
-}
-
-/// What shows that a request is a partner's, and what it states of the caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proof<T> {
-    /// What is shown.
-    pub shown: T,
-    /// What it states of who holds it.
-    pub standing: Standing,
-}
-
-/// What a credential states of who holds it, which the controller has agreed with the partner.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// What they are there: purposes may be for certain roles alone.
-    pub roles: Vec<Role>,
-    /// They are health or social-work professionals, owing secrecy (UK GDPR Art. 9(3), DPA 2018 s.11(1)).
-    pub professional: bool,
 }
 
 impl Default for Limits {
@@ -230,6 +205,13 @@ impl Default for Limits {
 }
 
 impl Config {
+    /// What should be looked at of it at `now`, a sentence each.
+    #[must_use]
+    pub fn notes(&self, now: jiff::Timestamp) -> Vec<String> {
+        let partners = self.partners.iter();
+        partners.flat_map(|partner| partner.warnings(now)).collect()
+    }
+
     /// What agreements are checked against under this configuration, its register and charter aside: those are files of
     /// their own, which a loaded [`AgreementSet`] has.
     #[must_use]

@@ -503,6 +503,9 @@ impl Reviewed<'_> {
         let mut told = Vec::new();
         for purpose in &self.agreement.purposes {
             let mut terms: Vec<String> = purpose.roles.iter().map(ToString::to_string).collect();
+            if !purpose.credentials.is_empty() {
+                terms.push(format!("known by {} together", purpose.credentials));
+            }
             if purpose.professional {
                 terms.push("a professional".to_owned());
             }

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::agreement::{
-    Agreement, AgreementSet, Ask, Asker, Caller, Disclosure, PartnerName, Refusal, Step,
+    Agreement, AgreementSet, Ask, Asker, Caller, Credentials, Disclosure, PartnerName, Refusal,
+    Step,
 };
 
 /// What is asked.
@@ -27,13 +28,16 @@ pub struct Question<'a> {
     pub at: Timestamp,
 }
 
-/// A caller that gives the case and the reason wherever a purpose asks for them, and says nothing else of themselves.
+/// A caller that shows every credential, and gives the case and the reason wherever a purpose asks for them; it says nothing
+/// else of itself.
 pub const GIVEN: Caller<'static> = Caller {
     roles: &[],
     professional: false,
     reference: Some(b"given"),
     reason: Some(b"given"),
     version: None,
+    credentials: Credentials::ALL,
+    token_purposes: None,
 };
 
 /// The answer.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::covered;
 use crate::agreement::{
-    AgreementSet, Ask, Asker, Caller, Disclosure, PartnerName, Role, Step, SystemName,
+    AgreementSet, Ask, Asker, Caller, Credentials, Disclosure, PartnerName, Role, Step, SystemName,
 };
 use crate::ledger::RequestId;
 
@@ -214,6 +214,11 @@ fn replay_of(
             reason: (past.verdict() != "reason_missing").then_some(b"given"),
             // A version that no agreement has, where the verdict was that it was another.
             version: (past.verdict() == "agreement_changed").then_some(b"0"),
+            credentials: match past.verdict() {
+                "credential_missing" => Credentials::NONE,
+                _ => Credentials::ALL,
+            },
+            token_purposes: (past.verdict() == "purpose_not_in_token").then_some(&[]),
         },
         at: past.at,
     };
@@ -315,9 +320,11 @@ fn is_of_agreements(code: &str) -> bool {
             | "method_not_agreed"
             | "purpose_missing"
             | "purpose_malformed"
+            | "purpose_not_in_token"
             | "purpose_not_agreed"
             | "not_started"
             | "ended"
+            | "credential_missing"
             | "role_not_held"
             | "not_professional"
             | "reference_missing"

@@ -261,6 +261,7 @@ impl Admin {
                     .set(review.duration_since(now).as_secs_f64());
             }
         }
+        self.running.load().tell_of_identities(now);
         let mut response = Response::new(Full::new(Bytes::from(self.metrics.render())));
         response.headers_mut().insert(
             CONTENT_TYPE,

@@ -235,13 +235,9 @@ fn decide(
     known: &mut Known,
 ) -> Result<(Permit, Option<Label>, Asked, CallerEntry, Place), Stop> {
     request::check_form(head, running.config.limits.uri_bytes)?;
-    let identities = match connection.audience {
-        Audience::Partners => &running.identities,
-        Audience::Council => &running.systems,
-    };
-    let identity = identities
-        .identity(connection.certificate.as_ref(), &head.headers)
-        .ok_or(Reason::Unauthenticated)?;
+    let at = worker.clock.now();
+    let shown = running.asker(worker, connection, head, at)?;
+    let identity = shown.identity();
     let system = match connection.audience {
         Audience::Partners => {
             known.partner = Some(identity.partner.clone());
@@ -257,7 +253,14 @@ fn decide(
         [values.next(), values.next()].map(|value| value.map(http::HeaderValue::as_bytes));
     let (one, two);
     let purposes: &[&[u8]] = match purposes {
-        [None, _] => &[],
+        // A token that is for one purpose declares it, where no header does.
+        [None, _] => match shown.token_purposes() {
+            Some([only]) => {
+                one = [only.as_str().as_bytes()];
+                &one
+            }
+            Some(_) | None => &[],
+        },
         [Some(first), None] => {
             one = [first];
             &one
@@ -284,8 +287,9 @@ fn decide(
         reference: request::once(&head.headers, &request::DATA_REFERENCE),
         reason: request::once(&head.headers, &request::DATA_REASON),
         version: request::once(&head.headers, &request::DATA_AGREEMENT_VERSION),
+        credentials: shown.credentials,
+        token_purposes: shown.token_purposes(),
     };
-    let at = worker.clock.now();
     known.caller = CallerEntry {
         decided: Some(at),
         roles: caller.roles.to_vec(),
@@ -323,6 +327,7 @@ fn decide(
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked = reidentify::asked(&permit, route, &query, head).map_err(refused)?;
     let mut caller = running.entered(&permit, &caller, at);
+    caller.person = running.person(&shown, head);
     caller.system = system;
     if identity.partner != *partner {
         caller.acting = Some(identity.partner.clone());

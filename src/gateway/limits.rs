@@ -163,6 +163,13 @@ impl Limit {
             | Reason::QueryRepeated
             | Reason::HeaderForm
             | Reason::Unauthenticated
+            | Reason::CertificateRefused
+            | Reason::AccessTokenInvalid
+            | Reason::AccessTokenExpired
+            | Reason::AccessTokenNotBound
+            | Reason::AccessTokenKeysUnavailable
+            | Reason::PurposeNotInToken
+            | Reason::CredentialMissing
             | Reason::UnknownPath
             | Reason::UnknownMethod
             | Reason::PurposeMissing

@@ -10,6 +10,7 @@ use prometheus::{
 
 use super::cors::Preflights;
 use super::encoding;
+use super::identity::IdentityMetrics;
 use super::limits::{Limit, LimitMetrics};
 use super::process::Process;
 use super::reason::Reason;
@@ -74,6 +75,8 @@ pub(crate) struct Metrics {
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
     pub(crate) codings: encoding::Meters,
+    /// Who asks.
+    pub(crate) identity: IdentityMetrics,
     pub(crate) limits: LimitMetrics,
     pub(crate) preflights: Preflights,
     pub(crate) services: ServiceMetrics,
@@ -347,6 +350,7 @@ impl Metrics {
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
             codings: encoding::Meters::new(&registry)?,
+            identity: IdentityMetrics::new(&registry)?,
             preflights: Preflights::new(&registry)?,
             services: ServiceMetrics::new(&registry)?,
             traces: TraceMetrics::new(&registry)?,

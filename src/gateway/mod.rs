@@ -536,6 +536,8 @@ fn attend_operators(
         let services = tokio::task::spawn_local(service::watch(Arc::clone(&admin.running)));
         let tending = tokio::task::spawn_local(Arc::clone(&desk).attend(admin.ledger.clone()));
         let delivering = tokio::task::spawn_local(desk.deliver(Arc::clone(&admin.running)));
+        let fetching = identity::fetch_keys(Arc::clone(&admin.running), admin.clock.clone());
+        let fetching = tokio::task::spawn_local(fetching);
         let limits = admin.running.load().config.limits.clone();
         let serving = tokio::task::spawn_local(admin.serve(listener));
         let exporting =
@@ -543,6 +545,7 @@ fn attend_operators(
         // An error says that the gateway's handle is gone, which is as good as being told.
         drop(stop.wait_for(|stop| *stop).await);
         serving.abort();
+        fetching.abort();
         watching.abort();
         services.abort();
         tending.abort();

@@ -11,7 +11,7 @@ use http::header::{
     ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
     WWW_AUTHENTICATE,
 };
-use http::{HeaderName, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -47,6 +47,8 @@ pub(crate) struct Term {
     pub(crate) detail: Option<String>,
     /// The partner's own methods for the path, where another was used.
     pub(crate) allowed: Option<String>,
+    /// Access tokens are a way to say who asks here.
+    pub(crate) bearer: bool,
     /// When a quota begins again, in seconds.
     pub(crate) retry_after_seconds: Option<NonZeroU32>,
 }
@@ -91,7 +93,9 @@ impl From<Refusal> for Stop {
                 allowed: Some(allowed.join(", ")),
                 ..Term::default()
             },
-            Refusal::PurposeMissing | Refusal::PurposeMalformed => Term::default(),
+            Refusal::PurposeMissing | Refusal::PurposeMalformed | Refusal::PurposeNotInToken => {
+                Term::default()
+            }
             Refusal::PurposeNotAgreed {
                 agreement,
                 disclosure,
@@ -108,6 +112,7 @@ impl From<Refusal> for Stop {
             | Refusal::KeysDestroyed { agreement }
             | Refusal::NotApproved { agreement, .. }
             | Refusal::AgreementChanged { agreement, .. }
+            | Refusal::CredentialMissing { agreement, .. }
             | Refusal::RoleNotHeld { agreement, .. }
             | Refusal::NotProfessional { agreement, .. }
             | Refusal::ReferenceMissing { agreement, .. }
@@ -122,6 +127,17 @@ impl From<Refusal> for Stop {
 }
 
 impl Stop {
+    /// Nobody is known to ask, for `reason`; `bearer` says whether access tokens are a way to say it.
+    pub(crate) fn unknown(reason: Reason, bearer: bool) -> Self {
+        Self {
+            reason,
+            term: Term {
+                bearer,
+                ..Term::default()
+            },
+        }
+    }
+
     /// Bytes that are no request that the gateway takes: what is wrong with them, never a part of them.
     pub(crate) fn malformed(fault: Fault) -> Self {
         let reason = match fault {
@@ -257,7 +273,7 @@ impl Stop {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if text.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+            challenge(self.reason, term.bearer, headers);
         }
         if self.reason == Reason::RequestEncoding {
             headers.insert(
@@ -271,6 +287,33 @@ impl Stop {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
+    }
+}
+
+/// How whoever was refused with `reason` can say who they are (RFC 9110 §11.6.1, RFC 6750 §3).
+fn challenge(reason: Reason, bearer: bool, headers: &mut HeaderMap) {
+    const INVALID: &str = "Bearer error=\"invalid_token\", error_description=";
+    let faults = [
+        (Reason::AccessTokenInvalid, "not one for this gateway"),
+        (Reason::AccessTokenExpired, "expired"),
+        (Reason::AccessTokenNotBound, "not bound to this certificate"),
+        (
+            Reason::AccessTokenKeysUnavailable,
+            "its issuer's keys cannot be had now",
+        ),
+    ];
+    let of_token = faults.iter().find(|(fault, _)| *fault == reason);
+    let text = match of_token {
+        Some((_, why)) => format!("{INVALID}\"{why}\""),
+        // Without a token there is no error to tell of (RFC 6750 §3.1).
+        None if bearer => "Bearer".to_owned(),
+        None => String::new(),
+    };
+    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+    if let Ok(value) = HeaderValue::from_str(&text)
+        && !text.is_empty()
+    {
+        headers.append(WWW_AUTHENTICATE, value);
     }
 }
 

@@ -28,6 +28,16 @@ pub enum Reason {
     UriTooLong,
     /// Nobody's certificate, nobody's API key, or those of two partners.
     Unauthenticated,
+    /// The connection's certificate was accepted and is no longer: revoked, expired or taken out.
+    CertificateRefused,
+    /// The access token is not one that its issuer has signed for this gateway.
+    AccessTokenInvalid,
+    /// The access token has expired, or was issued too long ago.
+    AccessTokenExpired,
+    /// The access token is bound to another certificate than the connection's, or not bound where it must be.
+    AccessTokenNotBound,
+    /// The issuer's keys cannot be had, so that no token of its can be verified.
+    AccessTokenKeysUnavailable,
     /// Two readers could take the path for two. It is not repaired.
     PathForm,
     /// No disclosure of the partner's has this path.
@@ -38,6 +48,8 @@ pub enum Reason {
     PurposeMissing,
     /// More than one purpose is declared, or one in a form that no purpose has.
     PurposeMalformed,
+    /// The declared purpose is not one that the access token may be used for.
+    PurposeNotInToken,
     /// The declared purpose is not one of the disclosure's.
     PurposeNotAgreed,
     /// The agreement has not started.
@@ -50,6 +62,8 @@ pub enum Reason {
     NotApproved,
     /// The partner has accepted another version of the agreement.
     AgreementChanged,
+    /// Not every credential that the purpose asks for has been shown.
+    CredentialMissing,
     /// The caller holds none of the roles that may declare the purpose.
     RoleNotHeld,
     /// The purpose asks for a health or social-work professional.
@@ -165,17 +179,24 @@ impl Reason {
             Self::Expectation,
             Self::UriTooLong,
             Self::Unauthenticated,
+            Self::CertificateRefused,
+            Self::AccessTokenInvalid,
+            Self::AccessTokenExpired,
+            Self::AccessTokenNotBound,
+            Self::AccessTokenKeysUnavailable,
             Self::PathForm,
             Self::UnknownPath,
             Self::UnknownMethod,
             Self::PurposeMissing,
             Self::PurposeMalformed,
+            Self::PurposeNotInToken,
             Self::PurposeNotAgreed,
             Self::NotStarted,
             Self::Ended,
             Self::KeysDestroyed,
             Self::NotApproved,
             Self::AgreementChanged,
+            Self::CredentialMissing,
             Self::RoleNotHeld,
             Self::NotProfessional,
             Self::ReferenceMissing,
@@ -240,17 +261,24 @@ impl Reason {
             Self::Expectation => "expectation",
             Self::UriTooLong => "uri_too_long",
             Self::Unauthenticated => "unauthenticated",
+            Self::CertificateRefused => "certificate_refused",
+            Self::AccessTokenInvalid => "access_token_invalid",
+            Self::AccessTokenExpired => "access_token_expired",
+            Self::AccessTokenNotBound => "access_token_not_bound",
+            Self::AccessTokenKeysUnavailable => "access_token_keys_unavailable",
             Self::PathForm => "path_form",
             Self::UnknownPath => "no_route",
             Self::UnknownMethod => "method_not_agreed",
             Self::PurposeMissing => "purpose_missing",
             Self::PurposeMalformed => "purpose_malformed",
+            Self::PurposeNotInToken => "purpose_not_in_token",
             Self::PurposeNotAgreed => "purpose_not_agreed",
             Self::NotStarted => "not_started",
             Self::Ended => "ended",
             Self::KeysDestroyed => "keys_destroyed",
             Self::NotApproved => "not_approved",
             Self::AgreementChanged => "agreement_changed",
+            Self::CredentialMissing => "credential_missing",
             Self::RoleNotHeld => "role_not_held",
             Self::NotProfessional => "not_professional",
             Self::ReferenceMissing => "reference_missing",
@@ -336,7 +364,32 @@ impl Reason {
             Self::Unauthenticated => (
                 StatusCode::UNAUTHORIZED,
                 "The gateway does not know who asks",
-                "Present the client certificate or the API key that was agreed with the controller.",
+                "Present the client certificate, the API key or the access token that was agreed with the controller.",
+            ),
+            Self::CertificateRefused => (
+                StatusCode::UNAUTHORIZED,
+                "The certificate of this connection is accepted no longer",
+                "Connect again with a certificate that has neither expired nor been revoked.",
+            ),
+            Self::AccessTokenInvalid => (
+                StatusCode::UNAUTHORIZED,
+                "The access token is not one for this gateway",
+                "Send one Authorization header, Bearer and a token that the agreed issuer has signed for this audience.",
+            ),
+            Self::AccessTokenExpired => (
+                StatusCode::UNAUTHORIZED,
+                "The access token has expired",
+                "Get a new token from its issuer.",
+            ),
+            Self::AccessTokenNotBound => (
+                StatusCode::UNAUTHORIZED,
+                "The access token is not bound to this connection's certificate",
+                "Connect with the client certificate that the token was issued to; get a bound token where the issuer's must be.",
+            ),
+            Self::AccessTokenKeysUnavailable => (
+                StatusCode::UNAUTHORIZED,
+                "The keys of the token's issuer cannot be had now",
+                "Ask again later with the same token; tell the controller if it lasts.",
             ),
             Self::PathForm => (
                 StatusCode::BAD_REQUEST,
@@ -362,6 +415,11 @@ impl Reason {
                 StatusCode::BAD_REQUEST,
                 "The declared purpose is not one purpose's name",
                 "Declare exactly one purpose, spelled as in your agreement: lower case, nothing around it.",
+            ),
+            Self::PurposeNotInToken => (
+                StatusCode::FORBIDDEN,
+                "The access token is not for the declared purpose",
+                "Declare a purpose that the token states, or get a token for this one.",
             ),
             Self::PurposeNotAgreed => (
                 StatusCode::FORBIDDEN,
@@ -392,6 +450,11 @@ impl Reason {
                 StatusCode::CONFLICT,
                 "The agreement has another version than the one you have accepted",
                 "Read the version that runs, and send its number in Data-Agreement-Version once you have accepted it.",
+            ),
+            Self::CredentialMissing => (
+                StatusCode::FORBIDDEN,
+                "The agreement asks for more than one credential",
+                "Show every credential that the agreement names, in one request.",
             ),
             Self::RoleNotHeld => (
                 StatusCode::FORBIDDEN,
@@ -637,12 +700,15 @@ impl Reason {
                 | Self::CountsUnavailable
                 | Self::RequestBody(_)
                 | Self::RequestIdle
+                | Self::RequestTrickle
                 | Self::ServiceBroke
                 | Self::ResponseBody(_)
                 | Self::BodyIdle
+                | Self::BodyTrickle
                 | Self::Deadline
                 | Self::LedgerUnavailable
                 | Self::PartnerGone
+                | Self::SystemGone
         )
     }
 
@@ -686,16 +752,23 @@ impl Reason {
             | Self::HeaderForm
             | Self::UriTooLong
             | Self::Unauthenticated
+            | Self::CertificateRefused
+            | Self::AccessTokenInvalid
+            | Self::AccessTokenExpired
+            | Self::AccessTokenNotBound
+            | Self::AccessTokenKeysUnavailable
             | Self::UnknownPath
             | Self::UnknownMethod
             | Self::PurposeMissing
             | Self::PurposeMalformed
+            | Self::PurposeNotInToken
             | Self::PurposeNotAgreed
             | Self::NotStarted
             | Self::Ended
             | Self::KeysDestroyed
             | Self::NotApproved
             | Self::AgreementChanged
+            | Self::CredentialMissing
             | Self::RoleNotHeld
             | Self::NotProfessional
             | Self::ReferenceMissing
@@ -739,12 +812,14 @@ impl From<&Refusal> for Reason {
             Refusal::NoRoute(RouteMiss::Method { .. }) => Self::UnknownMethod,
             Refusal::PurposeMissing => Self::PurposeMissing,
             Refusal::PurposeMalformed => Self::PurposeMalformed,
+            Refusal::PurposeNotInToken => Self::PurposeNotInToken,
             Refusal::PurposeNotAgreed { .. } => Self::PurposeNotAgreed,
             Refusal::NotStarted { .. } => Self::NotStarted,
             Refusal::Ended { .. } => Self::Ended,
             Refusal::KeysDestroyed { .. } => Self::KeysDestroyed,
             Refusal::NotApproved { .. } => Self::NotApproved,
             Refusal::AgreementChanged { .. } => Self::AgreementChanged,
+            Refusal::CredentialMissing { .. } => Self::CredentialMissing,
             Refusal::RoleNotHeld { .. } => Self::RoleNotHeld,
             Refusal::NotProfessional { .. } => Self::NotProfessional,
             Refusal::ReferenceMissing { .. } => Self::ReferenceMissing,

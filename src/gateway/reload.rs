@@ -116,6 +116,9 @@ impl Reload {
         self.metrics.configuration_loaded.set(now);
         let today = self.clock.today(&running.config.controller.time_zone);
         overdue::warn(&running.agreements, today);
+        for note in running.config.notes(self.clock.now()) {
+            tracing::warn!("{note}");
+        }
     }
 
     /// Has the ledger enter what was done to keys, once; then the ring is told.

@@ -9,25 +9,28 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 
 use super::StartError;
 use super::cors::Cors;
 use super::desk::{Desk, Unknown, fingerprint};
 use super::encoding::{self, Bounds, Coding, Direction, Encoder, Source};
-use super::identity::Identities;
+use super::identity::{Asker, Expiry, Identities, PresentedCertificate};
 use super::media;
 use super::metrics::{Meters, Metrics};
+use super::problem::Stop;
 use super::request;
 use super::service::Target;
 use super::tls;
 use super::validators::Validators;
+use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{
     Agreement, AgreementName, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
 };
-use crate::config::{Audience, Config, Loaded, Transport};
+use crate::config::{Audience, Config, KeySource, Loaded, Transport};
 use crate::explained::Texts;
 use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
-use crate::minimise::Notice;
+use crate::minimise::{Notice, SubjectToken};
 use crate::plan::Format;
 use crate::transform::{Resolver, SubjectTokens};
 use crate::volume::Way;
@@ -39,6 +42,10 @@ pub(crate) struct Running {
     /// What was agreed, as it is written.
     pub(crate) texts: Texts,
     pub(crate) identities: Identities,
+    /// Which running set of this process it is, counted from nought.
+    pub(crate) epoch: u64,
+    /// What of its files expires, and when.
+    pub(crate) expiries: Vec<Expiry>,
     /// The systems that push, which are recognised at listeners for the council alone.
     pub(crate) systems: Identities,
     pub(crate) metrics: Arc<Metrics>,
@@ -118,8 +125,26 @@ impl Running {
             mut sources,
             ..
         } = loaded;
-        let identities = Identities::new(&config.partners);
-        let systems = Identities::new(&config.systems);
+        let known = before.map(|before| &before.identities);
+        let identities = Identities::new(
+            &config.partners,
+            &config.issuers,
+            &agreements,
+            &metrics.identity,
+            known,
+        )?;
+        let mut expiries = Vec::new();
+        for issuer in &config.issuers {
+            match &issuer.keys {
+                KeySource::File(path) => sources.push(path.clone()),
+                KeySource::Url(url) => {
+                    sources.push(url.ca.clone());
+                    expiries.extend(Expiry::of_certificates("issuer_ca", &url.ca));
+                }
+            }
+        }
+        // A token names partners alone: what was verified for one audience says nothing to another.
+        let systems = Identities::new(&config.systems, &[], &agreements, &metrics.identity, None)?;
         desk.prepare(&config, &agreements)
             .map_err(StartError::State)?;
         let mut tls = Vec::new();
@@ -129,6 +154,15 @@ impl Running {
                 Transport::Tls(files) => {
                     sources.extend([files.certificate.clone(), files.key.clone()]);
                     sources.extend(files.client_ca.clone());
+                    sources.extend(files.client_crl.iter().cloned());
+                    let own = Expiry::of_certificates("listener", &files.certificate);
+                    let ca = files.client_ca.as_ref();
+                    let ca = ca.and_then(|path| Expiry::of_certificates("client_ca", path));
+                    expiries.extend(own.into_iter().chain(ca));
+                    for path in &files.client_crl {
+                        let lists = tls::revocation_lists(path)?;
+                        expiries.extend(Expiry::of_lists("client_crl", path, &lists));
+                    }
                     let known = match listener.audience {
                         Audience::Partners => &identities,
                         Audience::Council => &systems,
@@ -140,6 +174,8 @@ impl Running {
         let mut targets = Vec::new();
         for service in &config.services {
             sources.extend(service.files().map(Path::to_owned));
+            let read = service.files();
+            expiries.extend(read.filter_map(|path| Expiry::of_certificates("service", path)));
             let fresh = Target::counted(service, &config.limits, &metrics.services)?;
             let kept = before.and_then(|before| {
                 before
@@ -211,6 +247,8 @@ impl Running {
             agreements,
             texts,
             identities,
+            epoch: before.map_or(0, |before| before.epoch + 1),
+            expiries,
             systems,
             metrics: Arc::clone(metrics),
             tls,
@@ -331,8 +369,82 @@ impl Running {
             reference: token(terms.reference, "reference", caller.reference),
             reason: token(terms.vital_interests, "reason", caller.reason),
             acting: None,
+            person: None,
             system: None,
         }
+    }
+
+    /// What `chain` says of whoever shows it at the listener at `index`; `None` if it is not accepted there.
+    pub(crate) fn presented(
+        &self,
+        index: usize,
+        chain: &[CertificateDer<'_>],
+    ) -> Option<PresentedCertificate> {
+        self.tls.get(index)?.as_ref()?.presented(chain)
+    }
+
+    /// Who asks with `head` over `connection`.
+    ///
+    /// # Errors
+    /// If nothing that is shown names one partner, or something that is shown is not accepted.
+    pub(crate) fn asker(
+        &self,
+        worker: &Worker,
+        connection: &PartnerConnection,
+        head: &http::request::Parts,
+        now: Timestamp,
+    ) -> Result<Asker<'_>, Stop> {
+        let identities = self.identities_of(connection.audience);
+        let certificate = match &connection.certificate {
+            None => Ok(None),
+            Some(certificate) => certificate.under(self, now).map(Some),
+        };
+        let asker = certificate.and_then(|certificate| {
+            let (certificate, headers) = (certificate.as_deref(), &head.headers);
+            let remembered = &worker.remembered;
+            identities.asker(certificate, headers, remembered, self.epoch, now)
+        });
+        asker.map_err(|reason| Stop::unknown(reason, identities.takes_tokens()))
+    }
+
+    /// Who is recognised where `audience` connects.
+    pub(crate) fn identities_of(&self, audience: Audience) -> &Identities {
+        match audience {
+            Audience::Partners => &self.identities,
+            Audience::Council => &self.systems,
+        }
+    }
+
+    /// Sets the metrics of what expires and of how old issuers' keys are, as they are at `now`.
+    pub(crate) fn tell_of_identities(&self, now: Timestamp) {
+        let read = self.expiries.iter();
+        let read = read.map(|expiry| (expiry.kind, expiry.file.as_str(), expiry.at));
+        let config = &self.config;
+        let is_partner = |name: &PartnerName| {
+            let mut known = config.partners.iter().chain(&config.systems);
+            known.any(|known| known.name == *name)
+        };
+        self.metrics.identity.tell_of_expiry(read, is_partner, now);
+        for issuer in self.identities.issuers() {
+            issuer.tell_of_age(now);
+        }
+    }
+
+    /// The ledger's token of who acts at the partner's: by the access token, else by the header in which the partner says
+    /// so. `None` where neither does, or the controller has no keys.
+    pub(crate) fn person(
+        &self,
+        asker: &Asker<'_>,
+        head: &http::request::Parts,
+    ) -> Option<SubjectToken> {
+        let tokens = self.tokens.as_ref()?;
+        if let Some(person) = asker.acting() {
+            return Some(tokens.other("person", person.as_bytes()));
+        }
+        let text = request::once(&head.headers, &request::DATA_STAFF_IDENTIFIER)?;
+        // Two partners' numbers of the same digits are two people.
+        let text = [asker.identity().partner.as_str().as_bytes(), b"\n", text].concat();
+        Some(tokens.other("person", &text))
     }
 
     /// Who connects to the listener at `index` of the configuration.

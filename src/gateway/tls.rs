@@ -4,13 +4,14 @@
 //! listener's authority; in every case the partner proves in the handshake that it holds the key.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
@@ -20,8 +21,11 @@ use rustls::{
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use super::StartError;
-use super::identity::{Identities, PresentedCertificate, sha256};
-use crate::config::ListenerTls;
+use super::identity::{self, Identities, PresentedCertificate, sha256};
+use crate::config::{ExpiredCrl, ListenerTls};
+
+/// Bytes of one file of revoked certificates.
+const LIST_BYTES: u64 = 64 << 20;
 
 /// The TLS of one listener.
 pub(crate) struct PartnerTls {
@@ -30,13 +34,10 @@ pub(crate) struct PartnerTls {
 }
 
 impl PartnerTls {
-    /// What the certificate of an accepted handshake says. Asked again after the handshake, so that a
-    /// resumed session is judged by what is configured now.
-    pub(crate) fn presented(
-        &self,
-        chain: Option<&[CertificateDer<'_>]>,
-    ) -> Option<PresentedCertificate> {
-        let (end_entity, intermediates) = chain?.split_first()?;
+    /// What the certificate of a handshake says; `None` if it is not accepted. Asked again after the handshake, so that a
+    /// resumed session, and one that was open before a reload, is judged by what is configured now.
+    pub(crate) fn presented(&self, chain: &[CertificateDer<'_>]) -> Option<PresentedCertificate> {
+        let (end_entity, intermediates) = chain.split_first()?;
         self.judge
             .as_ref()?
             .presented(end_entity, intermediates, UnixTime::now())
@@ -63,14 +64,7 @@ pub(crate) fn partner_tls(
             None => None,
             Some(path) => {
                 let roots = Arc::new(roots(path)?);
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider))
-                        .build()
-                        .map_err(|error| StartError::Pem {
-                            path: path.clone(),
-                            message: error.to_string(),
-                        })?;
-                Some(verifier)
+                Some(authority(files, path, roots, &provider)?)
             }
         };
         Some(Arc::new(Judge {
@@ -99,6 +93,66 @@ pub(crate) fn partner_tls(
         config: Arc::new(config),
         judge,
     })
+}
+
+/// What vouches for certificates under `roots`, which were read from `path`. With lists of revoked ones every authority of
+/// a chain needs one: where none says anything of a certificate, it is refused.
+fn authority(
+    files: &ListenerTls,
+    path: &Path,
+    roots: Arc<RootCertStore>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, StartError> {
+    let mut builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
+    for path in &files.client_crl {
+        builder = builder.with_crls(revocation_lists(path)?);
+    }
+    builder = match files.expired_crl {
+        ExpiredCrl::Refuse => builder.enforce_revocation_expiration(),
+        ExpiredCrl::Allow => builder,
+    };
+    builder.build().map_err(|error| StartError::Pem {
+        path: files
+            .client_crl
+            .first()
+            .map_or(path, PathBuf::as_path)
+            .to_owned(),
+        message: error.to_string(),
+    })
+}
+
+/// The lists of revoked certificates in a file, PEM or DER.
+///
+/// # Errors
+/// If it cannot be read, is too large, or holds none.
+pub(crate) fn revocation_lists(
+    path: &Path,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, StartError> {
+    let fault = |message: String| StartError::Pem {
+        path: path.to_owned(),
+        message,
+    };
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LIST_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| fault(format!("cannot be read ({})", error.kind())))?;
+    if bytes.len() as u64 > LIST_BYTES {
+        return Err(fault(
+            "is larger than 64 MiB; split the authority's list".to_owned(),
+        ));
+    }
+    // DER begins with a sequence's tag, which no text does.
+    if bytes.first() == Some(&0x30) {
+        return Ok(vec![CertificateRevocationListDer::from(bytes)]);
+    }
+    let lists = CertificateRevocationListDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+    let lists = lists.map_err(|error| fault(error.to_string()))?;
+    if lists.is_empty() {
+        return Err(fault(
+            "holds no list of revoked certificates, PEM or DER".to_owned(),
+        ));
+    }
+    Ok(lists)
 }
 
 pub(super) fn provider() -> Arc<CryptoProvider> {
@@ -148,25 +202,36 @@ impl Judge {
         let certificate = EndEntityCert::try_from(end_entity)
             .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
         let spki_sha256 = sha256(&certificate.subject_public_key_info());
+        let expires = identity::end(end_entity)
+            .ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        let pinned = PresentedCertificate {
+            sha256: sha256(end_entity),
+            spki_sha256,
+            names: Vec::new(),
+            uris: Vec::new(),
+            expires,
+        };
         let under_authority = self
             .authority
             .as_ref()
             .map(|authority| authority.verify_client_cert(end_entity, intermediates, now));
         if let Some(Ok(_)) = under_authority {
             return Ok(PresentedCertificate {
-                spki_sha256,
                 names: certificate
                     .valid_dns_names()
                     .map(str::to_ascii_lowercase)
                     .collect(),
+                uris: certificate.valid_uri_names().map(str::to_owned).collect(),
+                ..pinned
             });
+        }
+        // A pin hangs on no authority, and yet what its own authority has revoked is nobody's any more.
+        if let Some(Err(Error::InvalidCertificate(CertificateError::Revoked))) = under_authority {
+            return Err(Error::InvalidCertificate(CertificateError::Revoked));
         }
         if self.pins.contains(&spki_sha256) {
             self.within_its_dates(&certificate, end_entity, now)?;
-            return Ok(PresentedCertificate {
-                spki_sha256,
-                names: Vec::new(),
-            });
+            return Ok(pinned);
         }
         match under_authority {
             Some(Err(error)) => Err(error),

@@ -34,7 +34,7 @@ use super::cors;
 use super::descriptors::Descriptors;
 use super::desk::Desk;
 use super::fair::Fair;
-use super::identity::PresentedCertificate;
+use super::identity::{ConnectionCertificate, Remembered};
 use super::limits::Limit;
 use super::machines::Machines;
 use super::metrics::Metrics;
@@ -93,6 +93,8 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool,
     pub(crate) machines: Machines,
     pub(crate) subjects: Option<Arc<Watched>>,
+    /// Access tokens that were verified before.
+    pub(crate) remembered: Remembered,
     pub(crate) fair: Rc<Fair>,
     pub(crate) traces: Traces,
     shared: Shared,
@@ -106,7 +108,7 @@ pub(crate) struct Worker {
 
 /// One connection from a partner, as its exchanges see it.
 pub(crate) struct PartnerConnection {
-    pub(crate) certificate: Option<PresentedCertificate>,
+    pub(crate) certificate: Option<ConnectionCertificate>,
     /// Who connects to the listener that it came by.
     pub(crate) audience: Audience,
     pub(crate) activity: Rc<Activity>,
@@ -137,6 +139,7 @@ async fn serve(shared: Shared, listeners: Vec<Listening>) -> io::Result<()> {
         pool: Pool::default(),
         machines: Machines::default(),
         subjects: shared.subjects.clone(),
+        remembered: Remembered::default(),
         fair: Fair::new(Arc::clone(&shared.metrics)),
         stopping: Cell::new(false),
         traces: shared.traces.clone(),
@@ -330,9 +333,7 @@ async fn connection(
     };
     let (_, session) = stream.get_ref();
     let http2 = session.alpn_protocol() == Some(b"h2");
-    let certificate = running.tls[index]
-        .as_ref()
-        .and_then(|tls| tls.presented(session.peer_certificates()));
+    let certificate = ConnectionCertificate::new(session.peer_certificates(), index, &running);
     let connection = PartnerConnection {
         certificate,
         audience,

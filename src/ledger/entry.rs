@@ -179,6 +179,8 @@ pub struct CallerEntry {
     pub reason: Option<SubjectToken>,
     /// Who asked on the partner's behalf, if somebody did.
     pub acting: Option<PartnerName>,
+    /// A keyed token of who acted at the partner's, where an access token or the partner said so.
+    pub person: Option<SubjectToken>,
     /// The system of the controller's that pushed, where the partner did not ask.
     pub system: Option<SystemName>,
 }
@@ -475,6 +477,8 @@ fn caller_members(caller: &CallerEntry, members: &mut Members<'_>) {
     let reason = caller.reason.as_ref();
     members.maybe("reason_given", reason.map(|token| &*token.0));
     members.maybe("acting", caller.acting.as_ref().map(PartnerName::as_str));
+    let person = caller.person.as_ref();
+    members.maybe("person", person.map(|token| &*token.0));
     members.maybe("system", caller.system.as_ref().map(SystemName::as_str));
 }
 
@@ -705,6 +709,7 @@ mod tests {
                         reference: Some(SubjectToken("cccc".to_owned())),
                         reason: Some(SubjectToken("dddd".to_owned())),
                         acting: Some(PartnerName::new("social-care-team")),
+                        person: Some(SubjectToken("eeee".to_owned())),
                         system: None,
                     },
                     registered: Some(RegisteredEntry {
@@ -716,7 +721,7 @@ mod tests {
                         },
                     }),
                 },
-                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","acting":"social-care-team","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","acting":"social-care-team","person":"eeee","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
             ),
             (
                 Event::Refusal {

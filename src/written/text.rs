@@ -112,6 +112,15 @@ forms! {
     /// A DNS name.
     HostText: "^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$",
         "a DNS name", "api.island-health.example";
+    /// An instant, RFC 3339, in UTC.
+    InstantText: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+        "an instant in UTC (year-month-dayThour:minute:secondZ)", "2027-03-31T23:59:59Z";
+    /// A claim of an access token: its name, or a JSON pointer to it.
+    ClaimText: "^\\S{1,256}$", "a claim's name, or a JSON pointer to it", "/realm_access/roles";
+    /// What an issuer's tokens have as iss.
+    IssuerText: "^https://[^\\s?#]{1,500}$", "https:// and what follows in iss, without a query", "https://login.example/tenant";
+    /// A URI in a certificate.
+    UriText: "^[A-Za-z][A-Za-z0-9+.-]{0,31}:\\S{1,500}$", "a URI", "spiffe://island-health.example/api";
     /// A time zone of the IANA database.
     ZoneText: "^[A-Za-z0-9_+/-]{1,64}$", "a time zone's name", "Europe/London";
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::{Desk, Ran};
 
-const AGREEMENT: &str = "\
+pub(super) const AGREEMENT: &str = "\
 agreement: falls
 version: 1
 title: Falls prevention

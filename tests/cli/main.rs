@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod api_key;
 mod apply;
 mod approve;
 mod coarse;

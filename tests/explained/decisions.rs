@@ -147,7 +147,7 @@ impl Asked {
                 professional: self.professional,
                 reference: self.reference,
                 reason: self.reason,
-                version: None,
+                ..Caller::default()
             },
             at: self.at,
         })
@@ -205,7 +205,7 @@ fn clause_p6_3b_a_thousand_uses_are_covered_as_the_live_decision_has_them() {
             professional: asked.professional,
             reference: asked.reference,
             reason: asked.reason,
-            version: None,
+            ..Caller::default()
         };
         let question = Question {
             purpose,
@@ -284,9 +284,10 @@ fn entered(set: &AgreementSet, asked: &Asked) -> Vec<u8> {
                     disclosure,
                     ..
                 } => (Some(agreement.clone()), Some(disclosure.clone())),
-                Refusal::NoRoute(_) | Refusal::PurposeMissing | Refusal::PurposeMalformed => {
-                    (None, None)
-                }
+                Refusal::NoRoute(_)
+                | Refusal::PurposeMissing
+                | Refusal::PurposeMalformed
+                | Refusal::PurposeNotInToken => (None, None),
                 Refusal::NotStarted { agreement, .. }
                 | Refusal::Ended { agreement, .. }
                 | Refusal::KeysDestroyed { agreement }
@@ -295,6 +296,7 @@ fn entered(set: &AgreementSet, asked: &Asked) -> Vec<u8> {
                 | Refusal::ReferenceMissing { agreement, .. }
                 | Refusal::ReasonMissing { agreement, .. }
                 | Refusal::NotApproved { agreement, .. }
+                | Refusal::CredentialMissing { agreement, .. }
                 | Refusal::AgreementChanged { agreement, .. } => (Some(agreement.clone()), None),
             };
             Event::Refusal {

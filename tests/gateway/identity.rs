@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
+    KeyIdMethod, KeyPair, PublicKeyData, RevokedCertParams, SanType, SerialNumber,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::harness::*;
 
@@ -48,15 +52,43 @@ pub(crate) fn authority() -> Authority {
 
 impl Authority {
     pub(crate) fn sign(&self, name: &str) -> Pair {
+        self.sign_as(CertificateParams::new(vec![name.to_owned()]).unwrap())
+    }
+
+    /// A certificate with this serial number.
+    fn sign_numbered(&self, name: &str, serial: u64) -> Pair {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.serial_number = Some(SerialNumber::from(serial));
+        self.sign_as(params)
+    }
+
+    fn sign_as(&self, params: CertificateParams) -> Pair {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()])
-            .unwrap()
-            .signed_by(&key, &self.issuer)
-            .unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Pair {
             certificate: certificate.pem(),
             key,
         }
+    }
+
+    /// The list of what it has revoked, whose next is due in `due`.
+    fn revokes(&self, serials: &[u64], due: i32) -> String {
+        let past = rcgen::date_time_ymd(2020, 1, 1);
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: past,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: past,
+            next_update: rcgen::date_time_ymd(due, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
 }
 
@@ -73,6 +105,18 @@ pub(crate) async fn council(
     identify: String,
     client_ca: Option<&Authority>,
 ) -> (Council, Service, Pair) {
+    let (council, service, own) = stopped(identify, client_ca, "").await;
+    let mut council = council;
+    council.start();
+    (council, service, own)
+}
+
+/// The same before it starts; `more` follows in the listener's TLS.
+async fn stopped(
+    identify: String,
+    client_ca: Option<&Authority>,
+    more: &str,
+) -> (Council, Service, Pair) {
     let service = Service::answering(json(r#"{"name":"Ada"}"#)).await;
     let mut setup = Setup::with(service.address);
     setup.identify = identify;
@@ -81,8 +125,9 @@ pub(crate) async fn council(
     } else {
         ""
     };
-    setup.listener = format!("tls: {{ certificate: chain.pem, key: key.pem{client_ca_line} }}");
-    let mut council = setup.write();
+    setup.listener =
+        format!("tls: {{ certificate: chain.pem, key: key.pem{client_ca_line}{more} }}");
+    let council = setup.write();
     let own = self_signed("gateway.example");
     let folder = council.folder.path().to_owned();
     std::fs::write(folder.join("chain.pem"), &own.certificate).unwrap();
@@ -90,7 +135,6 @@ pub(crate) async fn council(
     if let Some(authority) = client_ca {
         std::fs::write(folder.join("ca.pem"), &authority.certificate).unwrap();
     }
-    council.start();
     (council, service, own)
 }
 
@@ -127,17 +171,42 @@ pub(crate) async fn ask(
     presented: Option<&Pair>,
     request: &str,
 ) -> Option<Answer> {
-    let config = client_config(own, presented);
-    let stream = TcpStream::connect(council.address()).await.unwrap();
-    let name = ServerName::try_from("gateway.example").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
-        .ok()?;
+    let mut stream = connect(council, own, presented).await?;
     stream.write_all(request.as_bytes()).await.ok()?;
     let answer = read_to_end(&mut stream).await;
     // With TLS 1.3 a refused certificate shows after the client's own part of the handshake.
     (!answer.0.is_empty()).then_some(answer)
+}
+
+/// A connection over TLS. `None`: no handshake, as far as the client's part of it shows.
+async fn connect(
+    council: &Council,
+    own: &Pair,
+    presented: Option<&Pair>,
+) -> Option<TlsStream<TcpStream>> {
+    let config = client_config(own, presented);
+    let stream = TcpStream::connect(council.address()).await.unwrap();
+    let name = ServerName::try_from("gateway.example").unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect(name, stream).await.ok()
+}
+
+/// One exchange on a connection that stays open: the whole answer.
+async fn exchange_on(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &str) -> Answer {
+    let request = request.replace("Connection: close\r\n", "");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let head = read_head(stream).await.unwrap();
+    let length = head.to_ascii_lowercase();
+    let length = length
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.unwrap().trim().parse().unwrap()];
+    stream.read_exact(&mut body).await.unwrap();
+    Answer([head.as_bytes(), &body].concat())
+}
+
+fn reload(council: &Council) {
+    council.gateway.as_ref().unwrap().reload().unwrap();
 }
 
 pub(crate) fn without_key() -> String {
@@ -282,5 +351,268 @@ fn a_key_that_does_not_belong_to_its_certificate_keeps_the_gateway_from_starting
         let error = council.try_start().expect_err("they do not work together");
         assert!(!error.is_content());
         assert!(error.to_string().contains("chain.pem"), "{error}");
+    });
+}
+
+#[test]
+fn a_revoked_certificate_is_refused_and_an_open_connection_with_it_at_its_next_request() {
+    run(async {
+        let trusted = authority();
+        let identify = "certificates: [{ san: a.example }, { san: b.example }]".to_owned();
+        let more = ", client_crl: [crl.pem]";
+        let (mut council, service, own) = stopped(identify, Some(&trusted), more).await;
+        let list = council.folder.path().join("crl.pem");
+        std::fs::write(&list, trusted.revokes(&[], 2199)).unwrap();
+        council.start();
+        let (first, second) = (
+            trusted.sign_numbered("a.example", 1),
+            trusted.sign_numbered("b.example", 2),
+        );
+        let mut open = connect(&council, &own, Some(&first)).await.unwrap();
+        let mut other = connect(&council, &own, Some(&second)).await.unwrap();
+        for stream in [&mut open, &mut other] {
+            assert_eq!(exchange_on(stream, &without_key()).await.status(), 200);
+        }
+
+        std::fs::write(&list, trusted.revokes(&[1], 2199)).unwrap();
+        reload(&council);
+        exchange_on(&mut open, &without_key())
+            .await
+            .is_problem(401, "certificate_refused");
+        // What is revoked is not made up for by a key.
+        exchange_on(&mut open, &care("GET", "/adults/7", ""))
+            .await
+            .is_problem(401, "certificate_refused");
+        assert_eq!(exchange_on(&mut other, &without_key()).await.status(), 200);
+        assert!(
+            ask(&council, &own, Some(&first), &without_key())
+                .await
+                .is_none()
+        );
+        let answer = ask(&council, &own, Some(&second), &without_key()).await;
+        assert_eq!(answer.unwrap().status(), 200);
+
+        // What was revoked by mistake is good again, on the same connection.
+        std::fs::write(&list, trusted.revokes(&[], 2199)).unwrap();
+        reload(&council);
+        assert_eq!(exchange_on(&mut open, &without_key()).await.status(), 200);
+        assert_eq!(service.requests().len(), 5);
+    });
+}
+
+#[test]
+fn a_list_of_revoked_certificates_that_is_overdue_refuses_all_unless_it_may_go_on() {
+    run(async {
+        let trusted = authority();
+        let (good, revoked) = (
+            trusted.sign_numbered("a.example", 2),
+            trusted.sign_numbered("a.example", 1),
+        );
+        for (policy, accepted) in [("", false), (", client_crl_expired: allow", true)] {
+            let identify = "certificates: [{ san: a.example }]".to_owned();
+            let more = format!(", client_crl: [crl.pem]{policy}");
+            let (mut council, _service, own) = stopped(identify, Some(&trusted), &more).await;
+            let list = council.folder.path().join("crl.pem");
+            std::fs::write(&list, trusted.revokes(&[1], 2021)).unwrap();
+            council.start();
+            let answer = ask(&council, &own, Some(&good), &without_key()).await;
+            assert_eq!(
+                answer.is_some_and(|answer| answer.status() == 200),
+                accepted
+            );
+            assert!(
+                ask(&council, &own, Some(&revoked), &without_key())
+                    .await
+                    .is_none()
+            );
+        }
+    });
+}
+
+#[test]
+fn with_lists_of_revoked_certificates_each_authority_needs_its_own() {
+    run(async {
+        let (listed, unlisted) = (authority(), authority());
+        let identify = "certificates: [{ san: a.example }]".to_owned();
+        let (mut council, _service, own) =
+            stopped(identify, Some(&listed), ", client_crl: [crl.pem]").await;
+        let folder = council.folder.path().to_owned();
+        std::fs::write(folder.join("crl.pem"), listed.revokes(&[], 2199)).unwrap();
+        let both = format!("{}{}", listed.certificate, unlisted.certificate);
+        std::fs::write(folder.join("ca.pem"), both).unwrap();
+        council.start();
+        let known = listed.sign("a.example");
+        let answer = ask(&council, &own, Some(&known), &without_key()).await;
+        assert_eq!(answer.unwrap().status(), 200);
+        let unknown = unlisted.sign("a.example");
+        assert!(
+            ask(&council, &own, Some(&unknown), &without_key())
+                .await
+                .is_none()
+        );
+    });
+}
+
+#[test]
+fn a_pin_hangs_on_no_list_unless_its_authority_has_revoked_it() {
+    run(async {
+        let trusted = authority();
+        let (alone, revoked) = (
+            self_signed("a.example"),
+            trusted.sign_numbered("a.example", 1),
+        );
+        let identify = format!(
+            "certificates: [{{ spki_sha256: {} }}, {{ spki_sha256: {} }}]",
+            spki_hash(&alone),
+            spki_hash(&revoked)
+        );
+        let (mut council, _service, own) =
+            stopped(identify, Some(&trusted), ", client_crl: [crl.pem]").await;
+        let list = council.folder.path().join("crl.pem");
+        std::fs::write(&list, trusted.revokes(&[1], 2199)).unwrap();
+        council.start();
+        let answer = ask(&council, &own, Some(&alone), &without_key()).await;
+        assert_eq!(answer.unwrap().status(), 200);
+        assert!(
+            ask(&council, &own, Some(&revoked), &without_key())
+                .await
+                .is_none()
+        );
+    });
+}
+
+#[test]
+fn a_uri_in_a_certificate_under_the_authority_names_its_partner() {
+    run(async {
+        let trusted = authority();
+        let uri = "spiffe://island-health.example/api";
+        let identify = format!("certificates: [{{ san_uri: '{uri}' }}]");
+        let (council, service, own) = council(identify, Some(&trusted)).await;
+        let signed = |uri: &str| {
+            let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+            params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
+            trusted.sign_as(params)
+        };
+        for (shown, status) in [
+            (uri.to_owned(), 200),
+            (uri.to_uppercase(), 401),
+            (format!("{uri}/more"), 401),
+        ] {
+            let answer = ask(&council, &own, Some(&signed(&shown)), &without_key()).await;
+            assert_eq!(answer.unwrap().status(), status, "{shown}");
+        }
+        assert_eq!(service.requests().len(), 1);
+    });
+}
+
+#[test]
+fn certificates_authorities_and_keys_change_without_a_connection_dropped() {
+    run(async {
+        let (before, after) = (authority(), authority());
+        let identify = "certificates: [{ san: a.example }]".to_owned();
+        let (council, service, own) = council(identify, Some(&before)).await;
+        let (old, new) = (before.sign("a.example"), after.sign("a.example"));
+        let mut open = connect(&council, &own, Some(&old)).await.unwrap();
+        let mut keyed = connect(&council, &own, None).await.unwrap();
+        assert_eq!(exchange_on(&mut open, &without_key()).await.status(), 200);
+        let homes = care("GET", "/adults/7", "").replace(HEALTH_KEY, HOMES_KEY);
+        exchange_on(&mut keyed, &homes)
+            .await
+            .is_problem(404, "no_route");
+
+        // The gateway's own certificate, the authority and a key are other ones now.
+        let folder = council.folder.path();
+        let renewed = self_signed("gateway.example");
+        std::fs::write(folder.join("chain.pem"), &renewed.certificate).unwrap();
+        write_secret(&folder.join("key.pem"), &renewed.key.serialize_pem());
+        std::fs::write(folder.join("ca.pem"), &after.certificate).unwrap();
+        let text = std::fs::read_to_string(council.config()).unwrap();
+        let text = text.replace(&hash(HOMES_KEY), &hash("homes-key-of-next-year"));
+        std::fs::write(council.config(), text).unwrap();
+        reload(&council);
+
+        exchange_on(&mut keyed, &homes)
+            .await
+            .is_problem(401, "unauthenticated");
+        let homes = homes.replace(HOMES_KEY, "homes-key-of-next-year");
+        exchange_on(&mut keyed, &homes)
+            .await
+            .is_problem(404, "no_route");
+        exchange_on(&mut open, &without_key())
+            .await
+            .is_problem(401, "certificate_refused");
+        assert!(
+            connect(&council, &own, Some(&new)).await.is_none(),
+            "the old certificate is gone"
+        );
+        let answer = ask(&council, &renewed, Some(&new), &without_key()).await;
+        assert_eq!(answer.unwrap().status(), 200);
+        assert!(
+            ask(&council, &renewed, Some(&old), &without_key())
+                .await
+                .is_none()
+        );
+        assert_eq!(service.requests().len(), 2);
+    });
+}
+
+#[test]
+fn what_expires_and_which_keys_are_used_is_told() {
+    run(async {
+        let trusted = authority();
+        let identify = format!(
+            "{{ certificates: [{{ san: a.example }}], api_keys: [{{ name: k, sha256: {} }}, {{ name: next, sha256: {}, not_before: '2026-07-01T00:00:00Z' }}, {{ name: last, sha256: {}, expires: '2026-06-15T12:00:00Z' }}] }}",
+            hash(HEALTH_KEY),
+            hash("next"),
+            hash("last")
+        );
+        let (mut council, _service, own) =
+            stopped(identify, Some(&trusted), ", client_crl: [crl.pem]").await;
+        let list = council.folder.path().join("crl.pem");
+        std::fs::write(&list, trusted.revokes(&[], 2199)).unwrap();
+        council.start();
+        let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(2199, 6, 15);
+        let partner = trusted.sign_as(params);
+        let answer = ask(
+            &council,
+            &own,
+            Some(&partner),
+            &care("GET", "/adults/7", ""),
+        )
+        .await;
+        assert_eq!(answer.unwrap().status(), 200);
+        for key in ["next", "last"] {
+            let request = care("GET", "/adults/7", "").replace(HEALTH_KEY, key);
+            let answer = ask(&council, &own, None, &request).await.unwrap();
+            answer.is_problem(401, "unauthenticated");
+        }
+        let metrics = council.metrics().await;
+        let seconds = |from: jiff::civil::Date| {
+            let then = from.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+            then.duration_since(june().now()).as_secs()
+        };
+        let path = |name: &str| council.folder.path().join(name).display().to_string();
+        let by_file = |kind: &str, name: &str| {
+            format!(
+                "fieldgate_certificate_expiry_seconds{{file=\"{}\",use=\"{kind}\"}} ",
+                path(name)
+            )
+        };
+        for line in [
+            format!("{}{}", by_file("client_crl", "crl.pem"), seconds(jiff::civil::date(2199, 1, 1))),
+            format!(
+                "fieldgate_partner_certificate_expiry_seconds{{partner=\"island-health\",shown=\"name\"}} {}",
+                seconds(jiff::civil::date(2199, 6, 15)) + 1
+            ),
+            by_file("listener", "chain.pem"),
+            by_file("client_ca", "ca.pem"),
+            "fieldgate_api_key_uses_total{key=\"k\",partner=\"island-health\"} 1".to_owned(),
+            "fieldgate_api_key_uses_total{key=\"next\",partner=\"island-health\"} 0".to_owned(),
+            "fieldgate_api_key_uses_total{key=\"last\",partner=\"island-health\"} 0".to_owned(),
+            "fieldgate_api_key_last_use_timestamp_seconds{key=\"k\",partner=\"island-health\"} 1781524800".to_owned(),
+        ] {
+            assert!(metrics.lines().any(|found| found.starts_with(&line)), "{line}\n{metrics}");
+        }
     });
 }

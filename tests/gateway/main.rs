@@ -34,4 +34,5 @@ mod services_http2;
 mod shutdown;
 mod time;
 mod tls;
+mod tokens_of_partners;
 mod traces;

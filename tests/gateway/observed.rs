@@ -16,7 +16,15 @@ const PAGE: &str = "docs/gateway/observed.md";
 const MARKS: [&str; 2] = ["<!-- metrics -->\n", "<!-- /metrics -->\n"];
 
 /// Metrics that a gateway has only where something is configured that these tests do not configure.
-const ELSEWHERE: [&str; 1] = ["fieldgate_subject_entries"];
+const ELSEWHERE: [&str; 7] = [
+    "fieldgate_subject_entries",
+    "fieldgate_certificate_expiry_seconds",
+    "fieldgate_partner_certificate_expiry_seconds",
+    "fieldgate_access_token_checks_total",
+    "fieldgate_issuer_keys",
+    "fieldgate_issuer_keys_age_seconds",
+    "fieldgate_issuer_key_fetches_total",
+];
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

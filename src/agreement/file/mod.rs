@@ -21,7 +21,7 @@ pub(super) use body::{
     FormulasAsWritten, HeaderAsWritten, RaggedAsWritten, RequestBodyAsWritten, ResponseAsWritten,
     SeparatorAsWritten, UndeclaredAsWritten,
 };
-pub(super) use purpose::PurposeAsWritten;
+pub(super) use purpose::{CredentialAsWritten, PurposeAsWritten};
 pub(super) use rights::{
     AccessAsWritten, ConsentAsWritten, DeceasedAsWritten, RightsAsWritten, WhetherAsWritten,
 };
@@ -111,6 +111,9 @@ pub(super) struct AgreementAsWritten {
     pub(super) guard: Option<GuardAsWritten>,
     /// How access for vital interests is looked at, and ends.
     pub(super) vital_interests: Option<VitalInterestsAsWritten>,
+    /// What every request must show of its caller, all of them together. Without it one credential is enough.
+    #[schemars(length(min = 1))]
+    pub(super) credentials: Option<Vec<CredentialAsWritten>>,
 }
 
 /// Who agrees.

@@ -36,6 +36,19 @@ pub(in crate::agreement) struct PurposeAsWritten {
     pub(in crate::agreement) rights: Option<RightsAsWritten>,
     /// On what law it rests, in place of the agreement's `basis`.
     pub(in crate::agreement) basis: Option<BasisAsWritten>,
+    /// What a request for it must show of its caller, beside what the agreement's own list asks for.
+    #[schemars(length(min = 1))]
+    pub(in crate::agreement) credentials: Option<Vec<CredentialAsWritten>>,
+}
+
+/// A kind of credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(in crate::agreement) enum CredentialAsWritten {
+    Certificate,
+    ApiKey,
+    AccessToken,
 }
 
 /// That something must be there.

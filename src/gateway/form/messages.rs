@@ -219,11 +219,14 @@ impl Messages {
         let within = &bytes[..bytes.len().min(self.bounds.bytes)];
         while let Some(found) = memchr(b'\n', &within[*looked..]) {
             let end = *looked + found;
-            let Some(text) = within[*line..end].strip_suffix(b"\r") else {
-                return Err(Fault::LineEnd);
-            };
+            let whole = &within[*line..end];
+            let text = whole.strip_suffix(b"\r").unwrap_or(whole);
+            // What comes first is the fault, as where the line comes byte by byte.
             if has_control(text) {
                 return Err(inside(text));
+            }
+            if text.len() == whole.len() {
+                return Err(Fault::LineEnd);
             }
             *line = end + 1;
             *looked = end + 1;
@@ -250,23 +253,24 @@ impl Messages {
             };
             return Ok(taken);
         }
-        if within.len() == self.bounds.bytes {
-            return Err(Fault::TooLarge);
-        }
         // A CR at the very end may be the first half of a line's end.
         let new = &within[*looked..];
         let new = new.strip_suffix(b"\r").unwrap_or(new);
         if has_control(new) {
             return Err(inside(new));
         }
+        if within.len() == self.bounds.bytes {
+            return Err(Fault::TooLarge);
+        }
         *looked += new.len();
         Ok(0)
     }
 }
 
-/// What is wrong with a line that has a control character inside.
+/// What is wrong with a line that has a control character inside: what the first of them is.
 fn inside(text: &[u8]) -> Fault {
-    if text.contains(&b'\r') {
+    let first = text.iter().find(|byte| has_control(&[**byte]));
+    if first == Some(&b'\r') {
         Fault::LineEnd
     } else {
         Fault::Control
@@ -376,6 +380,15 @@ mod tests {
             (
                 "GET / HTTP/1.1\r\nHost: g\r\nA: b\x7fc\r\n\r\n",
                 Fault::Control,
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: g\r\nA: \0b\rc\r\n\r\n",
+                Fault::Control,
+            ),
+            ("GET / HTTP/1.1\r\nHost: g\r\nA: \0b\n\r\n", Fault::Control),
+            (
+                "GET / HTTP/1.1\r\nHost: g\r\nA: b\rc\0\n\r\n",
+                Fault::LineEnd,
             ),
             ("GET\0 / HTTP/1.1\r\nHost: g\r\n\r\n", Fault::Control),
             ("\x16\x03\x01\x02\0\x01", Fault::Control),
