@@ -26,6 +26,10 @@ const TARGET: &str = "it could change what the service is asked for";
 const LINK: &str =
     "it may name a person or a host of the controller's; write its forms under `links`";
 const OWN: &str = "the gateway sets it itself";
+const CONDITION: &str = "the gateway answers If-None-Match itself; the service's validators are of bodies that do not leave";
+const INSIDE: &str = "it tells how the service is built, which nobody agreed to share";
+const PROXY: &str =
+    "it tells what stands in between what to do, and the gateway does what is agreed";
 
 /// A name, or the start of names before a `*`, and why.
 const REFUSED: &[(&str, &str)] = &[
@@ -63,7 +67,14 @@ const REFUSED: &[(&str, &str)] = &[
     ("if-range", PART),
     ("content-range", PART),
     ("accept-ranges", PART),
+    ("if-match", CONDITION),
+    ("if-none-match", CONDITION),
+    ("if-modified-since", CONDITION),
+    ("if-unmodified-since", CONDITION),
     ("content-md5", DIGEST),
+    ("want-digest", DIGEST),
+    ("want-content-digest", DIGEST),
+    ("want-repr-digest", DIGEST),
     ("content-digest", DIGEST),
     ("repr-digest", DIGEST),
     ("digest", DIGEST),
@@ -114,6 +125,32 @@ const REFUSED: &[(&str, &str)] = &[
     ("location", LINK),
     ("content-location", LINK),
     ("link", LINK),
+    ("server", INSIDE),
+    ("server-timing", INSIDE),
+    ("x-powered-by", INSIDE),
+    ("x-aspnet*", INSIDE),
+    ("x-generator", INSIDE),
+    ("x-debug*", INSIDE),
+    ("x-backend*", INSIDE),
+    ("x-served-by", INSIDE),
+    ("x-cache*", INSIDE),
+    ("sourcemap", INSIDE),
+    ("x-sourcemap", INSIDE),
+    ("x-accel-*", PROXY),
+    ("x-sendfile*", PROXY),
+    ("alt-svc", PROXY),
+    ("alt-used", PROXY),
+    ("clear-site-data", PROXY),
+    ("strict-transport-security", PROXY),
+    ("public-key-pins*", PROXY),
+    ("nel", PROXY),
+    ("report-to", PROXY),
+    ("reporting-endpoints", PROXY),
+    ("cache-control", OWN),
+    ("pragma", OWN),
+    ("expires", OWN),
+    ("age", OWN),
+    ("vary", OWN),
     ("date", OWN),
     ("via", OWN),
     ("traceparent", OWN),
@@ -155,17 +192,15 @@ mod tests {
             "x-original-url",
             "x-rewrite-url",
             "content-digest",
+            "if-none-match",
+            "if-modified-since",
+            "cache-control",
+            "server",
+            "x-accel-redirect",
         ] {
             assert!(refused(name).is_some(), "{name}");
         }
-        for name in [
-            "accept-language",
-            "etag",
-            "if-none-match",
-            "last-modified",
-            "cache-control",
-            "x-page-count",
-        ] {
+        for name in ["accept-language", "etag", "last-modified", "x-page-count"] {
             assert_eq!(refused(name), None, "{name}");
         }
     }

@@ -113,9 +113,14 @@ impl Node {
     /// Recursion is as deep as `path` is long, which the template module bounds.
     fn find(&self, method: &str, path: &[Asked<'_>], methods: &mut Vec<String>) -> Option<&Route> {
         let Some((first, rest)) = path.split_first() else {
-            let found = self.routes.iter().find(|(known, _)| *known == method);
+            let of = |method: &str| self.routes.iter().find(|(known, _)| *known == method);
+            // A HEAD asks for what a GET would get, without its body (RFC 9110 §9.3.2).
+            let found = of(method).or_else(|| of("GET").filter(|_| method == "HEAD"));
             if found.is_none() {
                 methods.extend(self.routes.iter().map(|(known, _)| (*known).to_owned()));
+                if of("GET").is_some() && of("HEAD").is_none() {
+                    methods.push("HEAD".to_owned());
+                }
             }
             return found.map(|(_, route)| route);
         };

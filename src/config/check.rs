@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::compress::CompressAsWritten;
 use super::file::{
     GatewayAsWritten, LimitsAsWritten, ListenerAsWritten, LogFormatAsWritten, LogLevelAsWritten,
 };
@@ -212,6 +213,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         subjects,
         state: state?,
         webhook,
+        compress: written.compress.as_ref().map(CompressAsWritten::meant),
         issuers,
         cors,
         traces,
@@ -423,6 +425,8 @@ impl Check<'_> {
             uri_bytes: in_memory(limits.uri_bytes.as_ref(), default.uri_bytes),
             request_body: body(&default.request_body, limits.request_body_bytes.as_ref()),
             response_body: body(&default.response_body, limits.response_body_bytes.as_ref()),
+            decoded_bytes: size(limits.decoded_bytes.as_ref(), default.decoded_bytes),
+            decoded_ratio: limits.decoded_ratio.unwrap_or(default.decoded_ratio),
             connections_per_address: count(
                 limits.connections_per_address,
                 default.connections_per_address,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::alerts::AlertsAsWritten;
 use super::approvals::{ApprovalsAsWritten, TermsAsWritten};
+use super::compress::CompressAsWritten;
 use super::cors::CorsAsWritten;
 use super::identify::PartnerAsWritten;
 use super::issuers::IssuerAsWritten;
@@ -88,6 +89,8 @@ pub(super) struct GatewayAsWritten {
     pub(super) directorates: Option<Vec<PathName>>,
     /// Where it is kept what people object to, consent to and are marked as. Without it nobody is looked up.
     pub(super) subjects: Option<SubjectsAsWritten>,
+    /// Answers leave compressed to partners that ask for it. Without it they never do: how long a compressed answer is tells something of what is in it.
+    pub(super) compress: Option<CompressAsWritten>,
     /// Issuers of access tokens.
     pub(super) issuers: Option<Vec<IssuerAsWritten>>,
     /// Which pages in browsers may ask and read. Without it none may.
@@ -274,6 +277,11 @@ pub(super) struct LimitsAsWritten {
     pub(super) object_members: Option<u32>,
     /// The size of one member's name. Default: 4KiB.
     pub(super) name_bytes: Option<SizeText>,
+    /// The size of a body that came compressed, decompressed. Default: 1GiB.
+    pub(super) decoded_bytes: Option<SizeText>,
+    /// How many times larger than what came a body that came compressed may be, once it is larger than 1MiB. Default: 200.
+    #[schemars(range(min = 1, max = 100_000), example = 200)]
+    pub(super) decoded_ratio: Option<u32>,
     /// Connections from one address open at once (IPv6: from one /64 network). Default: 0, no bound, since partners may come through one proxy.
     #[schemars(range(min = 0, max = 1_000_000), example = 200)]
     pub(super) connections_per_address: Option<u32>,

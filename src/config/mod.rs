@@ -7,6 +7,7 @@
 mod alerts;
 mod approvals;
 mod check;
+mod compress;
 mod cors;
 mod file;
 mod identify;
@@ -20,6 +21,7 @@ mod traces;
 pub use alerts::Webhook;
 pub use approvals::Approvals;
 pub(crate) use approvals::read as read_approvals;
+pub use compress::{Compress, PartnerCoding};
 pub use cors::Cors;
 pub use identify::{AccessToken, ApiKey, Partner, Proof, Standing, TokenOf};
 pub use issuers::{Algorithm, Claims, Issuer, KeySource, KeyUrl};
@@ -83,6 +85,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Where alerts go, beside the log and the metrics.
     pub webhook: Option<Webhook>,
+    /// How answers leave compressed to partners that ask for it; `None`: they never do.
+    pub compress: Option<Compress>,
     /// Issuers of access tokens; names and `issuer`s are unique.
     pub issuers: Vec<Issuer>,
     /// Which pages in browsers may ask and read; `None`: none may.
@@ -184,6 +188,8 @@ impl Default for Limits {
                 ..minimise::Limits::default()
             },
             response_body: minimise::Limits::default(),
+            decoded_bytes: 1 << 30,
+            decoded_ratio: 200,
             connections_per_address: 0,
             connection_age: Duration::from_secs(60 * 60),
             connection_resets: 100,
@@ -286,6 +292,10 @@ pub struct Limits {
     pub request_body: minimise::Limits,
     /// Bounds of response bodies; `body_bytes` defaults to none.
     pub response_body: minimise::Limits,
+    /// Bytes of one body that came in a content coding, decoded. Default 1 GiB.
+    pub decoded_bytes: u64,
+    /// Decoded bytes for each coded one, once more than 1 MiB came out. Default 200.
+    pub decoded_ratio: u32,
     /// Connections from one address (IPv6: one /64 network) open at once; 0 for no bound of their own, the default,
     /// since partners may come through one proxy.
     pub connections_per_address: usize,

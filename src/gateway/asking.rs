@@ -73,9 +73,8 @@ impl Asking<'_> {
         let asked = Instant::now();
         let (answer, lease) = self.attempt(request, body, &fate, asked).await?;
         let (head, body) = answer.into_parts();
-        let agreed = self.route.disclosure.response_plan();
-        let agreed = agreed.map(|plan| plan.format());
-        let head = response::understand(head, &body, &self.route.method, agreed)?;
+        let method = request::method(self.head, self.route);
+        let head = response::understand(head, &body, method, self.route)?;
         Ok(Answer {
             head,
             body,

@@ -11,11 +11,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use super::account::Account;
 use super::activity::Stalled;
+use super::encoding::{Broken, Data, Encoder, Source};
 use super::outflow::Outflow;
 use super::patience::Patience;
 use super::problem::Stop;
@@ -44,6 +44,8 @@ pub(crate) struct Streaming {
     release: Release,
     /// Output that is ready, of which nothing was handed on yet.
     first: Bytes,
+    /// What compresses it, if it leaves compressed. Taken at the end: a body that is aborted has none.
+    encoder: Option<Encoder>,
     /// Tells the connection since when the partner has not taken what it was given.
     stalled: Option<Rc<Stalled>>,
 }
@@ -56,7 +58,7 @@ pub(crate) struct Aborted(Reason);
 /// A body through its plan, with the exchange's account.
 pub(crate) struct Release {
     /// The service's body, or of a push the system's.
-    service: Incoming,
+    service: Source,
     /// Given back when the body has ended well.
     machine: Option<Box<dyn Machine>>,
     plan: Arc<Plan>,
@@ -91,7 +93,7 @@ impl Release {
         reason = "all that an exchange has come to, handed on once"
     )]
     pub(crate) fn new(
-        service: Incoming,
+        service: Source,
         (plan, occasion): (&Arc<Plan>, Occasion),
         until: Timestamp,
         boundary: &str,
@@ -210,22 +212,26 @@ impl Release {
         let mut out = Vec::new();
         let mut ended = false;
         while !ended && out.len() < GATHER_BYTES {
-            match Pin::new(&mut self.service).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    // Trailers are dropped: no rule can name what comes after everything was said (P2).
-                    let Ok(data) = frame.into_data() else {
-                        continue;
-                    };
-                    self.patience.progress(data.len())?;
+            match self.service.poll_data(cx) {
+                Poll::Ready(Some(Ok(Data { bytes: data, came }))) => {
+                    if let Some(came) = came {
+                        self.patience.progress(came)?;
+                    }
                     out.reserve(data.len().min(GATHER_BYTES));
                     let pushed = machine.push(&data, &mut out);
                     count(&**machine);
                     pushed.map_err(&mut faulty)?;
                 }
-                Poll::Ready(Some(Err(_))) => {
+                Poll::Ready(Some(Err(Broken::Connection(_)))) => {
                     return Poll::Ready(Err(match self.is_push {
                         true => Reason::SystemGone,
                         false => broke(&self.request),
+                    }));
+                }
+                Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
+                    return Poll::Ready(Err(match self.is_push {
+                        true => Reason::RequestDecoding(fault),
+                        false => Reason::Decoding(fault),
                     }));
                 }
                 Poll::Ready(None) => {
@@ -288,11 +294,17 @@ impl PartnerBody {
         Self::Whole(bytes)
     }
 
-    /// `first`, then the rest of `release`.
-    pub(crate) fn streaming(first: Bytes, release: Release, stalled: Rc<Stalled>) -> Self {
+    /// `first`, then the rest of `release`, through `encoder`.
+    pub(crate) fn streaming(
+        first: Bytes,
+        release: Release,
+        encoder: Option<Encoder>,
+        stalled: Rc<Stalled>,
+    ) -> Self {
         Self::Streaming(Box::new(Streaming {
             release,
             first,
+            encoder,
             stalled: Some(stalled),
         }))
     }
@@ -376,6 +388,15 @@ impl Streaming {
         if let Some(stalled) = &self.stalled {
             stalled.waits_for_partner();
         }
+        // What was sent is entered as it was agreed, not as it is packed.
+        let bytes = match (&mut self.encoder, ended) {
+            (None, _) => bytes,
+            (Some(encoder), false) => Bytes::from(encoder.piece(&bytes)),
+            (Some(_), true) => {
+                let last = self.encoder.take().map(|encoder| encoder.last(&bytes));
+                Bytes::from(last.unwrap_or_default())
+            }
+        };
         if ended {
             self.over();
             self.release.ended_well();

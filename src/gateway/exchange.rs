@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::asking::Asking;
 use super::body::{First, PartnerBody, Release};
+use super::encoding::Direction;
 use super::fair::{Bounds, Place};
 use super::limits::Limit;
 use super::media::Label;
@@ -24,7 +25,7 @@ use super::problem::Stop;
 use super::reason::Reason;
 use super::reidentify::{self, Asked};
 use super::request::{self, RequestBody};
-use super::response;
+use super::response::{self, WORTH_COMPRESSING};
 use super::running::Running;
 use super::traces::{Ended, Trace, What};
 use super::worker::{PartnerConnection, Worker};
@@ -131,6 +132,8 @@ pub(crate) async fn exchange(
     };
     let labelled = (label.as_ref(), occasion.clone());
     let pace = Pace::of_partner(&running.config.limits);
+    let coding = label.as_ref().and_then(|label| label.coding);
+    let body = running.source(body, coding, Direction::FromPartner);
     let body = RequestBody::new(body, &route, labelled, &worker.clock, deadline, pace);
     let begun = Instant::now();
     let answer = asking.ask(body, &id, account.trace()).await;
@@ -146,10 +149,14 @@ pub(crate) async fn exchange(
             .stop(Stop::from(Reason::LedgerUnavailable))
             .response(&id);
     };
-    let answer = match answer {
+    let mut answer = match answer {
         Ok(answer) => answer,
         Err(stop) => return account.stop(stop).response(&id),
     };
+    let own = answer.head.answer(&head, &permit, &route, &occasion);
+    if let Err(reason) = own {
+        return account.stop(Stop::from(reason)).response(&id);
+    }
     let status = answer.head.status().as_u16();
     if !answer.head.has_body() {
         // Nothing of the body is read: the connection ends with it, unless there is nothing to read.
@@ -159,13 +166,15 @@ pub(crate) async fn exchange(
             worker.pool.keep(answer.lease);
         }
         let body = PartnerBody::whole(bytes::Bytes::new());
-        return response::release(permit, receipt, answer.head, (&route, occasion), &id, body);
+        let under = (&*route, &head, &occasion);
+        return response::release(permit, receipt, answer.head, under, &id, body);
     }
     let read_timeout = route.target.read_timeout(running.config.limits.body_idle);
     let pace = Pace::of_service(&running.config.limits, read_timeout);
     let patience = Patience::new(deadline, pace);
+    let coding = answer.head.coding();
     let release = Release::new(
-        answer.body,
+        running.source(answer.body, coding, Direction::FromService),
         (permit.released(), occasion.clone()),
         route.agreement.term.until,
         answer.head.boundary(),
@@ -176,21 +185,33 @@ pub(crate) async fn exchange(
         Some(answer.lease),
         Outflow::new(&route, &permit, id, running.own(&head)),
     );
+    let encoder = running.encoder(&head.headers, permit.released().format());
     // A fault in the body before its first output is still a problem document (P4).
     let body = match release.first().await {
         Ok(First::Whole(bytes, mut account)) => {
             account.released(status);
             account.sent(bytes.len());
             account.complete();
-            PartnerBody::whole(bytes)
+            let encoder = encoder
+                .filter(|(_, always)| *always || bytes.len() > WORTH_COMPRESSING)
+                .map(|(encoder, _)| encoder);
+            answer.head.leaves_through(encoder.as_ref());
+            PartnerBody::whole(match encoder {
+                None => bytes,
+                Some(encoder) => encoder.last(&bytes).into(),
+            })
         }
         Ok(First::Part(bytes, mut rest)) => {
             rest.released(status);
-            PartnerBody::streaming(bytes, *rest, connection.activity.stream(busy))
+            let encoder = encoder.map(|(encoder, _)| encoder);
+            answer.head.leaves_through(encoder.as_ref());
+            let stalled = connection.activity.stream(busy);
+            PartnerBody::streaming(bytes, *rest, encoder, stalled)
         }
         Err((stop, account)) => return account.stop(stop).response(&id),
     };
-    response::release(permit, receipt, answer.head, (&route, occasion), &id, body)
+    let under = (&*route, &head, &occasion);
+    response::release(permit, receipt, answer.head, under, &id, body)
 }
 
 /// What is known of a request so far: what a refusal is entered and counted under.
@@ -301,6 +322,7 @@ fn decide(
     looked_up.map_err(|_| under(Stop::from(Reason::RightsUnavailable)))?;
     let refused = |reason: Reason| under(Stop::from(reason));
     let query = request::query(head.uri.query(), permit.disclosure()).map_err(refused)?;
+    request::check_conditions(head, route).map_err(refused)?;
     request::check_headers(&head.headers, &route.request_headers).map_err(refused)?;
     let label = request::check_body(head, body, route).map_err(under)?;
     let asked = reidentify::asked(&permit, route, &query, head).map_err(refused)?;

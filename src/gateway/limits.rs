@@ -2,6 +2,7 @@
 
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
+use super::encoding::DecodeFault;
 use super::reason::Reason;
 use crate::minimise::BodyFault;
 
@@ -62,13 +63,17 @@ pub(crate) enum Limit {
     ObjectMembers,
     /// `limits.name_bytes`
     NameBytes,
+    /// `limits.decoded_bytes`
+    DecodedBytes,
+    /// `limits.decoded_ratio`
+    DecodedRatio,
     /// The file descriptors that the system lets the process have.
     FileDescriptors,
 }
 
 impl Limit {
     /// Every limit.
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::TlsHandshake,
         Self::HeaderRead,
         Self::ConnectionIdle,
@@ -96,6 +101,8 @@ impl Limit {
         Self::HeldBytes,
         Self::ObjectMembers,
         Self::NameBytes,
+        Self::DecodedBytes,
+        Self::DecodedRatio,
         Self::FileDescriptors,
     ];
 
@@ -129,6 +136,8 @@ impl Limit {
             Self::HeldBytes => "held_bytes",
             Self::ObjectMembers => "object_members",
             Self::NameBytes => "name_bytes",
+            Self::DecodedBytes => "decoded_bytes",
+            Self::DecodedRatio => "decoded_ratio",
             Self::FileDescriptors => "file_descriptors",
         }
     }
@@ -144,6 +153,7 @@ impl Limit {
             Reason::Deadline => Some(Self::Exchange),
             Reason::RequestBody(fault) => of_body(fault, Self::RequestBodyBytes),
             Reason::ResponseBody(fault) => of_body(fault, Self::ResponseBodyBytes),
+            Reason::RequestDecoding(fault) | Reason::Decoding(fault) => of_coding(fault),
             Reason::HttpMalformed
             | Reason::HttpVersion
             | Reason::RequestForm
@@ -182,6 +192,7 @@ impl Limit {
             | Reason::CountsUnavailable
             | Reason::TokenRefused
             | Reason::QueryNotAgreed
+            | Reason::ConditionNotAgreed
             | Reason::BodyNotAgreed
             | Reason::RequestContentType
             | Reason::RequestEncoding
@@ -204,6 +215,18 @@ impl Limit {
             | Reason::SystemGone
             | Reason::PartnerGone => None,
         }
+    }
+}
+
+/// The limit behind a fault in a body's content coding.
+fn of_coding(fault: DecodeFault) -> Option<Limit> {
+    match fault {
+        DecodeFault::TooLarge => Some(Limit::DecodedBytes),
+        DecodeFault::Ratio => Some(Limit::DecodedRatio),
+        DecodeFault::Malformed
+        | DecodeFault::Truncated
+        | DecodeFault::TrailingBytes
+        | DecodeFault::Window => None,
     }
 }
 

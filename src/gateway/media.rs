@@ -14,6 +14,7 @@
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
+use super::encoding::Coding;
 use crate::plan::{Charset, Format, Header};
 
 /// The longest media type that is passed on.
@@ -32,9 +33,11 @@ pub(crate) struct Label {
     pub(crate) told: HeaderValue,
     /// The boundary of a multipart body; empty for others.
     pub(crate) boundary: String,
+    /// The content coding that the body came in, if it came in one.
+    pub(crate) coding: Option<Coding>,
 }
 
-/// The label, if the one `Content-Type` says that the body is in `format`.
+/// The label, if the one `Content-Type` says that the body is in `format`; without its coding.
 pub(crate) fn label(headers: &HeaderMap, format: &Format) -> Option<Label> {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
     let mut values = headers.get_all(CONTENT_TYPE).iter();
@@ -45,6 +48,7 @@ pub(crate) fn label(headers: &HeaderMap, format: &Format) -> Option<Label> {
         return Some(Label {
             told: JSON,
             boundary: String::new(),
+            coding: None,
         });
     }
     let media = MediaType::parse(value.to_str().ok()?)?;
@@ -95,7 +99,11 @@ pub(crate) fn label(headers: &HeaderMap, format: &Format) -> Option<Label> {
         Format::Opaque(_) => (media.parameters.is_empty(), media.essence.clone()),
     };
     let told = HeaderValue::from_str(&told).ok()?;
-    fits.then_some(Label { told, boundary })
+    fits.then_some(Label {
+        told,
+        boundary,
+        coding: None,
+    })
 }
 
 /// The types that the service is asked for.

@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use super::cors::Preflights;
+use super::encoding;
 use super::identity::IdentityMetrics;
 use super::limits::{Limit, LimitMetrics};
 use super::process::Process;
@@ -73,6 +74,7 @@ pub(crate) struct Metrics {
     pub(crate) cases_not_opened: IntCounter,
     pub(crate) service_connection_new: IntCounter,
     pub(crate) service_connection_reused: IntCounter,
+    pub(crate) codings: encoding::Meters,
     /// Who asks.
     pub(crate) identity: IdentityMetrics,
     pub(crate) limits: LimitMetrics,
@@ -347,6 +349,7 @@ impl Metrics {
             connections_refused,
             service_connection_new: service_connections.with_label_values(&["new"]),
             service_connection_reused: service_connections.with_label_values(&["reused"]),
+            codings: encoding::Meters::new(&registry)?,
             identity: IdentityMetrics::new(&registry)?,
             preflights: Preflights::new(&registry)?,
             services: ServiceMetrics::new(&registry)?,

@@ -13,6 +13,7 @@ mod body;
 mod cors;
 mod descriptors;
 mod desk;
+pub mod encoding;
 mod exchange;
 mod fair;
 pub mod form;
@@ -40,6 +41,7 @@ mod service;
 mod sockets;
 mod tls;
 mod traces;
+mod validators;
 mod wire;
 mod worker;
 

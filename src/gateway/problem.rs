@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use super::body::PartnerBody;
 use super::form::Fault;
 use super::media;
 use super::reason::Reason;
+use super::response::NOT_STORED;
 use crate::agreement::{AgreementName, DisclosureName, PurposeName, Refusal, RouteMiss};
 use crate::ledger::RequestId;
 use crate::minimise::BodyError;
@@ -260,7 +262,7 @@ impl Stop {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CACHE_CONTROL, NOT_STORED);
         headers.insert(X_REQUEST_ID, request_id_value(id));
         if let Some(allowed) = &term.allowed
             && let Ok(allowed) = HeaderValue::from_str(allowed)
@@ -272,6 +274,12 @@ impl Stop {
         }
         if text.status == StatusCode::UNAUTHORIZED {
             challenge(self.reason, term.bearer, headers);
+        }
+        if self.reason == Reason::RequestEncoding {
+            headers.insert(
+                ACCEPT_ENCODING,
+                HeaderValue::from_static("gzip, deflate, br, zstd, identity"),
+            );
         }
         if let Some(seconds) = term.retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.get()));

@@ -9,6 +9,8 @@ use http::StatusCode;
 use crate::agreement::{Refusal, RouteMiss};
 use crate::minimise::BodyFault;
 
+use super::encoding::DecodeFault;
+
 /// Why an exchange did not end as a complete answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -88,6 +90,8 @@ pub enum Reason {
     QueryForm,
     /// The query holds a parameter that is not agreed.
     QueryNotAgreed,
+    /// The request is to change something only on a condition, which nobody could hold against the service's state.
+    ConditionNotAgreed,
     /// The query holds a parameter twice.
     QueryRepeated,
     /// A header that is agreed has a value that services read in several ways.
@@ -96,8 +100,10 @@ pub enum Reason {
     BodyNotAgreed,
     /// The request's body is not labelled as what was agreed, once.
     RequestContentType,
-    /// The request's body is compressed or otherwise encoded.
+    /// The request's body is in a coding that is not taken apart, or in more than one.
     RequestEncoding,
+    /// The request's body is not of its coding, or too large when decoded.
+    RequestDecoding(DecodeFault),
     /// What the minimiser found in the request's body.
     RequestBody(BodyFault),
     /// The request's body stopped coming.
@@ -128,8 +134,10 @@ pub enum Reason {
     ServiceStatus,
     /// The service's body is not labelled as what was agreed, once.
     ContentType,
-    /// The service's body is compressed or otherwise encoded.
+    /// The service's body is in a coding that is not taken apart, or in more than one.
     Encoding,
+    /// The service's body is not of its coding, or too large when decoded.
+    Decoding(DecodeFault),
     /// What the minimiser found in the service's body.
     ResponseBody(BodyFault),
     /// The service's body stopped coming.
@@ -204,11 +212,13 @@ impl Reason {
             Self::QueryRepeated,
             Self::HeaderForm,
             Self::TokenRefused,
+            Self::ConditionNotAgreed,
             Self::BodyNotAgreed,
             Self::RequestContentType,
             Self::RequestEncoding,
             Self::GatewayBusy,
         ];
+        all.extend(DecodeFault::ALL.map(Self::RequestDecoding));
         all.extend(BodyFault::ALL.map(Self::RequestBody));
         all.extend([
             Self::RequestIdle,
@@ -226,6 +236,7 @@ impl Reason {
             Self::ContentType,
             Self::Encoding,
         ]);
+        all.extend(DecodeFault::ALL.map(Self::Decoding));
         all.extend(BodyFault::ALL.map(Self::ResponseBody));
         all.extend([
             Self::BodyIdle,
@@ -283,9 +294,11 @@ impl Reason {
             Self::QueryRepeated => "query_repeated",
             Self::HeaderForm => "header_form",
             Self::TokenRefused => "token_refused",
+            Self::ConditionNotAgreed => "condition_not_agreed",
             Self::BodyNotAgreed => "body_not_agreed",
             Self::RequestContentType => "request_content_type",
             Self::RequestEncoding => "request_encoding",
+            Self::RequestDecoding(fault) => request_decoding_code(fault),
             Self::RequestBody(fault) => request_body_code(fault),
             Self::RequestIdle => "request_idle",
             Self::RequestTrickle => "request_trickle",
@@ -302,6 +315,7 @@ impl Reason {
             Self::ServiceStatus => "service_status",
             Self::ContentType => "content_type",
             Self::Encoding => "encoding",
+            Self::Decoding(fault) => fault.code(),
             Self::ResponseBody(fault) => fault.code(),
             Self::BodyIdle => "body_idle",
             Self::BodyTrickle => "body_trickle",
@@ -517,6 +531,11 @@ impl Reason {
                 "The request names somebody by something that is no token of this agreement",
                 "Send tokens as this agreement's answers gave them; ask again for those that you hold from before its keys were changed.",
             ),
+            Self::ConditionNotAgreed => (
+                StatusCode::PRECONDITION_FAILED,
+                "The request is to change something only on a condition",
+                "Send it without If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since: the gateway cannot hold these against what the service has.",
+            ),
             Self::BodyNotAgreed => (
                 StatusCode::BAD_REQUEST,
                 "The disclosure takes no request body",
@@ -529,9 +548,10 @@ impl Reason {
             ),
             Self::RequestEncoding => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The request's body is encoded",
-                "Send the body as it is, without a Content-Encoding.",
+                "The request's body is in a coding that the gateway does not take apart",
+                "Send the body as it is, or in one of the codings that the Accept-Encoding header names.",
             ),
+            Self::RequestDecoding(fault) => request_decoding_text(fault),
             Self::RequestBody(fault) => request_body_text(fault),
             Self::RequestIdle => (
                 StatusCode::REQUEST_TIMEOUT,
@@ -605,8 +625,20 @@ impl Reason {
             ),
             Self::Encoding => (
                 StatusCode::BAD_GATEWAY,
-                "The service's answer is encoded",
+                "The service's answer is in a coding that the gateway does not take apart",
                 "Tell the controller: what is not understood is not passed on.",
+            ),
+            Self::Decoding(DecodeFault::TooLarge | DecodeFault::Ratio | DecodeFault::Window) => (
+                StatusCode::BAD_GATEWAY,
+                "The service's answer is too large when it is decompressed",
+                "Ask for less at once; tell the controller if it should be possible.",
+            ),
+            Self::Decoding(
+                DecodeFault::Malformed | DecodeFault::Truncated | DecodeFault::TrailingBytes,
+            ) => (
+                StatusCode::BAD_GATEWAY,
+                "The service's answer cannot be decompressed",
+                "Ask again; tell the controller if it lasts.",
             ),
             Self::ResponseBody(_) => (
                 StatusCode::BAD_GATEWAY,
@@ -705,6 +737,7 @@ impl Reason {
             | Self::ServiceBusy
             | Self::ServiceError
             | Self::BodyIdle
+            | Self::Decoding(DecodeFault::Truncated)
             | Self::BodyTrickle
             | Self::SystemGone
             | Self::ResponseBody(BodyFault::Truncated) => true,
@@ -748,9 +781,11 @@ impl Reason {
             | Self::CountsUnavailable
             | Self::QueryNotAgreed
             | Self::TokenRefused
+            | Self::ConditionNotAgreed
             | Self::BodyNotAgreed
             | Self::RequestContentType
             | Self::RequestEncoding
+            | Self::RequestDecoding(_)
             | Self::RequestBody(_)
             | Self::RequestIdle
             | Self::RequestTrickle
@@ -759,6 +794,7 @@ impl Reason {
             | Self::ServiceStatus
             | Self::ContentType
             | Self::Encoding
+            | Self::Decoding(_)
             | Self::ResponseBody(_)
             | Self::Deadline
             | Self::RightsUnavailable
@@ -789,6 +825,38 @@ impl From<&Refusal> for Reason {
             Refusal::ReferenceMissing { .. } => Self::ReferenceMissing,
             Refusal::ReasonMissing { .. } => Self::ReasonMissing,
         }
+    }
+}
+
+/// As [`request_body_code`], for its content coding.
+fn request_decoding_code(fault: DecodeFault) -> &'static str {
+    match fault {
+        DecodeFault::Malformed => "request_encoding_malformed",
+        DecodeFault::Truncated => "request_encoding_truncated",
+        DecodeFault::TrailingBytes => "request_encoding_trailing_bytes",
+        DecodeFault::Window => "request_encoding_window",
+        DecodeFault::TooLarge => "request_decoded_too_large",
+        DecodeFault::Ratio => "request_decoded_ratio",
+    }
+}
+
+fn request_decoding_text(fault: DecodeFault) -> (StatusCode, &'static str, &'static str) {
+    match fault {
+        DecodeFault::Malformed | DecodeFault::Truncated | DecodeFault::TrailingBytes => (
+            StatusCode::BAD_REQUEST,
+            "The request's body cannot be decompressed",
+            "Send one whole body in the coding that its Content-Encoding names, and nothing after it.",
+        ),
+        DecodeFault::Window => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The request's body asks for too large a window to be decompressed",
+            "Compress it with a window of at most 8 MiB.",
+        ),
+        DecodeFault::TooLarge | DecodeFault::Ratio => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The request's body is too large when it is decompressed",
+            "Send less at once.",
+        ),
     }
 }
 

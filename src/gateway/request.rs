@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST, UPGRADE,
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_UNMODIFIED_SINCE, UPGRADE,
 };
 use http::request::Parts;
 use http::uri::{Authority, Uri};
@@ -17,6 +18,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::encoding::{self, Broken, Data, Source};
 use super::form;
 use super::form::query::Parameter;
 use super::media::{self, Label};
@@ -138,6 +140,21 @@ pub(crate) fn query<'a>(
     Ok(parameters)
 }
 
+/// Refuses a request that is to change something only on a condition: taken without it, it would do what was not asked for.
+pub(crate) fn check_conditions(head: &Parts, route: &Route) -> Result<(), Reason> {
+    let conditions = [
+        IF_MATCH,
+        IF_NONE_MATCH,
+        IF_MODIFIED_SINCE,
+        IF_UNMODIFIED_SINCE,
+    ];
+    let conditional = |name| head.headers.contains_key(name);
+    if !route.method.is_safe() && conditions.into_iter().any(conditional) {
+        return Err(Reason::ConditionNotAgreed);
+    }
+    Ok(())
+}
+
 /// The label of a request's body, if it has one. Refuses a body that the disclosure has no rules for, or that is not
 /// labelled as what they are for.
 pub(crate) fn check_body(
@@ -152,12 +169,20 @@ pub(crate) fn check_body(
     let Some(plan) = route.disclosure.request_plan() else {
         return Err(Stop::from(Reason::BodyNotAgreed));
     };
-    if head.headers.contains_key(CONTENT_ENCODING) {
-        return Err(Stop::from(Reason::RequestEncoding));
-    }
+    let coding =
+        encoding::coding(&head.headers).map_err(|_| Stop::from(Reason::RequestEncoding))?;
     match media::label(&head.headers, plan.format()) {
-        Some(label) => Ok(Some(label)),
+        Some(label) => Ok(Some(Label { coding, ..label })),
         None => Err(Stop::request_content_type(plan.format())),
+    }
+}
+
+/// The method that the service is asked with: the disclosure's, or HEAD where the partner asks for a GET's head alone.
+pub(crate) fn method<'a>(head: &Parts, route: &'a Route) -> &'a Method {
+    const HEAD: &Method = &Method::HEAD;
+    match head.method {
+        Method::HEAD => HEAD,
+        _ => &route.method,
     }
 }
 
@@ -171,7 +196,7 @@ pub(crate) fn service_head(
     traceparent: &HeaderValue,
 ) -> Request<()> {
     let mut request = Request::new(());
-    *request.method_mut() = route.method.clone();
+    *request.method_mut() = method(head, route).clone();
     *request.uri_mut() = Uri::from(asked.target.clone());
     let headers = request.headers_mut();
     for name in &route.request_headers {
@@ -238,7 +263,7 @@ pub(crate) enum RequestBody {
 
 /// A partner's body, minimised as it streams. Its trailers are dropped.
 pub(crate) struct MinimisedRequest {
-    partner: Incoming,
+    partner: Source,
     machine: Box<dyn Machine>,
     patience: Patience,
     /// The end of the agreement: from here on nothing is taken in under it.
@@ -308,7 +333,7 @@ pub(crate) struct RequestStopped;
 impl RequestBody {
     /// The body of a permitted request, which has `label`, on this occasion: through the plan, or none.
     pub(crate) fn new(
-        partner: Incoming,
+        partner: Source,
         route: &Route,
         (label, occasion): (Option<&Label>, Occasion),
         clock: &Clock,
@@ -391,12 +416,11 @@ impl MinimisedRequest {
             return Poll::Ready(Some(Err(Stop::from(Reason::Ended))));
         }
         while !self.ended {
-            match Pin::new(&mut self.partner).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    let Ok(data) = frame.into_data() else {
-                        continue;
-                    };
-                    if let Err(reason) = self.patience.progress(data.len()) {
+            match self.partner.poll_data(cx) {
+                Poll::Ready(Some(Ok(Data { bytes: data, came }))) => {
+                    if let Some(came) = came
+                        && let Err(reason) = self.patience.progress(came)
+                    {
                         return Poll::Ready(Some(Err(Stop::from(reason))));
                     }
                     if let Err(error) = self.machine.push(&data, &mut out) {
@@ -404,12 +428,15 @@ impl MinimisedRequest {
                     }
                 }
                 // What went wrong on the way here is the partner's connection's fault, and most often its end.
-                Poll::Ready(Some(Err(error))) => {
+                Poll::Ready(Some(Err(Broken::Connection(error)))) => {
                     let stop = match wire::fault_in_body(&error) {
                         Some(fault) => Stop::malformed(fault),
                         None => Stop::from(Reason::PartnerGone),
                     };
                     return Poll::Ready(Some(Err(stop)));
+                }
+                Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
+                    return Poll::Ready(Some(Err(Stop::from(Reason::RequestDecoding(fault)))));
                 }
                 Poll::Ready(None) => {
                     self.ended = true;

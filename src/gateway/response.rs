@@ -1,21 +1,26 @@
 //! What of a service's response head reaches the partner: the status of a success, headers by the
 //! disclosure's list, and the gateway's own.
 
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, ETAG,
+    HeaderValue, LOCATION, RANGE, TRANSFER_ENCODING, VARY,
+};
+use http::request::Parts as PartnerHead;
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 
 use super::body::PartnerBody;
+use super::encoding::{self, Coding, Encoder};
 use super::links;
 use super::media::{self, Label};
 use super::problem::{X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::running::Route;
+use super::validators;
 use crate::agreement::Permit;
 use crate::ledger::{Receipt, RequestId};
-use crate::plan::Format;
 use crate::transform::Occasion;
 
 /// The header that says under which agreement, version and text an answer is given.
@@ -23,18 +28,27 @@ pub(crate) const DATA_AGREEMENT: HeaderName = HeaderName::from_static("data-agre
 /// The header that says by which day the partner is to delete the answer.
 pub(crate) const DATA_DELETE_BY: HeaderName = HeaderName::from_static("data-delete-by");
 
+/// What every answer says of being kept: not at all, and least of all by what others use, too.
+pub(crate) const NOT_STORED: HeaderValue = HeaderValue::from_static("private, no-store");
+
+/// The longest body that is not worth compressing: it fits into a packet.
+pub(crate) const WORTH_COMPRESSING: usize = 1 << 10;
+
 /// A service's head that was understood.
 pub(crate) struct ServiceHead {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// The label of the body that leaves; `None` when none does.
+    /// The label of the body that leaves, or would leave if the request were a GET.
     pub(crate) label: Option<Label>,
+    has_body: bool,
+    /// Headers that are the gateway's own: links by template, the validator.
+    own: HeaderMap,
 }
 
 impl ServiceHead {
     /// Whether a body follows that is to be minimised.
     pub(crate) fn has_body(&self) -> bool {
-        self.label.is_some()
+        self.has_body
     }
 
     /// The boundary of a multipart body; empty for others.
@@ -42,59 +56,113 @@ impl ServiceHead {
         self.label.as_ref().map_or("", |label| &label.boundary)
     }
 
+    /// The content coding of the service's body, if it is in one.
+    pub(crate) fn coding(&self) -> Option<Coding> {
+        self.label.as_ref().and_then(|label| label.coding)
+    }
+
     /// The status that the partner gets.
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
+
+    /// The body leaves through `encoder`, if there is one.
+    pub(crate) fn leaves_through(&mut self, encoder: Option<&Encoder>) {
+        if let Some(encoder) = encoder {
+            let name = HeaderValue::from_static(encoder.coding().name());
+            self.own.insert(CONTENT_ENCODING, name);
+        }
+    }
+
+    /// Answers the partner's conditions and makes the headers of the gateway's own: links by template, the validator. Where the
+    /// partner has what would leave, the answer is that alone, without a body.
+    ///
+    /// # Errors
+    /// If the service redirects to where no template leads.
+    pub(crate) fn answer(
+        &mut self,
+        asked: &PartnerHead,
+        permit: &Permit,
+        route: &Route,
+        occasion: &Occasion,
+    ) -> Result<(), Reason> {
+        if let Some(links) = &route.disclosure.links {
+            links::rewrite(links, occasion.clone(), &self.headers, &mut self.own);
+        }
+        if self.status.is_redirection() && !self.own.contains_key(LOCATION) {
+            return Err(Reason::ServiceStatus);
+        }
+        if let Some(validators) = &route.validators
+            && self.status == StatusCode::OK
+            && matches!(asked.method, Method::GET | Method::HEAD)
+            && let Some(validator) =
+                validators.validator(&self.headers, asked, permit, occasion.today)
+        {
+            if validators::is_had(&asked.headers, &validator) {
+                self.status = StatusCode::NOT_MODIFIED;
+                self.label = None;
+                self.has_body = false;
+            }
+            self.own.insert(ETAG, validator);
+        }
+        Ok(())
+    }
 }
 
-/// Understands a service's head, whose body is to be in the format that was `agreed`, or says why nothing of the answer may
-/// pass. Where no format is, nothing of the body does.
+/// Understands a service's head, the answer to `method` under `route`, or says why nothing of the answer may pass. Where no
+/// format is agreed, nothing of the body does.
 pub(crate) fn understand(
     head: Parts,
     body: &Incoming,
     method: &Method,
-    agreed: Option<&Format>,
+    route: &Route,
 ) -> Result<ServiceHead, Reason> {
     let status = head.status;
-    if status == StatusCode::PARTIAL_CONTENT {
-        return Err(Reason::ServiceStatus);
-    }
-    let without_body = |head: Parts| ServiceHead {
+    let understood = |head: Parts, label: Option<Label>, has_body| ServiceHead {
         status,
         headers: head.headers,
-        label: None,
+        label,
+        has_body,
+        own: HeaderMap::new(),
     };
-    if status == StatusCode::NOT_MODIFIED || status == StatusCode::NO_CONTENT {
-        return Ok(without_body(head));
+    match status {
+        // Of a part nobody can say what it is a part of; nobody asked for one, nor whether something has changed.
+        StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED => {
+            return Err(Reason::ServiceStatus);
+        }
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => {
+            return Ok(understood(head, None, false));
+        }
+        StatusCode::MOVED_PERMANENTLY
+        | StatusCode::FOUND
+        | StatusCode::SEE_OTHER
+        | StatusCode::TEMPORARY_REDIRECT
+        | StatusCode::PERMANENT_REDIRECT
+            if route.rewrites_location() =>
+        {
+            return Ok(understood(head, None, false));
+        }
+        other if !other.is_success() => return Err(refusal_of(other)),
+        _ => {}
     }
-    if !status.is_success() {
-        return Err(refusal_of(status));
-    }
-    let Some(agreed) = agreed.filter(|_| *method != Method::HEAD) else {
-        return Ok(without_body(head));
+    let Some(agreed) = route.disclosure.response_plan().map(|plan| plan.format()) else {
+        return Ok(understood(head, None, false));
     };
-    if !is_identity(&head.headers) || !is_uncoded(&head.headers) {
+    if *method == Method::HEAD {
+        // Services are lax about the heads of bodies that they do not send.
+        let label = media::label(&head.headers, agreed);
+        return Ok(understood(head, label, false));
+    }
+    if !is_uncoded(&head.headers) {
         return Err(Reason::Encoding);
     }
+    let coding = encoding::coding(&head.headers).map_err(|_| Reason::Encoding)?;
     // A `201 Created` need not say anything. Labelled as JSON, say, an empty body is broken JSON.
     if body.is_end_stream() && !head.headers.contains_key(CONTENT_TYPE) {
-        return Ok(without_body(head));
+        return Ok(understood(head, None, false));
     }
     let label = media::label(&head.headers, agreed).ok_or(Reason::ContentType)?;
-    Ok(ServiceHead {
-        status,
-        headers: head.headers,
-        label: Some(label),
-    })
-}
-
-/// Whether the body is as it is: no `Content-Encoding`, or only `identity`.
-fn is_identity(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
+    Ok(understood(head, Some(Label { coding, ..label }), true))
 }
 
 /// Whether the body crosses in no coding but chunks: hyper takes any other for a body that the connection ends.
@@ -116,13 +184,13 @@ fn refusal_of(status: StatusCode) -> Reason {
     }
 }
 
-/// The response to the partner. Taking both the permit and the receipt is what makes P3 hold: nothing else
-/// makes a response out of a service's head, and neither can be had but from a decision and a durable entry.
+/// The response to the partner, who asked with `asked`. Taking both the permit and the receipt is what makes P3 hold: nothing
+/// else makes a response out of a service's head, and neither can be had but from a decision and a durable entry.
 pub(crate) fn release(
     permit: Permit,
     receipt: Receipt,
     head: ServiceHead,
-    (route, occasion): (&Route, Occasion),
+    (route, asked, occasion): (&Route, &PartnerHead, &Occasion),
     id: &RequestId,
     body: PartnerBody,
 ) -> Response<PartnerBody> {
@@ -131,16 +199,17 @@ pub(crate) fn release(
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     let headers = response.headers_mut();
-    headers.reserve(5 + route.response_headers.len());
+    headers.reserve(6 + route.response_headers.len());
     for name in &route.response_headers {
         for value in head.headers.get_all(name) {
-            headers.append(name, value.clone());
+            if name != CONTENT_DISPOSITION {
+                headers.append(name, value.clone());
+            } else if let Some(kind) = disposition(value) {
+                headers.insert(name, kind);
+            }
         }
     }
-    let today = occasion.today;
-    if let Some(links) = &route.disclosure.links {
-        links::rewrite(links, occasion, &head.headers, headers);
-    }
+    headers.extend(head.own);
     if let Some(label) = head.label {
         // A table is in a format of its own, whatever the service's was.
         let told = match route.disclosure.released.table_output() {
@@ -149,14 +218,32 @@ pub(crate) fn release(
         };
         headers.insert(CONTENT_TYPE, told);
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CACHE_CONTROL, NOT_STORED);
+    if let Some(vary) = &route.vary {
+        headers.append(VARY, vary.clone());
+    }
+    if asked.headers.contains_key(RANGE) {
+        // The whole answer is what there is (RFC 9110 §14.2): a part of one cannot be minimised.
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
+    }
     headers.insert(X_REQUEST_ID, request_id_value(id));
     headers.insert(DATA_AGREEMENT, route.told.clone());
     if let Some(retention) = &route.agreement.law.retention {
-        let day = retention.delete_by(today).to_string();
+        let day = retention.delete_by(occasion.today).to_string();
         if let Ok(day) = HeaderValue::from_str(&day) {
             headers.insert(DATA_DELETE_BY, day);
         }
     }
     response
+}
+
+/// How a body is to be shown (RFC 6266 §4.2), without its parameters: names of files are often those of people.
+fn disposition(value: &HeaderValue) -> Option<HeaderValue> {
+    let value = value.as_bytes();
+    let end = value.iter().position(|byte| *byte == b';');
+    let kind = value[..end.unwrap_or(value.len())].trim_ascii();
+    ["attachment", "inline"]
+        .into_iter()
+        .find(|known| known.as_bytes().eq_ignore_ascii_case(kind))
+        .map(HeaderValue::from_static)
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::header::{ETAG, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use hyper::body::Incoming;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
@@ -12,6 +14,7 @@ use rustls::pki_types::CertificateDer;
 use super::StartError;
 use super::cors::Cors;
 use super::desk::{Desk, Unknown, fingerprint};
+use super::encoding::{self, Bounds, Coding, Direction, Encoder, Source};
 use super::identity::{Asker, Expiry, Identities, PresentedCertificate};
 use super::media;
 use super::metrics::{Meters, Metrics};
@@ -19,6 +22,7 @@ use super::problem::Stop;
 use super::request;
 use super::service::Target;
 use super::tls;
+use super::validators::Validators;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{
     Agreement, AgreementName, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
@@ -27,6 +31,7 @@ use crate::config::{Audience, Config, KeySource, Loaded, Transport};
 use crate::explained::Texts;
 use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
 use crate::minimise::{Notice, SubjectToken};
+use crate::plan::Format;
 use crate::transform::{Resolver, SubjectTokens};
 use crate::volume::Way;
 
@@ -52,6 +57,8 @@ pub(crate) struct Running {
     pub(crate) targets: Vec<Arc<Target>>,
     /// Every file and directory that was read.
     pub(crate) sources: Vec<PathBuf>,
+    /// The codings that partners are offered, and how hard each tries, where answers leave compressed.
+    compress: Option<(Vec<Coding>, u8)>,
     /// What browsers are told, where any may ask.
     pub(crate) cors: Option<Arc<Cors>>,
     /// Makes the ledger's tokens of what callers write; `None` where the controller has no keys.
@@ -70,7 +77,12 @@ pub(crate) struct Route {
     pub(crate) request_headers: Vec<HeaderName>,
     /// Headers whose values are tokens.
     pub(crate) token_headers: Vec<(HeaderName, Resolver)>,
+    /// Those that leave as they came; what the gateway makes itself is not among them.
     pub(crate) response_headers: Vec<HeaderName>,
+    /// What makes the validators of its answers, where they have any.
+    pub(crate) validators: Option<Validators>,
+    /// What an answer depends on beside its target, where that can matter to who keeps it.
+    pub(crate) vary: Option<HeaderValue>,
     /// Under which agreement an answer is given: its name, version and hash.
     pub(crate) told: HeaderValue,
     /// The quotas and guards that each of its purposes is under.
@@ -80,6 +92,12 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Whether a service's redirect can reach the partner.
+    pub(crate) fn rewrites_location(&self) -> bool {
+        let links = self.disclosure.links.as_ref();
+        links.is_some_and(|links| links.headers.contains(&LOCATION.as_str()))
+    }
+
     /// The quotas and guards that `purpose` is under, if there is one.
     pub(crate) fn way(&self, purpose: &PurposeName) -> Option<&Arc<Way>> {
         let mut ways = self.ways.iter();
@@ -194,7 +212,12 @@ impl Running {
                         .iter()
                         .map(|(name, resolver)| (header_name(name), resolver.clone()))
                         .collect(),
-                    response_headers: header_names(&disclosure.response_headers),
+                    response_headers: header_names(&disclosure.response_headers)
+                        .into_iter()
+                        .filter(|name| name != ETAG)
+                        .collect(),
+                    vary: vary(&config, disclosure),
+                    validators: Validators::new(keys.as_ref(), agreement, disclosure),
                     ways: desk.ways(agreement, disclosure),
                     told: told(agreement),
                     unknown: Unknown::new(
@@ -212,9 +235,14 @@ impl Running {
         }
         let purpose_header = HeaderName::from_bytes(config.purpose_header.as_bytes())
             .expect("the purpose header's name was checked when it was loaded");
+        let compress = config.compress.as_ref().map(|compress| {
+            let codings = compress.codings.iter().map(|coding| Coding::from(*coding));
+            (codings.collect(), compress.level)
+        });
         let cors = config.cors.as_ref();
         let cors = cors.map(|cors| Arc::new(Cors::new(cors, &agreements, &purpose_header)));
         Ok(Self {
+            compress,
             config,
             agreements,
             texts,
@@ -231,6 +259,37 @@ impl Running {
             cors,
             tokens: keys.map(|keys| SubjectTokens::new(&keys.subject())),
         })
+    }
+
+    /// `body`, which comes in `direction`, decoded if it is in `coding`.
+    pub(crate) fn source(
+        &self,
+        body: Incoming,
+        coding: Option<Coding>,
+        direction: Direction,
+    ) -> Source {
+        let limits = &self.config.limits;
+        let bounds = Bounds {
+            bytes: limits.decoded_bytes,
+            ratio: u64::from(limits.decoded_ratio),
+        };
+        Source::new(body, coding, bounds, &self.metrics.codings, direction)
+    }
+
+    /// What compresses the answer to `asked`, which is in `format`: nothing, unless that is configured and asked for.
+    /// With it, whether the partner takes no answer as it is.
+    pub(crate) fn encoder(&self, asked: &HeaderMap, format: &Format) -> Option<(Encoder, bool)> {
+        let (offered, level) = self.compress.as_ref()?;
+        // Events are short and are to be there at once: a coding would make them longer.
+        if *format == Format::EventStream {
+            return None;
+        }
+        let choice = encoding::choose(asked, offered)?;
+        let meter = self
+            .metrics
+            .codings
+            .meter(Direction::ToPartner, choice.coding);
+        Some((Encoder::new(choice.coding, *level, meter), choice.always))
     }
 
     /// The route of the disclosure that permits.
@@ -432,6 +491,25 @@ impl Running {
             layers: layers(&self.agreements),
         }
     }
+}
+
+/// What an answer of `disclosure` depends on beside its target: who asks and what for, where it may be asked for again by its
+/// validator, and the codings that the partner takes, where it may leave in one.
+fn vary(config: &Config, disclosure: &Disclosure) -> Option<HeaderValue> {
+    let mut names = Vec::new();
+    if disclosure
+        .response_headers
+        .iter()
+        .any(|name| name == ETAG.as_str())
+    {
+        names.extend(["authorization", "x-api-key", "data-on-behalf-of"]);
+        names.push(&config.purpose_header);
+    }
+    if config.compress.is_some() {
+        names.push("accept-encoding");
+    }
+    let names = (!names.is_empty()).then(|| names.join(", "))?;
+    HeaderValue::from_str(&names).ok()
 }
 
 /// What the header Data-Agreement says of `agreement`.

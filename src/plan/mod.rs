@@ -505,6 +505,12 @@ impl Plan {
         self.reads_today
     }
 
+    /// Whether what leaves depends on what people have said of their records: a gate is asked.
+    #[must_use]
+    pub fn is_gated(&self) -> bool {
+        self.gated.is_some()
+    }
+
     /// Whether what leaves depends on [`crate::transform::Occasion::document`], or on what stood before in the
     /// document.
     #[must_use]

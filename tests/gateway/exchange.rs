@@ -19,7 +19,7 @@ fn a_partner_gets_the_agreed_fields_of_a_record() {
             "{}",
             answer.text()
         );
-        assert!(answer.head().contains("cache-control: no-store"));
+        assert!(answer.head().contains("cache-control: private, no-store"));
         assert!(service.requests()[0].starts_with("GET /api/7?page=2 HTTP/1.1\r\n"));
         council.stop().await;
         let intent = &council.entries("intent")[0];
@@ -155,7 +155,7 @@ fn a_request_body_that_is_not_understood_is_the_partners_fault() {
             answer.is_problem(status, reason);
         }
         let encoded =
-            "Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n";
+            "Content-Type: application/json\r\nContent-Encoding: compress\r\nContent-Length: 2\r\n";
         let answer = council
             .send(&(care("POST", "/adults/7/notes", encoded) + "{}"))
             .await;

@@ -345,9 +345,14 @@ impl Answer {
 
     /// The body without its chunks' framing.
     pub(crate) fn body(&self) -> String {
+        String::from_utf8_lossy(&self.data()).into_owned()
+    }
+
+    /// The body's bytes without its chunks' framing.
+    pub(crate) fn data(&self) -> Vec<u8> {
         let mut raw = &self.raw_body()[..];
         if !self.is_chunked() {
-            return String::from_utf8_lossy(raw).into_owned();
+            return raw.to_vec();
         }
         let mut body = Vec::new();
         while let Some(end) = find(raw, b"\r\n") {
@@ -360,7 +365,7 @@ impl Answer {
             body.extend_from_slice(&data[..size.min(data.len())]);
             raw = data.get(size + 2..).unwrap_or_default();
         }
-        String::from_utf8(body).unwrap()
+        body
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {

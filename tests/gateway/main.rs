@@ -7,9 +7,11 @@
 mod harness;
 
 mod both_ways;
+mod encoding;
 mod exchange;
 mod formats;
 mod forms;
+mod head;
 mod http2;
 mod identity;
 mod keys;

@@ -119,8 +119,9 @@ fn p2_only_agreed_headers_reach_the_partner() {
         let answer = council.get("/adults/7").await;
         assert_eq!(answer.status(), 200);
         assert!(!answer.text().contains(CANARY), "{}", answer.text());
-        assert!(answer.head().contains("etag: \"7\""));
-        assert!(answer.head().contains("cache-control: no-store"));
+        assert!(answer.head().contains("etag: w/\""), "the gateway's own");
+        assert!(!answer.head().contains("\"7\""));
+        assert!(answer.head().contains("cache-control: private, no-store"));
         assert!(answer.head().contains("content-type: application/json\r\n"));
     });
 }
@@ -131,6 +132,8 @@ fn p2_redirects_parts_and_error_bodies_become_problems() {
         ("301 Moved", "service_status", 502),
         ("302 Found", "service_status", 502),
         ("206 Partial Content", "service_status", 502),
+        ("303 See Other", "service_status", 502),
+        ("304 Not Modified", "service_status", 502),
         ("400 Bad Request", "service_refused", 502),
         ("401 Unauthorized", "service_refused", 502),
         ("404 Not Found", "service_not_found", 404),
@@ -192,12 +195,12 @@ fn p2_a_body_that_is_not_labelled_as_json_or_is_encoded_does_not_pass() {
         ("Content-Type: application/json\r\n", "", "content_type"),
         (
             "Content-Type:",
-            "Content-Encoding: gzip\r\nContent-Type:",
+            "Content-Encoding: compress\r\nContent-Type:",
             "encoding",
         ),
         (
             "Content-Type:",
-            "Content-Encoding: identity, br\r\nContent-Type:",
+            "Content-Encoding: gzip, br\r\nContent-Type:",
             "encoding",
         ),
     ] {
@@ -213,7 +216,7 @@ fn p2_a_body_that_is_not_labelled_as_json_or_is_encoded_does_not_pass() {
 
 #[test]
 fn p2_an_answer_without_a_body_passes_without_one() {
-    for status in ["204 No Content", "304 Not Modified", "201 Created"] {
+    for status in ["204 No Content", "205 Reset Content", "201 Created"] {
         run(async {
             let (council, _service) = Council::answering(format!(
                 "HTTP/1.1 {status}\r\nContent-Length: 0\r\nETag: \"7\"\r\nX-Person: {CANARY}\r\n\r\n"
@@ -226,7 +229,6 @@ fn p2_an_answer_without_a_body_passes_without_one() {
                 "{}",
                 answer.text()
             );
-            assert!(answer.head().contains("etag"));
         });
     }
 }

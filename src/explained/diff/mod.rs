@@ -448,10 +448,10 @@ mod tests {
             ),
             (
                 "headers: { keep: [etag] }",
-                "headers: { keep: [etag, server] }",
+                "headers: { keep: [etag, x-page-count] }",
                 Kind::NewlyDisclosed,
                 Widens::Yes,
-                "response header server comes",
+                "response header x-page-count comes",
             ),
             (
                 "request: GET /adults\n",

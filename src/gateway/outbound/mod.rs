@@ -23,12 +23,13 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 use super::account::Account;
 use super::asking::{Answer, Asking};
 use super::body::{PartnerBody, Release};
+use super::encoding::{Broken, Data, Direction, Source};
 use super::media::Label;
 use super::outflow::Outflow;
 use super::patience::{Pace, Patience};
@@ -36,7 +37,7 @@ use super::problem::{Stop, X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::reidentify::Asked;
 use super::request::RequestFate;
-use super::response::{DATA_AGREEMENT, DATA_DELETE_BY};
+use super::response::{DATA_AGREEMENT, DATA_DELETE_BY, NOT_STORED};
 use super::running::{Route, Running};
 use super::worker::Worker;
 use crate::agreement::Permit;
@@ -79,8 +80,9 @@ impl Push<'_> {
         };
         let boundary = self.label.map_or("", |label| &label.boundary);
         let patience = Patience::new(self.deadline, Pace::of_partner(limits));
+        let coding = self.label.and_then(|label| label.coding);
         let release = Release::new(
-            body,
+            self.running.source(body, coding, Direction::FromPartner),
             (self.permit.released(), self.occasion.clone()),
             self.route.agreement.term.until,
             boundary,
@@ -149,7 +151,7 @@ impl Push<'_> {
                 headers.append(name, value.clone());
             }
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CACHE_CONTROL, NOT_STORED);
         headers.insert(X_REQUEST_ID, request_id_value(&self.id));
         headers.insert(DATA_AGREEMENT, self.route.told.clone());
         if let Some(label) = &answer.head.label {
@@ -165,6 +167,9 @@ impl Push<'_> {
         let Answer {
             head, body, lease, ..
         } = answer;
+        let body = self
+            .running
+            .source(body, head.coding(), Direction::FromService);
         let limits = &self.running.config.limits;
         let pace = Pace::of_service(limits, limits.body_idle);
         let mut pieces = Pieces {
@@ -207,7 +212,7 @@ impl Push<'_> {
 
 /// An answer's body, piece by piece.
 struct Pieces {
-    body: Incoming,
+    body: Source,
     patience: Patience,
 }
 
@@ -215,23 +220,26 @@ impl Pieces {
     /// The next piece; `None` at the end. Trailers are dropped.
     async fn next(&mut self) -> Result<Option<Bytes>, Reason> {
         loop {
-            let frame = std::future::poll_fn(|cx| {
-                let next = std::pin::Pin::new(&mut self.body).poll_frame(cx);
+            let next = std::future::poll_fn(|cx| {
+                let next = self.body.poll_data(cx);
                 if next.is_pending() {
                     return self.patience.poll(cx).map(Err);
                 }
-                next.map(|frame| match frame {
+                next.map(|data| match data {
                     None => Ok(None),
-                    Some(frame) => frame.map(Some).map_err(|_| Reason::ServiceBroke),
+                    Some(Ok(data)) => Ok(Some(data)),
+                    Some(Err(Broken::Connection(_))) => Err(Reason::ServiceBroke),
+                    Some(Err(Broken::Coding(fault))) => Err(Reason::Decoding(fault)),
                 })
             });
-            let frame = frame.await?;
-            let Some(frame) = frame else {
+            let Some(Data { bytes, came }) = next.await? else {
                 return Ok(None);
             };
-            if let Ok(data) = frame.into_data() {
-                self.patience.progress(data.len())?;
-                return Ok(Some(data));
+            if let Some(came) = came {
+                self.patience.progress(came)?;
+            }
+            if !bytes.is_empty() {
+                return Ok(Some(bytes));
             }
         }
     }
