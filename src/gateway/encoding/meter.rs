@@ -39,7 +39,14 @@ impl Meters {
             &["direction", "coding", "form"],
         )?;
         registry.register(Box::new(bytes.clone()))?;
-        Ok(Self { bytes })
+        let meters = Self { bytes };
+        for direction in Direction::ALL {
+            for coding in Coding::ALL {
+                // Each is there before it happens, so that a rule on it can be written and tried.
+                drop(meters.meter(direction, coding));
+            }
+        }
+        Ok(meters)
     }
 
     /// The metrics of `coding` in `direction`.
@@ -56,6 +63,8 @@ impl Meters {
 }
 
 impl Direction {
+    const ALL: [Self; 3] = [Self::FromService, Self::FromPartner, Self::ToPartner];
+
     fn word(self) -> &'static str {
         match self {
             Self::FromService => "from_service",
