@@ -169,11 +169,6 @@ impl Release {
         self.account.take()
     }
 
-    /// Whether the account was taken.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.account.is_none()
-    }
-
     /// The stop that `reason` is, with the term or the place that it comes from.
     pub(crate) fn stop(&mut self, reason: Reason) -> Stop {
         match self.fault.take() {

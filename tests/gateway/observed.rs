@@ -35,6 +35,7 @@ fn observability(file: &str) -> PathBuf {
 }
 
 /// A program of Prometheus, if it is installed.
+#[expect(clippy::print_stderr, reason = "what was skipped is told")]
 fn installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let found = std::env::split_paths(&path)

@@ -49,12 +49,12 @@ disclosures:
       headers: { keep: [accept-language] }
     request_body:
       format: ndjson
-      record: $
-      subject: $.id
+      record: "$[*]"
+      subject: "@.id"
       release_if: "@.sharing == true"
       fields:
-        - keep: [$.package, "$.visits[*].day"]
-        - tokenise: [$.id]
+        - keep: ["$[*].package", "$[*].visits[*].day"]
+        - tokenise: ["$[*].id"]
           as: person
   - name: rows
     purposes: [care]
@@ -110,7 +110,7 @@ disclosures:
     request_body:
       format: ndjson
       max_bytes: 1GiB
-      fields: [{ keep: [$.text] }]
+      fields: [{ keep: ["$[*].text"] }]
     response: { format: json, fields: [{ keep: [$.done] }] }
   - name: forms
     purposes: [care]
@@ -119,7 +119,7 @@ disclosures:
     request_body:
       format: multipart
       max_bytes: 1GiB
-      fields: [{ keep: [$.text] }]
+      fields: [{ keep: ["$.*"] }]
     response: { format: json, fields: [{ keep: [$.done] }] }
 "#;
 
@@ -601,13 +601,17 @@ const WHOLE: usize = 96 << 20;
 const BUFFERS: usize = 40 << 20;
 
 /// Sends records without an end, as long as they are taken, and counts them.
-fn send_much(mut stream: TcpStream, head: String, record: String) -> Rc<Cell<usize>> {
+fn send_much(
+    mut stream: TcpStream,
+    head: String,
+    record: impl Fn(usize) -> String + 'static,
+) -> Rc<Cell<usize>> {
     let sent = Rc::<Cell<usize>>::default();
     let counted = Rc::clone(&sent);
     tokio::task::spawn_local(async move {
         stream.write_all(head.as_bytes()).await.unwrap();
-        let record = chunk(&record);
         while counted.get() < WHOLE {
+            let record = chunk(&record(counted.get()));
             if stream.write_all(record.as_bytes()).await.is_err() {
                 return;
             }
@@ -624,7 +628,7 @@ fn send_much(mut stream: TcpStream, head: String, record: String) -> Rc<Cell<usi
 async fn p5_sender_stops(
     address: SocketAddr,
     head: String,
-    record: String,
+    record: impl Fn(usize) -> String + 'static,
     taking: Rc<Notify>,
     council: &Council,
 ) {
@@ -671,10 +675,10 @@ fn p5_a_partner_that_does_not_read_stops_the_system_that_pushes() {
     run(async {
         let (intake, taking) = reluctant().await;
         let council = setup(intake.address, intake.address).start();
-        let record = format!(
-            "{{\"id\":1,\"package\":\"{}\",\"sharing\":true}}\n",
-            "a".repeat(60 << 10)
-        );
+        let record = |_| {
+            let text = "a".repeat(60 << 10);
+            format!("{{\"id\":1,\"package\":\"{text}\",\"sharing\":true}}\n")
+        };
         let head = chunked("/packages/e");
         p5_sender_stops(of_council(&council), head, record, taking, &council).await;
     });
@@ -691,11 +695,16 @@ fn p5_a_service_that_does_not_read_stops_the_partner_that_sends_in() {
             let council = setup(service.address, service.address).start();
             let more = format!("Content-Type: {media}\r\nTransfer-Encoding: chunked\r\n");
             let head = care("POST", path, &more);
-            let text = "a".repeat(60 << 10);
-            let record = if path == "/notes" {
-                format!("{{\"text\":\"{text}\"}}\n")
-            } else {
-                format!("--b\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\n{text}\r\n")
+            // The parts of a form have names of their own.
+            let record = move |at: usize| {
+                let text = "a".repeat(60 << 10);
+                if path == "/notes" {
+                    format!("{{\"text\":\"{text}\"}}\n")
+                } else {
+                    format!(
+                        "--b\r\nContent-Disposition: form-data; name=\"text-{at}\"\r\n\r\n{text}\r\n"
+                    )
+                }
             };
             p5_sender_stops(council.address(), head, record, taking, &council).await;
         });

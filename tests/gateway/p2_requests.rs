@@ -396,6 +396,7 @@ fn decoded(text: &str) -> Vec<u8> {
 /// Paths and queries that others wrote to try readers of URLs: what passes is one segment, and means to the service what it
 /// means to anybody.
 #[test]
+#[expect(clippy::print_stderr, reason = "what was skipped is told")]
 fn p2_no_published_url_is_seen_otherwise_by_the_service() {
     let folder = std::env::var_os("FIELDGATE_CORPORA").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"),

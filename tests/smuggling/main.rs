@@ -6,6 +6,10 @@
     clippy::unwrap_used,
     reason = "a helper that panics is a test that fails"
 )]
+#![expect(
+    clippy::print_stderr,
+    reason = "what was skipped, and how much was not, is told"
+)]
 
 #[path = "../gateway/harness.rs"]
 #[expect(dead_code, reason = "it has more than is needed here")]

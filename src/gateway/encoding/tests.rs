@@ -387,7 +387,8 @@ fn p5_a_bomb_ends_at_the_limit() {
 
 #[test]
 fn one_coding_is_taken_and_no_stack_of_them() {
-    let rows: &[(&[&str], Result<Option<Coding>, UnknownCoding>)] = &[
+    type Row<'a> = (&'a [&'a str], Result<Option<Coding>, UnknownCoding>);
+    let rows: &[Row<'_>] = &[
         (&[], Ok(None)),
         (&["identity"], Ok(None)),
         (&["gzip"], Ok(Some(Coding::Gzip))),

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body::SizeHint;
@@ -16,7 +16,11 @@ use crate::ledger::Receipt;
 
 /// What leaves in a push, from its first output to the end of its account.
 pub(super) struct Shipment {
-    release: RefCell<Release>,
+    /// `None` once the exchange has closed it: then the system's body is let go too, for which its connection would
+    /// otherwise wait.
+    release: RefCell<Option<Release>>,
+    /// Wakes the connection to the partner where it waits for the next piece.
+    waiting: Cell<Option<Waker>>,
     /// Output that is ready, of which nothing was handed on yet.
     first: RefCell<Bytes>,
     /// Whether all that leaves was ready at once, so that its length is known.
@@ -51,7 +55,8 @@ impl Shipment {
                     fate.is_whole();
                 }
                 Ok(Rc::new(Self {
-                    release: RefCell::new(release),
+                    release: RefCell::new(Some(release)),
+                    waiting: Cell::default(),
                     first: RefCell::new(Bytes::from(out)),
                     at_once: ended,
                     gathered: Cell::new(ended),
@@ -77,7 +82,12 @@ impl Shipment {
 
     /// Takes the account out: nothing leaves any more. `None` if that was done before.
     pub(super) fn close(&self) -> Option<Account> {
-        self.release.borrow_mut().close()
+        let account = self.release.borrow_mut().take()?.close();
+        // It breaks the request off, if that is not whole.
+        if let Some(waiting) = self.waiting.take() {
+            waiting.wake();
+        }
+        account
     }
 }
 
@@ -89,9 +99,9 @@ impl Shipped {
     ) -> Poll<Option<Result<Bytes, RequestStopped>>> {
         let shipment = &self.0;
         let mut release = shipment.release.borrow_mut();
-        if release.is_closed() {
+        let Some(release) = release.as_mut() else {
             return Poll::Ready(Some(Err(RequestStopped)));
-        }
+        };
         let first = shipment.first.take();
         let (out, ended) = if !first.is_empty() {
             (first, shipment.gathered.get())
@@ -99,7 +109,10 @@ impl Shipped {
             return Poll::Ready(None);
         } else {
             match release.poll_gather(cx) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    shipment.waiting.set(Some(cx.waker().clone()));
+                    return Poll::Pending;
+                }
                 Poll::Ready(Ok(Gathered { out, ended })) => {
                     if ended {
                         release.ended_well();

@@ -194,9 +194,9 @@ impl Target {
                 None => {}
                 Some(Admission::Trial) => return Ok(Chosen::new(Arc::clone(place), true)),
                 Some(Admission::Closed) => {
-                    if least.is_none_or(|least| place.load() < least.load()) {
-                        least = Some(place);
-                    }
+                    least = least
+                        .filter(|least| least.load() <= place.load())
+                        .or(Some(place));
                 }
                 Some(Admission::Open(until)) => {
                     soonest = Some(soonest.map_or(until, |soonest| soonest.min(until)));
