@@ -13,7 +13,7 @@ use super::systems::AudienceAsWritten;
 use super::{Audience, ExpiredCrl};
 use crate::agreement::{PartnerName, Role};
 use crate::written::Fault;
-use crate::written::text::{ClaimText, HostText, InstantText, Name, Sha256Text, UriText, Words};
+use crate::written::text::{ClaimText, HostText, MomentText, Name, Sha256Text, UriText, Words};
 
 /// A partner and how it is recognised.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -73,9 +73,9 @@ pub(super) struct ApiKeyAsWritten {
     #[schemars(required)]
     pub(super) sha256: Option<Sha256Text>,
     /// From when on it counts. Default: at once.
-    pub(super) not_before: Option<InstantText>,
+    pub(super) not_before: Option<MomentText>,
     /// From when on it counts no longer. Default: never.
-    pub(super) expires: Option<InstantText>,
+    pub(super) expires: Option<MomentText>,
     /// What its holders are at the partner's: purposes may be for certain roles alone.
     #[schemars(length(min = 1))]
     pub(super) roles: Option<Vec<Name>>,
@@ -342,7 +342,7 @@ impl Check<'_> {
     fn instant(
         &self,
         pointer: &str,
-        text: Option<&InstantText>,
+        text: Option<&MomentText>,
         faults: &mut Vec<Fault>,
     ) -> Option<Timestamp> {
         let text = text?;

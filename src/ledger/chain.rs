@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write as _;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::entry::{EVENTS, RequestId};
+use super::entry::{EVENTS, RequestId, decimal};
 
 /// The longest line, without its end: holds 1,000 subjects or some 5,000 agreements many times over.
 pub const LINE_BYTES: usize = 1 << 20;
@@ -102,7 +101,9 @@ impl Chain {
         debug_assert!(members.len() <= MEMBERS_BYTES, "the writer checks the size");
         let start = out.len();
         let sequence = self.next;
-        write!(out, "{{\"seq\":{sequence},").expect("a number goes into a vector");
+        out.extend_from_slice(b"{\"seq\":");
+        decimal(sequence, out);
+        out.push(b',');
         out.extend_from_slice(members);
         let mut prev = [0; 64];
         data_encoding::HEXLOWER.encode_mut(&self.head.0, &mut prev);

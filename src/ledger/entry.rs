@@ -1,7 +1,6 @@
 //! What a line of the ledger says. No I/O, no clock: time comes in.
 
 use std::fmt;
-use std::io::Write as _;
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
@@ -596,7 +595,7 @@ impl Members<'_> {
 
     fn number(&mut self, name: &str, number: u64) {
         self.name(name);
-        write!(self.out, "{number}").expect("a number goes into a vector");
+        decimal(number, self.out);
     }
 
     /// Something that is so.
@@ -607,7 +606,7 @@ impl Members<'_> {
 
     /// A number in a list.
     fn count(&mut self, number: u32) {
-        write!(self.out, "{number}").expect("a number goes into a vector");
+        decimal(u64::from(number), self.out);
     }
 
     fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
@@ -634,6 +633,21 @@ impl Members<'_> {
     }
 }
 
+/// Appends `number` in decimal digits.
+pub(super) fn decimal(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -644,6 +658,15 @@ mod tests {
 
     fn request() -> RequestId {
         RequestId::new([0xa7; 16])
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_everywhere() {
+        for number in [0, 7, 10, 99, 1_000, u64::MAX - 1, u64::MAX] {
+            let mut out = Vec::new();
+            decimal(number, &mut out);
+            assert_eq!(out, number.to_string().into_bytes());
+        }
     }
 
     #[test]

@@ -113,7 +113,7 @@ forms! {
     HostText: "^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$",
         "a DNS name", "api.island-health.example";
     /// An instant, RFC 3339, in UTC.
-    InstantText: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+    MomentText: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
         "an instant in UTC (year-month-dayThour:minute:secondZ)", "2027-03-31T23:59:59Z";
     /// A claim of an access token: its name, or a JSON pointer to it.
     ClaimText: "^\\S{1,256}$", "a claim's name, or a JSON pointer to it", "/realm_access/roles";
