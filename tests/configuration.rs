@@ -244,7 +244,7 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             "certificates: [{ spki_sha256: 0f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 }]",
             "certificates: []",
             &[
-                "fieldgate.yaml:14:7: nothing identifies the partner; write `certificates` or `api_keys`",
+                "fieldgate.yaml:14:7: nothing identifies the partner; write `certificates`, `api_keys` or `access_tokens`",
             ],
         ),
         (
