@@ -698,10 +698,12 @@ impl Reason {
                 | Self::QuotaExceeded
                 | Self::GuardReached
                 | Self::CountsUnavailable
+                | Self::RequestDecoding(_)
                 | Self::RequestBody(_)
                 | Self::RequestIdle
                 | Self::RequestTrickle
                 | Self::ServiceBroke
+                | Self::Decoding(_)
                 | Self::ResponseBody(_)
                 | Self::BodyIdle
                 | Self::BodyTrickle
