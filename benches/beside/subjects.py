@@ -348,7 +348,7 @@ class Fieldgate(Subject):
             "keys": {"root_key_file": "root.key"},
             "ledger": {"directory": "ledger"},
             "limits": {"connections": 16_000},
-            "log": {"format": "json", "level": "info"},
+            "log": {"format": "json", "level": "warn"},
             "workers": 1,
         }
         # What is JSON is YAML too.
