@@ -1130,13 +1130,13 @@ fn p6_each_refusal_names_the_term_that_refused() {
             "POST /adults/1",
             "falls-prevention",
             "2026-06-01T12:00",
-            "only GET",
+            "only GET, HEAD",
         ),
         (
             "get /adults/1",
             "falls-prevention",
             "2026-06-01T12:00",
-            "only GET",
+            "only GET, HEAD",
         ),
         (
             "GET /adults/1",
