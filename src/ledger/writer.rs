@@ -7,7 +7,7 @@
 //! ```
 //!
 //! While one sync runs the next entries gather in the queue, so the more is asked, the more share a sync.
-//! Entries for which nobody waits (how an exchange ended) have no sync of their own: they wait up to [`LINGER`] for one
+//! Entries for which nobody waits (how an exchange ended) have no sync of their own: they wait up to `LINGER` for one
 //! that somebody waits for.
 //! After a write or sync that failed nobody knows what is on the disk, and a sync that then succeeds says
 //! nothing about it (the system may have dropped the pages). So the first failure ends the ledger: whatever
