@@ -1,9 +1,6 @@
 //! `fieldgate api-key`: a random key for a partner, and the line of the configuration that knows it.
 
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use data_encoding::BASE64URL_NOPAD;
 use data_encoding::HEXLOWER;
@@ -11,6 +8,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::out::{self, Stop};
+use super::secret;
 use crate::keyring::keep_out_of_core_dumps;
 
 /// Bytes of a key: as many as its hash has, so that neither is found by trying.
@@ -78,7 +76,8 @@ pub fn run(args: &ApiKeyArgs) -> Result<(), Stop> {
         .map_err(|_| Stop::environment("this machine gives no randomness for a key"))?;
     let key = Zeroizing::new(format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&*bytes)));
     match &args.secret {
-        Some(path) => write(path, &key)?,
+        // Without a line's end: what a program reads is what it sends.
+        Some(path) => secret::write_new(path, key.as_bytes())?,
         None => out::line(&key)?,
     }
     out::line(&line(args, &key))
@@ -94,26 +93,6 @@ fn line(args: &ApiKeyArgs, key: &str) -> String {
         }
     }
     line + " }"
-}
-
-/// Writes `key` to a new file that this user alone can read. Without a line's end: what a client reads is what it sends.
-fn write(path: &Path, key: &str) -> Result<(), Stop> {
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| {
-            file.write_all(key.as_bytes())?;
-            file.sync_all()
-        })
-        .map_err(|error| {
-            Stop::environment(format_args!(
-                "{}: cannot be made ({}); name a file that is not there yet",
-                path.display(),
-                error.kind()
-            ))
-        })
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::out::{self, Stop};
+use super::secret;
 use crate::agreement::{Agreement, Context};
 use crate::approval::{Approver, DPO, Document, Kind, SigningKey, with_approval};
 use crate::clock::Clock;
@@ -264,22 +264,7 @@ fn new_key(path: &Path) -> Result<(), Stop> {
     let text = SigningKey::generate()
         .map_err(|_| Stop::environment("this machine gives no randomness for a key"))?;
     let key = SigningKey::read(text.as_bytes()).expect("a key that was just made is one");
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        })
-        .map_err(|error| {
-            Stop::environment(format_args!(
-                "{}: cannot be made ({}); name a file that is not there yet",
-                path.display(),
-                error.kind()
-            ))
-        })?;
+    secret::write_new(path, text.as_bytes())?;
     out::line(&format!(
         "public_key: {}",
         data_encoding::HEXLOWER.encode(&key.public_key())

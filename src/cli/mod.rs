@@ -29,6 +29,7 @@ pub mod publish;
 pub mod risk;
 pub mod scan;
 pub mod schema;
+mod secret;
 pub mod serve;
 pub mod subjects;
 

@@ -520,9 +520,9 @@ enum Ends {
     Gently,
 }
 
-/// Spawns hyper's tasks on this worker's own thread.
+/// Spawns hyper's tasks on the thread that has the connection, to a partner or to a service.
 #[derive(Clone, Copy)]
-struct Local;
+pub(crate) struct Local;
 
 impl<F> hyper::rt::Executor<F> for Local
 where

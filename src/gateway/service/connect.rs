@@ -1,6 +1,5 @@
 //! A connection to one place: TCP, TLS where it is spoken, and HTTP/1.1 or 2 on it.
 
-use std::future::Future;
 use std::time::Duration;
 
 use http::header::HOST;
@@ -20,6 +19,7 @@ use super::stalling::Stalling;
 use super::tls;
 use crate::config::{Http2, Limits, Service};
 use crate::gateway::StartError;
+use crate::gateway::worker::Local;
 
 /// The most that is read from a service's connection at once, and that one HTTP/2 stream may send unread (P5).
 const READ_BYTES: u32 = 64 << 10;
@@ -192,20 +192,5 @@ impl Place {
             .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
             .build();
         *request.uri_mut() = uri.expect("a scheme, an authority and a path are a URI");
-    }
-}
-
-/// Spawns hyper's tasks on the thread that makes the connection.
-#[derive(Clone, Copy)]
-struct Local;
-
-impl<F> hyper::rt::Executor<F> for Local
-where
-    F: Future + 'static,
-{
-    fn execute(&self, future: F) {
-        spawn_local(async move {
-            future.await;
-        });
     }
 }
