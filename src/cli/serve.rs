@@ -80,7 +80,7 @@ fn serve(args: &ServeArgs) -> Result<(), StartError> {
     // Before a key is read.
     let kept_out = keep_out_of_core_dumps();
     let first = config::load(&args.config)?;
-    let (lines, _writing) = Lines::start(log_bytes).map_err(StartError::Thread)?;
+    let (lines, writing) = Lines::start(log_bytes).map_err(StartError::Thread)?;
     let subscriber = log::subscriber(first.config.log, lines);
     // An error says that the process has one already, as when this is called from a test.
     drop(tracing::subscriber::set_global_default(subscriber));
@@ -109,6 +109,8 @@ fn serve(args: &ServeArgs) -> Result<(), StartError> {
                 if may_upgrade(args) {
                     tracing::info!("upgrading: running exchanges may end, new connections wait");
                     let sockets = gateway.hand_over().map_err(StartError::Ledger)?;
+                    // What waits would be lost: nothing of this program is left when it becomes the next.
+                    drop(writing);
                     return Err(StartError::Sockets(go_on_with(&sockets)));
                 }
             }
