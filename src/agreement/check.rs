@@ -77,7 +77,10 @@ pub(super) fn check(
         (None, Some(_) | None) => Err(None),
     };
     // No fault of the set: the other agreements go on, and every request under this one is refused.
-    let keys_destroyed = matches!(own_keys, Err(Some(NoKeys::Destroyed { .. })));
+    let called = name.map(AgreementName::new);
+    let was = context.as_was.as_deref().zip(called.as_ref());
+    let keys_destroyed = matches!(own_keys, Err(Some(NoKeys::Destroyed { .. })))
+        || was.is_some_and(|(was, name)| was.keys_destroyed.contains(name));
     let own_keys = match own_keys {
         Err(_) if keys_destroyed => Keys::stand_in().of("").map_err(Some),
         own_keys => own_keys,
@@ -140,7 +143,15 @@ pub(super) fn check(
             };
             approval::verify(&document, file.file(), policy, faults)
         }
-        (None, _, _) | (_, None, _) | (_, _, None) => approval::Approved::NotAsked,
+        (None, _, _) | (_, None, _) | (_, _, None) => {
+            let missing = was.and_then(|(was, name)| was.missing.get(name));
+            missing.map_or(approval::Approved::NotAsked, |missing| {
+                approval::Approved::Draft {
+                    missing: missing.clone(),
+                    by: Vec::new(),
+                }
+            })
+        }
     };
     // Another agreement of a group may tokenise what this one turns back.
     if link.is_none() {
@@ -391,6 +402,7 @@ impl DisclosureCheck<'_> {
             let at = self.at(received_at);
             let mut body = Body::check(self.file, &at, &written, self.beside(), faults);
             body.rules.strict = disclosure.is_strict(received_at);
+            self.collected(disclosure, &purposes, &body, faults);
             namespaces.take(self.file, &body, faults);
             let limits = disclosure.limits_of(received_at, &self.context.request_limits);
             let plan = self.compile(&body, &at, &limits, faults);

@@ -96,6 +96,12 @@ impl DisclosureAsWritten {
         }
     }
 
+    /// The data set of its own that what comes in becomes a part of, where one is named.
+    pub(super) fn own_data_set(&self) -> Option<&Name> {
+        let body = self.request_body.as_ref().filter(|_| !self.is_push());
+        body.and_then(|body| body.data_set.as_ref())
+    }
+
     /// Whether the request's body is refused for what no rule names.
     pub(super) fn is_strict(&self, at: &str) -> bool {
         at == REQUEST_BODY
@@ -148,6 +154,13 @@ impl DisclosureCheck<'_> {
             fault(
                 "service",
                 "a push goes to the partner, which `deliver` names; leave `service` out",
+            );
+        }
+        let body = disclosure.request_body.as_ref();
+        if body.is_some_and(|body| body.data_set.is_some()) {
+            fault(
+                "request_body/data_set",
+                "this body leaves, so it is of the disclosure's data set; write data_set: there and leave it out here",
             );
         }
         if let Some(response) = &disclosure.response {

@@ -522,7 +522,8 @@ impl Word {
 
     fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Keep | Self::KeepAll | Self::Drop => &["because"],
+            Self::Keep => &["because", "third_parties"],
+            Self::KeepAll | Self::Drop => &["because"],
             Self::Replace => &["because", "with", "on_mismatch"],
             Self::Mask => &[
                 "because",
@@ -614,9 +615,10 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    pub(super) fn options(&self) -> [(&'static str, bool); 32] {
+    pub(super) fn options(&self) -> [(&'static str, bool); 33] {
         [
             ("because", self.because.is_some()),
+            ("third_parties", self.third_parties.is_some()),
             ("with", self.with.is_some()),
             ("to", self.to.is_some()),
             ("as", self.r#as.is_some()),
@@ -692,6 +694,9 @@ impl RuleAsWritten {
             None
         };
         match word {
+            Word::Keep if self.third_parties.is_some() => {
+                Some(Action::Transform(Transform::Decided))
+            }
             Word::Keep => Some(Action::Keep),
             Word::Drop => Some(Action::Drop),
             Word::KeepAll => match self.because {

@@ -1,6 +1,6 @@
 //! The agreements in force together, loaded whole or refused whole (P9).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -58,6 +58,17 @@ pub struct Context {
     /// Whether there is a store of subjects in which people can be looked up: then each record with a subject is. `None` does
     /// not check it, and looks nobody up.
     pub subjects: Option<bool>,
+    /// What of the agreements' standing is given and neither verified nor looked up: of a set of the past.
+    pub as_was: Option<Arc<AsWas>>,
+}
+
+/// What of agreements no text says, as it was when a set ran: who had not approved, and whose keys were destroyed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AsWas {
+    /// The roles whose approval was missing, by agreement.
+    pub missing: BTreeMap<AgreementName, Vec<String>>,
+    /// Agreements whose keys were destroyed.
+    pub keys_destroyed: BTreeSet<AgreementName>,
 }
 
 impl Context {
@@ -79,6 +90,7 @@ impl Context {
             register: None,
             charter: None,
             subjects: None,
+            as_was: None,
         }
     }
 }

@@ -343,6 +343,7 @@ fn context(
         charter: None,
         // What is at fault in it has been told.
         subjects: Some(written.subjects.is_some()),
+        as_was: None,
     }
 }
 

@@ -246,6 +246,7 @@ impl Config {
             register: None,
             charter: None,
             subjects: Some(self.subjects.is_some()),
+            as_was: None,
         }
     }
 }

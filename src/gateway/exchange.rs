@@ -29,7 +29,7 @@ use super::response::{self, WORTH_COMPRESSING};
 use super::running::Running;
 use super::traces::{Ended, Trace, What};
 use super::worker::{PartnerConnection, Worker};
-use crate::agreement::{Ask, Asker, Caller, PartnerName, Permit, PurposeName, SystemName};
+use crate::agreement::{Ask, Asker, Caller, PartnerName, Permit, PurposeName, Refusal, SystemName};
 use crate::config::Audience;
 use crate::ledger::{CallerEntry, Event, RequestId};
 use crate::minimise::Gate;
@@ -297,14 +297,18 @@ fn decide(
         system: system.clone(),
         ..CallerEntry::default()
     };
-    let permit = running.agreements.decide(&Ask {
+    let decided = running.agreements.decide(&Ask {
         asker,
         method: head.method.as_str(),
         path: head.uri.path(),
         purposes,
         caller,
         at,
-    })?;
+    });
+    if let Err(Refusal::CredentialMissing { .. }) = &decided {
+        known.caller.credentials = Some(shown.credentials);
+    }
+    let permit = decided?;
     known.purpose = Some(permit.purpose().clone());
     if system.is_some() {
         // For whom it is shows only now.

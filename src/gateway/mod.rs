@@ -73,7 +73,8 @@ use running::Running;
 use traces::{Exporter, Traces};
 use worker::Shared;
 
-pub(crate) use desk::{CASES, INCIDENTS, review_event};
+pub use desk::counted;
+pub(crate) use desk::{CASES, INCIDENTS, fingerprint, review_event};
 pub use reason::{Reason, ReasonText};
 pub use reload::ReloadError;
 pub use sockets::Sockets;

@@ -27,9 +27,10 @@ use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{
     Agreement, AgreementName, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
 };
+use crate::approval::Approved;
 use crate::config::{Audience, Config, KeySource, Loaded, Transport};
 use crate::explained::Texts;
-use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
+use crate::ledger::{CallerEntry, Event, LayerEntry, StandingEntry, texts};
 use crate::minimise::{Notice, SubjectToken};
 use crate::plan::Format;
 use crate::transform::{Resolver, SubjectTokens};
@@ -366,6 +367,7 @@ impl Running {
             decided: Some(decided),
             roles: caller.roles.to_vec(),
             professional: caller.professional,
+            credentials: (!terms.credentials.is_empty()).then_some(caller.credentials),
             reference: token(terms.reference, "reference", caller.reference),
             reason: token(terms.vital_interests, "reason", caller.reason),
             acting: None,
@@ -489,6 +491,7 @@ impl Running {
                 })
                 .collect(),
             layers: layers(&self.agreements),
+            standing: standing(&self.agreements),
         }
     }
 }
@@ -542,6 +545,23 @@ fn layers(agreements: &AgreementSet) -> Vec<LayerEntry> {
             hash: layer.hash.clone(),
         });
     register.chain(charter).collect()
+}
+
+/// What no text says of the agreements: those that lack an approval, or whose keys are destroyed.
+fn standing(agreements: &AgreementSet) -> Vec<StandingEntry> {
+    let entry = |agreement: &Arc<Agreement>| {
+        let missing = match &agreement.approved {
+            Approved::NotAsked | Approved::Approved(_) => Vec::new(),
+            Approved::Draft { missing, .. } => missing.clone(),
+        };
+        let stands = missing.is_empty() && !agreement.keys_destroyed;
+        (!stands).then(|| StandingEntry {
+            agreement: agreement.name.clone(),
+            missing,
+            keys_destroyed: agreement.keys_destroyed,
+        })
+    };
+    agreements.agreements.iter().filter_map(entry).collect()
 }
 
 fn address(disclosure: &Arc<Disclosure>) -> usize {

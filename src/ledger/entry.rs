@@ -5,7 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
-use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role, SystemName};
+use crate::agreement::{
+    AgreementName, Credential, Credentials, DisclosureName, PartnerName, PurposeName, Role,
+    SystemName,
+};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
 use crate::register::Ground;
 use crate::transform::finding_words;
@@ -23,6 +26,8 @@ pub enum Event {
         agreements: Vec<(AgreementName, u32, String)>,
         /// The register and the policies that they were held against.
         layers: Vec<LayerEntry>,
+        /// Those that no request passes, though their texts are in force: what a text does not say.
+        standing: Vec<StandingEntry>,
     },
     /// A permitted exchange is about to happen. Durable before its first released byte (P3).
     Intent {
@@ -139,6 +144,17 @@ pub enum Event {
     },
 }
 
+/// Why no request passes an agreement that is loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingEntry {
+    /// Its name.
+    pub agreement: AgreementName,
+    /// The roles whose approval it lacks; empty where it lacks none.
+    pub missing: Vec<String>,
+    /// Its keys are destroyed.
+    pub keys_destroyed: bool,
+}
+
 /// The register or a policy in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerEntry {
@@ -172,6 +188,8 @@ pub struct CallerEntry {
     pub roles: Vec<Role>,
     /// The credential states a health or social-work professional.
     pub professional: bool,
+    /// What was shown together, where the purpose asks for several credentials.
+    pub credentials: Option<Credentials>,
     /// A keyed token of the case or task that was named, where the purpose asks for one.
     pub reference: Option<SubjectToken>,
     /// A keyed token of the reason that was given, where the purpose asks for one.
@@ -289,7 +307,11 @@ pub fn render(at: Timestamp, event: &Event, out: &mut Vec<u8>) {
     };
     members.time("at", at);
     match event {
-        Event::Agreements { agreements, layers } => {
+        Event::Agreements {
+            agreements,
+            layers,
+            standing,
+        } => {
             members.text("event", "agreements");
             members.list("agreements", agreements, |(name, version, hash), list| {
                 list.braces(|inner| {
@@ -305,6 +327,19 @@ pub fn render(at: Timestamp, event: &Event, out: &mut Vec<u8>) {
                         inner.text("name", &layer.name);
                         inner.number("version", u64::from(layer.version));
                         inner.text("hash", &layer.hash);
+                    });
+                });
+            }
+            if !standing.is_empty() {
+                members.list("standing", standing, |one, list| {
+                    list.braces(|inner| {
+                        inner.text("name", one.agreement.as_str());
+                        if !one.missing.is_empty() {
+                            inner.list("missing", &one.missing, |role, list| list.string(role));
+                        }
+                        if one.keys_destroyed {
+                            inner.flag("keys_destroyed");
+                        }
                     });
                 });
             }
@@ -470,6 +505,10 @@ fn caller_members(caller: &CallerEntry, members: &mut Members<'_>) {
     }
     if caller.professional {
         members.flag("professional");
+    }
+    if let Some(shown) = caller.credentials {
+        let kinds: Vec<Credential> = shown.kinds().collect();
+        members.list("credentials", &kinds, |kind, list| list.string(kind.word()));
     }
     let reference = caller.reference.as_ref();
     members.maybe("reference", reference.map(|token| &*token.0));
@@ -692,13 +731,26 @@ mod tests {
                         version: 2,
                         hash: "ef".to_owned(),
                     }],
+                    standing: vec![
+                        StandingEntry {
+                            agreement: AgreementName::new("falls"),
+                            missing: vec!["dpo".to_owned()],
+                            keys_destroyed: false,
+                        },
+                        StandingEntry {
+                            agreement: AgreementName::new("warm-homes"),
+                            missing: vec![],
+                            keys_destroyed: true,
+                        },
+                    ],
                 },
-                r#""event":"agreements","agreements":[{"name":"falls","version":3,"hash":"ab"},{"name":"warm-homes","version":1,"hash":"cd"}],"layers":[{"layer":"register","name":"isle","version":2,"hash":"ef"}]"#,
+                r#""event":"agreements","agreements":[{"name":"falls","version":3,"hash":"ab"},{"name":"warm-homes","version":1,"hash":"cd"}],"layers":[{"layer":"register","name":"isle","version":2,"hash":"ef"}],"standing":[{"name":"falls","missing":["dpo"]},{"name":"warm-homes","keys_destroyed":true}]"#,
             ),
             (
                 Event::Agreements {
                     agreements: vec![],
                     layers: vec![],
+                    standing: vec![],
                 },
                 r#""event":"agreements","agreements":[]"#,
             ),

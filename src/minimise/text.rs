@@ -96,7 +96,7 @@ impl Texts {
                     tally.count(FieldOutcome::Mismatch);
                     return Err(BodyFault::Mismatch);
                 } else {
-                    (FieldOutcome::Mismatch, Fate::Stays)
+                    (transform.held_back(), Fate::Stays)
                 }
             }
         };

@@ -151,6 +151,7 @@ pub struct Plan {
     strict: bool,
     /// A filter or condition asks how long ago something was.
     reads_today: bool,
+    shows_others: bool,
     /// Per rule, those for names after those for fields: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
     transforms: Vec<Option<(Prepared, bool)>>,
     checks: Vec<CompiledCheck>,
@@ -362,6 +363,10 @@ impl Plan {
                 .iter()
                 .flatten()
                 .any(|(transform, _)| transform.reads_today());
+        let shows_others = transforms
+            .iter()
+            .flatten()
+            .any(|(transform, _)| transform.is_decided());
         let asks =
             !checks.is_empty() || gated.is_some() || !filters.is_empty() || !known.is_empty();
         let rulebook = Rulebook {
@@ -446,6 +451,7 @@ impl Plan {
             holds_document,
             strict: rules.strict,
             reads_today,
+            shows_others,
             transforms,
             checks,
             gated,
@@ -584,6 +590,11 @@ impl Plan {
 
     pub(crate) fn subjects(&self) -> Option<&SubjectTokens> {
         self.subjects.as_ref()
+    }
+
+    /// Whether some value leaves only where the others in its record may be shown.
+    pub(crate) fn shows_others(&self) -> bool {
+        self.shows_others
     }
 
     /// The transform of the name rule `rule`, and whether a mismatch ends the exchange.

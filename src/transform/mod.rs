@@ -57,6 +57,9 @@ pub enum Transform {
         /// What stands in the others' place. Default `*`.
         with: char,
     },
+    /// The value as it is where the others in its record may be shown to whom the record is about, as
+    /// [`Gate::shows_others`](crate::minimise::Gate::shows_others) says; else nothing of it, not even `null`.
+    Decided,
     /// A coarser value.
     Generalise(Generalise),
     /// A date moved by some days, all of a record's subject by the same.
@@ -95,6 +98,7 @@ impl Transform {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Replace { .. } => "replace",
+            Self::Decided => "keep where decided",
             Self::Mask { .. } => "mask",
             Self::Generalise(_) => "generalise",
             Self::Shift(_) => "shift",
@@ -110,7 +114,8 @@ impl Transform {
     /// back, and in what shape.
     pub(crate) fn each_token(&self, take: &mut impl FnMut(&Identified, bool, Option<Shape>)) {
         match self {
-            Self::Replace { .. }
+            Self::Decided
+            | Self::Replace { .. }
             | Self::Mask { .. }
             | Self::Generalise(_)
             | Self::Shift(_)
@@ -134,7 +139,7 @@ impl Transform {
     #[must_use]
     pub fn is_keyed(&self) -> bool {
         match self {
-            Self::Replace { .. } | Self::Mask { .. } | Self::Generalise(_) => false,
+            Self::Decided | Self::Replace { .. } | Self::Mask { .. } | Self::Generalise(_) => false,
             Self::Link(link) => {
                 let mut variables = link.templates.iter().flat_map(LinkTemplate::variables);
                 variables.any(|(_, transform)| transform.is_some_and(Self::is_keyed))

@@ -83,6 +83,19 @@ impl Setting {
         self.occasion.as_ref().map(|occasion| occasion.today)
     }
 
+    /// Whether the others in the open record may be shown to those whom it is about; `false` where nobody says so.
+    #[must_use]
+    pub(super) fn shows_others(&self) -> bool {
+        let gate = self
+            .occasion
+            .as_ref()
+            .and_then(|occasion| occasion.gate.as_ref());
+        let tokens = &self.known.tokens;
+        gate.is_some_and(|gate| {
+            !tokens.is_empty() && tokens.iter().all(|token| gate.shows_others(token))
+        })
+    }
+
     /// What the open record says elsewhere.
     #[must_use]
     pub fn known(&self) -> &Known {
@@ -126,6 +139,8 @@ pub struct Known {
     /// The texts of people's names, one after another, and where each ends.
     names: Zeroizing<Vec<u8>>,
     ends: Vec<usize>,
+    /// The tokens by which the ledger knows its subjects, where somebody is asked by them.
+    tokens: Vec<[u8; 16]>,
     /// How often it has changed.
     version: u64,
 }
@@ -165,6 +180,12 @@ impl Known {
         self.subject.clear();
         self.names.clear();
         self.ends.clear();
+        self.tokens.clear();
+    }
+
+    /// One of the record's subjects has this token; `None`: it names nobody, who is none of those on any list.
+    pub(crate) fn learn_token(&mut self, token: Option<[u8; 16]>) {
+        self.tokens.push(token.unwrap_or_default());
     }
 
     /// The record says this: one value as strict JSON text. What is no text is nobody's name.

@@ -362,6 +362,8 @@ fn an_agreement_without_keys_in_the_ring_is_refused_with_its_line() {
     assert_eq!(desk.run("check --config fieldgate.yaml").code, 0);
 }
 
+/// The same identifier has another token in each epoch, and once keys are destroyed nothing is released and nothing links.
+/// Rows: P3.2.5.
 #[test]
 fn each_epoch_has_its_own_tokens_and_destroyed_keys_release_nothing() {
     let desk = desk();
@@ -411,6 +413,7 @@ fn each_change_is_entered_in_the_ledger_once() {
         .submit(Event::Agreements {
             agreements: vec![],
             layers: vec![],
+            standing: vec![],
         })
         .unwrap();
     let ran = keys(&desk, "rotate falls");

@@ -493,6 +493,7 @@ fn ledger_in(directory: &Path) {
     drop(ledger.submit(Event::Agreements {
         agreements: vec![(AgreementName::new("falls-prevention"), 3, "ab".repeat(32))],
         layers: vec![],
+        standing: vec![],
     }));
     for number in 0..2 {
         drop(ledger.submit(Event::Refusal {

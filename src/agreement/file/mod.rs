@@ -23,7 +23,8 @@ pub(super) use body::{
 };
 pub(super) use purpose::{CredentialAsWritten, PurposeAsWritten};
 pub(super) use rights::{
-    AccessAsWritten, ConsentAsWritten, DeceasedAsWritten, RightsAsWritten, WhetherAsWritten,
+    AccessAsWritten, ConsentAsWritten, DeceasedAsWritten, DecidedAsWritten, RightsAsWritten,
+    WhetherAsWritten,
 };
 pub(super) use rule::{
     DirectionAsWritten, GeneraliseTo, InvalidAsWritten, LinkAsWritten, OnMismatchAsWritten,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::DecidedAsWritten;
 use crate::detect::Kind as Detected;
 use crate::identifier::Kind;
 use crate::transform::Shape;
@@ -55,6 +56,9 @@ pub(in crate::agreement) struct RuleAsWritten {
     pub(in crate::agreement) redact: Option<Vec<SelectorText>>,
     /// `drop`: the exemption by which it is kept from the person it is about, where that person asks (`access`).
     pub(in crate::agreement) exempt: Option<ExemptText>,
+    /// `keep`, of what shows others to the person who asks for their own record (`access: subject`): `decided`, it leaves
+    /// only where they agree or that was decided to be reasonable, as entered; else it is kept back as `S2P3`.
+    pub(in crate::agreement) third_parties: Option<DecidedAsWritten>,
     /// Why: `keep_all` needs it, every rule may have it.
     pub(in crate::agreement) because: Option<Words>,
     /// The law and guidance that it follows.
