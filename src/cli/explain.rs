@@ -404,9 +404,10 @@ fn file_with(hash: &str, sources: &[PathBuf]) -> Option<String> {
 fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
     let plan = permit.released();
     let word = plan.format().word();
-    if matches!(plan.format(), Format::Multipart) {
+    // Of the one nothing is looked into; of the other no file has the boundary that its parts are told apart by.
+    if matches!(plan.format(), Format::Multipart | Format::Opaque(_)) {
         return Err(Stop::usage(format_args!(
-            "a sample of multipart is told apart by its boundary, which is in no file; `fieldgate apply --config FILE --agreement {} --disclosure {}` shows what leaves of it",
+            "a sample is explained of every other format, and this one is {word}; `fieldgate apply --config FILE --agreement {} --disclosure {}` shows what leaves of it",
             permit.agreement().name,
             permit.disclosure().name,
         )));

@@ -341,6 +341,39 @@ fn clause_p10_5_6_an_explanation_has_the_quota_that_the_gateway_refuses_by() {
     });
 }
 
+/// A sample is explained in the disclosure's own format: of JSON and NDJSON each field with its rule, of CSV how many values had
+/// which fate.
+#[test]
+fn a_sample_is_explained_in_the_disclosures_own_format() {
+    for (format, sample, told) in [
+        (
+            "ndjson",
+            "{\"id\":1,\"name\":\"Ada\"}\n{\"id\":2,\"name\":\"Ben\"}\n",
+            "$[1].name",
+        ),
+        ("csv", "id,name\n1,Ada\n2,Ben\n", "2  keep"),
+    ] {
+        let text = CARE.replace(
+            "    service: { name: social-care, path: /api }\n    response:\n      format: json\n",
+            &format!("    service: {{ name: social-care, path: /api }}\n    response:\n      format: {format}\n"),
+        );
+        assert!(text.contains(format));
+        let setup = Setup {
+            agreements: vec![("care.yaml".to_owned(), text)],
+            ..Setup::with("127.0.0.1:9".parse().unwrap())
+        };
+        let council = setup.write();
+        fs::write(council.folder.path().join("sample"), sample).unwrap();
+        let ran = fieldgate(
+            council.folder.path(),
+            "explain --config fieldgate.yaml --partner island-health --purpose care --at 2026-06-15 GET /adults --sample sample",
+        );
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.out.contains(told), "{}", ran.out);
+        assert!(!ran.out.contains("Ada"), "{}", ran.out);
+    }
+}
+
 /// The inventory of a sample has its fields and their types; no value of it, and no name that is data, is anywhere in it.
 #[test]
 fn clause_r04_an_inventory_has_the_fields_of_a_sample_and_none_of_its_values() {
