@@ -24,6 +24,7 @@ pub mod log;
 mod machines;
 mod media;
 mod metrics;
+mod noted;
 mod outbound;
 mod outflow;
 mod overdue;
