@@ -1,7 +1,10 @@
 //! The agreements in force together, loaded whole or refused whole (P9).
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 use jiff::tz::TimeZone;
 
@@ -13,6 +16,7 @@ use super::{Agreement, AgreementName, PartnerName, ServiceName, SystemName, chec
 use crate::approval::Policy;
 use crate::charter::Charter;
 use crate::minimise::Limits;
+use crate::plan::Plans;
 use crate::register::Register;
 use crate::transform::Keys;
 use crate::written::{Fault, Faults, Reader, Written};
@@ -101,7 +105,6 @@ impl AgreementSet {
     /// # Errors
     /// With every fault of every source, by file, line and column.
     pub fn load(sources: &[Source<'_>], context: &Context) -> Result<Self, Faults> {
-        let reader = Reader::<AgreementAsWritten>::new(HINTS);
         let mut faults = Vec::new();
         let mut set = Self {
             register: context.register.clone(),
@@ -112,11 +115,9 @@ impl AgreementSet {
         let mut groups = Groups::default();
         let mut sources: Vec<&Source<'_>> = sources.iter().collect();
         sources.sort_by_key(|source| source.name);
-        for source in sources {
-            let Some(file) = reader.read(source.name, source.text, &mut faults) else {
-                continue;
-            };
-            let Some(agreement) = check::check(&file, source.text, context, &mut faults) else {
+        for (source, checked) in sources.iter().zip(checked(&sources, context)) {
+            faults.extend(checked.faults);
+            let Some((file, agreement)) = checked.agreement else {
                 continue;
             };
             let agreement = Arc::new(agreement);
@@ -157,6 +158,46 @@ impl AgreementSet {
             .ok()
             .map(|at| &self.agreements[at])
     }
+}
+
+/// Files that are worth a thread of their own.
+const FILES_PER_THREAD: usize = 16;
+
+/// What became of one file.
+struct Checked {
+    /// The agreement, which may still not fit the others, and its file; `None` with at least one fault.
+    agreement: Option<(Written<AgreementAsWritten>, Agreement)>,
+    faults: Vec<Fault>,
+}
+
+/// What becomes of each of `sources` by itself, in their order: they know nothing of each other, so the processor's cores
+/// share them.
+fn checked(sources: &[&Source<'_>], context: &Context) -> Vec<Checked> {
+    let reader = Reader::<AgreementAsWritten>::new(HINTS);
+    let plans = Plans::default();
+    let check = |source: &&Source<'_>| {
+        let mut faults = Vec::new();
+        let file = reader.read(source.name, source.text, &mut faults);
+        let agreement = file.and_then(|file| {
+            let agreement = check::check(&file, source.text, context, &plans, &mut faults)?;
+            Some((file, agreement))
+        });
+        Checked { agreement, faults }
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = cores.min(sources.len() / FILES_PER_THREAD).max(1);
+    let mut parts = sources.chunks(sources.len().div_ceil(threads).max(1));
+    let first = parts.next().unwrap_or_default();
+    thread::scope(|scope| {
+        let others: Vec<_> = parts
+            .map(|part| scope.spawn(|| part.iter().map(check).collect::<Vec<_>>()))
+            .collect();
+        let mut all: Vec<Checked> = first.iter().map(check).collect();
+        for other in others {
+            all.extend(other.join().unwrap_or_else(|fault| resume_unwind(fault)));
+        }
+        all
+    })
 }
 
 /// The groups of linked agreements in a set.

@@ -1,5 +1,6 @@
 //! The files: the only part of the configuration that reads any.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -217,11 +218,14 @@ fn agreement_texts(
     faults: &mut Vec<Fault>,
 ) -> Result<Vec<(String, String)>, ConfigFault> {
     let mut texts = Vec::new();
+    // Of a thousand files each would be held against each.
+    let mut known: HashSet<PathBuf> = sources.iter().cloned().collect();
     for (index, path) in file.value.agreements.iter().flatten().enumerate() {
         let pointer = format!("/agreements/{index}");
         let path = base.join(&path.0);
         let files = match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => {
+                known.insert(path.clone());
                 sources.push(path.clone());
                 let files = yaml_files(&path)?;
                 if files.len() > DIRECTORY_FILES {
@@ -247,7 +251,7 @@ fn agreement_texts(
             }
         };
         for path in files {
-            if sources.contains(&path) {
+            if !known.insert(path.clone()) {
                 file.fault(
                     faults,
                     &pointer,
