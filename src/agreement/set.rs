@@ -12,7 +12,7 @@ use super::basis::Demand;
 use super::file::{AgreementAsWritten, HINTS};
 use super::router::Router;
 use super::tables::Tables;
-use super::{Agreement, AgreementName, PartnerName, ServiceName, SystemName, check};
+use super::{Agreement, AgreementName, PartnerName, PurposeName, ServiceName, SystemName, check};
 use crate::approval::Policy;
 use crate::charter::Charter;
 use crate::minimise::Limits;
@@ -97,6 +97,8 @@ pub struct AgreementSet {
     /// The policies that they stand under.
     pub charter: Option<Arc<Charter>>,
     pub(super) router: Router,
+    /// The purposes of all of them, sorted.
+    purposes: Vec<PurposeName>,
 }
 
 impl AgreementSet {
@@ -147,7 +149,20 @@ impl AgreementSet {
         groups.check(&mut faults);
         Faults::none_of(faults)?;
         set.agreements.sort_by(|a, b| a.name.cmp(&b.name));
+        let purposes = set.agreements.iter().flat_map(|one| &one.purposes);
+        set.purposes = purposes.map(|purpose| purpose.name.clone()).collect();
+        set.purposes.sort_unstable();
+        set.purposes.dedup();
         Ok(set)
+    }
+
+    /// The purpose named `name`, if some agreement has it.
+    #[must_use]
+    pub fn purpose(&self, name: &str) -> Option<&PurposeName> {
+        let at = self
+            .purposes
+            .binary_search_by(|purpose| purpose.as_str().cmp(name));
+        Some(&self.purposes[at.ok()?])
     }
 
     /// The agreement named `name`.
