@@ -1,10 +1,7 @@
 //! The agreements in force together, loaded whole or refused whole (P9).
 
 use std::collections::{BTreeMap, HashMap};
-use std::num::NonZero;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::thread;
 
 use jiff::tz::TimeZone;
 
@@ -107,6 +104,16 @@ impl AgreementSet {
     /// # Errors
     /// With every fault of every source, by file, line and column.
     pub fn load(sources: &[Source<'_>], context: &Context) -> Result<Self, Faults> {
+        let checking = Checking::new(context);
+        let checked = sources.iter().map(|source| checking.check(source));
+        Self::of(checked.collect(), context)
+    }
+
+    /// As [`AgreementSet::load`], of files that were `checked` against `context`.
+    ///
+    /// # Errors
+    /// As [`AgreementSet::load`].
+    pub fn of(mut checked: Vec<Checked>, context: &Context) -> Result<Self, Faults> {
         let mut faults = Vec::new();
         let mut set = Self {
             register: context.register.clone(),
@@ -115,15 +122,14 @@ impl AgreementSet {
         };
         let mut names: HashMap<AgreementName, String> = HashMap::new();
         let mut groups = Groups::default();
-        let mut sources: Vec<&Source<'_>> = sources.iter().collect();
-        sources.sort_by_key(|source| source.name);
-        for (source, checked) in sources.iter().zip(checked(&sources, context)) {
-            faults.extend(checked.faults);
-            let Some((file, agreement)) = checked.agreement else {
+        checked.sort_by(|a, b| a.name.cmp(&b.name));
+        for source in checked {
+            faults.extend(source.faults);
+            let Some((file, agreement)) = source.agreement else {
                 continue;
             };
             let agreement = Arc::new(agreement);
-            if let Some(earlier) = names.insert(agreement.name.clone(), source.name.to_owned()) {
+            if let Some(earlier) = names.insert(agreement.name.clone(), source.name) {
                 file.fault(
                     &mut faults,
                     "/agreement",
@@ -175,44 +181,49 @@ impl AgreementSet {
     }
 }
 
-/// Files that are worth a thread of their own.
-const FILES_PER_THREAD: usize = 16;
+/// Checks the files of one set, each by itself: they know nothing of each other, so several may be checked at once.
+pub struct Checking<'a> {
+    reader: Reader<AgreementAsWritten>,
+    /// What several of them share.
+    plans: Plans,
+    context: &'a Context,
+}
 
-/// What became of one file.
-struct Checked {
+/// What became of one file. [`AgreementSet::of`] makes a set of all.
+pub struct Checked {
+    name: String,
     /// The agreement, which may still not fit the others, and its file; `None` with at least one fault.
     agreement: Option<(Written<AgreementAsWritten>, Agreement)>,
     faults: Vec<Fault>,
 }
 
-/// What becomes of each of `sources` by itself, in their order: they know nothing of each other, so the processor's cores
-/// share them.
-fn checked(sources: &[&Source<'_>], context: &Context) -> Vec<Checked> {
-    let reader = Reader::<AgreementAsWritten>::new(HINTS);
-    let plans = Plans::default();
-    let check = |source: &&Source<'_>| {
+impl<'a> Checking<'a> {
+    /// Checks against `context`.
+    #[must_use]
+    pub fn new(context: &'a Context) -> Self {
+        Self {
+            reader: Reader::new(HINTS),
+            plans: Plans::default(),
+            context,
+        }
+    }
+
+    /// Reads, checks and compiles `source`.
+    #[must_use]
+    pub fn check(&self, source: &Source<'_>) -> Checked {
         let mut faults = Vec::new();
-        let file = reader.read(source.name, source.text, &mut faults);
+        let file = self.reader.read(source.name, source.text, &mut faults);
         let agreement = file.and_then(|file| {
-            let agreement = check::check(&file, source.text, context, &plans, &mut faults)?;
+            let (context, plans) = (self.context, &self.plans);
+            let agreement = check::check(&file, source.text, context, plans, &mut faults)?;
             Some((file, agreement))
         });
-        Checked { agreement, faults }
-    };
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = cores.min(sources.len() / FILES_PER_THREAD).max(1);
-    let mut parts = sources.chunks(sources.len().div_ceil(threads).max(1));
-    let first = parts.next().unwrap_or_default();
-    thread::scope(|scope| {
-        let others: Vec<_> = parts
-            .map(|part| scope.spawn(|| part.iter().map(check).collect::<Vec<_>>()))
-            .collect();
-        let mut all: Vec<Checked> = first.iter().map(check).collect();
-        for other in others {
-            all.extend(other.join().unwrap_or_else(|fault| resume_unwind(fault)));
+        Checked {
+            name: source.name.to_owned(),
+            agreement,
+            faults,
         }
-        all
-    })
+    }
 }
 
 /// The groups of linked agreements in a set.
