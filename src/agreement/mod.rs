@@ -54,7 +54,7 @@ pub use review::{
 };
 pub use rights::Exemption;
 pub use rules::{KeptWhole, fields_schema, load_fields, load_fields_with};
-pub use set::{AgreementSet, Context, Source, agreement_schema};
+pub use set::{AgreementSet, Checked, Checking, Context, Source, agreement_schema};
 pub use tables::Tables;
 pub use template::{PathTemplate, TemplateError};
 

@@ -427,12 +427,6 @@ fn known_purpose(running: &Running, head: &Parts) -> Option<PurposeName> {
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
-    running
-        .agreements
-        .agreements
-        .iter()
-        .flat_map(|agreement| &agreement.purposes)
-        .map(|purpose| &purpose.name)
-        .find(|name| value == name.as_str())
-        .cloned()
+    let name = value.to_str().ok()?;
+    running.agreements.purpose(name).cloned()
 }

@@ -23,6 +23,7 @@ mod links;
 pub mod log;
 mod machines;
 mod media;
+mod meters;
 mod metrics;
 mod noted;
 mod outbound;
