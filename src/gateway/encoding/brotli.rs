@@ -1,7 +1,7 @@
 //! `br` (RFC 7932).
 //!
-//! The decoder notices only where its input ends that a block is longer than it says, so that such a stream, which no encoder
-//! makes, may be a fault at one cut and pass at another. What comes out is minimised either way.
+//! The decoder notices that a block is longer than it says only where its input ends just then: such a stream, which no
+//! encoder makes, would be a fault at one cut and pass at another. So it is given one byte at a time, whatever came.
 
 use brotli::enc::StandardAlloc;
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
@@ -28,33 +28,34 @@ impl Default for Brotli {
 impl Brotli {
     /// As [`super::Decoder::step`].
     pub(super) fn step(&mut self, input: &[u8], piece: &mut [u8]) -> Result<Step, DecodeFault> {
-        if self.ended {
-            return match input {
-                [] => Ok(Step {
-                    consumed: 0,
-                    produced: 0,
-                }),
-                [_, ..] => Err(DecodeFault::TrailingBytes),
-            };
+        let (mut consumed, mut produced) = (0, 0);
+        while !self.ended {
+            let byte = &input[consumed..input.len().min(consumed + 1)];
+            let room = &mut piece[produced..];
+            let (mut byte_left, mut room_left) = (byte.len(), room.len());
+            let (mut taken, mut made, mut total) = (0, 0, 0);
+            let result = BrotliDecompressStream(
+                &mut byte_left,
+                &mut taken,
+                byte,
+                &mut room_left,
+                &mut made,
+                room,
+                &mut total,
+                &mut self.state,
+            );
+            consumed += taken;
+            produced += made;
+            match result {
+                BrotliResult::ResultFailure => return Err(DecodeFault::Malformed),
+                BrotliResult::ResultSuccess => self.ended = true,
+                BrotliResult::NeedsMoreInput if consumed < input.len() => {}
+                BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {
+                    return Ok(Step { consumed, produced });
+                }
+            }
         }
-        let (mut input_left, mut room) = (input.len(), piece.len());
-        let (mut consumed, mut produced, mut total) = (0, 0, 0);
-        let result = BrotliDecompressStream(
-            &mut input_left,
-            &mut consumed,
-            input,
-            &mut room,
-            &mut produced,
-            piece,
-            &mut total,
-            &mut self.state,
-        );
-        match result {
-            BrotliResult::ResultFailure => return Err(DecodeFault::Malformed),
-            BrotliResult::ResultSuccess => self.ended = true,
-            BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
-        }
-        if self.ended && consumed < input.len() {
+        if consumed < input.len() {
             return Err(DecodeFault::TrailingBytes);
         }
         Ok(Step { consumed, produced })

@@ -28,7 +28,7 @@ pub(crate) use encoder::Encoder;
 pub use fault::DecodeFault;
 pub(crate) use meter::{Direction, Meters};
 pub(crate) use negotiate::choose;
-pub(crate) use source::{Broken, Data, Source};
+pub(crate) use source::{Broken, Data, Framing, Source};
 
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
@@ -66,6 +66,14 @@ impl Coding {
             Self::Deflate => "deflate",
             Self::Brotli => "br",
             Self::Zstd => "zstd",
+        }
+    }
+
+    /// Whether a stream that was cut off shows it. Where several may follow one another, one that lacks the last does not.
+    pub(crate) fn tells_its_end(self) -> bool {
+        match self {
+            Self::Deflate | Self::Brotli => true,
+            Self::Gzip | Self::Zstd => false,
         }
     }
 
