@@ -712,6 +712,7 @@ impl Reason {
                 | Self::RequestIdle
                 | Self::RequestTrickle
                 | Self::ServiceBroke
+                | Self::EndUnmarked
                 | Self::Decoding(_)
                 | Self::ResponseBody(_)
                 | Self::BodyIdle
