@@ -280,6 +280,12 @@ impl Disclosure {
         self.pushed_by.is_some()
     }
 
+    /// Whether a query may have a parameter of this name, decoded.
+    #[must_use]
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.query.iter().any(|agreed| agreed == name) || self.reidentify.query.contains_key(name)
+    }
+
     /// The plan of the request's body; `None` refuses requests with a body.
     #[must_use]
     pub fn request_plan(&self) -> Option<&Arc<Plan>> {

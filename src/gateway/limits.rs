@@ -214,6 +214,7 @@ impl Limit {
             | Reason::ServiceStatus
             | Reason::ContentType
             | Reason::Encoding
+            | Reason::EndUnmarked
             | Reason::RightsUnavailable
             | Reason::LedgerUnavailable
             | Reason::SystemGone

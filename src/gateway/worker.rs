@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::header::CONNECTION;
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -39,6 +39,7 @@ use super::machines::Machines;
 use super::metrics::Metrics;
 use super::noted::Noted;
 use super::random::Random;
+use super::response;
 use super::running::Running;
 use super::service::Pool;
 use super::traces::Traces;
@@ -372,6 +373,7 @@ async fn speak<S>(
         service_fn(move |request: Request<Incoming>| {
             let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
             let awaited = connection.activity.awaited();
+            let is_head = request.method() == Method::HEAD;
             // In a place of its own while it lasts: its kilobytes would else be moved, and an idle connection would keep them.
             async move {
                 let exchange = cors::exchange(Rc::clone(&worker), connection, request);
@@ -381,6 +383,10 @@ async fn speak<S>(
                     // A partner that is told so sends nothing that nobody would read.
                     let headers = answer.headers_mut();
                     headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                if is_head && http2 {
+                    // Over HTTP/1 hyper does this by itself.
+                    response::leave_out_body(&mut answer);
                 }
                 Ok::<_, Infallible>(answer)
             }
