@@ -334,6 +334,7 @@ impl Gateway {
         };
         let settings = running.load();
         let (traces, exporter) = Traces::new(settings.config.traces.as_ref(), &metrics.traces);
+        let descriptors = Arc::new(Descriptors::available(workers));
         let shared = Shared {
             running: Arc::clone(&running),
             ledger: ledger.clone(),
@@ -342,7 +343,7 @@ impl Gateway {
             desk: Arc::clone(&desk),
             connections: Arc::new(AtomicUsize::new(0)),
             addresses: Arc::default(),
-            descriptors: Arc::new(Descriptors::available(workers)),
+            descriptors: Arc::clone(&descriptors),
             stop: stopped.clone(),
             subjects: subjects
                 .as_ref()
@@ -360,6 +361,7 @@ impl Gateway {
             running,
             metrics,
             desk,
+            descriptors,
             ledger,
             clock,
             stop: stopped,
