@@ -191,6 +191,7 @@ impl Limit {
             | Reason::GuardReached
             | Reason::CountsUnavailable
             | Reason::TokenRefused
+            | Reason::IdentifierForm
             | Reason::QueryNotAgreed
             | Reason::ConditionNotAgreed
             | Reason::BodyNotAgreed
@@ -210,6 +211,7 @@ impl Limit {
             | Reason::ServiceStatus
             | Reason::ContentType
             | Reason::Encoding
+            | Reason::RecordWithheld
             | Reason::RightsUnavailable
             | Reason::LedgerUnavailable
             | Reason::SystemGone

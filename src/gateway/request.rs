@@ -128,7 +128,7 @@ pub(crate) fn query<'a>(
         let parameter = parameter.ok_or(Reason::QueryForm)?;
         let name = parameter.name();
         let is_kept = disclosure.query.iter().any(|agreed| *agreed == name);
-        if !is_kept && !disclosure.reidentify.query.contains_key(&*name) {
+        if !is_kept && !disclosure.identifiers.query.contains_key(&*name) {
             return Err(Reason::QueryNotAgreed);
         }
         if parameters.iter().any(|before| before.name() == name) {

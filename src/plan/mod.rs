@@ -159,6 +159,8 @@ pub struct Plan {
     subjects: Option<SubjectTokens>,
     /// What transforms must know of a record before it is walked.
     known: Vec<(Knowing, Query)>,
+    /// The body is one record.
+    is_one_record: bool,
     /// The table that leaves in place of records.
     aggregate: Option<Arc<PreparedTable>>,
 }
@@ -451,6 +453,7 @@ impl Plan {
             gated,
             subjects,
             known,
+            is_one_record: rules.record.is_some() && record_is_document,
             aggregate: None,
         })
     }
@@ -464,6 +467,12 @@ impl Plan {
     /// The table that leaves in place of records, if one does.
     pub(crate) fn aggregate(&self) -> Option<&Arc<PreparedTable>> {
         self.aggregate.as_ref()
+    }
+
+    /// Whether a body under this plan is one record, which leaves or stays behind as it is.
+    #[must_use]
+    pub fn is_one_record(&self) -> bool {
+        self.is_one_record && self.aggregate.is_none()
     }
 
     /// How the table is written that leaves in place of records; `None` where records leave.
