@@ -19,7 +19,7 @@ use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, Touched, WithoutSpecial, key_owner,
 };
-use super::{basis, headers, layers, purpose, reidentify, rights, volume};
+use super::{basis, headers, identifiers, layers, purpose, rights, volume};
 use crate::approval;
 use crate::plan::{Plan, PlanKeys, Plans};
 use crate::transform::{Keys, NoKeys};
@@ -146,7 +146,7 @@ pub(super) fn check(
     };
     // Another agreement of a group may tokenise what this one turns back.
     if link.is_none() {
-        reidentify::refuse_unknown(file, &namespaces, faults);
+        identifiers::refuse_unknown(file, &namespaces, faults);
     }
     let beside = volume::Beside {
         purposes: &purposes,
@@ -184,6 +184,9 @@ pub(super) fn check(
 fn forms(written: &AgreementAsWritten) -> Forms {
     let mut forms = Forms::default();
     for disclosure in written.disclosures.iter().flatten() {
+        if let Some(parameters) = &disclosure.parameters {
+            identifiers::take_forms(parameters, &mut forms);
+        }
         if let Some(body) = &disclosure.request_body {
             forms.take(&body.body());
         }
@@ -376,9 +379,9 @@ impl DisclosureCheck<'_> {
             .as_ref()
             .and_then(|headers| headers.keep.as_deref());
         let request_headers = self.headers("parameters/headers", kept, faults);
-        let reidentify = self.reidentify(parameters, &query, &request_headers, faults);
-
-        let pushed_by = self.pushed_by(disclosure, &reidentify, faults);
+        let kept = (&*query, &*request_headers);
+        let identifiers = self.identifiers(disclosure, parameters, kept, namespaces, faults);
+        let pushed_by = self.pushed_by(disclosure, faults);
 
         if let (Some(_), Some(("GET" | "DELETE", _))) = (&disclosure.request_body, &request) {
             self.file.fault_at_key(
@@ -464,7 +467,7 @@ impl DisclosureCheck<'_> {
             service: ServiceName::new(&beyond?.0),
             service_path: service_path?,
             query,
-            reidentify,
+            identifiers,
             request_headers,
             response_headers,
             links,

@@ -257,6 +257,12 @@ impl Release {
         Poll::Ready(Ok(Gathered { out, ended }))
     }
 
+    /// Whether the body, which has ended, was one record that stayed behind: all that could leave tells that there is one.
+    pub(crate) fn is_withheld(&self) -> bool {
+        let tally = self.machine.as_ref().map(|machine| machine.tally());
+        self.plan.is_one_record() && tally.is_some_and(|tally| tally.records_withheld > 0)
+    }
+
     fn enter_subjects(&mut self, tokens: Vec<SubjectToken>) -> Result<(), Reason> {
         match &self.account {
             Some(account) if !tokens.is_empty() => account.subjects(tokens),

@@ -36,16 +36,16 @@ use crate::minimise::Gate;
 use crate::subjects::{RightsGate, Unavailable};
 use crate::transform::Occasion;
 
-/// Answers one request. Whatever happens, the partner gets a response, and the exchange is accounted for.
+/// Answers one request under the set `running`, from start to end. Whatever happens, the partner gets a response, and the
+/// exchange is accounted for.
 pub(crate) async fn exchange(
     worker: Rc<Worker>,
     connection: Rc<PartnerConnection>,
+    running: Arc<Running>,
     request: Request<Incoming>,
 ) -> Response<PartnerBody> {
     let began = Instant::now();
     let mut busy = connection.activity.begin();
-    // The set that runs now; this exchange stays under it, whatever is loaded meanwhile (P9).
-    let running = worker.running.load_full();
     // Without an id of its own the exchange could not be accounted for.
     let Ok(id) = worker.random.take().map(RequestId::new) else {
         return Stop::from(Reason::LedgerUnavailable).response(&RequestId::new([0; 16]));

@@ -195,6 +195,7 @@ impl Limit {
             | Reason::GuardReached
             | Reason::CountsUnavailable
             | Reason::TokenRefused
+            | Reason::IdentifierForm
             | Reason::QueryNotAgreed
             | Reason::ConditionNotAgreed
             | Reason::BodyNotAgreed
@@ -215,6 +216,7 @@ impl Limit {
             | Reason::ContentType
             | Reason::Encoding
             | Reason::EndUnmarked
+            | Reason::RecordWithheld
             | Reason::RightsUnavailable
             | Reason::LedgerUnavailable
             | Reason::SystemGone

@@ -245,7 +245,7 @@ impl Metrics {
             )?,
             connections_limit: gauge(
                 "fieldgate_connections_limit",
-                "Connections from partners that may be open at once",
+                "Connections from partners that may be open at once: by limits.connections, or by the file descriptors if these are fewer",
             )?,
             limits: LimitMetrics::new(&registry)?,
             connections_refused,

@@ -337,6 +337,7 @@ impl Gateway {
         };
         let settings = running.load();
         let (traces, exporter) = Traces::new(settings.config.traces.as_ref(), &metrics.traces);
+        let descriptors = Arc::new(Descriptors::available(workers));
         let shared = Shared {
             running: Arc::clone(&running),
             ledger: ledger.clone(),
@@ -345,7 +346,7 @@ impl Gateway {
             desk: Arc::clone(&desk),
             connections: Arc::new(AtomicUsize::new(0)),
             addresses: Arc::default(),
-            descriptors: Arc::new(Descriptors::available(workers)),
+            descriptors: Arc::clone(&descriptors),
             stop: stopped.clone(),
             subjects: subjects
                 .as_ref()
@@ -363,6 +364,7 @@ impl Gateway {
             running,
             metrics,
             desk,
+            descriptors,
             ledger,
             clock,
             stop: stopped,

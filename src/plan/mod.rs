@@ -170,6 +170,8 @@ struct Compiled {
     gated: Option<Query>,
     /// What transforms must know of a record before it is walked.
     known: Vec<(Knowing, Query)>,
+    /// The body is one record.
+    is_one_record: bool,
 }
 
 /// A [`Check`] compiled.
@@ -438,6 +440,7 @@ impl Plan {
             checks,
             gated,
             known,
+            is_one_record: rules.record.is_some() && record_is_document,
         };
         Ok(Self {
             compiled: Arc::new(compiled),
@@ -474,6 +477,12 @@ impl Plan {
     /// The table that leaves in place of records, if one does.
     pub(crate) fn aggregate(&self) -> Option<&Arc<PreparedTable>> {
         self.aggregate.as_ref()
+    }
+
+    /// Whether a body under this plan is one record, which leaves or stays behind as it is.
+    #[must_use]
+    pub fn is_one_record(&self) -> bool {
+        self.compiled.is_one_record && self.aggregate.is_none()
     }
 
     /// How the table is written that leaves in place of records; `None` where records leave.

@@ -21,6 +21,8 @@ mod observed;
 mod opaque;
 mod openings;
 mod outbound;
+mod outbound_rights;
+mod outbound_tokens;
 mod p2_channels;
 mod p2_requests;
 mod p3_ledger;
