@@ -317,8 +317,13 @@ async fn connection(
     };
     let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
     let handshake = timeout(limits.tls_handshake, handshake).await;
-    if handshake.is_err() {
-        reached(Limit::TlsHandshake);
+    match &handshake {
+        Err(_) => reached(Limit::TlsHandshake),
+        // For who looks for it: whoever finds the port can make any number of these.
+        Ok(Err(why)) => {
+            tracing::debug!(%why, "a partner's TLS handshake failed");
+        }
+        Ok(Ok(_)) => {}
     }
     let Ok(Ok(stream)) = handshake else {
         worker

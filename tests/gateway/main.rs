@@ -38,5 +38,7 @@ mod services_http2;
 mod shutdown;
 mod time;
 mod tls;
+mod tls_offers;
+mod token_algorithms;
 mod tokens_of_partners;
 mod traces;
