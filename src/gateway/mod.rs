@@ -30,6 +30,7 @@ mod outbound;
 mod outflow;
 mod overdue;
 mod patience;
+mod pieces;
 mod problem;
 mod process;
 mod random;

@@ -38,6 +38,7 @@ use super::limits::Limit;
 use super::machines::Machines;
 use super::metrics::Metrics;
 use super::noted::Noted;
+use super::pieces::Pieces;
 use super::random::Random;
 use super::response;
 use super::running::Running;
@@ -49,8 +50,8 @@ use crate::config::{Audience, Limits};
 use crate::ledger::{Ledger, Outbox};
 use crate::subjects::Watched;
 
-/// The most that hyper reads or writes at once on one connection, beside its headers (P5).
-const BUFFER_BYTES: usize = 64 << 10;
+/// What may wait to be sent on one connection before more of a body is asked for: of one HTTP/2 stream, of TLS records (P5).
+const BUFFER_BYTES: usize = 32 << 10;
 
 /// hyper's own bound on headers; another number costs an allocation a message.
 const USUAL_HEADER_COUNT: usize = 100;
@@ -293,7 +294,7 @@ async fn connection(
     let reached = |limit| worker.shared.metrics.limits.reached(limit);
     let audience = running.audience(index);
     let Some(config) = running.server_config(index) else {
-        let mut stream = Noted::new(stream, Rc::clone(&activity), limits.linger);
+        let mut stream = Noted::new(Pieces::new(stream), Rc::clone(&activity), limits.linger);
         let sniffed = tokio::select! {
             biased;
             sniffed = timeout(limits.header_read, stream.sniff()) => sniffed,
@@ -315,7 +316,9 @@ async fn connection(
         };
         return speak(worker, stream, connection, http2, &limits, open).await;
     };
-    let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
+    let handshake = TlsAcceptor::from(Arc::clone(config)).accept_with(stream, |session| {
+        session.set_buffer_limit(Some(BUFFER_BYTES))
+    });
     let handshake = timeout(limits.tls_handshake, handshake).await;
     match &handshake {
         Err(_) => reached(Limit::TlsHandshake),
@@ -417,6 +420,7 @@ async fn speak<S>(
             // The watch below does this, for one timer a connection instead of one a request.
             .header_read_timeout(None)
             .max_header_size(limits.header_bytes + limits.uri_bytes)
+            // A head has to fit. Of a body one piece waits to be sent ([`Activity::unsent`]).
             .max_buf_size(BUFFER_BYTES.max(limits.header_bytes + limits.uri_bytes));
         if limits.header_count != USUAL_HEADER_COUNT {
             builder.max_headers(limits.header_count);

@@ -19,10 +19,14 @@ use super::stalling::Stalling;
 use super::tls;
 use crate::config::{Http2, Limits, Service};
 use crate::gateway::StartError;
+use crate::gateway::pieces::Pieces;
 use crate::gateway::worker::Local;
 
-/// The most that is read from a service's connection at once, and that one HTTP/2 stream may send unread (P5).
-const READ_BYTES: u32 = 64 << 10;
+/// The most that one HTTP/2 stream may send unread, and that waits to be sent on it (P5).
+const STREAM_BYTES: u32 = 64 << 10;
+
+/// The least that hyper takes for the most that waits to be sent on one HTTP/1 connection.
+const LEAST_BUFFER_BYTES: usize = 8 << 10;
 
 /// hyper's own bound on headers; another number costs an allocation a message.
 const USUAL_HEADER_COUNT: usize = 100;
@@ -111,13 +115,14 @@ impl Connector {
             let stream = Stalling::new(stream, self.body_idle);
             let (Some(tls), Some(name)) = (&self.tls, &place.endpoint.server_name) else {
                 let http2 = self.http2 == Http2::Only;
-                return self.speak(place, stream, http2).await;
+                return self.speak(place, Pieces::new(stream), http2).await;
             };
             let stream = tls.connect(name.clone(), stream).await?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             if !http2 && self.http2 == Http2::Only {
                 return Err("it does not offer HTTP/2".into());
             }
+            // In pieces by itself: those of its records.
             self.speak(place, stream, http2).await
         };
         let made: Result<_, Why> = timeout(self.connect_timeout, connecting)
@@ -140,11 +145,13 @@ impl Connector {
         if http2 {
             let mut builder = http2::Builder::new(Local);
             builder
-                .initial_stream_window_size(READ_BYTES)
+                .initial_stream_window_size(STREAM_BYTES)
                 // As much as all streams together: one that is not read on takes no room from the others.
-                .initial_connection_window_size(READ_BYTES.saturating_mul(self.streams).min(WINDOW))
+                .initial_connection_window_size(
+                    STREAM_BYTES.saturating_mul(self.streams).min(WINDOW),
+                )
                 .initial_max_send_streams(usize::try_from(self.streams).unwrap_or(usize::MAX))
-                .max_send_buf_size(READ_BYTES as usize)
+                .max_send_buf_size(STREAM_BYTES as usize)
                 .max_header_list_size(u32::try_from(self.header_bytes).unwrap_or(u32::MAX));
             let (sender, connection) = builder.handshake(stream).await?;
             spawn_local(async move {
@@ -155,7 +162,8 @@ impl Connector {
             return Ok(Connection::Http2(sender));
         }
         let mut builder = http1::Builder::new();
-        builder.max_buf_size(self.header_bytes.max(READ_BYTES as usize));
+        // A head has to fit. It is also what may wait to be sent before another piece of a request's body is asked for.
+        builder.max_buf_size(self.header_bytes.max(LEAST_BUFFER_BYTES));
         builder.max_header_size(self.header_bytes);
         if self.header_count != USUAL_HEADER_COUNT {
             builder.max_headers(self.header_count);
