@@ -169,6 +169,7 @@ impl Texts {
             looked: &self.looked,
             today: Some(self.occasion.today),
         });
+        self.whole.give_back();
         match self.looked.get_mut().take_flaw() {
             None => Ok(answer),
             Some((_, fault)) => Err(fault),

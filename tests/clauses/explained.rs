@@ -349,7 +349,7 @@ fn a_sample_is_explained_in_the_disclosures_own_format() {
         (
             "ndjson",
             "{\"id\":1,\"name\":\"Ada\"}\n{\"id\":2,\"name\":\"Ben\"}\n",
-            "$[1].name",
+            "$[1]['name']  keep",
         ),
         ("csv", "id,name\n1,Ada\n2,Ben\n", "2  keep"),
     ] {
