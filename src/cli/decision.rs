@@ -13,7 +13,7 @@ use super::out::{self, Blame, Stop};
 use crate::agreement::{AgreementSet, Context};
 use crate::config::{self, Config};
 use crate::explained::covered::steps_json;
-use crate::explained::past::{Past, Replay, Replayed, replay, set_of};
+use crate::explained::past::{Past, Ran, Replay, Replayed, replay, set_of};
 use crate::explained::reconcile::Observed;
 use crate::gateway::Reason;
 use crate::ledger::chain::segment_name;
@@ -249,11 +249,11 @@ fn bundle(args: &BundleArgs) -> Result<(), Stop> {
     }
     let mut kept: Vec<(String, String)> = Vec::new();
     read::lines(&archive.directory, |line| {
-        for hash in set_of(line).into_iter().flatten() {
-            if !kept.iter().any(|(known, _)| *known == hash)
-                && let Ok(text) = texts::read(&archive.directory, &hash)
+        for ran in set_of(line).into_iter().flatten() {
+            if !kept.iter().any(|(known, _)| *known == ran.text)
+                && let Ok(text) = texts::read(&archive.directory, &ran.text)
             {
-                kept.push((hash, text));
+                kept.push((ran.text, text));
             }
         }
         ControlFlow::Continue(())
@@ -285,9 +285,9 @@ fn unreadable(error: ReadError) -> Stop {
     }
 }
 
-/// A set that began to run: the hashes of its texts, and what they load as, once that was asked.
+/// A set that began to run: its agreements, and what their texts load as, once that was asked.
 struct Began {
-    hashes: Vec<String>,
+    ran: Vec<Ran>,
     set: Option<Loading>,
 }
 
@@ -329,18 +329,21 @@ impl Archive {
         })
     }
 
-    fn began(&mut self, hashes: Vec<String>) {
-        self.sets.push_front(Began { hashes, set: None });
+    fn began(&mut self, ran: Vec<Ran>) {
+        self.sets.push_front(Began { ran, set: None });
         self.sets.truncate(SETS);
     }
 
     /// The set that `past` was decided under: the last that ran with its text in it.
     fn set(&mut self, past: &Past) -> Loading {
-        let holds = |hashes: &[String]| past.hash.as_ref().is_none_or(|hash| hashes.contains(hash));
-        let Some(began) = self.sets.iter_mut().find(|began| holds(&began.hashes)) else {
+        let holds = |ran: &[Ran]| {
+            let hash = past.hash.as_ref();
+            hash.is_none_or(|hash| ran.iter().any(|one| one.hash == *hash))
+        };
+        let Some(began) = self.sets.iter_mut().find(|began| holds(&began.ran)) else {
             return Err("the ledger does not say which agreements ran then".to_owned());
         };
-        let load = || load(&self.directory, &self.name_in, &began.hashes, &self.context);
+        let load = || load(&self.directory, &self.name_in, &began.ran, &self.context);
         began.set.get_or_insert_with(load).clone()
     }
 
@@ -361,11 +364,11 @@ fn agreements_directory(config: &Config) -> PathBuf {
 fn load(
     directory: &Path,
     name_in: &Path,
-    hashes: &[String],
+    ran: &[Ran],
     context: &Context,
 ) -> Result<Rc<AgreementSet>, String> {
     let mut named = Vec::new();
-    for hash in hashes {
+    for Ran { text: hash, .. } in ran {
         let text = texts::read(directory, hash).map_err(|error| error.to_string())?;
         named.push((
             name_in.join(format!("{hash}.yaml")).display().to_string(),
@@ -389,8 +392,8 @@ fn show(args: &ShowArgs) -> Result<(), Stop> {
     let mut after = After::default();
     let directory = archive.directory.clone();
     read::lines(&directory, |line| {
-        if let Some(hashes) = set_of(line) {
-            archive.began(hashes);
+        if let Some(ran) = set_of(line) {
+            archive.began(ran);
         }
         if let Some((past, _)) = &found {
             let entry: Value = serde_json::from_slice(line).unwrap_or_default();
@@ -550,8 +553,8 @@ fn replay_all(args: &ReplayArgs) -> Result<(), Stop> {
     let mut said: Result<(), Stop> = Ok(());
     let directory = archive.directory.clone();
     read::lines(&directory, |line| {
-        if let Some(hashes) = set_of(line) {
-            archive.began(hashes);
+        if let Some(ran) = set_of(line) {
+            archive.began(ran);
         }
         let Some(past) = Past::read(line) else {
             return ControlFlow::Continue(());

@@ -278,7 +278,7 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
                 },
             });
         }
-        explanation.file = file_with(&permit.agreement().hash, &loaded.sources);
+        explanation.file = file_with(&permit.agreement().text_hash, &loaded.sources);
         if let Some(path) = &args.sample {
             let today = at.to_zoned(explanation.zone.clone()).date();
             explanation.sample = Some(sample(permit, path, today)?);

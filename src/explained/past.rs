@@ -96,16 +96,31 @@ impl Past {
 /// The verdict that is no refusal.
 const PERMITTED: &str = "permitted";
 
-/// The hashes of the set that began to run with this line of a ledger; `None` for any other line.
+/// An agreement of a set that began to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// What decisions under it have as their hash.
+    pub hash: String,
+    /// The hash by which its text is kept.
+    pub text: String,
+}
+
+/// The set that began to run with this line of a ledger; `None` for any other line.
 #[must_use]
-pub fn set_of(line: &[u8]) -> Option<Vec<String>> {
+pub fn set_of(line: &[u8]) -> Option<Vec<Ran>> {
     let entry: Value = serde_json::from_slice(line).ok()?;
     if entry.get("event")?.as_str()? != "agreements" {
         return None;
     }
     let all = entry.get("agreements")?.as_array()?;
-    let hash = |one: &Value| Some(one.get("hash")?.as_str()?.to_owned());
-    all.iter().map(hash).collect()
+    let ran = |one: &Value| {
+        let hash = one.get("hash")?.as_str()?.to_owned();
+        // An agreement without tables is its text.
+        let text = one.get("text").and_then(Value::as_str);
+        let text = text.map_or_else(|| hash.clone(), str::to_owned);
+        Some(Ran { hash, text })
+    };
+    all.iter().map(ran).collect()
 }
 
 /// An old decision beside what is decided today.

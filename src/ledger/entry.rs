@@ -5,7 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
-use crate::agreement::{AgreementName, DisclosureName, PartnerName, PurposeName, Role, SystemName};
+use crate::agreement::{
+    AgreementName, DisclosureName, PartnerName, PurposeName, Role, SystemName, TableDigest,
+};
 use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
 use crate::register::Ground;
 use crate::transform::finding_words;
@@ -19,8 +21,8 @@ pub const SUBJECTS_PER_ENTRY: usize = 1_000;
 pub enum Event {
     /// The gateway started or took a new agreement set: the agreements' names, versions, hashes.
     Agreements {
-        /// Name, version and the hash of the file of each agreement in force.
-        agreements: Vec<(AgreementName, u32, String)>,
+        /// Each agreement in force.
+        agreements: Vec<AgreementEntry>,
         /// The register and the policies that they were held against.
         layers: Vec<LayerEntry>,
     },
@@ -34,7 +36,7 @@ pub enum Event {
         agreement: AgreementName,
         /// Its version.
         version: u32,
-        /// The hash of its file.
+        /// What was agreed to, as in the entry of its set.
         hash: String,
         /// The disclosure that permits.
         disclosure: DisclosureName,
@@ -61,7 +63,7 @@ pub enum Event {
         reason: &'static str,
         /// The HTTP status that the partner got.
         status: u16,
-        /// The hash of that agreement's file.
+        /// What was agreed to there.
         hash: Option<String>,
         /// What the request said of its caller.
         caller: CallerEntry,
@@ -137,6 +139,21 @@ pub enum Event {
         /// Bytes cut off.
         bytes_cut: u64,
     },
+}
+
+/// An agreement in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreementEntry {
+    /// Its name.
+    pub name: AgreementName,
+    /// Its version.
+    pub version: u32,
+    /// What was agreed to: the hash of its file, or of that and of its tables.
+    pub hash: String,
+    /// The hash of its file, by which the text is kept.
+    pub text: String,
+    /// The tables that it names, and what they held.
+    pub tables: Vec<TableDigest>,
 }
 
 /// The register or a policy in force.
@@ -291,11 +308,20 @@ pub fn render(at: Timestamp, event: &Event, out: &mut Vec<u8>) {
     match event {
         Event::Agreements { agreements, layers } => {
             members.text("event", "agreements");
-            members.list("agreements", agreements, |(name, version, hash), list| {
+            members.list("agreements", agreements, |agreement, list| {
                 list.braces(|inner| {
-                    inner.text("name", name.as_str());
-                    inner.number("version", u64::from(*version));
-                    inner.text("hash", hash);
+                    inner.text("name", agreement.name.as_str());
+                    inner.number("version", u64::from(agreement.version));
+                    inner.text("hash", &agreement.hash);
+                    if !agreement.tables.is_empty() {
+                        inner.text("text", &agreement.text);
+                        inner.list("tables", &agreement.tables, |table, list| {
+                            list.braces(|inner| {
+                                inner.text("path", &table.path);
+                                inner.text("sha256", &table.sha256);
+                            });
+                        });
+                    }
                 });
             });
             if !layers.is_empty() {
@@ -683,8 +709,23 @@ mod tests {
             (
                 Event::Agreements {
                     agreements: vec![
-                        (AgreementName::new("falls"), 3, "ab".to_owned()),
-                        (AgreementName::new("warm-homes"), 1, "cd".to_owned()),
+                        AgreementEntry {
+                            name: AgreementName::new("falls"),
+                            version: 3,
+                            hash: "ab".to_owned(),
+                            text: "ab".to_owned(),
+                            tables: vec![],
+                        },
+                        AgreementEntry {
+                            name: AgreementName::new("warm-homes"),
+                            version: 1,
+                            hash: "cd".to_owned(),
+                            text: "12".to_owned(),
+                            tables: vec![TableDigest {
+                                path: "wards.csv".to_owned(),
+                                sha256: "34".to_owned(),
+                            }],
+                        },
                     ],
                     layers: vec![LayerEntry {
                         layer: "register",
@@ -693,7 +734,7 @@ mod tests {
                         hash: "ef".to_owned(),
                     }],
                 },
-                r#""event":"agreements","agreements":[{"name":"falls","version":3,"hash":"ab"},{"name":"warm-homes","version":1,"hash":"cd"}],"layers":[{"layer":"register","name":"isle","version":2,"hash":"ef"}]"#,
+                r#""event":"agreements","agreements":[{"name":"falls","version":3,"hash":"ab"},{"name":"warm-homes","version":1,"hash":"cd","text":"12","tables":[{"path":"wards.csv","sha256":"34"}]}],"layers":[{"layer":"register","name":"isle","version":2,"hash":"ef"}]"#,
             ),
             (
                 Event::Agreements {

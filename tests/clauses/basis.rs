@@ -1027,6 +1027,7 @@ fn sign(council: &Council, text: &str, (name, role, seed): (&str, &str, u8)) {
         name: "care",
         version: 1,
         text,
+        tables: &[],
         sign_off: &[],
     };
     let at = "2026-01-05T09:00:00Z".parse().unwrap();
@@ -1247,6 +1248,7 @@ fn clause_p6_1c_a_changed_register_waits_for_the_dpo() {
                 name: "register",
                 version: 0,
                 text: signed,
+                tables: &[],
                 sign_off: &[],
             };
             let at = "2026-01-05T09:00:00Z".parse().unwrap();
@@ -1289,6 +1291,7 @@ fn clause_p6_1c_only_the_dpo_signs_the_register() {
         name: "register",
         version: 0,
         text: "data_sets: {}\n",
+        tables: &[],
         sign_off: &[],
     };
     let at = "2026-01-05T09:00:00Z".parse().unwrap();
