@@ -20,7 +20,9 @@ use crate::agreement::{Agreement, Disclosure};
 use crate::alert;
 use crate::ledger::{CommitReport, Outcome};
 use crate::minimise::{FieldOutcome, Tally, Withheld};
+use crate::plan::Action;
 use crate::rights::Lists;
+use crate::transform::{Transform, finding_words};
 
 /// Seconds: from a local look-up to a long extract.
 const SECONDS: [f64; 15] = [
@@ -37,6 +39,7 @@ pub(crate) struct Metrics {
     withheld: IntCounterVec,
     overridden: IntCounterVec,
     fields: IntCounterVec,
+    findings: IntCounterVec,
     subjects_missing: IntCounterVec,
     bytes: IntCounterVec,
     exchange_seconds: HistogramVec,
@@ -94,6 +97,8 @@ pub(crate) struct Meters {
     records_overridden: IntCounter,
     subjects_missing: IntCounter,
     fields: [IntCounter; FieldOutcome::ALL.len()],
+    /// What was taken out of texts, by kind; none where no rule redacts, so that there are no series of nothing.
+    findings: Vec<IntCounter>,
     bytes_from_service: IntCounter,
     bytes_to_partner: IntCounter,
     exchange_seconds: Histogram,
@@ -267,6 +272,11 @@ impl Metrics {
                 "Fields of responses by what became of them",
                 &["agreement", "disclosure", "action"],
             )?,
+            findings: counters(
+                "fieldgate_findings_total",
+                "What detectors took out of texts of responses, by kind: nhs-number, postcode, …, pattern, name",
+                &["agreement", "disclosure", "kind"],
+            )?,
             subjects_missing: counters(
                 "fieldgate_subjects_missing_total",
                 "Released records in which the subject selector found no value",
@@ -394,6 +404,10 @@ impl Metrics {
             subjects_missing: self.subjects_missing.with_label_values(&pair),
             fields: FieldOutcome::ALL
                 .map(|outcome| self.fields.with_label_values(&with(outcome.code()))),
+            findings: finding_words()
+                .filter(|_| redacts(disclosure))
+                .map(|kind| self.findings.with_label_values(&with(kind)))
+                .collect(),
             bytes_from_service: self.bytes.with_label_values(&with("from_service")),
             bytes_to_partner: self.bytes.with_label_values(&with("to_partner")),
             exchange_seconds: self.exchange_seconds.with_label_values(&pair),
@@ -484,6 +498,9 @@ impl Meters {
         for (counter, count) in self.fields.iter().zip(tally.fields) {
             add(counter, count);
         }
+        for (counter, count) in self.findings.iter().zip(tally.findings) {
+            add(counter, count);
+        }
         add(&self.bytes_from_service, tally.bytes_in);
         add(&self.bytes_to_partner, bytes_sent);
         self.exchange_seconds.observe(times.whole.as_secs_f64());
@@ -497,6 +514,12 @@ impl Meters {
     pub(crate) fn overridden(&self, records: u64) {
         add(&self.records_overridden, records);
     }
+}
+
+/// Whether texts of `disclosure` are redacted.
+fn redacts(disclosure: &Disclosure) -> bool {
+    let mut rules = disclosure.released_rules.fields.iter();
+    rules.any(|rule| matches!(rule.action, Action::Transform(Transform::Redact(_))))
 }
 
 /// Most counts of most exchanges are nought: a comparison is cheaper than a shared write.
