@@ -206,6 +206,8 @@ pub struct CallerEntry {
 pub enum KeyChange {
     /// They were made, where there were none before or none any more.
     Created,
+    /// A new epoch is there, whose tokens resolve and which makes none yet.
+    Prepared,
     /// A new epoch makes tokens from here on.
     Rotated,
     /// Tokens of these epochs resolve no longer.
@@ -216,13 +218,20 @@ pub enum KeyChange {
 
 impl KeyChange {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Created, Self::Rotated, Self::Retired, Self::Destroyed];
+    pub const ALL: [Self; 5] = [
+        Self::Created,
+        Self::Prepared,
+        Self::Rotated,
+        Self::Retired,
+        Self::Destroyed,
+    ];
 
     /// The name of this change as an event.
     #[must_use]
     pub fn event(self) -> &'static str {
         match self {
             Self::Created => "keys-created",
+            Self::Prepared => "keys-prepared",
             Self::Rotated => "keys-rotated",
             Self::Retired => "keys-retired",
             Self::Destroyed => "keys-destroyed",
@@ -469,7 +478,7 @@ pub fn tally_json(tally: &Tally) -> String {
 }
 
 /// The names that an entry's `event` can have.
-pub(crate) const EVENTS: [&str; 12] = [
+pub(crate) const EVENTS: [&str; 13] = [
     "agreements",
     "intent",
     "refusal",
@@ -479,6 +488,7 @@ pub(crate) const EVENTS: [&str; 12] = [
     "review",
     "recovered",
     "keys-created",
+    "keys-prepared",
     "keys-rotated",
     "keys-retired",
     "keys-destroyed",
