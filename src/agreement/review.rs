@@ -99,7 +99,7 @@ pub struct TokenReview {
     /// What they identify.
     pub namespace: String,
     /// How its identifiers are written.
-    pub form: &'static str,
+    pub form: String,
     /// Whether the gateway turns them back for this partner.
     pub reversible: bool,
     /// The shape that they keep, if a rule says so.
@@ -230,7 +230,7 @@ impl TokenReview {
     fn of(namespace: &Namespace) -> Self {
         Self {
             namespace: namespace.name.clone(),
-            form: namespace.kind.word(),
+            form: namespace.written_as(),
             reversible: namespace.reversible,
             format: namespace.format.map(Shape::word),
         }
