@@ -22,7 +22,7 @@ use super::{
 };
 use super::{basis, headers, layers, purpose, reidentify, rights, volume};
 use crate::approval;
-use crate::plan::{Plan, PlanKeys};
+use crate::plan::{Plan, PlanKeys, Plans};
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
 use crate::written::{Fault, Written, nearest};
@@ -32,11 +32,12 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 pub(super) type File = Written<AgreementAsWritten>;
 
-/// Checks `file`, whose text was `text`. `None` adds at least one fault.
+/// Checks `file`, whose text was `text`; `plans` are those of the set. `None` adds at least one fault.
 pub(super) fn check(
     file: &File,
     text: &str,
     context: &Context,
+    plans: &Plans,
     faults: &mut Vec<Fault>,
 ) -> Option<Agreement> {
     let written = &file.value;
@@ -100,6 +101,7 @@ pub(super) fn check(
             file,
             context,
             tables: &tables,
+            plans,
             purposes: &purposes,
             ends: term.as_ref().map(|term| term.ends),
             keys: &keys,
@@ -326,6 +328,7 @@ pub(super) struct DisclosureCheck<'a> {
     pub(super) context: &'a Context,
     /// Through which the agreement's own tables are read.
     pub(super) tables: &'a Tables,
+    plans: &'a Plans,
     pub(super) purposes: &'a [Purpose],
     /// The agreement's last day, if it has one.
     pub(super) ends: Option<Date>,
@@ -548,7 +551,7 @@ impl DisclosureCheck<'_> {
                 &stand_in
             }
         };
-        body.compile(self.file, pointer, keys, limits, faults)
+        body.compile(self.file, pointer, self.plans, (keys, limits), faults)
     }
 
     fn purposes(&self, names: &[Name], faults: &mut Vec<Fault>) -> Vec<PurposeName> {

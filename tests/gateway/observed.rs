@@ -266,7 +266,7 @@ fn the_table_of_metrics_in_the_docs_is_current() {
 }
 
 #[test]
-fn findings_are_counted_by_kind_where_texts_are_redacted_and_nowhere_else() {
+fn findings_are_counted_by_kind_once_there_are_any() {
     run(async {
         let (council, _service) = busy().await;
         let text = council.metrics().await;
@@ -274,18 +274,12 @@ fn findings_are_counted_by_kind_where_texts_are_redacted_and_nowhere_else() {
             .lines()
             .filter(|line| line.starts_with("fieldgate_findings_total{"))
             .collect();
-        let counted: Vec<&&str> = findings
-            .iter()
-            .filter(|line| !line.ends_with(" 0"))
-            .collect();
         assert_eq!(
-            counted,
+            findings,
             [
-                &r#"fieldgate_findings_total{agreement="care",disclosure="adult",kind="nhs-number"} 2"#
+                r#"fieldgate_findings_total{agreement="care",disclosure="adult",kind="nhs-number"} 2"#
             ]
         );
-        let kinds = fieldgate::transform::finding_words().count();
-        assert_eq!(findings.len(), kinds, "one disclosure redacts");
     });
 }
 
