@@ -440,5 +440,5 @@ fn a_review_says_what_tokens_are_of() {
         .iter()
         .map(|of| (of.namespace.as_str(), of.form, of.reversible, of.format))
         .collect();
-    assert_eq!(tokens, [("person", "nhs-number", true, None)]);
+    assert_eq!(tokens, [("person", "nhs-number".to_owned(), true, None)]);
 }
