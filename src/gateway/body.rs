@@ -242,11 +242,14 @@ impl Release {
                     count(&**machine);
                     pushed.map_err(&mut faulty)?;
                 }
-                Poll::Ready(Some(Err(Broken::Connection(_)))) => {
+                Poll::Ready(Some(Err(Broken::Connection(_) | Broken::Reset))) => {
                     return Poll::Ready(Err(match self.is_push {
                         true => Reason::SystemGone,
                         false => broke(&self.request),
                     }));
+                }
+                Poll::Ready(Some(Err(Broken::Unmarked))) => {
+                    return Poll::Ready(Err(Reason::EndUnmarked));
                 }
                 Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
                     return Poll::Ready(Err(match self.is_push {
@@ -283,6 +286,12 @@ impl Release {
         // It may wait long for its partner: without room that nothing stands in.
         out.shrink_to_fit();
         Poll::Ready(Ok(Gathered { out, ended }))
+    }
+
+    /// Whether the body, which has ended, was one record that stayed behind: all that could leave tells that there is one.
+    pub(crate) fn is_withheld(&self) -> bool {
+        let tally = self.machine.as_ref().map(|machine| machine.tally());
+        self.plan.is_one_record() && tally.is_some_and(|tally| tally.records_withheld > 0)
     }
 
     fn enter_subjects(&mut self, tokens: Vec<SubjectToken>) -> Result<(), Reason> {
