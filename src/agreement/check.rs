@@ -21,7 +21,7 @@ use super::{
 };
 use super::{basis, headers, identifiers, layers, purpose, rights, volume};
 use crate::approval;
-use crate::plan::{Plan, PlanKeys};
+use crate::plan::{Plan, PlanKeys, Plans};
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
 use crate::written::{Fault, Written, nearest};
@@ -31,11 +31,12 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 pub(super) type File = Written<AgreementAsWritten>;
 
-/// Checks `file`, whose text was `text`. `None` adds at least one fault.
+/// Checks `file`, whose text was `text`; `plans` are those of the set. `None` adds at least one fault.
 pub(super) fn check(
     file: &File,
     text: &str,
     context: &Context,
+    plans: &Plans,
     faults: &mut Vec<Fault>,
 ) -> Option<Agreement> {
     let written = &file.value;
@@ -97,6 +98,7 @@ pub(super) fn check(
         let check = DisclosureCheck {
             file,
             context,
+            plans,
             purposes: &purposes,
             ends: term.as_ref().map(|term| term.ends),
             keys: &keys,
@@ -319,6 +321,7 @@ fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBod
 pub(super) struct DisclosureCheck<'a> {
     pub(super) file: &'a File,
     pub(super) context: &'a Context,
+    plans: &'a Plans,
     pub(super) purposes: &'a [Purpose],
     /// The agreement's last day, if it has one.
     pub(super) ends: Option<Date>,
@@ -541,7 +544,7 @@ impl DisclosureCheck<'_> {
                 &stand_in
             }
         };
-        body.compile(self.file, pointer, keys, limits, faults)
+        body.compile(self.file, pointer, self.plans, (keys, limits), faults)
     }
 
     fn purposes(&self, names: &[Name], faults: &mut Vec<Fault>) -> Vec<PurposeName> {

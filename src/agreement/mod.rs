@@ -54,7 +54,7 @@ pub use review::{
 };
 pub use rights::Exemption;
 pub use rules::{KeptWhole, fields_schema, load_fields, load_fields_with};
-pub use set::{AgreementSet, Context, Source, agreement_schema};
+pub use set::{AgreementSet, Checked, Checking, Context, Source, agreement_schema};
 pub use tables::Tables;
 pub use template::{PathTemplate, TemplateError};
 
@@ -278,6 +278,12 @@ impl Disclosure {
     #[must_use]
     pub fn is_push(&self) -> bool {
         self.pushed_by.is_some()
+    }
+
+    /// Whether a query may have a parameter of this name, decoded.
+    #[must_use]
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.query.iter().any(|agreed| agreed == name) || self.identifiers.query.contains_key(name)
     }
 
     /// The plan of the request's body; `None` refuses requests with a body.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::metrics::{RequestLabels, Times};
+use super::meters::Times;
+use super::metrics::RequestLabels;
 use super::problem::Stop;
 use super::reason::Reason;
 use super::running::{Route, Running};

@@ -222,11 +222,14 @@ impl Release {
                     count(&**machine);
                     pushed.map_err(&mut faulty)?;
                 }
-                Poll::Ready(Some(Err(Broken::Connection(_)))) => {
+                Poll::Ready(Some(Err(Broken::Connection(_) | Broken::Reset))) => {
                     return Poll::Ready(Err(match self.is_push {
                         true => Reason::SystemGone,
                         false => broke(&self.request),
                     }));
+                }
+                Poll::Ready(Some(Err(Broken::Unmarked))) => {
+                    return Poll::Ready(Err(Reason::EndUnmarked));
                 }
                 Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
                     return Poll::Ready(Err(match self.is_push {

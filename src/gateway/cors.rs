@@ -13,8 +13,8 @@ use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName,
-    HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
+    HeaderName, HeaderValue, IF_NONE_MATCH, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
@@ -27,6 +27,7 @@ use super::request::{
     self, DATA_AGREEMENT_VERSION, DATA_ON_BEHALF_OF, DATA_REASON, DATA_REFERENCE,
     DATA_STAFF_IDENTIFIER,
 };
+use super::traces::TRACEPARENT;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::AgreementSet;
 use crate::config;
@@ -84,7 +85,10 @@ impl Cors {
         };
         let own = [
             AUTHORIZATION,
+            CONTENT_ENCODING,
             CONTENT_TYPE,
+            IF_NONE_MATCH,
+            TRACEPARENT,
             X_API_KEY,
             purpose_header.clone(),
             DATA_AGREEMENT_VERSION,

@@ -23,7 +23,9 @@ mod links;
 pub mod log;
 mod machines;
 mod media;
+mod meters;
 mod metrics;
+mod noted;
 mod outbound;
 mod outflow;
 mod overdue;
@@ -76,6 +78,7 @@ use worker::Shared;
 pub(crate) use desk::{CASES, INCIDENTS, review_event};
 pub use reason::{Reason, ReasonText};
 pub use reload::ReloadError;
+pub(crate) use request::query;
 pub use sockets::Sockets;
 
 /// Connections that the system holds for a listener until they are accepted.

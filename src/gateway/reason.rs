@@ -138,6 +138,8 @@ pub enum Reason {
     ContentType,
     /// The service's body is in a coding that is not taken apart, or in more than one.
     Encoding,
+    /// Only the end of the connection says where the service's body ends, and neither its format nor its coding does.
+    EndUnmarked,
     /// The service's body is not of its coding, or too large when decoded.
     Decoding(DecodeFault),
     /// What the minimiser found in the service's body.
@@ -241,6 +243,7 @@ impl Reason {
             Self::ServiceStatus,
             Self::ContentType,
             Self::Encoding,
+            Self::EndUnmarked,
         ]);
         all.extend(DecodeFault::ALL.map(Self::Decoding));
         all.extend(BodyFault::ALL.map(Self::ResponseBody));
@@ -336,6 +339,7 @@ impl Reason {
             Self::ServiceStatus => "service_status",
             Self::ContentType => "content_type",
             Self::Encoding => "encoding",
+            Self::EndUnmarked => "end_unmarked",
             Self::Decoding(fault) => fault.code(),
             Self::ResponseBody(fault) => fault.code(),
             Self::BodyIdle => "body_idle",
@@ -654,6 +658,11 @@ impl Reason {
                 "The service's answer is in a coding that the gateway does not take apart",
                 "Tell the controller: what is not understood is not passed on.",
             ),
+            Self::EndUnmarked => (
+                StatusCode::BAD_GATEWAY,
+                "The service's answer does not say where it ends",
+                "Tell the controller: what was cut off would look whole; it can let the service send lengths or chunks, or set trust_close for it.",
+            ),
             Self::Decoding(DecodeFault::TooLarge | DecodeFault::Ratio | DecodeFault::Window) => (
                 StatusCode::BAD_GATEWAY,
                 "The service's answer is too large when it is decompressed",
@@ -734,6 +743,7 @@ impl Reason {
                 | Self::RequestIdle
                 | Self::RequestTrickle
                 | Self::ServiceBroke
+                | Self::EndUnmarked
                 | Self::Decoding(_)
                 | Self::ResponseBody(_)
                 | Self::BodyIdle
@@ -829,6 +839,7 @@ impl Reason {
             | Self::ServiceStatus
             | Self::ContentType
             | Self::Encoding
+            | Self::EndUnmarked
             | Self::Decoding(_)
             | Self::ResponseBody(_)
             | Self::Deadline

@@ -14,10 +14,11 @@ use rustls::pki_types::CertificateDer;
 use super::StartError;
 use super::cors::Cors;
 use super::desk::{Desk, Unknown, fingerprint};
-use super::encoding::{self, Bounds, Coding, Direction, Encoder, Source};
+use super::encoding::{self, Bounds, Coding, Direction, Encoder, Framing, Source};
 use super::identity::{Asker, Expiry, Identities, PresentedCertificate};
 use super::media;
-use super::metrics::{Meters, Metrics};
+use super::meters::Meters;
+use super::metrics::Metrics;
 use super::problem::Stop;
 use super::request;
 use super::service::Target;
@@ -262,10 +263,10 @@ impl Running {
         })
     }
 
-    /// `body`, which comes in `direction`, decoded if it is in `coding`.
+    /// `body` with what tells its end, which comes in `direction`, decoded if it is in `coding`.
     pub(crate) fn source(
         &self,
-        body: Incoming,
+        body: (Incoming, Framing),
         coding: Option<Coding>,
         direction: Direction,
     ) -> Source {

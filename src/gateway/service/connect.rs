@@ -49,6 +49,9 @@ pub(crate) enum Connection<B> {
 #[derive(Debug)]
 pub(crate) struct NoConnection;
 
+/// Why none could be made, for the operator: a sentence of the system's, of TLS or of HTTP, of what the service shows of itself.
+type Why = Box<dyn std::error::Error + Send + Sync>;
+
 impl<B> Connection<B> {
     pub(super) fn is_http2(&self) -> bool {
         matches!(self, Self::Http2(_))
@@ -95,7 +98,7 @@ impl Connector {
     /// A new connection to `place`.
     ///
     /// # Errors
-    /// If it cannot be made in time, whatever the reason.
+    /// If it cannot be made in time; the log has the reason.
     pub(crate) async fn connect<B>(&self, place: &Place) -> Result<Connection<B>, NoConnection>
     where
         B: Body + Unpin + 'static,
@@ -103,35 +106,30 @@ impl Connector {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let connecting = async {
-            let stream = TcpStream::connect(place.address)
-                .await
-                .map_err(|_| NoConnection)?;
-            stream.set_nodelay(true).map_err(|_| NoConnection)?;
+            let stream = TcpStream::connect(place.address).await?;
+            stream.set_nodelay(true)?;
             let stream = Stalling::new(stream, self.body_idle);
             let (Some(tls), Some(name)) = (&self.tls, &place.endpoint.server_name) else {
                 let http2 = self.http2 == Http2::Only;
                 return self.speak(place, stream, http2).await;
             };
-            let stream = tls
-                .connect(name.clone(), stream)
-                .await
-                .map_err(|_| NoConnection)?;
+            let stream = tls.connect(name.clone(), stream).await?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             if !http2 && self.http2 == Http2::Only {
-                return Err(NoConnection);
+                return Err("it does not offer HTTP/2".into());
             }
             self.speak(place, stream, http2).await
         };
-        let made = timeout(self.connect_timeout, connecting).await;
-        made.unwrap_or(Err(NoConnection))
+        let made: Result<_, Why> = timeout(self.connect_timeout, connecting)
+            .await
+            .unwrap_or_else(|_| Err("no connection within connect_timeout".into()));
+        made.map_err(|why| {
+            place.tell(&*why);
+            NoConnection
+        })
     }
 
-    async fn speak<S, B>(
-        &self,
-        place: &Place,
-        stream: S,
-        http2: bool,
-    ) -> Result<Connection<B>, NoConnection>
+    async fn speak<S, B>(&self, place: &Place, stream: S, http2: bool) -> Result<Connection<B>, Why>
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
         B: Body + Unpin + 'static,
@@ -148,7 +146,7 @@ impl Connector {
                 .initial_max_send_streams(usize::try_from(self.streams).unwrap_or(usize::MAX))
                 .max_send_buf_size(READ_BYTES as usize)
                 .max_header_list_size(u32::try_from(self.header_bytes).unwrap_or(u32::MAX));
-            let (sender, connection) = builder.handshake(stream).await.map_err(|_| NoConnection)?;
+            let (sender, connection) = builder.handshake(stream).await?;
             spawn_local(async move {
                 // What ends a connection shows in the exchanges that use it.
                 drop(connection.await);
@@ -162,7 +160,7 @@ impl Connector {
         if self.header_count != USUAL_HEADER_COUNT {
             builder.max_headers(self.header_count);
         }
-        let (sender, connection) = builder.handshake(stream).await.map_err(|_| NoConnection)?;
+        let (sender, connection) = builder.handshake(stream).await?;
         spawn_local(async move {
             drop(connection.await);
         });
