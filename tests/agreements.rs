@@ -318,6 +318,13 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             ],
         ),
         Row(
+            "path: { person: keep }",
+            "path: { person: { tokenise: person } }",
+            &[
+                "a.yaml:17:23: whoever asks is the partner, who holds no identifiers that could become tokens; write keep, or reidentify: person",
+            ],
+        ),
+        Row(
             "[Accept-Language]",
             "[Authorization]",
             &[
@@ -1637,7 +1644,12 @@ fn each_fault_of_a_push_is_told_with_its_place_and_what_to_write_instead() {
         (
             "{ ward: keep }",
             "{ ward: { reidentify: person } }",
-            "tokens are turned back for the controller's services, and this goes to a partner; write keep",
+            "a.yaml:12:33: tokens are turned back for the controller's services, and this goes to a partner; write keep, or tokenise: person",
+        ),
+        (
+            "{ ward: keep }",
+            "{ ward: { tokenise: person, as: person } }",
+            "a.yaml:12:33: ",
         ),
         (
             "[{ keep: [$.package] }]",
@@ -1661,6 +1673,44 @@ fn each_fault_of_a_push_is_told_with_its_place_and_what_to_write_instead() {
 }
 
 /// The same method and path, pushed and asked for, are two: each is found by its own alone.
+#[test]
+fn an_identifier_in_the_path_of_a_push_becomes_a_token_where_the_body_is_one_record() {
+    let keys = Keys::from_root(RootKey::from_bytes([7; 32]));
+    let faults = |record: &str, rule: &str| {
+        let text = PUSH
+            .replace("{ ward: keep }", &format!("{{ ward: {rule} }}"))
+            .replace("format: json\n", &format!("format: json\n{record}"));
+        let context = Context {
+            systems: Some(vec![SystemName::new("hub")]),
+            keys: Some(keys.clone()),
+            ..context()
+        };
+        let source = Source {
+            name: "a.yaml",
+            text: &text,
+        };
+        faults_in(&context, &[source])
+    };
+    for rule in [
+        "{ tokenise: person }",
+        "{ pseudonymise: person, form: nhs-number }",
+    ] {
+        for record in ["", "      record: $\n"] {
+            assert_eq!(faults(record, rule), Vec::<String>::new(), "{record}{rule}");
+        }
+        let found = faults("      record: $.a[*]\n", rule);
+        let [only] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert!(
+            only.contains("the partner would still be told whom this names; write record: $"),
+            "{only}"
+        );
+    }
+    let found = faults("", "{ tokenise: person, format: digits }");
+    assert!(!found.is_empty(), "no shape is written here");
+}
+
 #[test]
 fn p2_what_is_pushed_and_what_is_asked_for_are_looked_up_apart() {
     let asked = PUSH

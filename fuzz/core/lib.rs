@@ -4,6 +4,8 @@
 
 #[path = "../../src/aggregate/mod.rs"]
 pub mod aggregate;
+#[path = "../../src/gateway/encoding/decode/mod.rs"]
+pub mod decode;
 #[path = "../../src/detect/mod.rs"]
 pub mod detect;
 #[path = "../../src/gateway/form/mod.rs"]

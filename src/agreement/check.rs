@@ -19,9 +19,9 @@ use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, Touched, WithoutSpecial, key_owner,
 };
-use super::{basis, headers, layers, purpose, reidentify, rights, volume};
+use super::{basis, headers, identifiers, layers, purpose, rights, volume};
 use crate::approval;
-use crate::plan::{Plan, PlanKeys};
+use crate::plan::{Plan, PlanKeys, Plans};
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
 use crate::written::{Fault, Written, nearest};
@@ -31,11 +31,12 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 pub(super) type File = Written<AgreementAsWritten>;
 
-/// Checks `file`, whose text was `text`. `None` adds at least one fault.
+/// Checks `file`, whose text was `text`; `plans` are those of the set. `None` adds at least one fault.
 pub(super) fn check(
     file: &File,
     text: &str,
     context: &Context,
+    plans: &Plans,
     faults: &mut Vec<Fault>,
 ) -> Option<Agreement> {
     let written = &file.value;
@@ -97,6 +98,7 @@ pub(super) fn check(
         let check = DisclosureCheck {
             file,
             context,
+            plans,
             purposes: &purposes,
             ends: term.as_ref().map(|term| term.ends),
             keys: &keys,
@@ -144,7 +146,7 @@ pub(super) fn check(
     };
     // Another agreement of a group may tokenise what this one turns back.
     if link.is_none() {
-        reidentify::refuse_unknown(file, &namespaces, faults);
+        identifiers::refuse_unknown(file, &namespaces, faults);
     }
     let beside = volume::Beside {
         purposes: &purposes,
@@ -182,6 +184,9 @@ pub(super) fn check(
 fn forms(written: &AgreementAsWritten) -> Forms {
     let mut forms = Forms::default();
     for disclosure in written.disclosures.iter().flatten() {
+        if let Some(parameters) = &disclosure.parameters {
+            identifiers::take_forms(parameters, &mut forms);
+        }
         if let Some(body) = &disclosure.request_body {
             forms.take(&body.body());
         }
@@ -316,6 +321,7 @@ fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBod
 pub(super) struct DisclosureCheck<'a> {
     pub(super) file: &'a File,
     pub(super) context: &'a Context,
+    plans: &'a Plans,
     pub(super) purposes: &'a [Purpose],
     /// The agreement's last day, if it has one.
     pub(super) ends: Option<Date>,
@@ -373,9 +379,9 @@ impl DisclosureCheck<'_> {
             .as_ref()
             .and_then(|headers| headers.keep.as_deref());
         let request_headers = self.headers("parameters/headers", kept, faults);
-        let reidentify = self.reidentify(parameters, &query, &request_headers, faults);
-
-        let pushed_by = self.pushed_by(disclosure, &reidentify, faults);
+        let kept = (&*query, &*request_headers);
+        let identifiers = self.identifiers(disclosure, parameters, kept, namespaces, faults);
+        let pushed_by = self.pushed_by(disclosure, faults);
 
         if let (Some(_), Some(("GET" | "DELETE", _))) = (&disclosure.request_body, &request) {
             self.file.fault_at_key(
@@ -461,7 +467,7 @@ impl DisclosureCheck<'_> {
             service: ServiceName::new(&beyond?.0),
             service_path: service_path?,
             query,
-            reidentify,
+            identifiers,
             request_headers,
             response_headers,
             links,
@@ -538,7 +544,7 @@ impl DisclosureCheck<'_> {
                 &stand_in
             }
         };
-        body.compile(self.file, pointer, keys, limits, faults)
+        body.compile(self.file, pointer, self.plans, (keys, limits), faults)
     }
 
     fn purposes(&self, names: &[Name], faults: &mut Vec<Fault>) -> Vec<PurposeName> {

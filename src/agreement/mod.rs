@@ -21,6 +21,7 @@ mod decide;
 mod file;
 mod format;
 mod headers;
+mod identifiers;
 mod ladders;
 mod layers;
 mod link;
@@ -28,7 +29,6 @@ mod namespaces;
 mod purpose;
 mod push;
 mod redact;
-mod reidentify;
 mod review;
 mod rights;
 mod router;
@@ -46,15 +46,15 @@ pub use decide::{
     Ask, Asker, Caller, Permit, REASON_BYTES, REFERENCE_BYTES, Refusal, RouteMiss, Step,
 };
 pub(crate) use headers::refused as refused_header;
+pub use identifiers::{Identifiers, Turned};
 pub use namespaces::Namespace;
 pub use purpose::Purpose;
-pub use reidentify::Reidentify;
 pub use review::{
     DisclosureReview, ExemptReview, OpaqueReview, Review, TokenReview, TypeReview, WholeReview,
 };
 pub use rights::Exemption;
 pub use rules::{KeptWhole, fields_schema, load_fields, load_fields_with};
-pub use set::{AgreementSet, Context, Source, agreement_schema};
+pub use set::{AgreementSet, Checked, Checking, Context, Source, agreement_schema};
 pub use tables::Tables;
 pub use template::{PathTemplate, TemplateError};
 
@@ -244,10 +244,10 @@ pub struct Disclosure {
     pub service: ServiceName,
     /// The path asked of the service; its variables are all in `path`.
     pub service_path: PathTemplate,
-    /// Query parameters that reach the service as they came. Any but these and those of `reidentify` refuse a request.
+    /// Query parameters that reach the service as they came. Any but these and those of `identifiers` refuse a request.
     pub query: Vec<String>,
-    /// Where the request carries tokens.
-    pub reidentify: Reidentify,
+    /// Where the request's head names somebody, by a token or, in a push, by an identifier.
+    pub identifiers: Identifiers,
     /// Request headers that reach the service, lower case, beyond those that the gateway itself sets.
     pub request_headers: Vec<String>,
     /// Response headers that reach whoever asked, lower case, beyond those that the gateway itself sets.
@@ -278,6 +278,12 @@ impl Disclosure {
     #[must_use]
     pub fn is_push(&self) -> bool {
         self.pushed_by.is_some()
+    }
+
+    /// Whether a query may have a parameter of this name, decoded.
+    #[must_use]
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.query.iter().any(|agreed| agreed == name) || self.identifiers.query.contains_key(name)
     }
 
     /// The plan of the request's body; `None` refuses requests with a body.

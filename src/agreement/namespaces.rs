@@ -9,7 +9,7 @@ use super::file::BodyAsWritten;
 use super::rules::Body;
 use crate::identifier::Kind;
 use crate::plan::Action;
-use crate::transform::{Identified, Shape};
+use crate::transform::{Identified, Shape, Transform};
 use crate::written::{Fault, Written};
 
 /// What identifiers of one namespace are, in all of an agreement's rules.
@@ -49,6 +49,11 @@ impl Forms {
         }
     }
 
+    /// Takes what a rule of a request's head says: that identifiers of `namespace` are written as `form`.
+    pub(super) fn take_form(&mut self, namespace: &str, form: Kind) {
+        self.0.entry(namespace.to_owned()).or_default().0 = form;
+    }
+
     /// How identifiers of `namespace` are written, and the shape that its tokens keep: any text, and none, where no rule
     /// says.
     pub(super) fn of(&self, namespace: &str) -> (Kind, Option<Shape>) {
@@ -72,42 +77,55 @@ impl Namespaces {
     /// Takes those of `body`, and adds a fault at each rule that contradicts an earlier one.
     pub(super) fn take<T>(&mut self, written: &Written<T>, body: &Body, faults: &mut Vec<Fault>) {
         for (rule, pointer) in body.placed_rules() {
-            let Action::Transform(transform) = &rule.action else {
-                continue;
-            };
-            transform.each_token(&mut |identified, reversible, format| {
-                let name = &identified.namespace;
-                match self.0.binary_search_by(|known| known.name.cmp(name)) {
-                    Err(place) => self.0.insert(
-                        place,
-                        Namespace {
-                            name: name.clone(),
-                            kind: identified.kind,
-                            format,
-                            reversible,
-                            line: rule.line,
-                        },
-                    ),
-                    Ok(place) => {
-                        let known = &mut self.0[place];
-                        known.reversible |= reversible;
-                        known.format = known.format.or(format);
-                        if known.kind != identified.kind {
-                            written.fault(
-                                faults,
-                                pointer,
-                                format!(
-                                    "`{name}` is {} in line {} and {} here, so that its tokens would not link; write the same `form` in both, or another name after `as`",
-                                    known.kind.word(),
-                                    known.line,
-                                    identified.kind.word(),
-                                ),
-                            );
-                        }
+            match &rule.action {
+                Action::Transform(transform) => {
+                    self.take_transform(written, (transform, rule.line), pointer, faults);
+                }
+                Action::Keep | Action::KeepAll | Action::Drop => {}
+            }
+        }
+    }
+
+    /// Takes `transform`, the rule of a line that stands at `pointer`, and adds a fault if it contradicts an earlier one.
+    pub(super) fn take_transform<T>(
+        &mut self,
+        written: &Written<T>,
+        (transform, line): (&Transform, usize),
+        pointer: &str,
+        faults: &mut Vec<Fault>,
+    ) {
+        transform.each_token(&mut |identified, reversible, format| {
+            let name = &identified.namespace;
+            match self.0.binary_search_by(|known| known.name.cmp(name)) {
+                Err(place) => self.0.insert(
+                    place,
+                    Namespace {
+                        name: name.clone(),
+                        kind: identified.kind,
+                        format,
+                        reversible,
+                        line,
+                    },
+                ),
+                Ok(place) => {
+                    let known = &mut self.0[place];
+                    known.reversible |= reversible;
+                    known.format = known.format.or(format);
+                    if known.kind != identified.kind {
+                        written.fault(
+                            faults,
+                            pointer,
+                            format!(
+                                "`{name}` is {} in line {} and {} here, so that its tokens would not link; write the same `form` in both, or another name after `as`",
+                                known.kind.word(),
+                                known.line,
+                                identified.kind.word(),
+                            ),
+                        );
                     }
                 }
-            });
-        }
+            }
+        });
     }
 
     /// All of them, by name.

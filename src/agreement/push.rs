@@ -6,7 +6,6 @@
 
 use super::check::{DisclosureCheck, File};
 use super::file::{BodyAsWritten, DisclosureAsWritten, RuleAsWritten, UndeclaredAsWritten};
-use super::reidentify::Reidentify;
 use super::{Fault, SystemName};
 use crate::minimise::Limits;
 use crate::written::text::{Name, PathText};
@@ -124,7 +123,6 @@ impl DisclosureCheck<'_> {
     pub(super) fn pushed_by(
         &self,
         disclosure: &DisclosureAsWritten,
-        reidentify: &Reidentify,
         faults: &mut Vec<Fault>,
     ) -> Option<SystemName> {
         let file: &File = self.file;
@@ -161,19 +159,6 @@ impl DisclosureCheck<'_> {
                 fault(
                     "response/links",
                     "links are rewritten for a partner, and this answer is the partner's own; leave it out",
-                );
-            }
-        }
-        let turned_back = [
-            ("parameters/path", reidentify.path.is_empty()),
-            ("parameters/query/tokens", reidentify.query.is_empty()),
-            ("parameters/headers/tokens", reidentify.headers.is_empty()),
-        ];
-        for (at, is_empty) in turned_back {
-            if !is_empty {
-                fault(
-                    at,
-                    "tokens are turned back for the controller's services, and this goes to a partner; write keep",
                 );
             }
         }

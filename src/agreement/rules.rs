@@ -12,7 +12,7 @@ use super::tables::Tables;
 use super::{aggregate, format, link, redact, withhold};
 use crate::minimise::Limits;
 use crate::plan::{
-    Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Rule, Selector,
+    Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Plans, Rule, Selector,
 };
 use crate::transform::{Identified, Invalid, NoKeys, Scope, Transform};
 use crate::written::text::SelectorText;
@@ -205,11 +205,11 @@ impl Body {
         &self,
         written: &Written<T>,
         pointer: &str,
-        keys: &PlanKeys,
-        limits: &Limits,
+        plans: &Plans,
+        (keys, limits): (&PlanKeys, &Limits),
         faults: &mut Vec<Fault>,
     ) -> Option<Plan> {
-        match Plan::compile(&self.rules, keys, limits) {
+        match plans.compile(&self.rules, keys, limits) {
             Ok(plan) => Some(plan),
             Err(found) => {
                 for fault in found {

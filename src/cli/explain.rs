@@ -1,6 +1,5 @@
 //! `fieldgate explain`: why a request would be permitted or refused, and which rule decides each field.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,13 +12,14 @@ use serde_json::{Value, json};
 
 use super::out::{self, Stop};
 use crate::agreement::{
-    Ask, Asker, Caller, Credential, Credentials, PartnerName, Permit, PurposeName, Refusal, Role,
-    Step, SystemName,
+    Ask, Asker, Caller, Credential, Credentials, Disclosure, PartnerName, Permit, PurposeName,
+    Refusal, Role, Step, SystemName,
 };
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::explained::chart::Chart;
 use crate::explained::covered::steps_json;
+use crate::gateway::{self, Reason, form};
 use crate::ledger::EntryHash;
 use crate::minimise::{self, BodyError, Open, Tally};
 use crate::plan::{FieldDecision, Format};
@@ -122,8 +122,8 @@ struct Explanation {
     zone: TimeZone,
     steps: Vec<Step>,
     decision: Result<Permit, Refusal>,
-    /// The names of the query parameters that the disclosure does not have; each refuses the request.
-    parameters_not_agreed: BTreeSet<String>,
+    /// Why the gateway refuses the query of a request that is permitted but for it, in its own words.
+    query: Option<(Reason, String)>,
     /// The file of the agreement that permits.
     file: Option<String>,
     /// For a refusal: whom to ask, and where the policy stands that it is under, by register and charter.
@@ -215,8 +215,8 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         Some(text) => instant(text, &zone)?,
     };
     let (path, query) = match args.path.split_once('?') {
-        Some((path, query)) => (path, query),
-        None => (args.path.as_str(), ""),
+        Some((path, query)) => (path, Some(query)),
+        None => (args.path.as_str(), None),
     };
     let (partner, system) = (PartnerName::new(name), SystemName::new(name));
     let purposes: Vec<&[u8]> = args.purpose.iter().map(String::as_bytes).collect();
@@ -252,29 +252,23 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         zone,
         steps: loaded.agreements.explain(&ask),
         decision,
-        parameters_not_agreed: BTreeSet::new(),
+        query: None,
         file: None,
         advice: Vec::new(),
         sample: None,
     };
     if let Ok(permit) = &explanation.decision {
-        let agreed = &permit.disclosure().query;
-        explanation.parameters_not_agreed = query
-            .split('&')
-            .filter(|parameter| !parameter.is_empty())
-            .map(|parameter| parameter.split('=').next().unwrap_or_default())
-            .filter(|name| !agreed.iter().any(|one| one == name))
-            .map(str::to_owned)
-            .collect();
-        if !query.is_empty() {
-            let unagreed = &explanation.parameters_not_agreed;
+        explanation.query = gateway::query(query, permit.disclosure())
+            .err()
+            .map(|reason| (reason, query_text(reason, query, permit.disclosure())));
+        if query.is_some_and(|query| !query.is_empty()) {
+            let refused = explanation.query.as_ref();
             explanation.steps.push(Step {
                 name: "query",
-                passed: unagreed.is_empty(),
-                text: if unagreed.is_empty() {
-                    "each parameter is agreed".to_owned()
-                } else {
-                    format!("not agreed: {}", list(unagreed))
+                passed: refused.is_none(),
+                text: match refused {
+                    None => "each parameter is agreed".to_owned(),
+                    Some((_, text)) => text.clone(),
                 },
             });
         }
@@ -412,15 +406,10 @@ impl Explanation {
                 ))
             }
             Err(refusal) => Some((refusal.code(), refusal.to_string())),
-            Ok(_) if self.parameters_not_agreed.is_empty() => None,
-            Ok(permit) => Some((
-                "query_not_agreed",
-                format!(
-                    "disclosure `{}` does not have the query parameter {}",
-                    permit.disclosure().name,
-                    list(&self.parameters_not_agreed)
-                ),
-            )),
+            Ok(_) => {
+                let (reason, text) = self.query.as_ref()?;
+                Some((reason.code(), format!("{text}. {}", reason.text().remedy)))
+            }
         }
     }
 
@@ -432,8 +421,20 @@ impl Explanation {
     }
 }
 
-fn list(names: &BTreeSet<String>) -> String {
-    names.iter().cloned().collect::<Vec<_>>().join(", ")
+/// Why the gateway refuses `query`, for `reason`: with the names that are not agreed, where it is for these.
+fn query_text(reason: Reason, query: Option<&str>, disclosure: &Disclosure) -> String {
+    if reason == Reason::QueryNotAgreed {
+        let parameters = form::query::parameters(query.unwrap_or_default());
+        let mut names: Vec<String> = parameters
+            .flatten()
+            .map(|parameter| parameter.name().into_owned())
+            .filter(|name| !disclosure.has_parameter(name))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        return format!("not agreed: {}", names.join(", "));
+    }
+    reason.text().title.to_owned()
 }
 
 fn as_text(args: &ExplainArgs, explanation: &Explanation) -> String {

@@ -34,6 +34,8 @@ pub(super) struct ServiceAsWritten {
     head_timeout: Option<SpanText>,
     /// The longest between two pieces of its response's body. Default: limits.body_idle.
     read_timeout: Option<SpanText>,
+    /// true: the end of its connection ends a body that has no other end, as HTTP/1.0 has it; one that is cut off then looks whole. Default: false.
+    trust_close: Option<bool>,
     /// Unused connections kept open by each worker. Default: 32.
     #[schemars(range(min = 0, max = 10_000), example = 32)]
     idle_connections: Option<u32>,
@@ -158,6 +160,9 @@ pub struct Service {
     pub head_timeout: Duration,
     /// The longest between two pieces of its response's body. `None`: [`Limits::body_idle`](super::Limits::body_idle).
     pub read_timeout: Option<Duration>,
+    /// Whether the end of a connection ends a body that has neither a length nor chunks and whose format does not tell
+    /// where it ends. Default false: there a body that is cut off would look whole (P4).
+    pub trust_close: bool,
     /// Unused connections kept open by each worker. Default 32.
     pub idle_connections: usize,
     /// How long an unused connection is kept. Default 60 s.
@@ -291,6 +296,7 @@ impl Service {
             connect_timeout: Duration::from_secs(5),
             head_timeout: Duration::from_secs(30),
             read_timeout: None,
+            trust_close: false,
             idle_connections: 32,
             idle_timeout: Duration::from_secs(60),
             streams_per_connection: 100,
@@ -366,6 +372,7 @@ impl Check<'_> {
                 connect_timeout: span(service.connect_timeout.as_ref(), new.connect_timeout),
                 head_timeout: span(service.head_timeout.as_ref(), new.head_timeout),
                 read_timeout: service.read_timeout.as_ref().and_then(SpanText::duration),
+                trust_close: service.trust_close.unwrap_or(new.trust_close),
                 idle_connections: count(service.idle_connections, new.idle_connections),
                 idle_timeout: span(service.idle_timeout.as_ref(), new.idle_timeout),
                 streams_per_connection: number(

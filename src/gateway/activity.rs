@@ -91,6 +91,16 @@ impl Activity {
         self.over.get()
     }
 
+    /// The connection ends for `limit`.
+    pub(crate) fn has_reached(&self, limit: Limit) {
+        self.over.set(Some(limit));
+    }
+
+    /// Since when no exchange runs, or the first byte of the next head came.
+    pub(crate) fn since(&self) -> Instant {
+        self.since.get()
+    }
+
     /// Whether an exchange runs, or the head of one has begun to come.
     pub(crate) fn is_used(&self) -> bool {
         self.running.get() > 0 || self.head_began.get()

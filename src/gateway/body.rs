@@ -222,11 +222,14 @@ impl Release {
                     count(&**machine);
                     pushed.map_err(&mut faulty)?;
                 }
-                Poll::Ready(Some(Err(Broken::Connection(_)))) => {
+                Poll::Ready(Some(Err(Broken::Connection(_) | Broken::Reset))) => {
                     return Poll::Ready(Err(match self.is_push {
                         true => Reason::SystemGone,
                         false => broke(&self.request),
                     }));
+                }
+                Poll::Ready(Some(Err(Broken::Unmarked))) => {
+                    return Poll::Ready(Err(Reason::EndUnmarked));
                 }
                 Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
                     return Poll::Ready(Err(match self.is_push {
@@ -252,6 +255,12 @@ impl Release {
             .charge(&self.worker.desk, machine.tally(), &tokens, ended)?;
         self.enter_subjects(tokens)?;
         Poll::Ready(Ok(Gathered { out, ended }))
+    }
+
+    /// Whether the body, which has ended, was one record that stayed behind: all that could leave tells that there is one.
+    pub(crate) fn is_withheld(&self) -> bool {
+        let tally = self.machine.as_ref().map(|machine| machine.tally());
+        self.plan.is_one_record() && tally.is_some_and(|tally| tally.records_withheld > 0)
     }
 
     fn enter_subjects(&mut self, tokens: Vec<SubjectToken>) -> Result<(), Reason> {

@@ -98,7 +98,7 @@ impl Cors {
             DATA_STAFF_IDENTIFIER,
         ];
         let agreed = disclosures().flat_map(|disclosure| {
-            let tokens = disclosure.reidentify.headers.keys();
+            let tokens = disclosure.identifiers.headers.keys();
             disclosure.request_headers.iter().chain(tokens).cloned()
         });
         Self {
@@ -174,10 +174,10 @@ pub(crate) async fn exchange(
     connection: Rc<PartnerConnection>,
     request: Request<Incoming>,
 ) -> Response<PartnerBody> {
-    let running = worker.running.load();
+    // The set that runs now; this exchange stays under it, whatever is loaded meanwhile (P9).
+    let running = worker.running.load_full();
     let Some(cors) = running.cors.as_ref().map(Arc::clone) else {
-        drop(running);
-        return exchange::exchange(worker, connection, request).await;
+        return exchange::exchange(worker, connection, running, request).await;
     };
     let origin = cors.origin(request.headers());
     let is_preflight = *request.method() == Method::OPTIONS
@@ -189,15 +189,13 @@ pub(crate) async fn exchange(
     let mut response = match (is_preflight, &origin) {
         (true, Some(_)) => {
             running.metrics.preflights.count("answered");
-            drop(running);
             cors.preflight(request.headers())
         }
         (asked_first, _) => {
             if asked_first {
                 running.metrics.preflights.count("refused");
             }
-            drop(running);
-            exchange::exchange(worker, connection, request).await
+            exchange::exchange(worker, connection, running, request).await
         }
     };
     dress(response.headers_mut(), origin);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::asking::Asking;
 use super::body::{First, PartnerBody, Release};
-use super::encoding::Direction;
+use super::encoding::{Direction, Framing};
 use super::fair::{Bounds, Place};
 use super::limits::Limit;
 use super::media::Label;
@@ -37,16 +37,16 @@ use crate::minimise::Gate;
 use crate::subjects::{RightsGate, Unavailable};
 use crate::transform::Occasion;
 
-/// Answers one request. Whatever happens, the partner gets a response, and the exchange is accounted for.
+/// Answers one request under the set `running`, from start to end. Whatever happens, the partner gets a response, and the
+/// exchange is accounted for.
 pub(crate) async fn exchange(
     worker: Rc<Worker>,
     connection: Rc<PartnerConnection>,
+    running: Arc<Running>,
     request: Request<Incoming>,
 ) -> Response<PartnerBody> {
     let began = Instant::now();
     let mut busy = connection.activity.begin();
-    // The set that runs now; this exchange stays under it, whatever is loaded meanwhile (P9).
-    let running = worker.running.load_full();
     // Without an id of its own the exchange could not be accounted for.
     let Ok(id) = worker.random.take().map(RequestId::new) else {
         return Stop::from(Reason::LedgerUnavailable).response(&RequestId::new([0; 16]));
@@ -143,7 +143,8 @@ pub(crate) async fn exchange(
     let labelled = (label.as_ref(), occasion.clone());
     let pace = Pace::of_partner(&running.config.limits);
     let coding = label.as_ref().and_then(|label| label.coding);
-    let body = running.source(body.take(), coding, Direction::FromPartner);
+    let body = (body.take(), Framing::of_request(head.version));
+    let body = running.source(body, coding, Direction::FromPartner);
     let body = RequestBody::new(body, &route, labelled, &worker.clock, deadline, pace);
     let begun = Instant::now();
     let answer = asking.ask(body, &id, account.trace()).await;
@@ -182,9 +183,9 @@ pub(crate) async fn exchange(
     let read_timeout = route.target.read_timeout(running.config.limits.body_idle);
     let pace = Pace::of_service(&running.config.limits, read_timeout);
     let patience = Patience::new(deadline, pace);
-    let coding = answer.head.coding();
+    let (coding, framing) = (answer.head.coding(), answer.head.framing());
     let release = Release::new(
-        running.source(answer.body, coding, Direction::FromService),
+        running.source((answer.body, framing), coding, Direction::FromService),
         (permit.released(), occasion.clone()),
         route.agreement.term.until,
         answer.head.boundary(),
@@ -437,12 +438,6 @@ fn known_purpose(running: &Running, head: &Parts) -> Option<PurposeName> {
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
-    running
-        .agreements
-        .agreements
-        .iter()
-        .flat_map(|agreement| &agreement.purposes)
-        .map(|purpose| &purpose.name)
-        .find(|name| value == name.as_str())
-        .cloned()
+    let name = value.to_str().ok()?;
+    running.agreements.purpose(name).cloned()
 }

@@ -23,7 +23,9 @@ mod links;
 pub mod log;
 mod machines;
 mod media;
+mod meters;
 mod metrics;
+mod noted;
 mod outbound;
 mod outflow;
 mod overdue;
@@ -77,6 +79,7 @@ use worker::Shared;
 pub(crate) use desk::{CASES, INCIDENTS, review_event};
 pub use reason::{Reason, ReasonText};
 pub use reload::ReloadError;
+pub(crate) use request::query;
 pub use sockets::Sockets;
 
 /// Connections that the system holds for a listener until they are accepted.
@@ -335,6 +338,7 @@ impl Gateway {
         };
         let settings = running.load();
         let (traces, exporter) = Traces::new(settings.config.traces.as_ref(), &metrics.traces);
+        let descriptors = Arc::new(Descriptors::available(workers));
         let shared = Shared {
             running: Arc::clone(&running),
             ledger: ledger.clone(),
@@ -343,7 +347,7 @@ impl Gateway {
             desk: Arc::clone(&desk),
             connections: Arc::new(AtomicUsize::new(0)),
             addresses: Arc::default(),
-            descriptors: Arc::new(Descriptors::available(workers)),
+            descriptors: Arc::clone(&descriptors),
             stop: stopped.clone(),
             subjects: subjects
                 .as_ref()
@@ -361,6 +365,7 @@ impl Gateway {
             running,
             metrics,
             desk,
+            descriptors,
             ledger,
             clock,
             stop: stopped,

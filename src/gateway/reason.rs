@@ -86,6 +86,8 @@ pub enum Reason {
     CountsUnavailable,
     /// Where a token is agreed, something stands that is none which the agreement still resolves.
     TokenRefused,
+    /// Of a push: what stands where an identifier becomes a token is not of the form that the agreement says.
+    IdentifierForm,
     /// Two readers could take the query for two. It is not repaired.
     QueryForm,
     /// The query holds a parameter that is not agreed.
@@ -136,6 +138,8 @@ pub enum Reason {
     ContentType,
     /// The service's body is in a coding that is not taken apart, or in more than one.
     Encoding,
+    /// Only the end of the connection says where the service's body ends, and neither its format nor its coding does.
+    EndUnmarked,
     /// The service's body is not of its coding, or too large when decoded.
     Decoding(DecodeFault),
     /// What the minimiser found in the service's body.
@@ -146,6 +150,8 @@ pub enum Reason {
     BodyTrickle,
     /// The whole exchange took longer than the limit.
     Deadline,
+    /// Of a push: the one record that it brings stays behind, so that the partner is not even told that there is one.
+    RecordWithheld,
     /// The lists of people's rights cannot be read, so nothing is released.
     RightsUnavailable,
     /// The ledger cannot account for a release, so none happens (P3).
@@ -212,6 +218,7 @@ impl Reason {
             Self::QueryRepeated,
             Self::HeaderForm,
             Self::TokenRefused,
+            Self::IdentifierForm,
             Self::ConditionNotAgreed,
             Self::BodyNotAgreed,
             Self::RequestContentType,
@@ -223,6 +230,7 @@ impl Reason {
         all.extend([
             Self::RequestIdle,
             Self::RequestTrickle,
+            Self::RecordWithheld,
             Self::ServiceSaturated,
             Self::ServiceUnavailable,
             Self::ServiceUnreachable,
@@ -235,6 +243,7 @@ impl Reason {
             Self::ServiceStatus,
             Self::ContentType,
             Self::Encoding,
+            Self::EndUnmarked,
         ]);
         all.extend(DecodeFault::ALL.map(Self::Decoding));
         all.extend(BodyFault::ALL.map(Self::ResponseBody));
@@ -248,6 +257,19 @@ impl Reason {
             Self::SystemGone,
         ]);
         all
+    }
+
+    /// Whether it is what the service's answer is, by its head or its body.
+    #[must_use]
+    pub(crate) fn is_of_answer(self) -> bool {
+        matches!(
+            self,
+            Self::ServiceStatus
+                | Self::ContentType
+                | Self::Encoding
+                | Self::Decoding(_)
+                | Self::ResponseBody(_)
+        )
     }
 
     /// The stable code: lower case, words joined by `_`.
@@ -294,6 +316,7 @@ impl Reason {
             Self::QueryRepeated => "query_repeated",
             Self::HeaderForm => "header_form",
             Self::TokenRefused => "token_refused",
+            Self::IdentifierForm => "identifier_form",
             Self::ConditionNotAgreed => "condition_not_agreed",
             Self::BodyNotAgreed => "body_not_agreed",
             Self::RequestContentType => "request_content_type",
@@ -302,6 +325,7 @@ impl Reason {
             Self::RequestBody(fault) => request_body_code(fault),
             Self::RequestIdle => "request_idle",
             Self::RequestTrickle => "request_trickle",
+            Self::RecordWithheld => "record_withheld",
             Self::GatewayBusy => "gateway_busy",
             Self::ServiceSaturated => "service_saturated",
             Self::ServiceUnavailable => "service_unavailable",
@@ -315,6 +339,7 @@ impl Reason {
             Self::ServiceStatus => "service_status",
             Self::ContentType => "content_type",
             Self::Encoding => "encoding",
+            Self::EndUnmarked => "end_unmarked",
             Self::Decoding(fault) => fault.code(),
             Self::ResponseBody(fault) => fault.code(),
             Self::BodyIdle => "body_idle",
@@ -531,6 +556,11 @@ impl Reason {
                 "The request names somebody by something that is no token of this agreement",
                 "Send tokens as this agreement's answers gave them; ask again for those that you hold from before its keys were changed.",
             ),
+            Self::IdentifierForm => (
+                StatusCode::BAD_REQUEST,
+                "The request names somebody by something that is not of the agreed form",
+                "Send the identifier in the form that the agreement gives for it, once, and no text that stands for not known.",
+            ),
             Self::ConditionNotAgreed => (
                 StatusCode::PRECONDITION_FAILED,
                 "The request is to change something only on a condition",
@@ -628,6 +658,11 @@ impl Reason {
                 "The service's answer is in a coding that the gateway does not take apart",
                 "Tell the controller: what is not understood is not passed on.",
             ),
+            Self::EndUnmarked => (
+                StatusCode::BAD_GATEWAY,
+                "The service's answer does not say where it ends",
+                "Tell the controller: what was cut off would look whole; it can let the service send lengths or chunks, or set trust_close for it.",
+            ),
             Self::Decoding(DecodeFault::TooLarge | DecodeFault::Ratio | DecodeFault::Window) => (
                 StatusCode::BAD_GATEWAY,
                 "The service's answer is too large when it is decompressed",
@@ -659,6 +694,11 @@ impl Reason {
                 StatusCode::GATEWAY_TIMEOUT,
                 "The exchange took too long",
                 "Ask for less at once, or again later.",
+            ),
+            Self::RecordWithheld => (
+                StatusCode::FORBIDDEN,
+                "The record stays behind, and nothing was sent",
+                "Do not send it again as it is: the record itself, or what is entered about people's rights, keeps it from this partner; the ledger's release entry counts by what.",
             ),
             Self::RightsUnavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -703,6 +743,7 @@ impl Reason {
                 | Self::RequestIdle
                 | Self::RequestTrickle
                 | Self::ServiceBroke
+                | Self::EndUnmarked
                 | Self::Decoding(_)
                 | Self::ResponseBody(_)
                 | Self::BodyIdle
@@ -783,6 +824,7 @@ impl Reason {
             | Self::CountsUnavailable
             | Self::QueryNotAgreed
             | Self::TokenRefused
+            | Self::IdentifierForm
             | Self::ConditionNotAgreed
             | Self::BodyNotAgreed
             | Self::RequestContentType
@@ -791,11 +833,13 @@ impl Reason {
             | Self::RequestBody(_)
             | Self::RequestIdle
             | Self::RequestTrickle
+            | Self::RecordWithheld
             | Self::GatewayBusy
             | Self::ServiceSaturated
             | Self::ServiceStatus
             | Self::ContentType
             | Self::Encoding
+            | Self::EndUnmarked
             | Self::Decoding(_)
             | Self::ResponseBody(_)
             | Self::Deadline

@@ -127,8 +127,7 @@ pub(crate) fn query<'a>(
     for parameter in form::query::parameters(query.unwrap_or_default()) {
         let parameter = parameter.ok_or(Reason::QueryForm)?;
         let name = parameter.name();
-        let is_kept = disclosure.query.iter().any(|agreed| *agreed == name);
-        if !is_kept && !disclosure.reidentify.query.contains_key(&*name) {
+        if !disclosure.has_parameter(&name) {
             return Err(Reason::QueryNotAgreed);
         }
         if parameters.iter().any(|before| before.name() == name) {
@@ -434,6 +433,10 @@ impl MinimisedRequest {
                         None => Stop::from(Reason::PartnerGone),
                     };
                     return Poll::Ready(Some(Err(stop)));
+                }
+                // Taken for an end, it would make the service act on a part (P4).
+                Poll::Ready(Some(Err(Broken::Reset | Broken::Unmarked))) => {
+                    return Poll::Ready(Some(Err(Stop::from(Reason::PartnerGone))));
                 }
                 Poll::Ready(Some(Err(Broken::Coding(fault)))) => {
                     return Poll::Ready(Some(Err(Stop::from(Reason::RequestDecoding(fault)))));

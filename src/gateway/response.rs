@@ -1,18 +1,19 @@
 //! What of a service's response head reaches the partner: the status of a success, headers by the
 //! disclosure's list, and the gateway's own.
 
+use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, ETAG,
-    HeaderValue, LOCATION, RANGE, TRANSFER_ENCODING, VARY,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, ETAG, HeaderValue, LOCATION, RANGE, TRANSFER_ENCODING, VARY,
 };
 use http::request::Parts as PartnerHead;
 use http::response::Parts;
-use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 
 use super::body::PartnerBody;
-use super::encoding::{self, Coding, Encoder};
+use super::encoding::{self, Coding, Encoder, Framing};
 use super::links;
 use super::media::{self, Label};
 use super::problem::{X_REQUEST_ID, request_id_value};
@@ -21,6 +22,7 @@ use super::running::Route;
 use super::validators;
 use crate::agreement::Permit;
 use crate::ledger::{Receipt, RequestId};
+use crate::plan::Format;
 use crate::transform::Occasion;
 
 /// The header that says under which agreement, version and text an answer is given.
@@ -41,6 +43,8 @@ pub(crate) struct ServiceHead {
     /// The label of the body that leaves, or would leave if the request were a GET.
     pub(crate) label: Option<Label>,
     has_body: bool,
+    /// What tells the end of the service's body.
+    framing: Framing,
     /// Headers that are the gateway's own: links by template, the validator.
     own: HeaderMap,
 }
@@ -59,6 +63,11 @@ impl ServiceHead {
     /// The content coding of the service's body, if it is in one.
     pub(crate) fn coding(&self) -> Option<Coding> {
         self.label.as_ref().and_then(|label| label.coding)
+    }
+
+    /// What tells the end of the service's body.
+    pub(crate) fn framing(&self) -> Framing {
+        self.framing
     }
 
     /// The status that the partner gets.
@@ -118,11 +127,13 @@ pub(crate) fn understand(
     route: &Route,
 ) -> Result<ServiceHead, Reason> {
     let status = head.status;
-    let understood = |head: Parts, label: Option<Label>, has_body| ServiceHead {
+    let (version, has_length) = (head.version, body.size_hint().exact().is_some());
+    let understood = |head: Parts, label: Option<Label>, has_body, framing| ServiceHead {
         status,
         headers: head.headers,
         label,
         has_body,
+        framing,
         own: HeaderMap::new(),
     };
     match status {
@@ -131,7 +142,7 @@ pub(crate) fn understand(
             return Err(Reason::ServiceStatus);
         }
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => {
-            return Ok(understood(head, None, false));
+            return Ok(understood(head, None, false, Framing::Told));
         }
         StatusCode::MOVED_PERMANENTLY
         | StatusCode::FOUND
@@ -140,18 +151,18 @@ pub(crate) fn understand(
         | StatusCode::PERMANENT_REDIRECT
             if route.rewrites_location() =>
         {
-            return Ok(understood(head, None, false));
+            return Ok(understood(head, None, false, Framing::Told));
         }
         other if !other.is_success() => return Err(refusal_of(other)),
         _ => {}
     }
     let Some(agreed) = route.disclosure.response_plan().map(|plan| plan.format()) else {
-        return Ok(understood(head, None, false));
+        return Ok(understood(head, None, false, Framing::Told));
     };
     if *method == Method::HEAD {
         // Services are lax about the heads of bodies that they do not send.
         let label = media::label(&head.headers, agreed);
-        return Ok(understood(head, label, false));
+        return Ok(understood(head, label, false, Framing::Told));
     }
     if !is_uncoded(&head.headers) {
         return Err(Reason::Encoding);
@@ -159,10 +170,24 @@ pub(crate) fn understand(
     let coding = encoding::coding(&head.headers).map_err(|_| Reason::Encoding)?;
     // A `201 Created` need not say anything. Labelled as JSON, say, an empty body is broken JSON.
     if body.is_end_stream() && !head.headers.contains_key(CONTENT_TYPE) {
-        return Ok(understood(head, None, false));
+        return Ok(understood(head, None, false, Framing::Told));
     }
     let label = media::label(&head.headers, agreed).ok_or(Reason::ContentType)?;
-    Ok(understood(head, Some(Label { coding, ..label }), true))
+    let is_framed = has_length || head.headers.contains_key(TRANSFER_ENCODING);
+    let framing = if version == Version::HTTP_2 {
+        Framing::Stream
+    } else if is_framed || route.target.trusts_close() || coding.is_some_and(Coding::tells_its_end)
+    {
+        Framing::Told
+    } else if !agreed.tells_its_end() {
+        return Err(Reason::EndUnmarked);
+    } else if *agreed == Format::Json {
+        Framing::Json
+    } else {
+        Framing::Told
+    };
+    let label = Some(Label { coding, ..label });
+    Ok(understood(head, label, true, framing))
 }
 
 /// Whether the body crosses in no coding but chunks: hyper takes any other for a body that the connection ends.
@@ -235,6 +260,17 @@ pub(crate) fn release(
         }
     }
     response
+}
+
+/// Takes the body out of the answer to a HEAD (RFC 9110 §9.3.2), which keeps its length: that of a refusal's problem
+/// document, since all other answers to a HEAD have no body.
+pub(crate) fn leave_out_body(response: &mut Response<PartnerBody>) {
+    let length = response.body().size_hint().exact();
+    if let Some(length) = length.filter(|length| *length > 0) {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    *response.body_mut() = PartnerBody::whole(Bytes::new());
 }
 
 /// How a body is to be shown (RFC 6266 §4.2), without its parameters: names of files are often those of people.

@@ -14,10 +14,11 @@ use rustls::pki_types::CertificateDer;
 use super::StartError;
 use super::cors::Cors;
 use super::desk::{Desk, Unknown, fingerprint};
-use super::encoding::{self, Bounds, Coding, Direction, Encoder, Source};
+use super::encoding::{self, Bounds, Coding, Direction, Encoder, Framing, Source};
 use super::identity::{Asker, Expiry, Identities, PresentedCertificate};
 use super::media;
-use super::metrics::{Meters, Metrics};
+use super::meters::Meters;
+use super::metrics::Metrics;
 use super::problem::Stop;
 use super::request;
 use super::service::Target;
@@ -26,13 +27,14 @@ use super::validators::Validators;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{
     Agreement, AgreementName, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
+    Turned,
 };
 use crate::config::{Audience, Config, KeySource, Loaded, Transport};
 use crate::explained::Texts;
 use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
 use crate::minimise::{Notice, SubjectToken};
 use crate::plan::Format;
-use crate::transform::{Resolver, SubjectTokens};
+use crate::transform::SubjectTokens;
 use crate::volume::Way;
 
 /// A configuration with all it needs at hand. An exchange keeps the one it began with.
@@ -76,7 +78,7 @@ pub(crate) struct Route {
     pub(crate) accept: HeaderValue,
     pub(crate) request_headers: Vec<HeaderName>,
     /// Headers whose values are tokens.
-    pub(crate) token_headers: Vec<(HeaderName, Resolver)>,
+    pub(crate) token_headers: Vec<(HeaderName, Turned)>,
     /// Those that leave as they came; what the gateway makes itself is not among them.
     pub(crate) response_headers: Vec<HeaderName>,
     /// What makes the validators of its answers, where they have any.
@@ -207,10 +209,10 @@ impl Running {
                         }),
                     request_headers: header_names(&disclosure.request_headers),
                     token_headers: disclosure
-                        .reidentify
+                        .identifiers
                         .headers
                         .iter()
-                        .map(|(name, resolver)| (header_name(name), resolver.clone()))
+                        .map(|(name, turned)| (header_name(name), turned.clone()))
                         .collect(),
                     response_headers: header_names(&disclosure.response_headers)
                         .into_iter()
@@ -261,10 +263,10 @@ impl Running {
         })
     }
 
-    /// `body`, which comes in `direction`, decoded if it is in `coding`.
+    /// `body` with what tells its end, which comes in `direction`, decoded if it is in `coding`.
     pub(crate) fn source(
         &self,
-        body: Incoming,
+        body: (Incoming, Framing),
         coding: Option<Coding>,
         direction: Direction,
     ) -> Source {

@@ -297,8 +297,8 @@ impl Machine for JsonMachine {
         true
     }
 
-    fn begin(&mut self, occasion: Occasion) {
-        self.walk.begin(occasion);
+    fn begin(&mut self, plan: &Arc<Plan>, occasion: Occasion) {
+        self.walk.begin(plan, occasion);
     }
 }
 

@@ -56,6 +56,21 @@ impl Format {
         }
     }
 
+    /// Whether a body that was cut off shows it: no beginning of one is another. So it is in JSON for everything but a
+    /// number that stands alone, which could always have gone on.
+    #[must_use]
+    pub fn tells_its_end(&self) -> bool {
+        match self {
+            Self::Json | Self::Xml(_) | Self::Multipart => true,
+            Self::Ndjson
+            | Self::JsonSequence
+            | Self::EventStream
+            | Self::Csv(_)
+            | Self::Form
+            | Self::Opaque(_) => false,
+        }
+    }
+
     /// The media types of bodies in this format, lower case, without parameters, the most usual first.
     #[must_use]
     pub fn media_types(&self) -> Vec<&str> {

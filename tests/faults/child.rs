@@ -54,7 +54,9 @@ impl Gateway {
         // Of all lines together: a gateway that is asked meanwhile logs others without end.
         let by = Instant::now() + HANG;
         loop {
-            let line = self.lines.recv_timeout(by.saturating_duration_since(Instant::now()));
+            let line = self
+                .lines
+                .recv_timeout(by.saturating_duration_since(Instant::now()));
             let line = line.unwrap_or_else(|_| panic!("no {text:?} in {:#?}", self.said));
             self.said.push(line);
             if self.said.last().is_some_and(|line| line.contains(text)) {

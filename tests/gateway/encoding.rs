@@ -10,13 +10,13 @@ use crate::harness::*;
 
 const CANARY: &str = "CANARY-9c1e";
 
-fn gzip(plain: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut writer = GzEncoder::new(Vec::new(), Compression::new(6));
     writer.write_all(plain).unwrap();
     writer.finish().unwrap()
 }
 
-fn zlib(plain: &[u8]) -> Vec<u8> {
+pub(crate) fn zlib(plain: &[u8]) -> Vec<u8> {
     let mut writer = ZlibEncoder::new(Vec::new(), Compression::new(6));
     writer.write_all(plain).unwrap();
     writer.finish().unwrap()

@@ -84,7 +84,7 @@ const ROWS: [Row; 9] = [
     },
 ];
 
-fn agreement(rules: &str) -> String {
+pub(crate) fn agreement(rules: &str) -> String {
     format!(
         r#"
 agreement: formats

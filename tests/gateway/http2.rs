@@ -7,7 +7,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::*;
@@ -135,5 +135,163 @@ fn p6_a_refusal_reaches_a_partner_that_still_sends_its_body() {
             }
         }
         assert_eq!(service.requests().len(), 6);
+    });
+}
+
+/// A literal header without indexing (RFC 7541 §6.2.2), of at most 126 bytes each.
+fn literal(name: &str, value: &str) -> Vec<u8> {
+    let text = |text: &str| {
+        assert!(text.len() < 127);
+        [&[text.len() as u8], text.as_bytes()].concat()
+    };
+    [vec![0], text(name), text(value)].concat()
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// Of the answer to `method path`, the kind, the flag END_STREAM and the length of each frame on its stream, up to the
+/// frame with the flag.
+async fn frames(
+    council: &Council,
+    (method, path): (&str, &str),
+    more: &[(&str, &str)],
+) -> Vec<(u8, bool, usize)> {
+    let headers = [
+        (":method", method),
+        (":scheme", "http"),
+        (":authority", "gateway"),
+        (":path", path),
+        ("x-api-key", HEALTH_KEY),
+        ("data-purpose", "care"),
+    ];
+    let block: Vec<u8> = headers
+        .iter()
+        .chain(more)
+        .flat_map(|(name, value)| literal(name, value))
+        .collect();
+    let mut stream = TcpStream::connect(council.address()).await.unwrap();
+    let asked = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frame(4, 0, 0, &[]),
+        frame(1, 5, 1, &block),
+    ];
+    stream.write_all(&asked.concat()).await.unwrap();
+    let mut found = Vec::new();
+    while found.last().is_none_or(|(_, ended, _)| !ended) {
+        let mut head = [0; 9];
+        let read = tokio::time::timeout(HANG, stream.read_exact(&mut head)).await;
+        read.expect("the stream ends").unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+        if head[8] == 1 && head[3] < 2 {
+            found.push((head[3], head[4] & 1 == 1, length));
+        }
+    }
+    found
+}
+
+#[test]
+fn an_answer_without_a_body_is_a_head_that_ends_its_stream() {
+    const HEADERS: u8 = 1;
+    run(async {
+        for (status, length) in [
+            ("204 No Content", None),
+            ("205 Reset Content", None),
+            ("201 Created", None),
+        ] {
+            let (council, _service) =
+                Council::answering(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")).await;
+            let found = frames(&council, ("GET", "/adults/7"), &[]).await;
+            assert!(
+                matches!(found[..], [(HEADERS, true, _)]),
+                "{status}: {found:?}"
+            );
+            let answer = client(&council)
+                .await
+                .send_request(request("/adults/7"))
+                .await
+                .unwrap();
+            assert_eq!(answer.status().as_str(), &status[..3]);
+            let told = answer.headers().get("content-length");
+            assert_eq!(told, length, "{status}");
+        }
+    });
+}
+
+#[test]
+fn p2_a_304_over_http2_is_a_head_alone_with_what_its_get_would_say() {
+    run(async {
+        let (council, _service) =
+            Council::answering(json_with("ETag: \"7\"\r\n", r#"{"name":"Ada","secret":1}"#)).await;
+        let mut client = client(&council).await;
+        let first = client.send_request(request("/adults/7")).await.unwrap();
+        let own = first.headers()["etag"].clone();
+        for method in ["GET", "HEAD"] {
+            let mut asked = request("/adults/7");
+            *asked.method_mut() = method.parse().unwrap();
+            asked.headers_mut().insert("if-none-match", own.clone());
+            let answer = client.send_request(asked).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
+            assert_eq!(answer.headers()["etag"], own);
+            assert_eq!(answer.headers()["cache-control"], "private, no-store");
+            assert!(!answer.headers().contains_key("content-length"));
+            let more = [("if-none-match", own.to_str().unwrap())];
+            let found = frames(&council, (method, "/adults/7"), &more).await;
+            assert!(matches!(found[..], [(1, true, _)]), "{method}: {found:?}");
+        }
+    });
+}
+
+#[test]
+fn p2_a_head_over_http2_has_no_body_be_it_answered_or_refused() {
+    run(async {
+        // The service answers a HEAD, whose length is of a body that does not follow.
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4711\r\n\r\n";
+        let (council, service) = Council::answering(head).await;
+        let mut client = client(&council).await;
+        let head_of = |path: &str| {
+            let mut asked = request(path);
+            *asked.method_mut() = http::Method::HEAD;
+            asked
+        };
+        let answer = client.send_request(head_of("/adults/7")).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        // Nobody knows the length of what would leave.
+        assert!(!answer.headers().contains_key("content-length"));
+        let found = frames(&council, ("HEAD", "/adults/7"), &[]).await;
+        assert!(matches!(found[..], [(1, true, _)]), "{found:?}");
+        assert!(
+            service
+                .requests()
+                .iter()
+                .all(|head| head.starts_with("HEAD "))
+        );
+
+        // A refusal's length is known: that of the document that a GET would be told.
+        let refused = client.send_request(head_of("/nothing")).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            refused.headers()["content-type"],
+            "application/problem+json"
+        );
+        let length = refused.headers()["content-length"].clone();
+        assert!(
+            refused
+                .into_body()
+                .collect()
+                .await
+                .unwrap()
+                .to_bytes()
+                .is_empty()
+        );
+        let got = client.send_request(request("/nothing")).await.unwrap();
+        assert_eq!(got.headers()["content-length"], length);
+        let found = frames(&council, ("HEAD", "/nothing"), &[]).await;
+        assert!(matches!(found[..], [(1, true, _)]), "{found:?}");
     });
 }

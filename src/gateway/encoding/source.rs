@@ -1,9 +1,10 @@
 //! A body that comes in, as it is or decoded.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::Version;
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -14,11 +15,40 @@ use super::{Bounds, Coding, DecodeFault, Decoder, PIECE_BYTES};
 const PIECES_AT_ONCE: u32 = 16;
 
 /// A body that comes in. Its trailers are dropped: no rule can name what comes after everything was said (P2).
-pub(crate) enum Source {
+pub(crate) struct Source {
+    way: Way,
+    framing: Framing,
+    /// The last byte that was handed on.
+    last: u8,
+}
+
+/// How what comes becomes what is handed on.
+enum Way {
     /// As it is.
     Plain(Incoming),
     /// In a coding.
     Coded(Box<Coded>),
+}
+
+/// What tells a body's end from its breaking off (P4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// Its length or its chunks, or nothing where that is agreed to: reading it fails where it breaks off.
+    Told,
+    /// The flag END_STREAM of HTTP/2. A stream that is reset without an error ends without it: hyper takes that for an end.
+    Stream,
+    /// Nothing but the JSON that it is: a number at its end might have gone on.
+    Json,
+}
+
+impl Framing {
+    /// That of a request of `version`, which has a length or chunks in HTTP/1.1.
+    pub(crate) fn of_request(version: Version) -> Self {
+        match version {
+            Version::HTTP_2 => Self::Stream,
+            _ => Self::Told,
+        }
+    }
 }
 
 /// What a poll gave.
@@ -34,13 +64,18 @@ pub(crate) struct Data {
 pub(crate) enum Broken {
     /// What carries it broke off.
     Connection(hyper::Error),
+    /// Its stream was reset without an error and without its end.
+    Reset,
+    /// The connection ended where the body may have ended or not.
+    Unmarked,
     /// It is coded, and not as its coding says.
     Coding(DecodeFault),
 }
 
 /// A body in a coding.
-pub(crate) struct Coded {
+struct Coded {
     body: Incoming,
+    framing: Framing,
     decoder: Decoder,
     /// What came and is not yet decoded.
     frame: Bytes,
@@ -52,31 +87,37 @@ pub(crate) struct Coded {
 }
 
 impl Source {
-    /// `body`, in `coding` if it is in one, decoded up to `bounds`.
+    /// `body`, whose end `framing` tells, in `coding` if it is in one, decoded up to `bounds`.
     pub(crate) fn new(
-        body: Incoming,
+        (body, framing): (Incoming, Framing),
         coding: Option<Coding>,
         bounds: Bounds,
         meters: &Meters,
         direction: Direction,
     ) -> Self {
-        match coding {
-            None => Self::Plain(body),
-            Some(coding) => Self::Coded(Box::new(Coded {
+        let way = match coding {
+            None => Way::Plain(body),
+            Some(coding) => Way::Coded(Box::new(Coded {
                 body,
+                framing,
                 decoder: Decoder::new(coding, bounds),
                 frame: Bytes::new(),
                 room: BytesMut::new(),
                 stretch: 0,
                 meter: meters.meter(direction, coding),
             })),
+        };
+        Self {
+            way,
+            framing,
+            last: 0,
         }
     }
 
     /// The next piece, `None` at the end.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Data, Broken>>> {
-        match self {
-            Self::Plain(body) => poll_frame(body, cx).map(|next| {
+        let next = match &mut self.way {
+            Way::Plain(body) => poll_frame(body, self.framing, cx).map(|next| {
                 next.map(|frame| {
                     frame.map(|bytes| Data {
                         came: Some(bytes.len()),
@@ -84,18 +125,31 @@ impl Source {
                     })
                 })
             }),
-            Self::Coded(coded) => coded.poll_data(cx),
+            Way::Coded(coded) => coded.poll_data(cx),
+        };
+        match &next {
+            Poll::Ready(Some(Ok(data))) => self.last = *data.bytes.last().unwrap_or(&self.last),
+            Poll::Ready(None) if self.framing == Framing::Json && self.last.is_ascii_digit() => {
+                return Poll::Ready(Some(Err(Broken::Unmarked)));
+            }
+            Poll::Ready(None | Some(Err(_))) | Poll::Pending => {}
         }
+        next
     }
 }
 
 /// The data of the next frame; empty if it has trailers.
-fn poll_frame(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
-    Pin::new(body).poll_frame(cx).map(|next| {
-        next.map(|frame| match frame {
-            Ok(frame) => Ok(frame.into_data().unwrap_or_default()),
-            Err(error) => Err(Broken::Connection(error)),
-        })
+fn poll_frame(
+    body: &mut Incoming,
+    framing: Framing,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, Broken>>> {
+    let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+    Poll::Ready(match frame {
+        Some(Ok(frame)) => Some(Ok(frame.into_data().unwrap_or_default())),
+        Some(Err(error)) => Some(Err(Broken::Connection(error))),
+        None if framing == Framing::Stream && !body.is_end_stream() => Some(Err(Broken::Reset)),
+        None => None,
     })
 }
 
@@ -119,7 +173,7 @@ impl Coded {
             Err(fault) => return Poll::Ready(Some(Err(Broken::Coding(fault)))),
         }
         self.stretch = 0;
-        match poll_frame(&mut self.body, cx) {
+        match poll_frame(&mut self.body, self.framing, cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let came = Some(frame.len());
                 self.frame = frame;

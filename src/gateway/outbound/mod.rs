@@ -29,7 +29,8 @@ use tokio::time::{Instant, timeout};
 use super::account::Account;
 use super::asking::{Answer, Asking};
 use super::body::{PartnerBody, Release};
-use super::encoding::{Broken, Data, Direction, Source};
+use super::encoding::{Broken, Data, Direction, Framing, Source};
+use super::limits::Limit;
 use super::media::Label;
 use super::outflow::Outflow;
 use super::patience::{Pace, Patience};
@@ -74,6 +75,9 @@ impl Push<'_> {
     ) -> Response<PartnerBody> {
         let limits = &self.running.config.limits;
         let waited = timeout(limits.ledger_wait, intent.durable()).await;
+        if waited.is_err() {
+            self.running.metrics.limits.reached(Limit::LedgerWait);
+        }
         let Ok(Ok(receipt)) = waited else {
             let stop = Stop::from(Reason::LedgerUnavailable);
             return account.stop(stop).response(&self.id);
@@ -81,6 +85,7 @@ impl Push<'_> {
         let boundary = self.label.map_or("", |label| &label.boundary);
         let patience = Patience::new(self.deadline, Pace::of_partner(limits));
         let coding = self.label.and_then(|label| label.coding);
+        let body = (body, Framing::of_request(self.head.version));
         let release = Release::new(
             self.running.source(body, coding, Direction::FromPartner),
             (self.permit.released(), self.occasion.clone()),
@@ -167,9 +172,11 @@ impl Push<'_> {
         let Answer {
             head, body, lease, ..
         } = answer;
-        let body = self
-            .running
-            .source(body, head.coding(), Direction::FromService);
+        let body = self.running.source(
+            (body, head.framing()),
+            head.coding(),
+            Direction::FromService,
+        );
         let limits = &self.running.config.limits;
         let pace = Pace::of_service(limits, limits.body_idle);
         let mut pieces = Pieces {
@@ -228,7 +235,8 @@ impl Pieces {
                 next.map(|data| match data {
                     None => Ok(None),
                     Some(Ok(data)) => Ok(Some(data)),
-                    Some(Err(Broken::Connection(_))) => Err(Reason::ServiceBroke),
+                    Some(Err(Broken::Connection(_) | Broken::Reset)) => Err(Reason::ServiceBroke),
+                    Some(Err(Broken::Unmarked)) => Err(Reason::EndUnmarked),
                     Some(Err(Broken::Coding(fault))) => Err(Reason::Decoding(fault)),
                 })
             });

@@ -126,6 +126,11 @@ impl Target {
         self.service.read_timeout.unwrap_or(usual)
     }
 
+    /// Whether the end of a connection ends a body that has no other end.
+    pub(crate) fn trusts_close(&self) -> bool {
+        self.service.trust_close
+    }
+
     /// How often one exchange may be asked again.
     pub(crate) fn retries(&self) -> u32 {
         self.service.retries
