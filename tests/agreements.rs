@@ -2,7 +2,7 @@
 
 use fieldgate::agreement::{
     AgreementSet, Ask, Asker, Caller, Context, PartnerName, Permit, Refusal, RouteMiss, Source,
-    SystemName, load_fields,
+    SystemName, Tables, hash_with_tables, load_fields,
 };
 use fieldgate::plan::{Charset, Csv, Format, Header, Ragged, Xml};
 use fieldgate::transform::{AgreementKeys, Keys, RootKey};
@@ -315,6 +315,13 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             "path: { person: { reidentify: person } }",
             &[
                 "a.yaml:17:23: no rule of this agreement tokenises `person`, so no token of it comes back; write tokenise with as: person where the partner gets it",
+            ],
+        ),
+        Row(
+            "path: { person: keep }",
+            "path: { person: { tokenise: person } }",
+            &[
+                "a.yaml:17:23: whoever asks is the partner, who holds no identifiers that could become tokens; write keep, or reidentify: person",
             ],
         ),
         Row(
@@ -1637,7 +1644,12 @@ fn each_fault_of_a_push_is_told_with_its_place_and_what_to_write_instead() {
         (
             "{ ward: keep }",
             "{ ward: { reidentify: person } }",
-            "tokens are turned back for the controller's services, and this goes to a partner; write keep",
+            "a.yaml:12:33: tokens are turned back for the controller's services, and this goes to a partner; write keep, or tokenise: person",
+        ),
+        (
+            "{ ward: keep }",
+            "{ ward: { tokenise: person, as: person } }",
+            "a.yaml:12:33: ",
         ),
         (
             "[{ keep: [$.package] }]",
@@ -1661,6 +1673,44 @@ fn each_fault_of_a_push_is_told_with_its_place_and_what_to_write_instead() {
 }
 
 /// The same method and path, pushed and asked for, are two: each is found by its own alone.
+#[test]
+fn an_identifier_in_the_path_of_a_push_becomes_a_token_where_the_body_is_one_record() {
+    let keys = Keys::from_root(RootKey::from_bytes([7; 32]));
+    let faults = |record: &str, rule: &str| {
+        let text = PUSH
+            .replace("{ ward: keep }", &format!("{{ ward: {rule} }}"))
+            .replace("format: json\n", &format!("format: json\n{record}"));
+        let context = Context {
+            systems: Some(vec![SystemName::new("hub")]),
+            keys: Some(keys.clone()),
+            ..context()
+        };
+        let source = Source {
+            name: "a.yaml",
+            text: &text,
+        };
+        faults_in(&context, &[source])
+    };
+    for rule in [
+        "{ tokenise: person }",
+        "{ pseudonymise: person, form: nhs-number }",
+    ] {
+        for record in ["", "      record: $\n"] {
+            assert_eq!(faults(record, rule), Vec::<String>::new(), "{record}{rule}");
+        }
+        let found = faults("      record: $.a[*]\n", rule);
+        let [only] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert!(
+            only.contains("the partner would still be told whom this names; write record: $"),
+            "{only}"
+        );
+    }
+    let found = faults("", "{ tokenise: person, format: digits }");
+    assert!(!found.is_empty(), "no shape is written here");
+}
+
 #[test]
 fn p2_what_is_pushed_and_what_is_asked_for_are_looked_up_apart() {
     let asked = PUSH
@@ -1711,5 +1761,35 @@ fn p2_what_is_pushed_and_what_is_asked_for_are_looked_up_apart() {
     assert!(
         faults.contains("answers this method and path for a same purpose"),
         "{faults}"
+    );
+}
+
+#[test]
+fn a_changed_byte_of_a_table_is_another_agreement_under_the_same_text() {
+    let text = AGREEMENT.replace(
+        "        - mask: [$.phone]",
+        "        - generalise: [$.address.postcode]\n          to: table\n          table: wards.csv\n          from: postcode\n          column: ward\n        - mask: [$.phone]",
+    );
+    let load = |text: &str, csv: &'static str| {
+        let context = Context {
+            tables: Tables::read_by(move |_, _| Ok(csv.as_bytes().to_vec())),
+            ..context()
+        };
+        let name = "a.yaml";
+        let set = AgreementSet::load(&[Source { name, text }], &context).expect("it has no fault");
+        set.agreements[0].clone()
+    };
+    let east = load(&text, "postcode,ward\nPO30 1AA,East\n");
+    let fast = load(&text, "postcode,ward\nPO30 1AA,Fast\n");
+    assert_eq!(east.text_hash, fast.text_hash);
+    assert_ne!(east.hash, fast.hash);
+    assert_eq!(east.tables[0].path, "wards.csv");
+    assert_eq!(east.hash, hash_with_tables(&east.text_hash, &east.tables));
+    // Without a table the text is all that is agreed.
+    let none = load(AGREEMENT, "");
+    assert_eq!((&none.hash, none.tables.len()), (&none.text_hash, 0));
+    assert_eq!(
+        east.hash,
+        load(&text, "postcode,ward\nPO30 1AA,East\n").hash
     );
 }

@@ -6,6 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
+use fieldgate::agreement::{AgreementSet, Ask, Asker, Caller, Context, PartnerName, Source};
 use fieldgate::identifier::{Canonical, Kind};
 use fieldgate::minimise::{Limits, json_machine};
 use fieldgate::plan::{Action, BodyRules, Condition, OnMismatch, Plan, PlanKeys, Rule, Selector};
@@ -342,5 +343,63 @@ fn no_transform_allocates_for_a_value() {
             }
         });
         assert_eq!(count, 0, "{transform:?}");
+    }
+}
+
+/// `count` agreements, ten with each partner, each for a path and a purpose of its own, and one path that all share.
+fn agreements(count: usize) -> AgreementSet {
+    let texts: Vec<(String, String)> = (0..count)
+        .map(|index| {
+            let disclosure = |name: &str, path: &str| {
+                format!(
+                    "  - name: {name}\n    purposes: [care-{index}]\n    request: GET {path}\n    \
+                     service: {{ name: social-care, path: /people }}\n    \
+                     response: {{ format: json, fields: [{{ keep: [$.name] }}] }}\n"
+                )
+            };
+            let text = format!(
+                "agreement: agreement-{index}\nversion: 1\ntitle: Number {index}\n\
+                 parties: {{ controller: isle-council, partner: partner-{} }}\n\
+                 term: {{ starts: 2026-01-01, ends: 2026-12-31 }}\n\
+                 purposes: {{ care-{index}: Offer care }}\ndisclosures:\n{}{}",
+                index / 10,
+                disclosure("own", &format!("/set-{index}/people")),
+                disclosure("common", "/people"),
+            );
+            (format!("{index}.yaml"), text)
+        })
+        .collect();
+    let sources: Vec<Source<'_>> = texts
+        .iter()
+        .map(|(name, text)| Source { name, text })
+        .collect();
+    AgreementSet::load(&sources, &Context::alone(jiff::tz::TimeZone::UTC)).unwrap()
+}
+
+#[test]
+fn a_decision_allocates_as_much_under_a_thousand_agreements_as_under_one() {
+    let (few, many) = (agreements(1), agreements(1_000));
+    let partner = PartnerName::new("partner-0");
+    let asks = [
+        ("/set-0/people", "care-0", true),
+        ("/people", "care-0", true),
+        ("/set-0/people", "marketing", false),
+        ("/set-0/elsewhere", "care-0", false),
+        ("/elsewhere", "care-0", false),
+        ("/..", "care-0", false),
+    ];
+    for (path, purpose, permitted) in asks {
+        let counted = [&few, &many].map(|set| {
+            let ask = Ask {
+                asker: Asker::Partner(&partner),
+                method: "GET",
+                path,
+                purposes: &[purpose.as_bytes()],
+                caller: Caller::default(),
+                at: "2026-06-15T12:00:00Z".parse().unwrap(),
+            };
+            allocations(|| assert_eq!(set.decide(&ask).is_ok(), permitted, "{path} {purpose}"))
+        });
+        assert_eq!(counted[0], counted[1], "{path} {purpose}");
     }
 }

@@ -19,6 +19,8 @@ const KILLS: usize = 10;
 /// Partners asking at once.
 const PARTNERS: usize = 8;
 
+/// A gateway that is killed while it answers has let out no byte that its ledger does not account for.
+/// Rows: P3.2.7.
 #[test]
 fn p3_every_body_that_a_partner_got_a_byte_of_is_in_the_ledger_after_a_kill() {
     let service = start_service();

@@ -12,12 +12,17 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use process::{HANG, Process};
+use socket2::{Domain, SockRef, Socket, Type};
 
 /// What the long body has; debug code takes some seconds for it.
 const BODY_BYTES: usize = 48 << 20;
 
 /// More than the buffers of four sockets and of the gateway hold together.
 const BUFFERS_BYTES: usize = 32 << 20;
+
+/// Streams at once, and what each may take of the gateway's memory.
+const STREAMS: usize = 64;
+const STREAM_BYTES: usize = 128 << 10;
 
 const RECORD: &str = r#"{"id":"9990000001","name":"Ada","notes":"what was said at home, and is not agreed to be shared"},"#;
 
@@ -28,18 +33,48 @@ fn service(
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut lines = BufReader::new(stream.try_clone().unwrap());
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            lines.read_line(&mut head).unwrap();
-        }
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n";
-        stream.write_all(head.as_bytes()).unwrap();
+        let mut stream = begun(&listener);
         // An error is the gateway's end of the connection, which the partner's side of the test sees.
         let _told = send(&mut stream);
     });
     address
+}
+
+/// The next connection, on which a list has begun to be sent.
+fn begun(listener: &TcpListener) -> TcpStream {
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap());
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        lines.read_line(&mut head).unwrap();
+    }
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+/// A service that sends an endless list for each request, and gives its connections when they take no more.
+fn endless_service() -> (SocketAddr, Receiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (told, stopped) = mpsc::channel();
+    std::thread::spawn(move || {
+        loop {
+            let (mut stream, told) = (begun(&listener), told.clone());
+            SockRef::from(&stream)
+                .set_send_buffer_size(64 << 10)
+                .unwrap();
+            // A write that makes no way for this long is a service that was stopped.
+            let patience = Some(Duration::from_secs(2));
+            stream.set_write_timeout(patience).unwrap();
+            std::thread::spawn(move || {
+                let chunk = chunk();
+                while stream.write_all(&chunk).is_ok() {}
+                let _nobody_waits = told.send(stream);
+            });
+        }
+    });
+    (address, stopped)
 }
 
 /// One chunk of some hundred records.
@@ -142,5 +177,38 @@ fn p5_a_partner_that_does_not_read_stops_the_service() {
     assert!(
         grown_bytes < BUFFERS_BYTES,
         "{grown_bytes} bytes more than when idle"
+    );
+}
+
+#[test]
+fn p5_a_stream_that_waits_for_its_partner_takes_at_most_128_kib() {
+    let (service, stopped) = endless_service();
+    let folder = tempfile::tempdir().unwrap();
+    process::write_configuration(folder.path(), service);
+    let gateway = Process::start(folder.path());
+    let ask = |page| {
+        let mut partner = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        // What the system holds for it is not to be filled by megabytes first.
+        partner.set_recv_buffer_size(4 << 10).unwrap();
+        partner.connect(&gateway.address.into()).unwrap();
+        partner
+            .write_all(process::request(page).as_bytes())
+            .unwrap();
+        partner
+    };
+    let stop = |partner| {
+        let service = stopped.recv_timeout(2 * HANG);
+        (partner, service.expect("the service is stopped"))
+    };
+    // What the first exchange takes for all that follow is not a stream's.
+    let _first = stop(ask(0));
+    let (before, _) = gateway.memory();
+    let asked: Vec<Socket> = (1..=STREAMS).map(ask).collect();
+    let streams: Vec<(Socket, TcpStream)> = asked.into_iter().map(stop).collect();
+    let (then, _) = gateway.memory();
+    let each_bytes = then.saturating_sub(before) as usize * 1_024 / streams.len();
+    assert!(
+        each_bytes < STREAM_BYTES,
+        "{each_bytes} bytes for each of {STREAMS} streams"
     );
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use fieldgate::agreement::{AgreementSet, Context, Source, load_fields};
+use fieldgate::agreement::{AgreementSet, Context, Source, Turned, load_fields};
 use fieldgate::identifier::Canonical;
 use fieldgate::minimise::{BodyFault, FieldOutcome, Limits, Tally, machine};
 use fieldgate::plan::{Plan, PlanKeys};
@@ -293,7 +293,9 @@ fn response(set: &AgreementSet, agreement: &str, body: &str) -> String {
 fn resolved(set: &AgreementSet, agreement: &str, token: &str) -> Option<String> {
     let agreement = set.agreement(agreement).unwrap();
     let mut out = Canonical::new();
-    let resolver = &agreement.disclosures[0].reidentify.path["person"];
+    let Turned::Back(resolver) = &agreement.disclosures[0].identifiers.path["person"] else {
+        panic!("a partner brings tokens");
+    };
     resolver
         .resolve(token.as_bytes(), &mut out)
         .ok()
@@ -438,5 +440,5 @@ fn a_review_says_what_tokens_are_of() {
         .iter()
         .map(|of| (of.namespace.as_str(), of.form, of.reversible, of.format))
         .collect();
-    assert_eq!(tokens, [("person", "nhs-number", true, None)]);
+    assert_eq!(tokens, [("person", "nhs-number".to_owned(), true, None)]);
 }

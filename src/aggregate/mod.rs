@@ -41,7 +41,7 @@ pub(crate) use prepare::{Prepared, rules_of_table};
 pub use rule::Rule;
 
 /// What an agreement says of a table that leaves instead of records.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Aggregate {
     /// What its groups are: from 1 to [`Aggregate::MOST_DIMENSIONS`].
     pub dimensions: Vec<Dimension>,
@@ -77,7 +77,7 @@ impl Aggregate {
 }
 
 /// A field whose values are groups.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Dimension {
     /// Its column's name.
     pub name: String,
@@ -108,7 +108,7 @@ pub const ALL: &str = "(all)";
 pub const HIDDEN: &str = "*";
 
 /// A column of numbers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Measure {
     /// Its column's name.
     pub name: String,
@@ -119,7 +119,7 @@ pub struct Measure {
 }
 
 /// What a measure tells.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Figure {
     /// How many records.
     Count,

@@ -403,7 +403,8 @@ impl Fields<'_> {
                         Transform::Generalise(_) | Transform::Replace { .. } => {
                             leaves.coarse = true
                         }
-                        Transform::Mask { .. }
+                        Transform::Decided
+                        | Transform::Mask { .. }
                         | Transform::Shift(_)
                         | Transform::Pseudonymise(_)
                         | Transform::Tokenise { .. }

@@ -15,13 +15,14 @@ use super::file::{
 };
 use super::namespaces::{Forms, Namespaces};
 use super::rules::{Beside, Body};
+use super::tables::{Tables, hash_with_tables};
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, Touched, WithoutSpecial, key_owner,
 };
-use super::{basis, headers, layers, purpose, reidentify, rights, volume};
+use super::{basis, headers, identifiers, layers, purpose, rights, volume};
 use crate::approval;
-use crate::plan::{Plan, PlanKeys};
+use crate::plan::{Plan, PlanKeys, Plans};
 use crate::transform::{Keys, NoKeys};
 use crate::written::text::{Day, HeaderText, Name};
 use crate::written::{Fault, Written, nearest};
@@ -31,11 +32,12 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 pub(super) type File = Written<AgreementAsWritten>;
 
-/// Checks `file`, whose text was `text`. `None` adds at least one fault.
+/// Checks `file`, whose text was `text`; `plans` are those of the set. `None` adds at least one fault.
 pub(super) fn check(
     file: &File,
     text: &str,
     context: &Context,
+    plans: &Plans,
     faults: &mut Vec<Fault>,
 ) -> Option<Agreement> {
     let written = &file.value;
@@ -77,7 +79,10 @@ pub(super) fn check(
         (None, Some(_) | None) => Err(None),
     };
     // No fault of the set: the other agreements go on, and every request under this one is refused.
-    let keys_destroyed = matches!(own_keys, Err(Some(NoKeys::Destroyed { .. })));
+    let called = name.map(AgreementName::new);
+    let was = context.as_was.as_deref().zip(called.as_ref());
+    let keys_destroyed = matches!(own_keys, Err(Some(NoKeys::Destroyed { .. })))
+        || was.is_some_and(|(was, name)| was.keys_destroyed.contains(name));
     let own_keys = match own_keys {
         Err(_) if keys_destroyed => Keys::stand_in().of("").map_err(Some),
         own_keys => own_keys,
@@ -86,6 +91,7 @@ pub(super) fn check(
         agreement: own_keys.as_ref().ok().cloned(),
         subject: context.keys.as_ref().map(Keys::subject),
     };
+    let tables = context.tables.of_one();
     let mut disclosures = Vec::new();
     let mut namespaces = Namespaces::default();
     let mut warnings = Vec::new();
@@ -97,6 +103,8 @@ pub(super) fn check(
         let check = DisclosureCheck {
             file,
             context,
+            tables: &tables,
+            plans,
             purposes: &purposes,
             ends: term.as_ref().map(|term| term.ends),
             keys: &keys,
@@ -129,6 +137,7 @@ pub(super) fn check(
     let namespaces = namespaces.all();
     let ends = term.as_ref().map(|term| term.ends);
     let law = basis::law(file, &purposes, touched, ends, context.demand, faults);
+    let tables = tables.named();
     let approved = match (&context.approvals, name, written.version) {
         (Some(policy), Some(name), Some(version)) => {
             let document = approval::Document {
@@ -136,15 +145,24 @@ pub(super) fn check(
                 name,
                 version,
                 text,
+                tables: &tables,
                 sign_off: &layers::sign_off(context, written),
             };
             approval::verify(&document, file.file(), policy, faults)
         }
-        (None, _, _) | (_, None, _) | (_, _, None) => approval::Approved::NotAsked,
+        (None, _, _) | (_, None, _) | (_, _, None) => {
+            let missing = was.and_then(|(was, name)| was.missing.get(name));
+            missing.map_or(approval::Approved::NotAsked, |missing| {
+                approval::Approved::Draft {
+                    missing: missing.clone(),
+                    by: Vec::new(),
+                }
+            })
+        }
     };
     // Another agreement of a group may tokenise what this one turns back.
     if link.is_none() {
-        reidentify::refuse_unknown(file, &namespaces, faults);
+        identifiers::refuse_unknown(file, &namespaces, faults);
     }
     let beside = volume::Beside {
         purposes: &purposes,
@@ -153,6 +171,7 @@ pub(super) fn check(
     };
     let volume = volume::terms(file, &beside, faults);
     let vital_interests = volume::vital_interests(file, &beside, &mut warnings, faults);
+    let text_hash = data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
     Some(Agreement {
         name: AgreementName::new(name?),
         version: written.version?,
@@ -161,7 +180,9 @@ pub(super) fn check(
         partner: PartnerName::new(&partner?.0),
         term: term?,
         purposes,
-        hash: data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
+        hash: hash_with_tables(&text_hash, &tables),
+        text_hash,
+        tables,
         disclosures: complete.then_some(disclosures)?,
         link: link.map(str::to_owned),
         namespaces,
@@ -182,6 +203,9 @@ pub(super) fn check(
 fn forms(written: &AgreementAsWritten) -> Forms {
     let mut forms = Forms::default();
     for disclosure in written.disclosures.iter().flatten() {
+        if let Some(parameters) = &disclosure.parameters {
+            identifiers::take_forms(parameters, &mut forms);
+        }
         if let Some(body) = &disclosure.request_body {
             forms.take(&body.body());
         }
@@ -316,6 +340,9 @@ fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBod
 pub(super) struct DisclosureCheck<'a> {
     pub(super) file: &'a File,
     pub(super) context: &'a Context,
+    /// Through which the agreement's own tables are read.
+    pub(super) tables: &'a Tables,
+    plans: &'a Plans,
     pub(super) purposes: &'a [Purpose],
     /// The agreement's last day, if it has one.
     pub(super) ends: Option<Date>,
@@ -373,9 +400,9 @@ impl DisclosureCheck<'_> {
             .as_ref()
             .and_then(|headers| headers.keep.as_deref());
         let request_headers = self.headers("parameters/headers", kept, faults);
-        let reidentify = self.reidentify(parameters, &query, &request_headers, faults);
-
-        let pushed_by = self.pushed_by(disclosure, &reidentify, faults);
+        let kept = (&*query, &*request_headers);
+        let identifiers = self.identifiers(disclosure, parameters, kept, namespaces, faults);
+        let pushed_by = self.pushed_by(disclosure, faults);
 
         if let (Some(_), Some(("GET" | "DELETE", _))) = (&disclosure.request_body, &request) {
             self.file.fault_at_key(
@@ -391,6 +418,7 @@ impl DisclosureCheck<'_> {
             let at = self.at(received_at);
             let mut body = Body::check(self.file, &at, &written, self.beside(), faults);
             body.rules.strict = disclosure.is_strict(received_at);
+            self.collected(disclosure, &purposes, &body, faults);
             namespaces.take(self.file, &body, faults);
             let limits = disclosure.limits_of(received_at, &self.context.request_limits);
             let plan = self.compile(&body, &at, &limits, faults);
@@ -461,7 +489,7 @@ impl DisclosureCheck<'_> {
             service: ServiceName::new(&beyond?.0),
             service_path: service_path?,
             query,
-            reidentify,
+            identifiers,
             request_headers,
             response_headers,
             links,
@@ -512,7 +540,7 @@ impl DisclosureCheck<'_> {
     /// What its bodies' rules are read beside.
     fn beside(&self) -> Beside<'_> {
         Beside {
-            tables: &self.context.tables,
+            tables: self.tables,
             forms: self.forms,
         }
     }
@@ -538,7 +566,7 @@ impl DisclosureCheck<'_> {
                 &stand_in
             }
         };
-        body.compile(self.file, pointer, keys, limits, faults)
+        body.compile(self.file, pointer, self.plans, (keys, limits), faults)
     }
 
     fn purposes(&self, names: &[Name], faults: &mut Vec<Fault>) -> Vec<PurposeName> {

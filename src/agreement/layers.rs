@@ -10,8 +10,11 @@ use super::rules::Body;
 use super::{Context, PartnerName, PathTemplate, PurposeName, ServiceName};
 use crate::charter::{Case, Retention};
 use crate::minimise::Withheld;
-use crate::plan::Check;
-use crate::register::{Ground, Objection, Part, Proposal, ProposedPurpose, Register};
+use crate::plan::{Check, Format};
+use crate::register::{
+    CollectedPart, Collection, Ground, NotCollected, Objection, Part, Proposal, ProposedPurpose,
+    Register,
+};
 use crate::written::Fault;
 
 /// The ground of each purpose.
@@ -33,6 +36,7 @@ impl DisclosureCheck<'_> {
             return Vec::new();
         };
         self.never_share(register, disclosure, released, warnings);
+        self.unheard(disclosure, released, warnings);
         let mut objections = self.against_charter(register, disclosure, purposes, released);
         let grounds = match self.proposed(register, disclosure, purposes, request, released) {
             Some(Ok(grounds)) => grounds,
@@ -147,6 +151,41 @@ impl DisclosureCheck<'_> {
         Some(register.data_set(&name.0)?.owner.as_str())
     }
 
+    /// Adds a fault for what comes in by `received` and the register does not list, where there is one.
+    pub(super) fn collected(
+        &self,
+        disclosure: &DisclosureAsWritten,
+        purposes: &[PurposeName],
+        received: &Body,
+        faults: &mut Vec<Fault>,
+    ) {
+        let Some(register) = &self.context.register else {
+            return;
+        };
+        let at = disclosure.received_at();
+        let (_, service) = disclosure.source();
+        let own = disclosure.own_data_set();
+        // Without either its admission has told.
+        let Some((data_set, service)) = own.or(disclosure.data_set.as_ref()).zip(service) else {
+            return;
+        };
+        let against = register.collects(&Collection {
+            data_set: &data_set.0,
+            apart: own.is_some(),
+            service: &ServiceName::new(&service.0),
+            purposes,
+            rules: &received.rules,
+        });
+        for NotCollected { part, message } in against {
+            let pointer = match part {
+                CollectedPart::DataSet => self.at(&format!("{at}/data_set")),
+                CollectedPart::Rule(index) => received.pointer(index).to_owned(),
+                CollectedPart::Body => self.at(at),
+            };
+            self.file.fault(faults, &pointer, message);
+        }
+    }
+
     /// What the layer that is above the disclosure holds against it.
     fn against_charter(
         &self,
@@ -201,6 +240,27 @@ impl DisclosureCheck<'_> {
             | Part::Response => true,
         });
         against
+    }
+
+    /// Says where nobody hears of fields that a service begins to send: they stay behind, and open no case.
+    fn unheard(
+        &self,
+        disclosure: &DisclosureAsWritten,
+        released: &Body,
+        warnings: &mut Vec<String>,
+    ) {
+        match &released.rules.format {
+            Format::Json | Format::Ndjson | Format::JsonSequence | Format::EventStream => {}
+            format @ (Format::Csv(_) | Format::Xml(_) | Format::Form | Format::Multipart) => {
+                let named = disclosure.name.as_ref().map_or("", |name| name.0.as_str());
+                warnings.push(format!(
+                    "{named}: a field of {} that no rule names stays behind and opens no case, as one of json does; hold samples against the register yourself",
+                    format.word()
+                ));
+            }
+            // Nothing in it is looked into, which is told to reviewers as such.
+            Format::Opaque(_) => {}
+        }
     }
 
     /// Adds a `drop` for what never leaves and a rule could let leave, and says so.

@@ -21,6 +21,7 @@ mod decide;
 mod file;
 mod format;
 mod headers;
+mod identifiers;
 mod ladders;
 mod layers;
 mod link;
@@ -28,7 +29,6 @@ mod namespaces;
 mod purpose;
 mod push;
 mod redact;
-mod reidentify;
 mod review;
 mod rights;
 mod router;
@@ -46,16 +46,16 @@ pub use decide::{
     Ask, Asker, Caller, Permit, REASON_BYTES, REFERENCE_BYTES, Refusal, RouteMiss, Step,
 };
 pub(crate) use headers::refused as refused_header;
+pub use identifiers::{Identifiers, Turned};
 pub use namespaces::Namespace;
 pub use purpose::Purpose;
-pub use reidentify::Reidentify;
 pub use review::{
     DisclosureReview, ExemptReview, OpaqueReview, Review, TokenReview, TypeReview, WholeReview,
 };
 pub use rights::Exemption;
 pub use rules::{KeptWhole, fields_schema, load_fields, load_fields_with};
-pub use set::{AgreementSet, Context, Source, agreement_schema};
-pub use tables::Tables;
+pub use set::{AgreementSet, AsWas, Checked, Checking, Context, Source, agreement_schema};
+pub use tables::{TableDigest, Tables, hash_with_tables};
 pub use template::{PathTemplate, TemplateError};
 
 macro_rules! names {
@@ -121,8 +121,13 @@ pub struct Agreement {
     pub term: Term,
     /// Its purposes in the order of the file, those that others cover last.
     pub purposes: Vec<Purpose>,
-    /// SHA-256 of the file's bytes, in hexadecimal: what the ledger holds as the text agreed to.
+    /// What was agreed to, as the ledger and every answer name it: `text_hash` where it names no tables, else
+    /// [`hash_with_tables`].
     pub hash: String,
+    /// SHA-256 of the file's bytes, in hexadecimal: by what its text is kept.
+    pub text_hash: String,
+    /// The tables that its rules name, in the order of their paths.
+    pub tables: Vec<TableDigest>,
     /// What it permits.
     pub disclosures: Vec<Arc<Disclosure>>,
     /// The group of agreements with this partner whose tokens are the same, if it is in one.
@@ -244,10 +249,10 @@ pub struct Disclosure {
     pub service: ServiceName,
     /// The path asked of the service; its variables are all in `path`.
     pub service_path: PathTemplate,
-    /// Query parameters that reach the service as they came. Any but these and those of `reidentify` refuse a request.
+    /// Query parameters that reach the service as they came. Any but these and those of `identifiers` refuse a request.
     pub query: Vec<String>,
-    /// Where the request carries tokens.
-    pub reidentify: Reidentify,
+    /// Where the request's head names somebody, by a token or, in a push, by an identifier.
+    pub identifiers: Identifiers,
     /// Request headers that reach the service, lower case, beyond those that the gateway itself sets.
     pub request_headers: Vec<String>,
     /// Response headers that reach whoever asked, lower case, beyond those that the gateway itself sets.
@@ -283,7 +288,7 @@ impl Disclosure {
     /// Whether a query may have a parameter of this name, decoded.
     #[must_use]
     pub fn has_parameter(&self, name: &str) -> bool {
-        self.query.iter().any(|agreed| agreed == name) || self.reidentify.query.contains_key(name)
+        self.query.iter().any(|agreed| agreed == name) || self.identifiers.query.contains_key(name)
     }
 
     /// The plan of the request's body; `None` refuses requests with a body.

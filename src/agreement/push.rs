@@ -6,7 +6,6 @@
 
 use super::check::{DisclosureCheck, File};
 use super::file::{BodyAsWritten, DisclosureAsWritten, RuleAsWritten, UndeclaredAsWritten};
-use super::reidentify::Reidentify;
 use super::{Fault, SystemName};
 use crate::minimise::Limits;
 use crate::written::text::{Name, PathText};
@@ -96,6 +95,12 @@ impl DisclosureAsWritten {
         }
     }
 
+    /// The data set of its own that what comes in becomes a part of, where one is named.
+    pub(super) fn own_data_set(&self) -> Option<&Name> {
+        let body = self.request_body.as_ref().filter(|_| !self.is_push());
+        body.and_then(|body| body.data_set.as_ref())
+    }
+
     /// Whether the request's body is refused for what no rule names.
     pub(super) fn is_strict(&self, at: &str) -> bool {
         at == REQUEST_BODY
@@ -124,7 +129,6 @@ impl DisclosureCheck<'_> {
     pub(super) fn pushed_by(
         &self,
         disclosure: &DisclosureAsWritten,
-        reidentify: &Reidentify,
         faults: &mut Vec<Fault>,
     ) -> Option<SystemName> {
         let file: &File = self.file;
@@ -150,6 +154,13 @@ impl DisclosureCheck<'_> {
                 "a push goes to the partner, which `deliver` names; leave `service` out",
             );
         }
+        let body = disclosure.request_body.as_ref();
+        if body.is_some_and(|body| body.data_set.is_some()) {
+            fault(
+                "request_body/data_set",
+                "this body leaves, so it is of the disclosure's data set; write data_set: there and leave it out here",
+            );
+        }
         if let Some(response) = &disclosure.response {
             if response.aggregate.is_some() {
                 fault(
@@ -161,19 +172,6 @@ impl DisclosureCheck<'_> {
                 fault(
                     "response/links",
                     "links are rewritten for a partner, and this answer is the partner's own; leave it out",
-                );
-            }
-        }
-        let turned_back = [
-            ("parameters/path", reidentify.path.is_empty()),
-            ("parameters/query/tokens", reidentify.query.is_empty()),
-            ("parameters/headers/tokens", reidentify.headers.is_empty()),
-        ];
-        for (at, is_empty) in turned_back {
-            if !is_empty {
-                fault(
-                    at,
-                    "tokens are turned back for the controller's services, and this goes to a partner; write keep",
                 );
             }
         }

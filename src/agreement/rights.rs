@@ -30,8 +30,11 @@ const CLASSES: [(&str, &str); 5] = [
     ("social-work", "S3P3"),
     ("education", "S3P4"),
     ("child-abuse", "S3P5"),
-    ("third-party", "S2P3"),
+    ("third-party", THIRD_PARTY),
 ];
+
+/// The exemption of what shows others (Data Protection Act 2018, Schedule 2, Part 3).
+const THIRD_PARTY: &str = "S2P3";
 
 fn code(exempt: &ExemptText) -> String {
     let class = CLASSES.iter().find(|(class, _)| *class == exempt.0);
@@ -50,6 +53,18 @@ pub(super) fn exemptions(
     let mut exemptions = Vec::new();
     for (index, rule) in fields.iter().enumerate() {
         let at = format!("{pointer}/fields/{index}");
+        match (&rule.third_parties, &rule.keep) {
+            (None, _) | (Some(_), None) => {}
+            (Some(_), Some(_)) if !access => file.fault(
+                faults,
+                &format!("{at}/third_parties"),
+                "whether others are shown is decided where a person asks for their own record; write rights: { access: subject } for the purpose, or leave it out",
+            ),
+            (Some(_), Some(kept)) => exemptions.extend(kept.iter().map(|selector| Exemption {
+                selector: selector.0.clone(),
+                code: THIRD_PARTY.to_owned(),
+            })),
+        }
         match (&rule.drop, &rule.exempt) {
             (None, None) => {}
             (Some(_), None) if access => file.fault(

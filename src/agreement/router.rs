@@ -32,6 +32,9 @@ struct Node {
 pub(super) struct Route {
     /// Sorted by purpose; the answers of each by the start of their terms, which do not overlap.
     purposes: Vec<(PurposeName, Vec<Answer>)>,
+    /// The [`mark`] of each of `purposes`: a partner may have many agreements for one path, and to find the one purpose
+    /// among theirs no other's name is read.
+    marks: Vec<u64>,
     /// All its disclosures, in the order they came.
     all: Vec<Answer>,
 }
@@ -168,9 +171,11 @@ impl Route {
                     answers.push(answer.clone());
                     answers.sort_by_key(|answer| answer.agreement.term.from);
                 }
-                Err(at) => self
-                    .purposes
-                    .insert(at, (purpose.clone(), vec![answer.clone()])),
+                Err(at) => {
+                    self.marks.insert(at, mark(purpose.as_str()));
+                    self.purposes
+                        .insert(at, (purpose.clone(), vec![answer.clone()]));
+                }
             }
         }
         Ok(())
@@ -184,7 +189,10 @@ impl Route {
     /// The disclosures for `purpose`, at least one, in the order of their terms, which do not overlap;
     /// `None` if it is not agreed.
     pub(super) fn answers(&self, purpose: &str) -> Option<(&PurposeName, &[Answer])> {
-        let (purpose, answers) = &self.purposes[self.position(purpose).ok()?];
+        let asked = mark(purpose);
+        let mut marked = self.marks.iter().zip(&self.purposes);
+        let (_, (purpose, answers)) =
+            marked.find(|(mark, (known, _))| **mark == asked && known.as_str() == purpose)?;
         Some((purpose, answers))
     }
 
@@ -196,5 +204,35 @@ impl Route {
     /// All its purposes with their disclosures, sorted.
     pub(super) fn purposes(&self) -> &[(PurposeName, Vec<Answer>)] {
         &self.purposes
+    }
+}
+
+/// A number that few names share: of their length, their beginning and their end. Names that do are told apart by
+/// themselves.
+fn mark(name: &str) -> u64 {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let name = name.as_bytes();
+    let word = |bytes: &[u8]| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_le_bytes(word)
+    };
+    let part = name.len().min(8);
+    let (start, end) = (word(&name[..part]), word(&name[name.len() - part..]));
+    (end.wrapping_mul(SPREAD) ^ start.rotate_left(32)).wrapping_add(name.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_mark_and_names_of_a_series_have_others() {
+        for name in ["", "a", "care", "falls-prevention", "falls-prevention-0001"] {
+            assert_eq!(mark(name), mark(&name.to_owned()), "{name}");
+        }
+        let series = (0..1_000).map(|number| mark(&format!("falls-prevention-{number:04}")));
+        let different: std::collections::HashSet<u64> = series.collect();
+        assert_eq!(different.len(), 1_000);
     }
 }

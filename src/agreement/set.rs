@@ -1,6 +1,6 @@
 //! The agreements in force together, loaded whole or refused whole (P9).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -9,10 +9,11 @@ use super::basis::Demand;
 use super::file::{AgreementAsWritten, HINTS};
 use super::router::Router;
 use super::tables::Tables;
-use super::{Agreement, AgreementName, PartnerName, ServiceName, SystemName, check};
+use super::{Agreement, AgreementName, PartnerName, PurposeName, ServiceName, SystemName, check};
 use crate::approval::Policy;
 use crate::charter::Charter;
 use crate::minimise::Limits;
+use crate::plan::Plans;
 use crate::register::Register;
 use crate::transform::Keys;
 use crate::written::{Fault, Faults, Reader, Written};
@@ -58,6 +59,17 @@ pub struct Context {
     /// Whether there is a store of subjects in which people can be looked up: then each record with a subject is. `None` does
     /// not check it, and looks nobody up.
     pub subjects: Option<bool>,
+    /// What of the agreements' standing is given and neither verified nor looked up: of a set of the past.
+    pub as_was: Option<Arc<AsWas>>,
+}
+
+/// What of agreements no text says, as it was when a set ran: who had not approved, and whose keys were destroyed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AsWas {
+    /// The roles whose approval was missing, by agreement.
+    pub missing: BTreeMap<AgreementName, Vec<String>>,
+    /// Agreements whose keys were destroyed.
+    pub keys_destroyed: BTreeSet<AgreementName>,
 }
 
 impl Context {
@@ -79,6 +91,7 @@ impl Context {
             register: None,
             charter: None,
             subjects: None,
+            as_was: None,
         }
     }
 }
@@ -93,6 +106,8 @@ pub struct AgreementSet {
     /// The policies that they stand under.
     pub charter: Option<Arc<Charter>>,
     pub(super) router: Router,
+    /// The purposes of all of them, sorted.
+    purposes: Vec<PurposeName>,
 }
 
 impl AgreementSet {
@@ -101,7 +116,16 @@ impl AgreementSet {
     /// # Errors
     /// With every fault of every source, by file, line and column.
     pub fn load(sources: &[Source<'_>], context: &Context) -> Result<Self, Faults> {
-        let reader = Reader::<AgreementAsWritten>::new(HINTS);
+        let checking = Checking::new(context);
+        let checked = sources.iter().map(|source| checking.check(source));
+        Self::of(checked.collect(), context)
+    }
+
+    /// As [`AgreementSet::load`], of files that were `checked` against `context`.
+    ///
+    /// # Errors
+    /// As [`AgreementSet::load`].
+    pub fn of(mut checked: Vec<Checked>, context: &Context) -> Result<Self, Faults> {
         let mut faults = Vec::new();
         let mut set = Self {
             register: context.register.clone(),
@@ -110,17 +134,14 @@ impl AgreementSet {
         };
         let mut names: HashMap<AgreementName, String> = HashMap::new();
         let mut groups = Groups::default();
-        let mut sources: Vec<&Source<'_>> = sources.iter().collect();
-        sources.sort_by_key(|source| source.name);
-        for source in sources {
-            let Some(file) = reader.read(source.name, source.text, &mut faults) else {
-                continue;
-            };
-            let Some(agreement) = check::check(&file, source.text, context, &mut faults) else {
+        checked.sort_by(|a, b| a.name.cmp(&b.name));
+        for source in checked {
+            faults.extend(source.faults);
+            let Some((file, agreement)) = source.agreement else {
                 continue;
             };
             let agreement = Arc::new(agreement);
-            if let Some(earlier) = names.insert(agreement.name.clone(), source.name.to_owned()) {
+            if let Some(earlier) = names.insert(agreement.name.clone(), source.name) {
                 file.fault(
                     &mut faults,
                     "/agreement",
@@ -146,7 +167,20 @@ impl AgreementSet {
         groups.check(&mut faults);
         Faults::none_of(faults)?;
         set.agreements.sort_by(|a, b| a.name.cmp(&b.name));
+        let purposes = set.agreements.iter().flat_map(|one| &one.purposes);
+        set.purposes = purposes.map(|purpose| purpose.name.clone()).collect();
+        set.purposes.sort_unstable();
+        set.purposes.dedup();
         Ok(set)
+    }
+
+    /// The purpose named `name`, if some agreement has it.
+    #[must_use]
+    pub fn purpose(&self, name: &str) -> Option<&PurposeName> {
+        let at = self
+            .purposes
+            .binary_search_by(|purpose| purpose.as_str().cmp(name));
+        Some(&self.purposes[at.ok()?])
     }
 
     /// The agreement named `name`.
@@ -156,6 +190,51 @@ impl AgreementSet {
             .binary_search_by(|agreement| agreement.name.as_str().cmp(name))
             .ok()
             .map(|at| &self.agreements[at])
+    }
+}
+
+/// Checks the files of one set, each by itself: they know nothing of each other, so several may be checked at once.
+pub struct Checking<'a> {
+    reader: Reader<AgreementAsWritten>,
+    /// What several of them share.
+    plans: Plans,
+    context: &'a Context,
+}
+
+/// What became of one file. [`AgreementSet::of`] makes a set of all.
+pub struct Checked {
+    name: String,
+    /// The agreement, which may still not fit the others, and its file; `None` with at least one fault.
+    agreement: Option<(Written<AgreementAsWritten>, Agreement)>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Checking<'a> {
+    /// Checks against `context`.
+    #[must_use]
+    pub fn new(context: &'a Context) -> Self {
+        Self {
+            reader: Reader::new(HINTS),
+            plans: Plans::default(),
+            context,
+        }
+    }
+
+    /// Reads, checks and compiles `source`.
+    #[must_use]
+    pub fn check(&self, source: &Source<'_>) -> Checked {
+        let mut faults = Vec::new();
+        let file = self.reader.read(source.name, source.text, &mut faults);
+        let agreement = file.and_then(|file| {
+            let (context, plans) = (self.context, &self.plans);
+            let agreement = check::check(&file, source.text, context, plans, &mut faults)?;
+            Some((file, agreement))
+        });
+        Checked {
+            name: source.name.to_owned(),
+            agreement,
+            faults,
+        }
     }
 }
 
@@ -194,15 +273,17 @@ impl Groups {
                         .namespaces
                         .iter()
                         .find(|known| known.name == namespace.name);
-                    if let Some(known) = known.filter(|known| known.kind != namespace.kind) {
+                    if let Some(known) =
+                        known.filter(|known| known.written_as() != namespace.written_as())
+                    {
                         file.fault(
                             faults,
                             "/link",
                             format!(
                                 "`{}` is {} here and {} in the linked agreement {}, so that its tokens would not link; write the same `form` in both",
                                 namespace.name,
-                                namespace.kind.word(),
-                                known.kind.word(),
+                                namespace.written_as(),
+                                known.written_as(),
                                 first.name,
                             ),
                         );

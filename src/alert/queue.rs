@@ -76,10 +76,12 @@ impl Queue {
         text(&Line::Ended { id, how })
     }
 
-    /// The oldest that waits, if one does.
+    /// The oldest that waits, of those whose number `may` be sent now, if there is one.
     #[must_use]
-    pub fn first(&self) -> Option<Waiting> {
-        self.waiting.first_key_value().map(|(id, body)| Waiting {
+    pub fn first(&self, may: impl Fn(u64) -> bool) -> Option<Waiting> {
+        let mut waiting = self.waiting.iter();
+        let (id, body) = waiting.find(|(id, _)| may(**id))?;
+        Some(Waiting {
             id: *id,
             body: body.clone(),
         })
@@ -132,10 +134,12 @@ mod tests {
             let line = queue.queueing(body).unwrap();
             queue.apply(&line).unwrap();
         }
-        assert_eq!(queue.first().unwrap().body, "one");
+        assert_eq!(queue.first(|_| true).unwrap().body, "one");
+        assert_eq!(queue.first(|id| id != 1).unwrap().body, "two");
+        assert_eq!(queue.first(|_| false), None);
         queue.apply(&Queue::ending(1, Ended::Delivered)).unwrap();
         assert_eq!(
-            queue.first().unwrap(),
+            queue.first(|_| true).unwrap(),
             Waiting {
                 id: 2,
                 body: "two".to_owned()
@@ -161,7 +165,7 @@ mod tests {
         for line in queue.lines() {
             shorter.apply(&line).unwrap();
         }
-        assert_eq!(shorter.first(), queue.first());
+        assert_eq!(shorter.first(|_| true), queue.first(|_| true));
         assert_eq!(shorter.queueing("four"), queue.queueing("four"));
     }
 

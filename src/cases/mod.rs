@@ -35,6 +35,9 @@ pub enum Kind {
     Field,
     /// Data set, purpose and recipient are not together in the register.
     Unregistered,
+    /// Something about a person was put right, and a recipient of it has to be told. No gap, but held open like one until
+    /// the recipient has acknowledged it.
+    Rectification,
 }
 
 impl Kind {
@@ -46,6 +49,7 @@ impl Kind {
             Self::Path => "path",
             Self::Field => "field",
             Self::Unregistered => "unregistered",
+            Self::Rectification => "rectification",
         }
     }
 
@@ -64,6 +68,9 @@ impl Kind {
             }
             Self::Unregistered => {
                 "the register does not have this data set for this purpose and recipient; nothing leaves until it has"
+            }
+            Self::Rectification => {
+                "what this partner was told of a person was put right, and it has to be told so (UK GDPR Art. 19); close the case when it has acknowledged that"
             }
         }
     }

@@ -309,7 +309,8 @@ fn token_form(action: &Action) -> Option<Kind> {
             Transform::Pseudonymise(identified) | Transform::Tokenise { identified, .. },
         ) => Some(identified.kind),
         Action::Transform(
-            Transform::Replace { .. }
+            Transform::Decided
+            | Transform::Replace { .. }
             | Transform::Mask { .. }
             | Transform::Generalise(_)
             | Transform::Shift(_)

@@ -6,20 +6,23 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::out::{self, Blame, Stop};
-use crate::agreement::{AgreementSet, Context};
+use crate::agreement::{AgreementSet, Context, Source};
+use crate::charter::Charter;
 use crate::config::{self, Config};
 use crate::explained::covered::steps_json;
-use crate::explained::past::{Past, Replay, Replayed, replay, set_of};
+use crate::explained::past::{Began, Past, Ran, Replay, Replayed, replay, set_of};
 use crate::explained::reconcile::Observed;
 use crate::gateway::Reason;
 use crate::ledger::chain::segment_name;
 use crate::ledger::disk::segments;
 use crate::ledger::verify::{ReadError, verify_directory};
 use crate::ledger::{RequestId, read, texts};
+use crate::register::Register;
 
 /// Sets of agreements that are kept while a ledger is read: each exchange ends under the set that it began with.
 const SETS: usize = 4;
@@ -128,7 +131,8 @@ Examples:
   fieldgate decision replay --all --ledger /evidence/ledger --config config/fieldgate.yaml
 
 Decides by the code of this program, under the texts that the ledger keeps by their hash and at the time of
-the decision. The ledger holds neither path nor data: where a verdict depended on these, that is said.
+the decision, with the register, the approvals and the keys as they were. The ledger holds neither path nor
+data nor what a caller wrote: each step that could not be repeated as it was is named.
 
 Exit codes: 0 every verdict is the same, or depended on what is not held; 1 one differs, a text is
 missing, or the ledger does not hold; 2 wrong usage; 3 it cannot be read.")]
@@ -249,7 +253,9 @@ fn bundle(args: &BundleArgs) -> Result<(), Stop> {
     }
     let mut kept: Vec<(String, String)> = Vec::new();
     read::lines(&archive.directory, |line| {
-        for hash in set_of(line).into_iter().flatten() {
+        let began = set_of(line).unwrap_or_default();
+        let layers = began.layers.into_iter().map(|(_, hash)| hash);
+        for hash in began.ran.into_iter().map(|ran| ran.text).chain(layers) {
             if !kept.iter().any(|(known, _)| *known == hash)
                 && let Ok(text) = texts::read(&archive.directory, &hash)
             {
@@ -285,14 +291,14 @@ fn unreadable(error: ReadError) -> Stop {
     }
 }
 
-/// A set that began to run: the hashes of its texts, and what they load as, once that was asked.
-struct Began {
-    hashes: Vec<String>,
+/// A set that began to run, and what its texts load as, once that was asked.
+struct Former {
+    began: Began,
     set: Option<Loading>,
 }
 
-/// A set, or why it cannot be had.
-type Loading = Result<Rc<AgreementSet>, String>;
+/// A set with what of it could not be had, or why none of it can.
+type Loading = Result<Rc<(AgreementSet, Vec<String>)>, String>;
 
 /// A ledger whose chain holds, and the agreements that ran while it was written.
 struct Archive {
@@ -301,7 +307,7 @@ struct Archive {
     /// The name that texts are loaded under, so that the tables that they name are found.
     name_in: PathBuf,
     /// The last sets that began to run, the latest first.
-    sets: VecDeque<Began>,
+    sets: VecDeque<Former>,
 }
 
 impl Archive {
@@ -329,23 +335,39 @@ impl Archive {
         })
     }
 
-    fn began(&mut self, hashes: Vec<String>) {
-        self.sets.push_front(Began { hashes, set: None });
+    fn began(&mut self, began: Began) {
+        self.sets.push_front(Former { began, set: None });
         self.sets.truncate(SETS);
     }
 
-    /// The set that `past` was decided under: the last that ran with its text in it.
-    fn set(&mut self, past: &Past) -> Loading {
-        let holds = |hashes: &[String]| past.hash.as_ref().is_none_or(|hash| hashes.contains(hash));
-        let Some(began) = self.sets.iter_mut().find(|began| holds(&began.hashes)) else {
-            return Err("the ledger does not say which agreements ran then".to_owned());
-        };
-        let load = || load(&self.directory, &self.name_in, &began.hashes, &self.context);
-        began.set.get_or_insert_with(load).clone()
-    }
-
+    /// Decides `past` again under the last set that ran with its text in it; where its verdict was another there, under the
+    /// one before, since an exchange ends under the set that it began with.
     fn replay(&mut self, past: &Past) -> Result<Replayed, String> {
-        self.set(past).map(|set| replay(past, &set))
+        let mut first = None;
+        for ran in &mut self.sets {
+            let holds = |hash: &String| ran.began.ran.iter().any(|one| one.hash == *hash);
+            if !past.hash.as_ref().is_none_or(holds) {
+                continue;
+            }
+            let load = || load(&self.directory, &self.name_in, &ran.began, &self.context);
+            let again = match ran.set.get_or_insert_with(load) {
+                Ok(loaded) => {
+                    let (set, notes) = &**loaded;
+                    let mut again = replay(past, set);
+                    again.not_repeated.extend(notes.iter().cloned());
+                    Ok(again)
+                }
+                Err(message) => Err(message.clone()),
+            };
+            if again
+                .as_ref()
+                .is_ok_and(|again| again.result == Replay::Same)
+            {
+                return again;
+            }
+            first.get_or_insert(again);
+        }
+        first.unwrap_or_else(|| Err("the ledger does not say which agreements ran then".to_owned()))
     }
 }
 
@@ -358,23 +380,73 @@ fn agreements_directory(config: &Config) -> PathBuf {
     }
 }
 
-fn load(
-    directory: &Path,
-    name_in: &Path,
-    hashes: &[String],
-    context: &Context,
-) -> Result<Rc<AgreementSet>, String> {
+fn load(directory: &Path, name_in: &Path, began: &Began, context: &Context) -> Loading {
     let mut named = Vec::new();
-    for hash in hashes {
+    for Ran { text: hash, .. } in &began.ran {
         let text = texts::read(directory, hash).map_err(|error| error.to_string())?;
         named.push((
             name_in.join(format!("{hash}.yaml")).display().to_string(),
             text,
         ));
     }
-    config::load_texts(&named, context)
-        .map(Rc::new)
+    let mut notes = Vec::new();
+    let context = Context {
+        as_was: Some(Arc::new(began.was.clone())),
+        ..context.clone()
+    };
+    if !began.layers.is_empty() {
+        let under = layers(directory, &began.layers).and_then(|(register, charter)| {
+            let context = Context {
+                register: Some(register),
+                charter,
+                ..context.clone()
+            };
+            config::load_texts(&named, &context)
+                .map_err(|faults| format!("it refuses now what it let load then: {faults}"))
+        });
+        match under {
+            Ok(set) => return Ok(Rc::new((set, notes))),
+            Err(why) => notes.push(format!(
+                "ground: the register that ran then was not asked again, {why}"
+            )),
+        }
+    }
+    config::load_texts(&named, &context)
+        .map(|set| Rc::new((set, notes)))
         .map_err(|faults| format!("a text that ran then is refused now: {faults}"))
+}
+
+/// The register and the policies that ran, from their kept texts.
+fn layers(
+    directory: &Path,
+    layers: &[(String, String)],
+) -> Result<(Arc<Register>, Option<Arc<Charter>>), String> {
+    let of = |wanted: &str| {
+        let texts = layers.iter().filter(|(layer, _)| layer == wanted);
+        texts
+            .map(|(_, hash)| match texts::read(directory, hash) {
+                Ok(text) => Ok((format!("{hash}.yaml"), text)),
+                Err(error) => Err(error.to_string()),
+            })
+            .collect::<Result<Vec<_>, String>>()
+    };
+    let (registers, charters, directorates) = (of("register")?, of("charter")?, of("directorate")?);
+    let Some((name, text)) = registers.first() else {
+        return Err("the ledger does not say which it was".to_owned());
+    };
+    let register = Register::load(name, text).map_err(|faults| faults.to_string())?;
+    let charter = match charters.first() {
+        None => None,
+        Some((name, text)) => {
+            let directorates: Vec<Source<'_>> = directorates
+                .iter()
+                .map(|(name, text)| Source { name, text })
+                .collect();
+            let charter = Charter::load(Source { name, text }, &directorates, &register);
+            Some(Arc::new(charter.map_err(|faults| faults.to_string())?))
+        }
+    };
+    Ok((Arc::new(register), charter))
 }
 
 /// What the ledger has of one exchange after its decision.
@@ -389,8 +461,8 @@ fn show(args: &ShowArgs) -> Result<(), Stop> {
     let mut after = After::default();
     let directory = archive.directory.clone();
     read::lines(&directory, |line| {
-        if let Some(hashes) = set_of(line) {
-            archive.began(hashes);
+        if let Some(began) = set_of(line) {
+            archive.began(began);
         }
         if let Some((past, _)) = &found {
             let entry: Value = serde_json::from_slice(line).unwrap_or_default();
@@ -506,6 +578,9 @@ fn replayed_lines(replayed: &Result<Replayed, String>) -> Vec<String> {
                     format!("  {answer:<10}{:<18}{}", step.name, step.text)
                 })
                 .collect();
+            for not in &replayed.not_repeated {
+                lines.push(format!("  not repeated  {not}"));
+            }
             lines.push(format!(
                 "  {:<10}{}",
                 match replayed.result {
@@ -538,6 +613,7 @@ fn as_json(past: &Past, replayed: &Result<Replayed, String>) -> Value {
                 "result": replayed.result.word(),
                 "text": replayed.text,
                 "steps": steps_json(&replayed.steps),
+                "not_repeated": replayed.not_repeated,
             }),
             Err(message) => json!({ "result": "fault", "text": message }),
         },
@@ -550,8 +626,8 @@ fn replay_all(args: &ReplayArgs) -> Result<(), Stop> {
     let mut said: Result<(), Stop> = Ok(());
     let directory = archive.directory.clone();
     read::lines(&directory, |line| {
-        if let Some(hashes) = set_of(line) {
-            archive.began(hashes);
+        if let Some(began) = set_of(line) {
+            archive.began(began);
         }
         let Some(past) = Past::read(line) else {
             return ControlFlow::Continue(());

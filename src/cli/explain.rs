@@ -1,5 +1,6 @@
 //! `fieldgate explain`: why a request would be permitted or refused, and which rule decides each field.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,9 +22,10 @@ use crate::explained::chart::Chart;
 use crate::explained::covered::steps_json;
 use crate::gateway::{self, Reason, form};
 use crate::ledger::EntryHash;
-use crate::minimise::{self, BodyError, Open, Tally};
+use crate::minimise::{self, BodyError, FieldOutcome, Open, Tally};
 use crate::plan::{FieldDecision, Format};
 use crate::transform::Occasion;
+use crate::volume::Over;
 
 /// The largest sample that is read: a record to look at, not a data set.
 const SAMPLE_BYTES: u64 = 16 << 20;
@@ -38,8 +40,9 @@ Examples:
       --purpose falls-prevention --at 2027-04-01 GET /adults/9990000018 --sample adult.json
   fieldgate explain --partner island-health --purpose research --format svg GET /adults/1 > why.svg
 
-Takes the same decision as the gateway, by the same code. A sample is one body as the
-service sends it.
+Takes the same decision as the gateway, by the same code. Where the agreement has quotas, the
+counts are those that the gateway with this configuration has written down; a replica's are its
+own. A sample is one body as the service sends it.
 
 Exit codes: 0 explained, be the answer yes or no; 1 the configuration or the sample is at
 fault; 2 wrong usage; 3 a file cannot be read.")]
@@ -84,7 +87,7 @@ pub struct ExplainArgs {
     pub method: String,
     /// The request's path, with its query if it has one
     pub path: String,
-    /// A body as the service would send it, for json responses
+    /// A body as the service would send it, in the disclosure's format; of json and ndjson each field is listed
     #[arg(long, value_name = "FILE")]
     pub sample: Option<PathBuf>,
     /// Print the result as one JSON object: the same as --format json
@@ -124,6 +127,8 @@ struct Explanation {
     decision: Result<Permit, Refusal>,
     /// Why the gateway refuses the query of a request that is permitted but for it, in its own words.
     query: Option<(Reason, String)>,
+    /// The quota that is used up.
+    over: Option<Over>,
     /// The file of the agreement that permits.
     file: Option<String>,
     /// For a refusal: whom to ask, and where the policy stands that it is under, by register and charter.
@@ -133,7 +138,8 @@ struct Explanation {
 
 /// What becomes of a sample.
 struct Sample {
-    fields: Vec<FieldDecision>,
+    /// Each field; `None` in a format of which they are counted and not listed.
+    fields: Option<Vec<FieldDecision>>,
     tally: Tally,
 }
 
@@ -253,6 +259,7 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         steps: loaded.agreements.explain(&ask),
         decision,
         query: None,
+        over: None,
         file: None,
         advice: Vec::new(),
         sample: None,
@@ -272,7 +279,13 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
                 },
             });
         }
-        explanation.file = file_with(&permit.agreement().hash, &loaded.sources);
+        if explanation.query.is_none()
+            && let Some((step, over)) = quota(permit, loaded, at, args.at.is_some())
+        {
+            explanation.steps.push(step);
+            explanation.over = over;
+        }
+        explanation.file = file_with(&permit.agreement().text_hash, &loaded.sources);
         if let Some(path) = &args.sample {
             let today = at.to_zoned(explanation.zone.clone()).date();
             explanation.sample = Some(sample(permit, path, today)?);
@@ -282,6 +295,44 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         explanation.advice = advice(loaded, &explanation.decision);
     }
     Ok(explanation)
+}
+
+/// The quotas that a permitted request is under, and how much of them is used; with the one that is used up. `None` where it
+/// is under none. `other_time`: the request is explained for another time than the present, of which no counts are known.
+fn quota(
+    permit: &Permit,
+    loaded: &Loaded,
+    at: Timestamp,
+    other_time: bool,
+) -> Option<(Step, Option<Over>)> {
+    let config = &loaded.config;
+    let step = |passed: bool, text: String| Step {
+        name: "quota",
+        passed,
+        text,
+    };
+    if permit.agreement().volume.is_empty() {
+        return None;
+    }
+    let way = match gateway::counted(&config.state, &config.controller.time_zone, permit, at) {
+        Ok(way) => way?,
+        Err(why) => {
+            return Some((
+                step(true, format!("what is used is not known: {why}")),
+                None,
+            ));
+        }
+    };
+    if other_time && !way.is_of(at) {
+        let text = "counts are of the present, not of then; without --at they are looked at";
+        return Some((step(true, text.to_owned()), None));
+    }
+    if let Some(over) = way.used_up(at) {
+        return Some((step(false, format!("used up: {over}")), Some(over)));
+    }
+    let mut used = Vec::new();
+    way.usage(at, |usage| used.push(usage.to_string()));
+    Some((step(true, used.join("; ")), None))
 }
 
 /// Whom to ask about a refusal, and the policy that it is under: the directorate's of the data set that was asked for, where
@@ -346,10 +397,11 @@ fn file_with(hash: &str, sources: &[PathBuf]) -> Option<String> {
 
 fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
     let plan = permit.released();
-    if *plan.format() != Format::Json {
+    let word = plan.format().word();
+    // Of the one nothing is looked into; of the other no file has the boundary that its parts are told apart by.
+    if matches!(plan.format(), Format::Multipart | Format::Opaque(_)) {
         return Err(Stop::usage(format_args!(
-            "the fields of a sample are listed for json responses, and this one is {}; `fieldgate apply --config FILE --agreement {} --disclosure {}` shows what leaves of it",
-            plan.format().word(),
+            "a sample is explained of every other format, and this one is {word}; `fieldgate apply --config FILE --agreement {} --disclosure {}` shows what leaves of it",
             permit.agreement().name,
             permit.disclosure().name,
         )));
@@ -369,7 +421,7 @@ fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
     }
     let broken = |error: BodyError| {
         Stop::input(format_args!(
-            "{}: json: {} ({}) at byte {}, in {}",
+            "{}: {word}: {} ({}) at byte {}, in {}",
             path.display(),
             error.fault,
             error.fault.code(),
@@ -383,7 +435,23 @@ fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
         gate: Some(Arc::new(Open)),
         ..Occasion::from(today)
     };
-    let fields = plan.explain(&bytes, occasion.clone()).map_err(broken)?;
+    let fields = match plan.format() {
+        Format::Json => Some(plan.explain(&bytes, occasion.clone()).map_err(broken)?),
+        Format::Ndjson => {
+            // Selectors see lines as an array of their documents. A fault is told below, where it stands.
+            let lines = bytes.split(|byte| *byte == b'\n');
+            let lines: Vec<&[u8]> = lines.filter(|line| !line.trim_ascii().is_empty()).collect();
+            let whole = [&b"["[..], &lines.join(&b','), &b"]"[..]].concat();
+            plan.explain(&whole, occasion.clone()).ok()
+        }
+        Format::JsonSequence
+        | Format::EventStream
+        | Format::Csv(_)
+        | Format::Xml(_)
+        | Format::Form
+        | Format::Multipart
+        | Format::Opaque(_) => None,
+    };
     let mut machine = minimise::machine(plan, "", occasion);
     let mut leaves = Vec::new();
     machine.push(&bytes, &mut leaves).map_err(broken)?;
@@ -406,10 +474,15 @@ impl Explanation {
                 ))
             }
             Err(refusal) => Some((refusal.code(), refusal.to_string())),
-            Ok(_) => {
-                let (reason, text) = self.query.as_ref()?;
-                Some((reason.code(), format!("{text}. {}", reason.text().remedy)))
-            }
+            Ok(_) => match &self.query {
+                Some((reason, text)) => {
+                    Some((reason.code(), format!("{text}. {}", reason.text().remedy)))
+                }
+                None => self
+                    .over
+                    .as_ref()
+                    .map(|over| ("quota_exceeded", over.to_string())),
+            },
         }
     }
 
@@ -484,10 +557,10 @@ fn as_text(args: &ExplainArgs, explanation: &Explanation) -> String {
 
 fn sample_lines(sample: &Sample, explanation: &Explanation) -> Vec<String> {
     let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
-    let paths = width(&mut sample.fields.iter().map(|field| field.path.chars().count()));
-    let outcomes = width(&mut sample.fields.iter().map(|field| field.outcome.len()));
-    let mut lines: Vec<String> = sample
-        .fields
+    let fields = sample.fields.as_deref().unwrap_or_default();
+    let paths = width(&mut fields.iter().map(|field| field.path.chars().count()));
+    let outcomes = width(&mut fields.iter().map(|field| field.outcome.len()));
+    let mut lines: Vec<String> = fields
         .iter()
         .map(|field| {
             let why = match (explanation.rule(field), field.outcome) {
@@ -501,11 +574,19 @@ fn sample_lines(sample: &Sample, explanation: &Explanation) -> Vec<String> {
             )
         })
         .collect();
+    if sample.fields.is_none() {
+        let counted = counted(&sample.tally);
+        let counted = counted
+            .iter()
+            .map(|(outcome, count)| format!("  {count:>8}  {outcome}"));
+        lines.extend(counted);
+    }
     if let Some(file) = &explanation.file {
-        lines.insert(
-            0,
-            format!("each field of the sample, by the rules of {file}:"),
-        );
+        let what = match sample.fields {
+            Some(_) => "each field of the sample",
+            None => "the values of the sample, counted in this format",
+        };
+        lines.insert(0, format!("{what}, by the rules of {file}:"));
     }
     let Tally {
         records_released,
@@ -518,6 +599,14 @@ fn sample_lines(sample: &Sample, explanation: &Explanation) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// How many values each fate had.
+fn counted(tally: &Tally) -> Vec<(&'static str, u64)> {
+    let all = FieldOutcome::ALL.into_iter();
+    all.map(|outcome| (outcome.code(), tally.field(outcome)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
 }
 
 fn as_json(args: &ExplainArgs, explanation: &Explanation) -> Value {
@@ -550,7 +639,8 @@ fn as_json(args: &ExplainArgs, explanation: &Explanation) -> Value {
         "sample": explanation.sample.as_ref().map(|sample| json!({
             "records_released": sample.tally.records_released,
             "records_withheld": sample.tally.records_withheld,
-            "fields": sample.fields.iter().map(|field| {
+            "counted": counted(&sample.tally).into_iter().collect::<BTreeMap<_, _>>(),
+            "fields": sample.fields.iter().flatten().map(|field| {
                 let rule = explanation.rule(field);
                 json!({
                     "path": field.path,

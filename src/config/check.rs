@@ -449,6 +449,7 @@ impl Check<'_> {
             ),
             exchange_wait: span(limits.exchange_wait.as_ref(), default.exchange_wait),
             drain_idle: span(limits.drain_idle.as_ref(), default.drain_idle),
+            linger: span(limits.linger.as_ref(), default.linger),
         };
         if checked.header_bytes < 1 << 10 || checked.header_bytes > 1 << 20 {
             self.file.fault(

@@ -308,6 +308,8 @@ pub(super) struct LimitsAsWritten {
     pub(super) exchange_wait: Option<SpanText>,
     /// How long an unused HTTP/1.1 connection may still bring a request after a request to stop. Default: 500ms.
     pub(super) drain_idle: Option<SpanText>,
+    /// How long what a partner still sends is thrown away after the last answer on its connection. Default: 2s.
+    pub(super) linger: Option<SpanText>,
 }
 
 /// What is logged, and how.

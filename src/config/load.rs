@@ -1,16 +1,20 @@
 //! The files: the only part of the configuration that reads any.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use super::file::{GatewayAsWritten, HINTS};
 use super::{
     Config, ConfigFault, KeyPlaces, KeySource, KeyUrl, Loaded, Transport, approvals, check, layers,
 };
 use crate::agreement::{
-    AgreementSet, Context, PartnerName, ServiceName, Source, SystemName, Tables,
+    AgreementSet, Checked, Checking, Context, PartnerName, ServiceName, Source, SystemName, Tables,
 };
 use crate::approval::ENDING;
 use crate::explained::Texts;
@@ -21,6 +25,8 @@ use crate::written::{Fault, Faults, Reader, Written};
 
 /// Files that one directory of agreements may hold.
 const DIRECTORY_FILES: usize = 10_000;
+/// Agreements that are worth a thread.
+const FILES_PER_THREAD: usize = 16;
 /// Bytes of a text file that are read; the YAML reader says what is too large.
 const TEXT_BYTES: u64 = 2 << 20;
 /// Bytes of a look-up table's file: several columns for each postcode there is.
@@ -149,12 +155,25 @@ pub fn load_texts(texts: &[(String, String)], context: &Context) -> Result<Agree
     load_set(texts, context)
 }
 
+/// Checks `texts`, given with their names, on all cores: with a thousand agreements it is most of what loading takes.
 fn load_set(texts: &[(String, String)], context: &Context) -> Result<AgreementSet, Faults> {
-    let sources: Vec<Source<'_>> = texts
-        .iter()
-        .map(|(name, text)| Source { name, text })
-        .collect();
-    AgreementSet::load(&sources, context)
+    let checking = Checking::new(context);
+    let check = |(name, text): &(String, String)| checking.check(&Source { name, text });
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = cores.min(texts.len() / FILES_PER_THREAD).max(1);
+    let mut parts = texts.chunks(texts.len().div_ceil(threads).max(1));
+    let own = parts.next().unwrap_or_default();
+    let checked = thread::scope(|scope| {
+        let others: Vec<_> = parts
+            .map(|part| scope.spawn(move || part.iter().map(check).collect::<Vec<_>>()))
+            .collect();
+        let mut checked: Vec<Checked> = own.iter().map(check).collect();
+        for other in others {
+            checked.extend(other.join().unwrap_or_else(|fault| resume_unwind(fault)));
+        }
+        checked
+    });
+    AgreementSet::of(checked, context)
 }
 
 /// The JSON Schema of the gateway's configuration, for editors: what `config/schema/fieldgate.json` holds.
@@ -217,11 +236,14 @@ fn agreement_texts(
     faults: &mut Vec<Fault>,
 ) -> Result<Vec<(String, String)>, ConfigFault> {
     let mut texts = Vec::new();
+    // Of a thousand files each would be held against each.
+    let mut known: HashSet<PathBuf> = sources.iter().cloned().collect();
     for (index, path) in file.value.agreements.iter().flatten().enumerate() {
         let pointer = format!("/agreements/{index}");
         let path = base.join(&path.0);
         let files = match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => {
+                known.insert(path.clone());
                 sources.push(path.clone());
                 let files = yaml_files(&path)?;
                 if files.len() > DIRECTORY_FILES {
@@ -247,7 +269,7 @@ fn agreement_texts(
             }
         };
         for path in files {
-            if sources.contains(&path) {
+            if !known.insert(path.clone()) {
                 file.fault(
                     faults,
                     &pointer,
@@ -343,6 +365,7 @@ fn context(
         charter: None,
         // What is at fault in it has been told.
         subjects: Some(written.subjects.is_some()),
+        as_was: None,
     }
 }
 

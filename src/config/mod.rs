@@ -200,6 +200,7 @@ impl Default for Limits {
             exchanges_per_partner: 2_048,
             exchange_wait: Duration::from_secs(1),
             drain_idle: Duration::from_millis(500),
+            linger: Duration::from_secs(2),
         }
     }
 }
@@ -246,6 +247,7 @@ impl Config {
             register: None,
             charter: None,
             subjects: Some(self.subjects.is_some()),
+            as_was: None,
         }
     }
 }
@@ -319,6 +321,9 @@ pub struct Limits {
     pub exchange_wait: Duration,
     /// How long an unused HTTP/1.1 connection may still bring a request after a request to stop. Default 500 ms.
     pub drain_idle: Duration,
+    /// How long what a partner still sends is thrown away after the last answer on its connection, so that no reset
+    /// takes the answer's end away (RFC 9112 section 9.6). Default 2 s.
+    pub linger: Duration,
 }
 
 /// What is logged, and how.

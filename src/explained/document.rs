@@ -95,12 +95,32 @@ fn push_cell(cell: &str, out: &mut String) {
     }
 }
 
-/// Black on white, wide tables that scroll by themselves, and on paper no boxes that break.
-const STYLE: &str = "body{font:1rem/1.5 Arial,Helvetica,sans-serif;color:#1d1d1b;background:#fff;max-width:70rem;margin:0 auto;padding:1rem}\
-h1,h2{line-height:1.2}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}\
-caption{text-align:left;font-weight:bold;padding:.25rem 0}th,td{border:1px solid #6b6b68;padding:.4rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}\
-th{background:#eef2f6}svg{max-width:100%;height:auto}a:focus,.wide:focus{outline:3px solid #1d5fa8}\
-@media print{body{max-width:none;padding:0}.wide{overflow:visible}tr,svg{break-inside:avoid}}";
+/// Black on white. A table has its words whole and scrolls by itself where the window is narrower; on paper, which does
+/// not scroll, it is small, and rows and charts are not broken.
+const STYLE: &str = "body{font:1rem/1.5 Arial,Helvetica,sans-serif;color:#1d1d1b;background:#fff;max-width:110rem;margin:0 auto;padding:1rem}\
+h1,h2,p,li{overflow-wrap:anywhere;max-width:60rem}h1,h2{line-height:1.2}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}\
+caption{text-align:left;font-weight:bold;padding:.25rem 0}th,td{border:1px solid #6b6b68;padding:.4rem .5rem;text-align:left;vertical-align:top}\
+th{background:#eef2f6}.long{min-width:20rem;overflow-wrap:anywhere}.day{white-space:nowrap}tbody th{position:sticky;left:0}svg{max-width:100%;height:auto}a{color:#1d4f91}a:focus,.wide:focus{outline:3px solid #1d5fa8}\
+@page{size:A4 landscape;margin:12mm}\
+@media print{body{max-width:none;padding:0}.wide{overflow:visible}table{font-size:.65rem}th,td{padding:.15rem .25rem}.long{min-width:0}tr,svg{break-inside:avoid}}";
+
+/// Characters of a cell that is read as a sentence, or is a hash: it gets a column wide enough, in which a word may break.
+const SENTENCE: usize = 48;
+
+/// `text` as HTML, with what stands between two backticks as code.
+fn marked_up(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut pieces = text.split('`').map(escaped);
+    out.push_str(&pieces.next().unwrap_or_default());
+    while let Some(inside) = pieces.next() {
+        match pieces.next() {
+            Some(after) => out.push_str(&format!("<code>{inside}</code>{after}")),
+            // A last backtick that nothing closes is one.
+            None => out.push_str(&format!("`{inside}")),
+        }
+    }
+    out
+}
 
 impl Document {
     /// The page as HTML: no scripts, no style sheets or pictures from elsewhere.
@@ -113,7 +133,7 @@ impl Document {
             "<!DOCTYPE html>\n<html lang=\"en-GB\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{style}'\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
         );
         for paragraph in &self.intro {
-            out.push_str(&format!("<p>{}</p>\n", escaped(paragraph)));
+            out.push_str(&format!("<p>{}</p>\n", marked_up(paragraph)));
         }
         if !self.links.is_empty() {
             out.push_str("<nav aria-label=\"Pages\"><ul>\n");
@@ -139,7 +159,7 @@ impl Section {
             escaped(&self.heading)
         ));
         for paragraph in &self.paragraphs {
-            out.push_str(&format!("<p>{}</p>\n", escaped(paragraph)));
+            out.push_str(&format!("<p>{}</p>\n", marked_up(paragraph)));
         }
         if let Some(table) = &self.table {
             let caption = escaped(&table.caption);
@@ -154,10 +174,11 @@ impl Section {
             for row in &table.rows {
                 out.push_str("<tr>");
                 for (at, cell) in row.iter().enumerate() {
-                    let cell = escaped(cell);
+                    let class = class(cell);
+                    let cell = marked_up(cell);
                     out.push_str(&match at {
-                        0 => format!("<th scope=\"row\">{cell}</th>"),
-                        _ => format!("<td>{cell}</td>"),
+                        0 => format!("<th scope=\"row\"{class}>{cell}</th>"),
+                        _ => format!("<td{class}>{cell}</td>"),
                     });
                 }
                 out.push_str("</tr>\n");
@@ -168,6 +189,22 @@ impl Section {
             out.push_str(chart);
         }
         out.push_str("</section>\n");
+    }
+}
+
+/// The attribute of a cell whose width is not to be left to chance: a sentence's or a hash's, and a day's, which would
+/// break at its hyphens.
+fn class(cell: &str) -> &'static str {
+    let is_day = cell.len() == 10
+        && cell
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_digit());
+    if is_day {
+        " class=\"day\""
+    } else if cell.chars().count() > SENTENCE {
+        " class=\"long\""
+    } else {
+        ""
     }
 }
 
@@ -186,6 +223,41 @@ mod tests {
         let mut reader = csv::Reader::from_reader(table.csv().leak().as_bytes());
         let row = reader.records().next().unwrap().unwrap();
         assert_eq!(&row[0], "one, \"two\"\nthree");
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_a_backtick_alone_is_one() {
+        for (text, html) in [
+            ("falls-prevention", "falls-prevention"),
+            ("a & b", "a &amp; b"),
+            ("`adult` for care", "<code>adult</code> for care"),
+            (
+                "a `<b>` and `c`",
+                "a <code>&lt;b&gt;</code> and <code>c</code>",
+            ),
+            (
+                "a `<b>` and ` alone",
+                "a <code>&lt;b&gt;</code> and ` alone",
+            ),
+            ("``", "<code></code>"),
+            ("`", "`"),
+            ("", ""),
+        ] {
+            assert_eq!(marked_up(text), html, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cell_that_is_a_sentence_or_a_day_has_room() {
+        for (cell, attribute) in [
+            ("2026-04-01", " class=\"day\""),
+            ("2026-04-0x", ""),
+            ("adult", ""),
+            ("word ".repeat(12).as_str(), " class=\"long\""),
+            ("w".repeat(64).as_str(), " class=\"long\""),
+        ] {
+            assert_eq!(class(cell), attribute, "{cell}");
+        }
     }
 
     #[test]

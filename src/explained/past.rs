@@ -2,14 +2,16 @@
 //!
 //! The ledger holds no path, since a path can name a person. It holds what a path led to: agreement, disclosure, purpose.
 //! A path of the same form leads there again. What was refused before any agreement was asked, or for the path itself,
-//! depends on what is not held, and is said to be so.
+//! depends on what is not held, and is said to be so; and of every other replay each step is named that something else stood
+//! in for.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::covered;
 use crate::agreement::{
-    AgreementSet, Ask, Asker, Caller, Credentials, Disclosure, PartnerName, Role, Step, SystemName,
+    Agreement, AgreementName, AgreementSet, AsWas, Ask, Asker, Caller, Credential, Credentials,
+    Disclosure, PartnerName, Role, Step, SystemName,
 };
 use crate::ledger::RequestId;
 
@@ -40,6 +42,8 @@ pub struct Past {
     pub roles: Vec<Role>,
     /// It stated a health or social-work professional.
     pub professional: bool,
+    /// What was shown together, where that is entered.
+    pub credentials: Option<Credentials>,
     /// The reason's code; `None` for what was permitted.
     pub refused: Option<String>,
     /// The status that the partner got, of a refusal.
@@ -77,6 +81,13 @@ impl Past {
                 .map(Role::new)
                 .collect(),
             professional: entry.get("professional") == Some(&Value::Bool(true)),
+            credentials: entry
+                .get("credentials")
+                .and_then(Value::as_array)
+                .map(|shown| {
+                    let words = shown.iter().filter_map(Value::as_str);
+                    words.filter_map(Credential::named).collect()
+                }),
             refused: if is_refusal {
                 Some(text("reason")?)
             } else {
@@ -96,16 +107,66 @@ impl Past {
 /// The verdict that is no refusal.
 const PERMITTED: &str = "permitted";
 
-/// The hashes of the set that began to run with this line of a ledger; `None` for any other line.
+/// An agreement of a set that began to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// What decisions under it have as their hash.
+    pub hash: String,
+    /// The hash by which its text is kept.
+    pub text: String,
+}
+
+/// A set that began to run, as the ledger has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Began {
+    /// Its agreements.
+    pub ran: Vec<Ran>,
+    /// The hashes of the texts that they were held against, each with what it is: `register`, `charter`, `directorate`.
+    pub layers: Vec<(String, String)>,
+    /// What of the agreements no text says.
+    pub was: AsWas,
+}
+
+/// The set that began to run with this line of a ledger; `None` for any other line.
 #[must_use]
-pub fn set_of(line: &[u8]) -> Option<Vec<String>> {
+pub fn set_of(line: &[u8]) -> Option<Began> {
     let entry: Value = serde_json::from_slice(line).ok()?;
     if entry.get("event")?.as_str()? != "agreements" {
         return None;
     }
+    let text = |one: &Value, name: &str| Some(one.get(name)?.as_str()?.to_owned());
+    let list = |name: &str| {
+        entry
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
     let all = entry.get("agreements")?.as_array()?;
-    let hash = |one: &Value| Some(one.get("hash")?.as_str()?.to_owned());
-    all.iter().map(hash).collect()
+    let ran = |one: &Value| {
+        let hash = text(one, "hash")?;
+        // An agreement without tables is its text.
+        let text = text(one, "text").unwrap_or_else(|| hash.clone());
+        Some(Ran { hash, text })
+    };
+    let mut began = Began {
+        ran: all.iter().map(ran).collect::<Option<_>>()?,
+        layers: list("layers")
+            .map(|one| Some((text(one, "layer")?, text(one, "hash")?)))
+            .collect::<Option<_>>()?,
+        was: AsWas::default(),
+    };
+    for one in list("standing") {
+        let name = AgreementName::new(one.get("name")?.as_str()?);
+        if let Some(roles) = one.get("missing").and_then(Value::as_array) {
+            let roles = roles.iter().filter_map(Value::as_str).map(str::to_owned);
+            began.was.missing.insert(name.clone(), roles.collect());
+        }
+        if one.get("keys_destroyed") == Some(&Value::Bool(true)) {
+            began.was.keys_destroyed.insert(name);
+        }
+    }
+    Some(began)
 }
 
 /// An old decision beside what is decided today.
@@ -115,6 +176,8 @@ pub struct Replayed {
     pub result: Replay,
     /// The steps of the decision, where it was decided again.
     pub steps: Vec<Step>,
+    /// The steps that could not be repeated as they were, each with what stood in for what is not held.
+    pub not_repeated: Vec<String>,
     /// What it means, one sentence.
     pub text: String,
 }
@@ -158,8 +221,19 @@ pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
             "it depended on the request's path and method, which may name a person and are not held",
         );
     }
-    if matches!(past.verdict(), "not_approved" | "keys_destroyed") {
-        return not_held("it depended on approvals or keys, which the texts do not hold");
+    let of = past
+        .agreement
+        .as_deref()
+        .and_then(|name| set.agreement(name));
+    let is_known = |agreement: &Agreement| match past.verdict() {
+        "not_approved" => !agreement.approved.is_usable(),
+        "keys_destroyed" => agreement.keys_destroyed,
+        _ => true,
+    };
+    if of.is_some_and(|agreement| !is_known(agreement)) {
+        return not_held(
+            "it depended on approvals or keys, of which the entry of the set that ran then says nothing",
+        );
     }
     let candidates = disclosures(past, set, asker);
     if candidates.is_empty() {
@@ -169,6 +243,7 @@ pub fn replay(past: &Past, set: &AgreementSet) -> Replayed {
         return Replayed {
             result: Replay::Differs,
             steps: Vec::new(),
+            not_repeated: Vec::new(),
             text: format!("agreement {agreement} of the set that ran then has no such disclosure"),
         };
     }
@@ -214,9 +289,10 @@ fn replay_of(
             reason: (past.verdict() != "reason_missing").then_some(b"given"),
             // A version that no agreement has, where the verdict was that it was another.
             version: (past.verdict() == "agreement_changed").then_some(b"0"),
-            credentials: match past.verdict() {
-                "credential_missing" => Credentials::NONE,
-                _ => Credentials::ALL,
+            credentials: match (past.credentials, past.verdict()) {
+                (Some(shown), _) => shown,
+                (None, "credential_missing") => Credentials::NONE,
+                (None, _) => Credentials::ALL,
             },
             token_purposes: (past.verdict() == "purpose_not_in_token").then_some(&[]),
         },
@@ -249,14 +325,84 @@ fn replay_of(
     Replayed {
         result,
         steps: set.explain(&ask),
+        not_repeated: not_repeated(past, set, disclosure),
         text,
     }
+}
+
+/// What stood in for what is not held when `past` was decided again as a request that `disclosure` answers.
+fn not_repeated(past: &Past, set: &AgreementSet, disclosure: &Disclosure) -> Vec<String> {
+    let mut not = Vec::new();
+    let mut say = |step: &str, text: &str| not.push(format!("{step}: {text}"));
+    if disclosure.path.variables().next().is_some() {
+        say(
+            "route",
+            "a made-up name stood in for each variable of the path, which may name a person and is not held",
+        );
+    }
+    if past.disclosure.is_none() {
+        say(
+            "disclosure",
+            "the entry names none; one that it can have been was asked",
+        );
+    }
+    match past.verdict() {
+        "purpose_not_agreed" if past.purpose.is_none() => say(
+            "purpose agreed",
+            "a purpose that no agreement has stood in for the text that was declared",
+        ),
+        "purpose_malformed" => say(
+            "purpose declared",
+            "another text in no form stood in for what was declared",
+        ),
+        "purpose_not_in_token" => say(
+            "purpose in token",
+            "a token for no purpose stood in for the one that was shown",
+        ),
+        "agreement_changed" => say(
+            "version",
+            "a version that no agreement has stood in for the one that the request named",
+        ),
+        _ => {}
+    }
+    let terms = set
+        .agreements
+        .iter()
+        .filter(|agreement| {
+            past.agreement
+                .as_deref()
+                .is_some_and(|name| name == agreement.name.as_str())
+        })
+        .flat_map(|agreement| &agreement.purposes)
+        .find(|purpose| Some(purpose.name.as_str()) == past.purpose.as_deref());
+    if let Some(terms) = terms {
+        if !terms.credentials.is_empty() && past.credentials.is_none() {
+            say(
+                "credentials",
+                "the entry does not say what was shown; what the verdict asks for stood in for it",
+            );
+        }
+        if terms.reference {
+            say(
+                "reference",
+                "the ledger has a keyed token of it alone; one in form stood in for it",
+            );
+        }
+        if terms.vital_interests {
+            say(
+                "reason",
+                "the ledger has a keyed token of it alone; one in form stood in for it",
+            );
+        }
+    }
+    not
 }
 
 fn not_held(why: &str) -> Replayed {
     Replayed {
         result: Replay::NotHeld,
         steps: Vec::new(),
+        not_repeated: Vec::new(),
         text: why.to_owned(),
     }
 }
@@ -330,5 +476,7 @@ fn is_of_agreements(code: &str) -> bool {
             | "reference_missing"
             | "reason_missing"
             | "agreement_changed"
+            | "not_approved"
+            | "keys_destroyed"
     )
 }

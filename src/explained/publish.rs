@@ -13,6 +13,7 @@ use super::checklist::{Answer, Checklist, Principle, checklist};
 use super::document::{Document, Section, Table};
 use super::stated::one_line;
 use super::words;
+use crate::agreement::basis::{self, Basis, Retention};
 use crate::agreement::{Agreement, AgreementSet, Disclosure, PurposeName};
 use crate::approval::Approved;
 use crate::explained::Texts;
@@ -164,7 +165,7 @@ fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
 
 impl Publishing<'_> {
     fn stated(&self, agreement: &Agreement) -> Stated {
-        self.texts.stated(&agreement.hash)
+        self.texts.stated(&agreement.text_hash)
     }
 
     fn made_from(&self) -> String {
@@ -647,17 +648,28 @@ impl Publishing<'_> {
             "{} shares data with {} from {} to {}.",
             agreement.controller, agreement.partner, term.starts, term.ends
         )];
-        let mut say = |sentence: &str, paths: &[&str]| {
-            if let Some(text) = stated.text(paths) {
+        let law = &agreement.law;
+        let conditions = law.bases().flat_map(Basis::conditions);
+        let conditions = distinct(conditions.map(basis::Stated::today));
+        let retention = law.retention.as_ref().map(Retention::words);
+        for (sentence, text) in [
+            ("The good it is to do", stated.text(&["benefits"])),
+            (
+                "It rests on",
+                (!conditions.is_empty()).then(|| conditions.join("; ")),
+            ),
+            ("The power or duty to share", stated.text(&["basis.power"])),
+            ("The partner may keep what it gets for", retention),
+            (
+                "The partner may hold it in",
+                stated.text(&["basis.territory"]),
+            ),
+            ("Who answers for it", stated.text(&["contacts"])),
+        ] {
+            if let Some(text) = text {
                 intro.push(format!("{sentence}: {text}."));
             }
-        };
-        say("The good it is to do", &["benefits"]);
-        say("It rests on", &["basis.lawful"]);
-        say("The power or duty to share", &["basis.power"]);
-        say("The partner may keep what it gets for", &["retention"]);
-        say("The partner may hold it in", &["basis.territory"]);
-        say("Who answers for it", &["contacts"]);
+        }
         intro.push(format!(
             "Version {}, the text with the SHA-256 {}.",
             agreement.version, agreement.hash

@@ -62,7 +62,7 @@ fn lines(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut length = 0;
-    for word in text.split_whitespace() {
+    for word in quoted(text).split_whitespace() {
         let letters: Vec<char> = word.chars().collect();
         for piece in letters.chunks(most) {
             let space = usize::from(length > 0);
@@ -180,6 +180,17 @@ impl Picture {
     }
 }
 
+/// `text` with what stands between backticks in quotation marks: a picture has no second kind of letters for names.
+fn quoted(text: &str) -> String {
+    let mut marks = ['\u{201c}', '\u{201d}'].into_iter().cycle();
+    text.chars()
+        .map(|letter| match letter {
+            '`' => marks.next().expect("a cycle has no end"),
+            letter => letter,
+        })
+        .collect()
+}
+
 /// `text` as XML character data that XML 1.0 allows, in and outside attributes.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -267,5 +278,9 @@ mod tests {
         assert_eq!(lines("one three", 70), ["one", "three"]);
         assert_eq!(lines("abcdefghij", 70), ["abcdefgh", "ij"]);
         assert_eq!(lines("", 70), [""]);
+        assert_eq!(
+            lines("shares `adult` now", 100),
+            ["shares", "\u{201c}adult\u{201d} now"]
+        );
     }
 }

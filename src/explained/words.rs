@@ -19,6 +19,9 @@ pub fn leaves(action: &Action) -> String {
 #[must_use]
 pub fn becomes(transform: &Transform) -> String {
     match transform {
+        Transform::Decided => {
+            "as it is where the others concerned agree or it was decided to be reasonable, else not at all".to_owned()
+        }
         Transform::Replace { json } => format!("as the constant {json}"),
         Transform::Mask {
             keep_first,
@@ -169,7 +172,8 @@ fn tells_less(more: &Transform, less: &Transform) -> bool {
                     .all(|kind| looked_for(less).has(kind))
         }
         (
-            Transform::Replace { .. }
+            Transform::Decided
+            | Transform::Replace { .. }
             | Transform::Mask { .. }
             | Transform::Generalise(_)
             | Transform::Shift(_)

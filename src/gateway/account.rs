@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::metrics::{RequestLabels, Times};
+use super::meters::Times;
+use super::metrics::RequestLabels;
 use super::problem::Stop;
 use super::reason::Reason;
 use super::running::{Route, Running};
@@ -145,13 +146,23 @@ impl Account {
     /// Ends before the head went out: gives the stop with the term it happened under.
     pub(crate) fn stop(mut self, stop: Stop) -> Stop {
         self.status = stop.reason.text().status.as_u16();
-        self.end(outcome(stop.reason), Some(stop.reason));
+        self.end(self.outcome(stop.reason), Some(stop.reason));
         stop.under(&self.route.agreement.name, &self.route.disclosure.name)
     }
 
     /// Ends after the head went out: the stream is about to be aborted.
     pub(crate) fn abort(mut self, reason: Reason) {
-        self.end(outcome(reason), Some(reason));
+        self.end(self.outcome(reason), Some(reason));
+    }
+
+    /// How it ends that `reason` ends. What is wrong with the answer to a push held nothing back: that is the partner's
+    /// failure, and what left has left.
+    fn outcome(&self, reason: Reason) -> Outcome {
+        if self.route.disclosure.is_push() && reason.is_of_answer() {
+            Outcome::ServiceFailed
+        } else {
+            outcome(reason)
+        }
     }
 
     fn end(&mut self, outcome: Outcome, reason: Option<Reason>) {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -21,6 +22,10 @@ pub(crate) struct Activity {
     /// Whether several exchanges can run at once, so that bytes say nothing of heads.
     multiplexed: Cell<bool>,
     streams: RefCell<Vec<Weak<Stalled>>>,
+    /// A piece of a body was handed over that the connection has not sent yet, where it has one body at a time.
+    unsent: Cell<bool>,
+    /// Who waits for it to be sent.
+    sending: Cell<Option<Waker>>,
     /// Exchanges that the partner may still give up.
     resets_left: Cell<u32>,
     /// Bytes that may still come before an exchange begins.
@@ -44,7 +49,7 @@ pub(crate) struct Awaited(Option<Rc<Activity>>);
 pub(crate) struct Stalled {
     since: Cell<Option<Instant>>,
     awaited: Cell<Option<Awaited>>,
-    _busy: Busy,
+    busy: Busy,
 }
 
 impl Activity {
@@ -56,6 +61,8 @@ impl Activity {
             head_began: Cell::new(false),
             multiplexed: Cell::new(false),
             streams: RefCell::default(),
+            unsent: Cell::new(false),
+            sending: Cell::default(),
             resets_left: Cell::new(limits.connection_resets),
             control_left: Cell::new(limits.control_bytes),
             control_bytes: limits.control_bytes,
@@ -86,9 +93,28 @@ impl Activity {
         }
     }
 
+    /// All that was to be sent has been.
+    pub(crate) fn flushed(&self) {
+        if self.unsent.replace(false)
+            && let Some(waiting) = self.sending.take()
+        {
+            waiting.wake();
+        }
+    }
+
     /// The limit that was reached, if one was: then the connection is to end.
     pub(crate) fn over(&self) -> Option<Limit> {
         self.over.get()
+    }
+
+    /// The connection ends for `limit`.
+    pub(crate) fn has_reached(&self, limit: Limit) {
+        self.over.set(Some(limit));
+    }
+
+    /// Since when no exchange runs, or the first byte of the next head came.
+    pub(crate) fn since(&self) -> Instant {
+        self.since.get()
     }
 
     /// Whether an exchange runs, or the head of one has begun to come.
@@ -117,7 +143,7 @@ impl Activity {
         let stalled = Rc::new(Stalled {
             since: Cell::new(Some(Instant::now())),
             awaited: Cell::new(Some(self.awaited())),
-            _busy: busy,
+            busy,
         });
         let mut streams = self.streams.borrow_mut();
         streams.retain(|stream| stream.strong_count() > 0);
@@ -204,6 +230,17 @@ impl Stalled {
     /// The partner was given bytes and is to ask for the next.
     pub(crate) fn waits_for_partner(&self) {
         self.since.set(Some(Instant::now()));
+        let activity = &self.busy.activity;
+        activity.unsent.set(!activity.multiplexed.get());
+    }
+
+    /// Whether what it was given is on its way: more would only wait here (P5). If not, wakes `cx` when it is.
+    pub(crate) fn takes_more(&self, cx: &Context<'_>) -> bool {
+        let activity = &self.busy.activity;
+        if activity.unsent.get() {
+            activity.sending.set(Some(cx.waker().clone()));
+        }
+        !activity.unsent.get()
     }
 
     /// The response has come to its end, whichever.

@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_local;
 
 use super::admin_subjects::{self, Subjects};
+use super::descriptors::Descriptors;
 use super::desk::Desk;
 use super::metrics::Metrics;
 use super::running::Running;
@@ -42,6 +43,7 @@ pub(crate) struct Admin {
     pub(crate) running: Arc<ArcSwap<Running>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) desk: Arc<Desk>,
+    pub(crate) descriptors: Arc<Descriptors>,
     pub(crate) ledger: Ledger,
     pub(crate) clock: Clock,
     pub(crate) stop: watch::Receiver<bool>,
@@ -224,7 +226,7 @@ impl Admin {
         let limits = (&running.config.limits, &running.config.ledger);
         self.metrics
             .connections_limit
-            .set(limits.0.connections as i64);
+            .set(limits.0.connections.min(self.descriptors.connections()) as i64);
         self.metrics
             .ledger_queue_limit
             .set(limits.1.queue_entries as i64);

@@ -28,8 +28,12 @@ use crate::plan::Plan;
 use crate::transform::Occasion;
 
 /// Output that is gathered before it is handed on, while the service has more ready: small answers leave in
-/// one write with their length, and large ones in few.
-const GATHER_BYTES: usize = 32 << 10;
+/// one write with their length, and large ones in few. Of each stream whose partner reads slowly so much waits (P5).
+const GATHER_BYTES: usize = 24 << 10;
+
+/// Pieces of the service's that output is gathered of, once there is some: where little leaves, what is known of it, its
+/// subjects, would else be many times as large.
+const GATHER_PIECES: u32 = 4;
 
 /// What hyper sends to a partner.
 pub(crate) enum PartnerBody {
@@ -74,6 +78,12 @@ pub(crate) struct Release {
     outflow: Outflow,
     /// Whether a system of the controller's sends it: its faults are then that request's.
     is_push: bool,
+    /// Output that is not handed on yet, since the service may have more at hand.
+    gathered: Vec<u8>,
+    /// Pieces of the service's in that.
+    pieces: u32,
+    /// What brings the service's bytes had its turn since the last of them came.
+    gave_way: bool,
     /// The fault of a push with its place, which its system may be told.
     fault: Option<Box<Stop>>,
 }
@@ -116,6 +126,9 @@ impl Release {
             lease,
             outflow,
             is_push: false,
+            gathered: Vec::new(),
+            pieces: 0,
+            gave_way: false,
             fault: None,
         }
     }
@@ -177,7 +190,8 @@ impl Release {
         }
     }
 
-    /// Output that may leave: its subjects are entered. Pending only with nothing to hand on.
+    /// Output that may leave: its subjects are entered. Pending with nothing to hand on, or once more to see whether more
+    /// is at hand.
     pub(crate) fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Gathered, Reason>> {
         if self.patience.is_past_deadline() {
             return Poll::Ready(Err(Reason::Deadline));
@@ -209,15 +223,21 @@ impl Release {
             *fault = Some(Box::new(stop));
             reason
         };
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.gathered);
         let mut ended = false;
-        while !ended && out.len() < GATHER_BYTES {
+        while !ended && out.len() < GATHER_BYTES && (self.pieces < GATHER_PIECES || out.is_empty())
+        {
             match self.service.poll_data(cx) {
                 Poll::Ready(Some(Ok(Data { bytes: data, came }))) => {
+                    self.pieces += 1;
+                    self.gave_way = false;
                     if let Some(came) = came {
                         self.patience.progress(came)?;
                     }
-                    out.reserve(data.len().min(GATHER_BYTES));
+                    if out.is_empty() {
+                        // Most of it leaves, or it is given back below.
+                        out.reserve_exact(data.len().min(GATHER_BYTES));
+                    }
                     let pushed = machine.push(&data, &mut out);
                     count(&**machine);
                     pushed.map_err(&mut faulty)?;
@@ -246,15 +266,32 @@ impl Release {
                 Poll::Pending if out.is_empty() => {
                     return self.patience.poll(cx).map(Err);
                 }
+                // The service's connection reads a piece when the one before was taken, and this is its turn to: a write of
+                // each piece would cost more than all else.
+                Poll::Pending if !self.gave_way => {
+                    self.gave_way = true;
+                    self.gathered = out;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Poll::Pending => break,
             }
         }
+        self.pieces = 0;
         let tokens = machine.take_subjects();
         // Before any of it leaves: what is over a quota does not, with all that was gathered beside it.
         self.outflow
             .charge(&self.worker.desk, machine.tally(), &tokens, ended)?;
         self.enter_subjects(tokens)?;
+        // It may wait long for its partner: without room that nothing stands in.
+        out.shrink_to_fit();
         Poll::Ready(Ok(Gathered { out, ended }))
+    }
+
+    /// Whether the body, which has ended, was one record that stayed behind: all that could leave tells that there is one.
+    pub(crate) fn is_withheld(&self) -> bool {
+        let tally = self.machine.as_ref().map(|machine| machine.tally());
+        self.plan.is_one_record() && tally.is_some_and(|tally| tally.records_withheld > 0)
     }
 
     fn enter_subjects(&mut self, tokens: Vec<SubjectToken>) -> Result<(), Reason> {
@@ -351,6 +388,11 @@ impl Streaming {
         }
         if self.release.account.is_none() {
             return Poll::Ready(None);
+        }
+        if let Some(stalled) = &self.stalled
+            && !stalled.takes_more(cx)
+        {
+            return Poll::Pending;
         }
         let gathered = match self.release.poll_gather(cx) {
             Poll::Ready(gathered) => gathered,

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName,
-    HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
+    HeaderName, HeaderValue, IF_NONE_MATCH, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
@@ -27,6 +27,7 @@ use super::request::{
     self, DATA_AGREEMENT_VERSION, DATA_ON_BEHALF_OF, DATA_REASON, DATA_REFERENCE,
     DATA_STAFF_IDENTIFIER,
 };
+use super::traces::TRACEPARENT;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::AgreementSet;
 use crate::config;
@@ -84,7 +85,10 @@ impl Cors {
         };
         let own = [
             AUTHORIZATION,
+            CONTENT_ENCODING,
             CONTENT_TYPE,
+            IF_NONE_MATCH,
+            TRACEPARENT,
             X_API_KEY,
             purpose_header.clone(),
             DATA_AGREEMENT_VERSION,
@@ -94,7 +98,7 @@ impl Cors {
             DATA_STAFF_IDENTIFIER,
         ];
         let agreed = disclosures().flat_map(|disclosure| {
-            let tokens = disclosure.reidentify.headers.keys();
+            let tokens = disclosure.identifiers.headers.keys();
             disclosure.request_headers.iter().chain(tokens).cloned()
         });
         Self {
@@ -170,10 +174,10 @@ pub(crate) async fn exchange(
     connection: Rc<PartnerConnection>,
     request: Request<Incoming>,
 ) -> Response<PartnerBody> {
-    let running = worker.running.load();
+    // The set that runs now; this exchange stays under it, whatever is loaded meanwhile (P9).
+    let running = worker.running.load_full();
     let Some(cors) = running.cors.as_ref().map(Arc::clone) else {
-        drop(running);
-        return exchange::exchange(worker, connection, request).await;
+        return exchange::exchange(worker, connection, running, request).await;
     };
     let origin = cors.origin(request.headers());
     let is_preflight = *request.method() == Method::OPTIONS
@@ -185,15 +189,13 @@ pub(crate) async fn exchange(
     let mut response = match (is_preflight, &origin) {
         (true, Some(_)) => {
             running.metrics.preflights.count("answered");
-            drop(running);
             cors.preflight(request.headers())
         }
         (asked_first, _) => {
             if asked_first {
                 running.metrics.preflights.count("refused");
             }
-            drop(running);
-            exchange::exchange(worker, connection, request).await
+            exchange::exchange(worker, connection, running, request).await
         }
     };
     dress(response.headers_mut(), origin);

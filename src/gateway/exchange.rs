@@ -28,29 +28,32 @@ use super::request::{self, RequestBody};
 use super::response::{self, WORTH_COMPRESSING};
 use super::running::Running;
 use super::traces::{Ended, Trace, What};
+use super::unread::Unread;
 use super::worker::{PartnerConnection, Worker};
-use crate::agreement::{Ask, Asker, Caller, PartnerName, Permit, PurposeName, SystemName};
+use crate::agreement::{Ask, Asker, Caller, PartnerName, Permit, PurposeName, Refusal, SystemName};
 use crate::config::Audience;
 use crate::ledger::{CallerEntry, Event, RequestId};
 use crate::minimise::Gate;
 use crate::subjects::{RightsGate, Unavailable};
 use crate::transform::Occasion;
 
-/// Answers one request. Whatever happens, the partner gets a response, and the exchange is accounted for.
+/// Answers one request under the set `running`, from start to end. Whatever happens, the partner gets a response, and the
+/// exchange is accounted for.
 pub(crate) async fn exchange(
     worker: Rc<Worker>,
     connection: Rc<PartnerConnection>,
+    running: Arc<Running>,
     request: Request<Incoming>,
 ) -> Response<PartnerBody> {
     let began = Instant::now();
     let mut busy = connection.activity.begin();
-    // The set that runs now; this exchange stays under it, whatever is loaded meanwhile (P9).
-    let running = worker.running.load_full();
     // Without an id of its own the exchange could not be accounted for.
     let Ok(id) = worker.random.take().map(RequestId::new) else {
         return Stop::from(Reason::LedgerUnavailable).response(&RequestId::new([0; 16]));
     };
     let (head, body) = request.into_parts();
+    let idle = running.config.limits.body_idle;
+    let body = Unread::new(body, head.version, &connection.activity, idle);
 
     let mut known = Known {
         trace: worker
@@ -58,7 +61,14 @@ pub(crate) async fn exchange(
             .begin(&head.headers, &id, &worker.random, began),
         ..Known::default()
     };
-    let decided = decide(&worker, &connection, &running, &head, &body, &mut known);
+    let decided = decide(
+        &worker,
+        &connection,
+        &running,
+        &head,
+        body.body(),
+        &mut known,
+    );
     let (permit, label, asked, caller, place) = match decided {
         Ok(decided) => decided,
         Err(stop) => return refuse(&worker, &running, &head, &id, known, stop).response(&id),
@@ -118,7 +128,7 @@ pub(crate) async fn exchange(
             id,
         };
         // In a place of its own, so that other exchanges do not carry its room with them.
-        return Box::pin(push.run(body, account, intent)).await;
+        return Box::pin(push.run(body.take(), account, intent)).await;
     }
     let asking = Asking {
         occasion: occasion.clone(),
@@ -133,7 +143,7 @@ pub(crate) async fn exchange(
     let labelled = (label.as_ref(), occasion.clone());
     let pace = Pace::of_partner(&running.config.limits);
     let coding = label.as_ref().and_then(|label| label.coding);
-    let body = (body, Framing::of_request(head.version));
+    let body = (body.take(), Framing::of_request(head.version));
     let body = running.source(body, coding, Direction::FromPartner);
     let body = RequestBody::new(body, &route, labelled, &worker.clock, deadline, pace);
     let begun = Instant::now();
@@ -298,14 +308,18 @@ fn decide(
         system: system.clone(),
         ..CallerEntry::default()
     };
-    let permit = running.agreements.decide(&Ask {
+    let decided = running.agreements.decide(&Ask {
         asker,
         method: head.method.as_str(),
         path: head.uri.path(),
         purposes,
         caller,
         at,
-    })?;
+    });
+    if let Err(Refusal::CredentialMissing { .. }) = &decided {
+        known.caller.credentials = Some(shown.credentials);
+    }
+    let permit = decided?;
     known.purpose = Some(permit.purpose().clone());
     if system.is_some() {
         // For whom it is shows only now.
@@ -428,12 +442,6 @@ fn known_purpose(running: &Running, head: &Parts) -> Option<PurposeName> {
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
-    running
-        .agreements
-        .agreements
-        .iter()
-        .flat_map(|agreement| &agreement.purposes)
-        .map(|purpose| &purpose.name)
-        .find(|name| value == name.as_str())
-        .cloned()
+    let name = value.to_str().ok()?;
+    running.agreements.purpose(name).cloned()
 }

@@ -41,6 +41,8 @@ pub(crate) enum Limit {
     Drain,
     /// `limits.drain_idle`
     DrainIdle,
+    /// `limits.linger`
+    Linger,
     /// `limits.connections`
     Connections,
     /// `limits.connections_per_address`
@@ -73,7 +75,7 @@ pub(crate) enum Limit {
 
 impl Limit {
     /// Every limit.
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::TlsHandshake,
         Self::HeaderRead,
         Self::ConnectionIdle,
@@ -90,6 +92,7 @@ impl Limit {
         Self::LedgerWait,
         Self::Drain,
         Self::DrainIdle,
+        Self::Linger,
         Self::Connections,
         Self::ConnectionsPerAddress,
         Self::StreamsPerConnection,
@@ -125,6 +128,7 @@ impl Limit {
             Self::LedgerWait => "ledger_wait",
             Self::Drain => "drain",
             Self::DrainIdle => "drain_idle",
+            Self::Linger => "linger",
             Self::Connections => "connections",
             Self::ConnectionsPerAddress => "connections_per_address",
             Self::StreamsPerConnection => "streams_per_connection",
@@ -191,6 +195,7 @@ impl Limit {
             | Reason::GuardReached
             | Reason::CountsUnavailable
             | Reason::TokenRefused
+            | Reason::IdentifierForm
             | Reason::QueryNotAgreed
             | Reason::ConditionNotAgreed
             | Reason::BodyNotAgreed
@@ -211,6 +216,7 @@ impl Limit {
             | Reason::ContentType
             | Reason::Encoding
             | Reason::EndUnmarked
+            | Reason::RecordWithheld
             | Reason::RightsUnavailable
             | Reason::LedgerUnavailable
             | Reason::SystemGone

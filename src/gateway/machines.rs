@@ -8,7 +8,7 @@ use crate::minimise::{self, Machine};
 use crate::plan::Plan;
 use crate::transform::Occasion;
 
-/// Machines that a worker keeps: some 100 KiB each at most.
+/// Machines that a worker keeps: some ten KiB each, a few times as much where bodies have many shapes.
 const KEPT: usize = 16;
 
 /// A worker's machines that have no body, the one used last at the end.
@@ -29,12 +29,13 @@ impl Machines {
         occasion: Occasion,
     ) -> Box<dyn Machine> {
         let mut idle = self.0.borrow_mut();
-        let found = idle.iter().rposition(|idle| Arc::ptr_eq(&idle.plan, plan));
+        // Agreements of one kind differ in their keys alone: a machine of one is as good for another.
+        let found = idle.iter().rposition(|idle| idle.plan.walks_as(plan));
         let Some(index) = found else {
             return minimise::machine(plan, boundary, occasion);
         };
         let mut machine = idle.remove(index).machine;
-        machine.begin(occasion);
+        machine.begin(plan, occasion);
         machine
     }
 

@@ -1,48 +1,31 @@
 //! Every metric that the gateway has. Label values come from the configuration and from enums only, so a
 //! caller cannot make a new series; what is not known yet (who asks, what for) is the empty string.
 
-use std::time::Duration;
-
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use super::cors::Preflights;
 use super::encoding;
 use super::identity::IdentityMetrics;
 use super::limits::{Limit, LimitMetrics};
+use super::meters::{Disclosures, Meters, SECONDS};
 use super::process::Process;
 use super::reason::Reason;
 use super::service::ServiceMetrics;
 use super::traces::TraceMetrics;
 use crate::agreement::{Agreement, Disclosure};
 use crate::alert;
-use crate::ledger::{CommitReport, Outcome};
-use crate::minimise::{FieldOutcome, Tally, Withheld};
+use crate::ledger::CommitReport;
 use crate::rights::Lists;
-
-/// Seconds: from a local look-up to a long extract.
-const SECONDS: [f64; 15] = [
-    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
-    300.0,
-];
 
 /// The gateway's metrics and their registry.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
-    records: IntCounterVec,
-    withheld: IntCounterVec,
-    overridden: IntCounterVec,
-    fields: IntCounterVec,
-    subjects_missing: IntCounterVec,
-    bytes: IntCounterVec,
-    exchange_seconds: HistogramVec,
-    service_seconds: HistogramVec,
-    own_seconds: HistogramVec,
-    ends: IntCounterVec,
+    disclosures: Disclosures,
     ledger_commit_seconds: Histogram,
     ledger_entries: IntCounter,
     pub(crate) ledger_queue: IntGauge,
@@ -83,25 +66,6 @@ pub(crate) struct Metrics {
     pub(crate) traces: TraceMetrics,
 }
 
-/// The metrics of one disclosure, looked up once, at load.
-#[derive(Debug)]
-pub(crate) struct Meters {
-    /// Permitted and complete, one for each purpose of the disclosure, in its order.
-    complete: Vec<IntCounter>,
-    records_released: IntCounter,
-    records_withheld: IntCounter,
-    withheld: [IntCounter; Withheld::ALL.len()],
-    records_overridden: IntCounter,
-    subjects_missing: IntCounter,
-    fields: [IntCounter; FieldOutcome::ALL.len()],
-    bytes_from_service: IntCounter,
-    bytes_to_partner: IntCounter,
-    exchange_seconds: Histogram,
-    service_seconds: Histogram,
-    own_seconds: Histogram,
-    ends: [IntCounter; 4],
-}
-
 /// What a request is counted under. What is not known is the empty string.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RequestLabels<'a> {
@@ -109,17 +73,6 @@ pub(crate) struct RequestLabels<'a> {
     pub(crate) agreement: &'a str,
     pub(crate) disclosure: &'a str,
     pub(crate) purpose: &'a str,
-}
-
-/// What one exchange took.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Times {
-    /// From the request's head to the end of the response's body.
-    pub(crate) whole: Duration,
-    /// From asking the service to the head of its answer.
-    pub(crate) service: Duration,
-    /// From the request's head to the response's head, less `service`.
-    pub(crate) own: Duration,
 }
 
 impl Metrics {
@@ -133,12 +86,6 @@ impl Metrics {
         };
         let gauge = |name: &str, help: &str| {
             let metric = IntGauge::new(name, help)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let histograms = |name: &str, help: &str| {
-            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-            let metric = HistogramVec::new(options, &["agreement", "disclosure"])?;
             registry.register(Box::new(metric.clone()))?;
             Ok::<_, prometheus::Error>(metric)
         };
@@ -233,7 +180,8 @@ impl Metrics {
             "When the configuration that runs was taken, in seconds since 1970",
         )?;
         registry.register(Box::new(configuration_loaded.clone()))?;
-        let by_disclosure = ["agreement", "disclosure"];
+        let disclosures = Disclosures::new()?;
+        registry.register(Box::new(disclosures.clone()))?;
         Ok(Self {
             requests: counters(
                 "fieldgate_requests_total",
@@ -247,53 +195,7 @@ impl Metrics {
                     "reason",
                 ],
             )?,
-            records: counters(
-                "fieldgate_records_total",
-                "Records of responses by outcome: released or withheld",
-                &["agreement", "disclosure", "outcome"],
-            )?,
-            withheld: counters(
-                "fieldgate_records_withheld_total",
-                "Records of responses that stayed behind, by why",
-                &["agreement", "disclosure", "reason"],
-            )?,
-            overridden: counters(
-                "fieldgate_records_overridden_total",
-                "Records released for an overriding reason although their subjects object or are restricted",
-                &by_disclosure,
-            )?,
-            fields: counters(
-                "fieldgate_fields_total",
-                "Fields of responses by what became of them",
-                &["agreement", "disclosure", "action"],
-            )?,
-            subjects_missing: counters(
-                "fieldgate_subjects_missing_total",
-                "Released records in which the subject selector found no value",
-                &by_disclosure,
-            )?,
-            bytes: counters(
-                "fieldgate_body_bytes_total",
-                "Bytes of response bodies: from_service before minimising, to_partner after it",
-                &["agreement", "disclosure", "direction"],
-            )?,
-            exchange_seconds: histograms(
-                "fieldgate_exchange_seconds",
-                "From a request's head to the end of its response's body",
-            )?,
-            service_seconds: histograms(
-                "fieldgate_service_seconds",
-                "From asking the service to the head of its answer",
-            )?,
-            own_seconds: histograms(
-                "fieldgate_own_seconds",
-                "From a request's head to its response's head, less the service's time",
-            )?,
-            ends: counters(
-                "fieldgate_exchanges_ended_total",
-                "Permitted exchanges by how they ended",
-                &["agreement", "disclosure", "outcome"],
-            )?,
+            disclosures,
             ledger_commit_seconds,
             ledger_entries,
             ledger_queue: gauge(
@@ -343,7 +245,7 @@ impl Metrics {
             )?,
             connections_limit: gauge(
                 "fieldgate_connections_limit",
-                "Connections from partners that may be open at once",
+                "Connections from partners that may be open at once: by limits.connections, or by the file descriptors if these are fewer",
             )?,
             limits: LimitMetrics::new(&registry)?,
             connections_refused,
@@ -370,37 +272,19 @@ impl Metrics {
 
     /// The metrics of `disclosure`, made if they are not there yet.
     pub(crate) fn meters(&self, agreement: &Agreement, disclosure: &Disclosure) -> Meters {
-        let pair = [agreement.name.as_str(), disclosure.name.as_str()];
-        let with = |last: &'static str| [pair[0], pair[1], last];
-        Meters {
-            complete: disclosure
-                .purposes
-                .iter()
-                .map(|purpose| {
-                    self.requests.with_label_values(&[
-                        agreement.partner.as_str(),
-                        pair[0],
-                        pair[1],
-                        purpose.as_str(),
-                        "permit",
-                        "",
-                    ])
-                })
-                .collect(),
-            records_released: self.records.with_label_values(&with("released")),
-            records_withheld: self.records.with_label_values(&with("withheld")),
-            withheld: Withheld::ALL.map(|why| self.withheld.with_label_values(&with(why.code()))),
-            records_overridden: self.overridden.with_label_values(&pair),
-            subjects_missing: self.subjects_missing.with_label_values(&pair),
-            fields: FieldOutcome::ALL
-                .map(|outcome| self.fields.with_label_values(&with(outcome.code()))),
-            bytes_from_service: self.bytes.with_label_values(&with("from_service")),
-            bytes_to_partner: self.bytes.with_label_values(&with("to_partner")),
-            exchange_seconds: self.exchange_seconds.with_label_values(&pair),
-            service_seconds: self.service_seconds.with_label_values(&pair),
-            own_seconds: self.own_seconds.with_label_values(&pair),
-            ends: OUTCOMES.map(|outcome| self.ends.with_label_values(&with(outcome.code()))),
-        }
+        let complete = disclosure.purposes.iter().map(|purpose| {
+            self.requests.with_label_values(&[
+                agreement.partner.as_str(),
+                agreement.name.as_str(),
+                disclosure.name.as_str(),
+                purpose.as_str(),
+                "permit",
+                "",
+            ])
+        });
+        let complete = complete.collect();
+        self.disclosures
+            .meters(&agreement.name, &disclosure.name, complete)
     }
 
     /// Counts a request that the decision, or what is checked before and after it, refused.
@@ -443,65 +327,5 @@ impl Metrics {
             tracing::error!(%error, "metrics cannot be written as text");
         }
         text
-    }
-}
-
-const OUTCOMES: [Outcome; 4] = [
-    Outcome::Complete,
-    Outcome::ServiceFailed,
-    Outcome::Refused,
-    Outcome::PartnerGone,
-];
-
-impl Meters {
-    /// Counts an exchange that ended: `purpose` is its index in the disclosure's purposes.
-    pub(crate) fn ended(
-        &self,
-        purpose: usize,
-        outcome: Outcome,
-        bytes_sent: u64,
-        tally: &Tally,
-        times: Times,
-    ) {
-        let index = match outcome {
-            Outcome::Complete => 0,
-            Outcome::ServiceFailed => 1,
-            Outcome::Refused => 2,
-            Outcome::PartnerGone => 3,
-        };
-        self.ends[index].inc();
-        if outcome == Outcome::Complete
-            && let Some(complete) = self.complete.get(purpose)
-        {
-            complete.inc();
-        }
-        add(&self.records_released, tally.records_released);
-        add(&self.records_withheld, tally.records_withheld);
-        for (counter, count) in self.withheld.iter().zip(tally.withheld) {
-            add(counter, count);
-        }
-        add(&self.subjects_missing, tally.subjects_missing);
-        for (counter, count) in self.fields.iter().zip(tally.fields) {
-            add(counter, count);
-        }
-        add(&self.bytes_from_service, tally.bytes_in);
-        add(&self.bytes_to_partner, bytes_sent);
-        self.exchange_seconds.observe(times.whole.as_secs_f64());
-        self.service_seconds.observe(times.service.as_secs_f64());
-        self.own_seconds.observe(times.own.as_secs_f64());
-    }
-}
-
-impl Meters {
-    /// Counts records that an overriding reason released.
-    pub(crate) fn overridden(&self, records: u64) {
-        add(&self.records_overridden, records);
-    }
-}
-
-/// Most counts of most exchanges are nought: a comparison is cheaper than a shared write.
-fn add(counter: &IntCounter, count: u64) {
-    if count != 0 {
-        counter.inc_by(count);
     }
 }

@@ -23,11 +23,14 @@ mod links;
 pub mod log;
 mod machines;
 mod media;
+mod meters;
 mod metrics;
+mod noted;
 mod outbound;
 mod outflow;
 mod overdue;
 mod patience;
+mod pieces;
 mod problem;
 mod process;
 mod random;
@@ -41,6 +44,7 @@ mod service;
 mod sockets;
 mod tls;
 mod traces;
+mod unread;
 mod validators;
 mod wire;
 mod worker;
@@ -73,7 +77,8 @@ use running::Running;
 use traces::{Exporter, Traces};
 use worker::Shared;
 
-pub(crate) use desk::{CASES, INCIDENTS, review_event};
+pub use desk::counted;
+pub(crate) use desk::{CASES, INCIDENTS, fingerprint, review_event};
 pub use reason::{Reason, ReasonText};
 pub use reload::ReloadError;
 pub(crate) use request::query;
@@ -335,6 +340,7 @@ impl Gateway {
         };
         let settings = running.load();
         let (traces, exporter) = Traces::new(settings.config.traces.as_ref(), &metrics.traces);
+        let descriptors = Arc::new(Descriptors::available(workers));
         let shared = Shared {
             running: Arc::clone(&running),
             ledger: ledger.clone(),
@@ -343,7 +349,7 @@ impl Gateway {
             desk: Arc::clone(&desk),
             connections: Arc::new(AtomicUsize::new(0)),
             addresses: Arc::default(),
-            descriptors: Arc::new(Descriptors::available(workers)),
+            descriptors: Arc::clone(&descriptors),
             stop: stopped.clone(),
             subjects: subjects
                 .as_ref()
@@ -361,6 +367,7 @@ impl Gateway {
             running,
             metrics,
             desk,
+            descriptors,
             ledger,
             clock,
             stop: stopped,

@@ -86,6 +86,8 @@ pub enum Reason {
     CountsUnavailable,
     /// Where a token is agreed, something stands that is none which the agreement still resolves.
     TokenRefused,
+    /// Of a push: what stands where an identifier becomes a token is not of the form that the agreement says.
+    IdentifierForm,
     /// Two readers could take the query for two. It is not repaired.
     QueryForm,
     /// The query holds a parameter that is not agreed.
@@ -148,6 +150,8 @@ pub enum Reason {
     BodyTrickle,
     /// The whole exchange took longer than the limit.
     Deadline,
+    /// Of a push: the one record that it brings stays behind, so that the partner is not even told that there is one.
+    RecordWithheld,
     /// The lists of people's rights cannot be read, so nothing is released.
     RightsUnavailable,
     /// The ledger cannot account for a release, so none happens (P3).
@@ -214,6 +218,7 @@ impl Reason {
             Self::QueryRepeated,
             Self::HeaderForm,
             Self::TokenRefused,
+            Self::IdentifierForm,
             Self::ConditionNotAgreed,
             Self::BodyNotAgreed,
             Self::RequestContentType,
@@ -225,6 +230,7 @@ impl Reason {
         all.extend([
             Self::RequestIdle,
             Self::RequestTrickle,
+            Self::RecordWithheld,
             Self::ServiceSaturated,
             Self::ServiceUnavailable,
             Self::ServiceUnreachable,
@@ -251,6 +257,19 @@ impl Reason {
             Self::SystemGone,
         ]);
         all
+    }
+
+    /// Whether it is what the service's answer is, by its head or its body.
+    #[must_use]
+    pub(crate) fn is_of_answer(self) -> bool {
+        matches!(
+            self,
+            Self::ServiceStatus
+                | Self::ContentType
+                | Self::Encoding
+                | Self::Decoding(_)
+                | Self::ResponseBody(_)
+        )
     }
 
     /// The stable code: lower case, words joined by `_`.
@@ -297,6 +316,7 @@ impl Reason {
             Self::QueryRepeated => "query_repeated",
             Self::HeaderForm => "header_form",
             Self::TokenRefused => "token_refused",
+            Self::IdentifierForm => "identifier_form",
             Self::ConditionNotAgreed => "condition_not_agreed",
             Self::BodyNotAgreed => "body_not_agreed",
             Self::RequestContentType => "request_content_type",
@@ -305,6 +325,7 @@ impl Reason {
             Self::RequestBody(fault) => request_body_code(fault),
             Self::RequestIdle => "request_idle",
             Self::RequestTrickle => "request_trickle",
+            Self::RecordWithheld => "record_withheld",
             Self::GatewayBusy => "gateway_busy",
             Self::ServiceSaturated => "service_saturated",
             Self::ServiceUnavailable => "service_unavailable",
@@ -535,6 +556,11 @@ impl Reason {
                 "The request names somebody by something that is no token of this agreement",
                 "Send tokens as this agreement's answers gave them; ask again for those that you hold from before its keys were changed.",
             ),
+            Self::IdentifierForm => (
+                StatusCode::BAD_REQUEST,
+                "The request names somebody by something that is not of the agreed form",
+                "Send the identifier in the form that the agreement gives for it, once, and no text that stands for not known.",
+            ),
             Self::ConditionNotAgreed => (
                 StatusCode::PRECONDITION_FAILED,
                 "The request is to change something only on a condition",
@@ -669,6 +695,11 @@ impl Reason {
                 "The exchange took too long",
                 "Ask for less at once, or again later.",
             ),
+            Self::RecordWithheld => (
+                StatusCode::FORBIDDEN,
+                "The record stays behind, and nothing was sent",
+                "Do not send it again as it is: the record itself, or what is entered about people's rights, keeps it from this partner; the ledger's release entry counts by what.",
+            ),
             Self::RightsUnavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The gateway cannot look up who objects now",
@@ -793,6 +824,7 @@ impl Reason {
             | Self::CountsUnavailable
             | Self::QueryNotAgreed
             | Self::TokenRefused
+            | Self::IdentifierForm
             | Self::ConditionNotAgreed
             | Self::BodyNotAgreed
             | Self::RequestContentType
@@ -801,6 +833,7 @@ impl Reason {
             | Self::RequestBody(_)
             | Self::RequestIdle
             | Self::RequestTrickle
+            | Self::RecordWithheld
             | Self::GatewayBusy
             | Self::ServiceSaturated
             | Self::ServiceStatus

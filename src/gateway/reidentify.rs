@@ -1,4 +1,5 @@
-//! What the service is asked for: the partner's tokens turned back into the identifiers that they stand for.
+//! What the service is asked for: the partner's tokens turned back into the identifiers that they stand for; or, where a
+//! system of the controller's pushes, its identifiers into the tokens that the partner knows people by.
 //!
 //! Every token of a request is looked at before the first is refused, and each refusal is the same: whether a token was
 //! another agreement's, of a retired epoch, altered or no token at all shows neither in what is said nor, as far as it
@@ -13,14 +14,14 @@ use http::{HeaderName, HeaderValue};
 use super::form::query::Parameter;
 use super::reason::Reason;
 use super::running::Route;
-use crate::agreement::Permit;
+use crate::agreement::{Permit, Turned};
 use crate::identifier::Canonical;
-use crate::transform::{Resolver, uri};
+use crate::transform::{Prepared, Setting, push_quoted, uri};
 
 /// What of a request's head reaches the service, but for the gateway's own headers.
 pub(crate) struct Asked {
     pub(crate) target: PathAndQuery,
-    /// Headers in which tokens stood.
+    /// Headers in which tokens stood, or identifiers.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -32,25 +33,31 @@ pub(crate) fn asked(
     head: &Parts,
 ) -> Result<Asked, Reason> {
     let disclosure = permit.disclosure();
-    let reidentify = &disclosure.reidentify;
-    let refused = Cell::new(false);
-    let resolve = |resolver: &Resolver, token: &[u8]| {
-        let mut identifier = Canonical::default();
-        if resolver.resolve(token, &mut identifier).is_err() {
-            refused.set(true);
+    let identifiers = &disclosure.identifiers;
+    let refused = Cell::new(None);
+    let turn = |turned: &Turned, text: &str| match turned {
+        Turned::Back(resolver) => {
+            let mut identifier = Canonical::default();
+            if resolver.resolve(text.as_bytes(), &mut identifier).is_err() {
+                refused.set(Some(Reason::TokenRefused));
+            }
+            identifier.as_str().to_owned()
         }
-        identifier
+        Turned::ToToken(token) => token_of(token, text).unwrap_or_else(|| {
+            refused.set(Some(Reason::IdentifierForm));
+            String::new()
+        }),
     };
 
-    let mut target = if reidentify.path.is_empty() {
+    let mut target = if identifiers.path.is_empty() {
         disclosure.service_path.fill(permit.variables())
     } else {
         let variables: Vec<(String, String)> = permit
             .variables()
             .iter()
             .map(|(name, value)| {
-                let value = match reidentify.path.get(name) {
-                    Some(resolver) => encoded(&resolve(resolver, uri::decoded(value).as_bytes())),
+                let value = match identifiers.path.get(name) {
+                    Some(turned) => encoded(&turn(turned, &uri::decoded(value))),
                     None => value.clone(),
                 };
                 (name.clone(), value)
@@ -60,45 +67,65 @@ pub(crate) fn asked(
     };
     for (index, parameter) in query.iter().enumerate() {
         target.push(if index == 0 { '?' } else { '&' });
-        match reidentify.query.get(&*parameter.name()) {
-            Some(resolver) => {
-                let identifier = resolve(resolver, parameter.value().as_bytes());
-                parameter.write_with(identifier.as_str(), &mut target);
+        match identifiers.query.get(&*parameter.name()) {
+            Some(turned) => {
+                let value = turn(turned, &parameter.value());
+                parameter.write_with(&value, &mut target);
             }
             None => parameter.write(&mut target),
         }
     }
     let mut headers = Vec::new();
-    for (name, resolver) in &route.token_headers {
+    for (name, turned) in &route.token_headers {
         let mut values = head.headers.get_all(name).iter();
         // One value: a list of tokens is for a body.
         match (values.next(), values.next()) {
             (None, _) => {}
             (Some(value), None) => {
-                let resolved = resolve(resolver, value.as_bytes());
-                match HeaderValue::from_str(resolved.as_str()) {
+                // What is no text is neither a token nor an identifier.
+                let text = str::from_utf8(value.as_bytes()).unwrap_or_default();
+                match HeaderValue::from_str(&turn(turned, text)) {
                     Ok(mut value) => {
                         value.set_sensitive(true);
                         headers.push((name.clone(), value));
                     }
-                    Err(_) => refused.set(true),
+                    Err(_) => refused.set(Some(refusal(turned))),
                 }
             }
-            (Some(_), Some(_)) => refused.set(true),
+            (Some(_), Some(_)) => refused.set(Some(refusal(turned))),
         }
     }
-    if refused.get() {
-        return Err(Reason::TokenRefused);
+    if let Some(reason) = refused.get() {
+        return Err(reason);
     }
     let target = PathAndQuery::try_from(target).map_err(|_| Reason::RequestForm)?;
     Ok(Asked { target, headers })
 }
 
-/// An identifier as it stands in a path or query.
-fn encoded(identifier: &Canonical) -> String {
-    let mut text = String::with_capacity(identifier.as_str().len());
-    for byte in identifier.as_str().bytes() {
-        text.push_str(uri::encoded(byte, &mut [0; 3]));
+/// Why a request is refused of which a part that `turned` is for cannot be turned.
+fn refusal(turned: &Turned) -> Reason {
+    match turned {
+        Turned::Back(_) => Reason::TokenRefused,
+        Turned::ToToken(_) => Reason::IdentifierForm,
     }
-    text
+}
+
+/// The token that `transform` makes of `identifier`; `None` where that is not of its form, or stands for nobody known.
+fn token_of(transform: &Prepared, identifier: &str) -> Option<String> {
+    let (mut json, mut made) = (Vec::new(), Vec::new());
+    push_quoted(identifier, &mut json);
+    let turned = transform.apply(&json, &mut Setting::default(), &mut made);
+    turned.ok()?;
+    // A token needs no escape; what is no string, `null`, is none.
+    let token = made.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    str::from_utf8(token).ok().map(str::to_owned)
+}
+
+/// `text` as it stands in a path or query.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        encoded.push_str(uri::encoded(byte, &mut [0; 3]));
+    }
+    encoded
 }

@@ -17,7 +17,8 @@ use super::desk::{Desk, Unknown, fingerprint};
 use super::encoding::{self, Bounds, Coding, Direction, Encoder, Framing, Source};
 use super::identity::{Asker, Expiry, Identities, PresentedCertificate};
 use super::media;
-use super::metrics::{Meters, Metrics};
+use super::meters::Meters;
+use super::metrics::Metrics;
 use super::problem::Stop;
 use super::request;
 use super::service::Target;
@@ -26,13 +27,15 @@ use super::validators::Validators;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{
     Agreement, AgreementName, AgreementSet, Caller, Disclosure, PartnerName, Permit, PurposeName,
+    Turned,
 };
+use crate::approval::Approved;
 use crate::config::{Audience, Config, KeySource, Loaded, Transport};
 use crate::explained::Texts;
-use crate::ledger::{CallerEntry, Event, LayerEntry, texts};
+use crate::ledger::{AgreementEntry, CallerEntry, Event, LayerEntry, StandingEntry, texts};
 use crate::minimise::{Notice, SubjectToken};
 use crate::plan::Format;
-use crate::transform::{Resolver, SubjectTokens};
+use crate::transform::SubjectTokens;
 use crate::volume::Way;
 
 /// A configuration with all it needs at hand. An exchange keeps the one it began with.
@@ -76,7 +79,7 @@ pub(crate) struct Route {
     pub(crate) accept: HeaderValue,
     pub(crate) request_headers: Vec<HeaderName>,
     /// Headers whose values are tokens.
-    pub(crate) token_headers: Vec<(HeaderName, Resolver)>,
+    pub(crate) token_headers: Vec<(HeaderName, Turned)>,
     /// Those that leave as they came; what the gateway makes itself is not among them.
     pub(crate) response_headers: Vec<HeaderName>,
     /// What makes the validators of its answers, where they have any.
@@ -207,10 +210,10 @@ impl Running {
                         }),
                     request_headers: header_names(&disclosure.request_headers),
                     token_headers: disclosure
-                        .reidentify
+                        .identifiers
                         .headers
                         .iter()
-                        .map(|(name, resolver)| (header_name(name), resolver.clone()))
+                        .map(|(name, turned)| (header_name(name), turned.clone()))
                         .collect(),
                     response_headers: header_names(&disclosure.response_headers)
                         .into_iter()
@@ -366,6 +369,7 @@ impl Running {
             decided: Some(decided),
             roles: caller.roles.to_vec(),
             professional: caller.professional,
+            credentials: (!terms.credentials.is_empty()).then_some(caller.credentials),
             reference: token(terms.reference, "reference", caller.reference),
             reason: token(terms.vital_interests, "reason", caller.reason),
             acting: None,
@@ -480,15 +484,16 @@ impl Running {
                 .agreements
                 .agreements
                 .iter()
-                .map(|agreement| {
-                    (
-                        agreement.name.clone(),
-                        agreement.version,
-                        agreement.hash.clone(),
-                    )
+                .map(|agreement| AgreementEntry {
+                    name: agreement.name.clone(),
+                    version: agreement.version,
+                    hash: agreement.hash.clone(),
+                    text: agreement.text_hash.clone(),
+                    tables: agreement.tables.clone(),
                 })
                 .collect(),
             layers: layers(&self.agreements),
+            standing: standing(&self.agreements),
         }
     }
 }
@@ -542,6 +547,23 @@ fn layers(agreements: &AgreementSet) -> Vec<LayerEntry> {
             hash: layer.hash.clone(),
         });
     register.chain(charter).collect()
+}
+
+/// What no text says of the agreements: those that lack an approval, or whose keys are destroyed.
+fn standing(agreements: &AgreementSet) -> Vec<StandingEntry> {
+    let entry = |agreement: &Arc<Agreement>| {
+        let missing = match &agreement.approved {
+            Approved::NotAsked | Approved::Approved(_) => Vec::new(),
+            Approved::Draft { missing, .. } => missing.clone(),
+        };
+        let stands = missing.is_empty() && !agreement.keys_destroyed;
+        (!stands).then(|| StandingEntry {
+            agreement: agreement.name.clone(),
+            missing,
+            keys_destroyed: agreement.keys_destroyed,
+        })
+    };
+    agreements.agreements.iter().filter_map(entry).collect()
 }
 
 fn address(disclosure: &Arc<Disclosure>) -> usize {

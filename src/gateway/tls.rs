@@ -89,6 +89,8 @@ pub(crate) fn partner_tls(
             message: format!("the certificate and its key do not work together: {error}"),
         })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // All that is offered is good; which of it counts is still the gateway's to say, and what scanners ask for.
+    config.ignore_client_order = true;
     Ok(PartnerTls {
         config: Arc::new(config),
         judge,

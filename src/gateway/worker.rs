@@ -10,7 +10,6 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -20,7 +19,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
@@ -38,6 +37,8 @@ use super::identity::{ConnectionCertificate, Remembered};
 use super::limits::Limit;
 use super::machines::Machines;
 use super::metrics::Metrics;
+use super::noted::Noted;
+use super::pieces::Pieces;
 use super::random::Random;
 use super::response;
 use super::running::Running;
@@ -49,11 +50,8 @@ use crate::config::{Audience, Limits};
 use crate::ledger::{Ledger, Outbox};
 use crate::subjects::Watched;
 
-/// How an HTTP/2 connection begins (RFC 9113 §3.4).
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// The most that hyper reads or writes at once on one connection, beside its headers (P5).
-const BUFFER_BYTES: usize = 64 << 10;
+/// What may wait to be sent on one connection before more of a body is asked for: of one HTTP/2 stream, of TLS records (P5).
+const BUFFER_BYTES: usize = 32 << 10;
 
 /// hyper's own bound on headers; another number costs an allocation a message.
 const USUAL_HEADER_COUNT: usize = 100;
@@ -296,7 +294,7 @@ async fn connection(
     let reached = |limit| worker.shared.metrics.limits.reached(limit);
     let audience = running.audience(index);
     let Some(config) = running.server_config(index) else {
-        let mut stream = Noted::new(stream, Rc::clone(&activity));
+        let mut stream = Noted::new(Pieces::new(stream), Rc::clone(&activity), limits.linger);
         let sniffed = tokio::select! {
             biased;
             sniffed = timeout(limits.header_read, stream.sniff()) => sniffed,
@@ -318,10 +316,17 @@ async fn connection(
         };
         return speak(worker, stream, connection, http2, &limits, open).await;
     };
-    let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
+    let handshake = TlsAcceptor::from(Arc::clone(config)).accept_with(stream, |session| {
+        session.set_buffer_limit(Some(BUFFER_BYTES))
+    });
     let handshake = timeout(limits.tls_handshake, handshake).await;
-    if handshake.is_err() {
-        reached(Limit::TlsHandshake);
+    match &handshake {
+        Err(_) => reached(Limit::TlsHandshake),
+        // For who looks for it: whoever finds the port can make any number of these.
+        Ok(Err(why)) => {
+            tracing::debug!(%why, "a partner's TLS handshake failed");
+        }
+        Ok(Ok(_)) => {}
     }
     let Ok(Ok(stream)) = handshake else {
         worker
@@ -340,7 +345,7 @@ async fn connection(
         audience,
         activity: Rc::clone(&activity),
     };
-    let stream = Noted::new(stream, activity);
+    let stream = Noted::new(stream, activity, limits.linger);
     speak(worker, stream, connection, http2, &limits, open).await;
 }
 
@@ -415,6 +420,7 @@ async fn speak<S>(
             // The watch below does this, for one timer a connection instead of one a request.
             .header_read_timeout(None)
             .max_header_size(limits.header_bytes + limits.uri_bytes)
+            // A head has to fit. Of a body one piece waits to be sent ([`Activity::unsent`]).
             .max_buf_size(BUFFER_BYTES.max(limits.header_bytes + limits.uri_bytes));
         if limits.header_count != USUAL_HEADER_COUNT {
             builder.max_headers(limits.header_count);
@@ -466,7 +472,7 @@ impl Attending<'_> {
                 biased;
                 // What ends a connection shows in its exchanges' accounts, but for the limits.
                 ended = served.as_mut() => {
-                    return ended.err().and_then(|error| self.limit_of(&error));
+                    return self.activity.over().or_else(|| self.limit_of(&ended.err()?));
                 }
                 _ = stop.wait_for(|stop| *stop), if matches!(ends, Ends::NotYet) => {
                     if self.http2 || self.activity.is_used() {
@@ -503,9 +509,6 @@ impl Attending<'_> {
 
     /// The limit for which `error` ended the connection, if it was one.
     fn limit_of(&self, error: &hyper::Error) -> Option<Limit> {
-        if let Some(limit) = self.activity.over() {
-            return Some(limit);
-        }
         if error.is_parse_too_large() {
             return Some(Limit::HeaderBytes);
         }
@@ -538,96 +541,5 @@ where
         spawn_local(async move {
             future.await;
         });
-    }
-}
-
-/// A partner's stream: notes when bytes come, and can give back the first that were looked at.
-struct Noted<S> {
-    stream: S,
-    activity: Rc<Activity>,
-    /// The bytes that were looked at; `seen[given..len]` are still to be read.
-    seen: [u8; PREFACE.len()],
-    given: usize,
-    len: usize,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Noted<S> {
-    fn new(stream: S, activity: Rc<Activity>) -> Self {
-        Self {
-            stream,
-            activity,
-            seen: [0; PREFACE.len()],
-            given: 0,
-            len: 0,
-        }
-    }
-
-    /// Whether the partner begins as HTTP/2 does. Reads no further than it must to know.
-    async fn sniff(&mut self) -> io::Result<bool> {
-        while self.len < PREFACE.len() && self.seen[..self.len] == PREFACE[..self.len] {
-            let read = self.stream.read(&mut self.seen[self.len..]).await?;
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            self.len += read;
-            self.activity.read(read);
-        }
-        Ok(self.seen == *PREFACE)
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Noted<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if this.given < this.len {
-            let count = (this.len - this.given).min(into.remaining());
-            into.put_slice(&this.seen[this.given..this.given + count]);
-            this.given += count;
-            return Poll::Ready(Ok(()));
-        }
-        if this.activity.over().is_some() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        let before = into.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(cx, into))?;
-        let read = into.filled().len() - before;
-        if read > 0 {
-            this.activity.read(read);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Noted<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

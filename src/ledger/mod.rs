@@ -26,6 +26,9 @@ pub mod verify;
 pub mod writer;
 
 pub use chain::{Chain, EntryHash};
-pub use entry::{CallerEntry, Event, KeyChange, LayerEntry, Outcome, RegisteredEntry, RequestId};
+pub use entry::{
+    AgreementEntry, CallerEntry, Event, KeyChange, LayerEntry, Outcome, RegisteredEntry, RequestId,
+    StandingEntry,
+};
 pub use outbox::{Outbox, Ticket};
 pub use writer::{CommitReport, Ledger, LedgerError, LedgerOptions, Pending, Receipt};

@@ -20,7 +20,7 @@ use super::nodes::{Children, Kind, Nodes};
 use super::number;
 use crate::plan::filter::{Comparison, Expression, Operand, Origin, Part, Pattern, Query, Segment};
 use crate::plan::{Plan, iregexp};
-use crate::transform::{Characters, Known, unescape};
+use crate::transform::{Characters, Knowing, Known, unescape};
 
 type Visit<'v> = &'v mut dyn FnMut(usize) -> ControlFlow<()>;
 
@@ -59,7 +59,11 @@ impl<'a> Asking<'a> {
         for (knowing, query) in plan.known() {
             // Every node that the query selects is visited.
             let _all = self.query(query, current, &mut |node| {
-                known.learn(*knowing, self.nodes.bytes(node));
+                let json = self.nodes.bytes(node);
+                known.learn(*knowing, json);
+                if plan.shows_others() && *knowing == Knowing::Subject {
+                    known.learn_token(plan.subjects().and_then(|subjects| subjects.bytes(json)));
+                }
                 ControlFlow::Continue(())
             });
         }

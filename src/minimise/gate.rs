@@ -17,6 +17,12 @@ pub trait Gate: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why it stays.
     fn decide(&self, subject: Option<&[u8; 16]>) -> Result<(), Withheld>;
+
+    /// Whether the others in a record about `subject` may be shown to that person: they agree, or it was decided to be
+    /// reasonable. Whoever does not know says no.
+    fn shows_others(&self, _subject: &[u8; 16]) -> bool {
+        false
+    }
 }
 
 /// Hears of members that no rule of the plan names: what a service has begun to send, by name and never by value. Given

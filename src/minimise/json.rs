@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use super::grammar::Grammar;
-use super::scan::{Scan, Tokens, WINDOW};
+use super::scan::{Lent, Scan, Tokens, WINDOW};
 use super::vector::Level;
 use super::walk::{Fault, Io, Outcome, RootRefused, Walk};
 use super::{BodyError, BodyFault, Machine, SubjectToken, Tally};
@@ -26,7 +26,6 @@ use crate::transform::Occasion;
 pub struct JsonMachine {
     walk: Walk,
     front: Front,
-    tokens: Tokens,
     /// A UTF-8 sequence that the input so far cuts: fewer than four bytes.
     cut: Vec<u8>,
     /// Bytes before those not walked yet.
@@ -67,7 +66,6 @@ impl JsonMachine {
     fn start(plan: Arc<Plan>, level: Level, occasion: Option<Occasion>) -> Self {
         Self {
             front: Front::new(level, plan.limits().depth),
-            tokens: Tokens::default(),
             cut: Vec::new(),
             offset: 0,
             body_bytes: plan.limits().body_bytes,
@@ -193,6 +191,7 @@ impl JsonMachine {
 
     /// Walks over bytes that end with a whole sequence of UTF-8, if they are UTF-8.
     fn walk_whole(&mut self, mut whole: &[u8], out: &mut Vec<u8>) -> Outcome {
+        let mut tokens = Lent::new();
         while !whole.is_empty() {
             let end = match whole.get(..WINDOW) {
                 Some(window) if whole.len() > WINDOW => WINDOW - cut_sequence(window),
@@ -200,7 +199,7 @@ impl JsonMachine {
             };
             let (window, rest) = whole.split_at(end);
             self.front
-                .window(&mut self.walk, &mut self.tokens, window, self.offset, out)?;
+                .window(&mut self.walk, &mut tokens, window, self.offset, out)?;
             self.offset += window.len() as u64;
             whole = rest;
         }
@@ -297,8 +296,8 @@ impl Machine for JsonMachine {
         true
     }
 
-    fn begin(&mut self, occasion: Occasion) {
-        self.walk.begin(occasion);
+    fn begin(&mut self, plan: &Arc<Plan>, occasion: Occasion) {
+        self.walk.begin(plan, occasion);
     }
 }
 

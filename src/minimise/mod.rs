@@ -67,14 +67,15 @@ pub trait Machine: Send {
     fn take_subjects(&mut self) -> Vec<SubjectToken>;
 
     /// Forgets its body, but not what such bodies look like, nor the room it has. Whether it can
-    /// [`begin`](Self::begin) another under the same plan; a new one is made where it cannot, as after an error.
+    /// [`begin`](Self::begin) another; a new one is made where it cannot, as after an error.
     fn rest(&mut self) -> bool {
         false
     }
 
-    /// Begins another body on `occasion`: from here on it is as a new machine. Only after [`rest`](Self::rest) gave `true`.
-    fn begin(&mut self, occasion: Occasion) {
-        drop(occasion);
+    /// Begins another body under `plan` on `occasion`: from here on it is as a new machine. Only after
+    /// [`rest`](Self::rest) gave `true`, and only under the plan that it had or one of the same rules.
+    fn begin(&mut self, plan: &Arc<Plan>, occasion: Occasion) {
+        drop((plan, occasion));
     }
 }
 

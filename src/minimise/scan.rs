@@ -13,6 +13,9 @@
 //! What one window leaves open (a string, an escape, a run) is carried to the next, so that where the body
 //! is cut changes nothing. Next: [`super::grammar`], then [`super::walk`].
 
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+
 use super::BodyFault;
 use super::grammar::OPEN;
 use super::vector::{Classify, Escapes, Level};
@@ -147,16 +150,67 @@ impl Tokens {
         }
     }
 
-    /// How long a window there is room for.
-    pub(super) fn room_for(&self) -> usize {
-        self.positions.len()
-    }
-
     /// Leaves out tokens from `position` on.
     pub(super) fn cut(&mut self, position: usize) {
         self.count = self
             .positions()
             .partition_point(|token| (*token as usize) < position);
+    }
+}
+
+/// Tokens in room of the thread's, which has it back when this is dropped.
+///
+/// Nine bytes for each of a window are the most that a machine needs, and it needs them only while it looks at one: so a
+/// thread's machines share them, and one that waits for more of its body has none (P5). They are room and no state: what
+/// stands in them means nothing to the next window.
+#[derive(Debug)]
+pub(super) struct Lent(Tokens);
+
+/// Room that a thread keeps: for a window, and for a value of a window before that is looked at in the midst of it.
+const SPARES: usize = 2;
+
+/// The longest window or value whose room is kept.
+const SPARE_BYTES: usize = 16 << 10;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Tokens>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Lent {
+    /// Room for as long as this lives.
+    pub(super) fn new() -> Self {
+        let spare = SPARE.try_with(|spare| spare.borrow_mut().pop());
+        Self(spare.ok().flatten().unwrap_or_default())
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let tokens = std::mem::take(&mut self.0);
+        if tokens.positions.len() > SPARE_BYTES + 64 {
+            return;
+        }
+        // A thread that ends needs none.
+        let _ended = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < SPARES {
+                spare.push(tokens);
+            }
+        });
+    }
+}
+
+impl Deref for Lent {
+    type Target = Tokens;
+
+    fn deref(&self) -> &Tokens {
+        &self.0
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Tokens {
+        &mut self.0
     }
 }
 

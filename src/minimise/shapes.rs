@@ -81,15 +81,19 @@ pub(super) struct Member {
 
 impl Member {
     pub(super) fn new(name: &[u8], hash: u64, next: Mode, single: Single, key: Key) -> Self {
-        let mut quoted = name.to_vec();
-        quoted.push(b'"');
-        let head = quoted.len().min(16);
-        let rest = quoted.split_off(head);
-        quoted.resize(16, 0);
-        let word = quoted.first_chunk().expect("sixteen bytes were made");
+        // The name and its closing quote; a name that fits the word costs no allocation.
+        let mut word = [0; 16];
+        let head = name.len().min(16);
+        word[..head].copy_from_slice(&name[..head]);
+        let mut rest = Vec::new();
+        match word.get_mut(name.len()) {
+            Some(end) => *end = b'"',
+            None => rest = [&name[head..], b"\""].concat(),
+        }
+        let length = (name.len() + 1).min(16);
         Self {
-            word: u128::from_le_bytes(*word),
-            mask: u128::MAX >> (8 * (16 - head)),
+            word: u128::from_le_bytes(word),
+            mask: u128::MAX >> (8 * (16 - length)),
             rest: rest.into(),
             asked: single == Single::Asked,
             single,

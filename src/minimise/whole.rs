@@ -2,7 +2,7 @@
 
 use super::BodyFault;
 use super::grammar::Grammar;
-use super::scan::{Scan, Tokens};
+use super::scan::{Lent, Scan, Tokens};
 use super::vector::Level;
 
 /// Finds the tokens of whole values, one after the other.
@@ -12,7 +12,8 @@ pub(super) struct Whole {
     depth: usize,
     /// Made for the first grammar that is checked: most bodies hold nothing whole.
     grammar: Option<Grammar>,
-    tokens: Tokens,
+    /// Of the value that was looked at last, until they are given back.
+    tokens: Option<Lent>,
 }
 
 impl Whole {
@@ -22,7 +23,7 @@ impl Whole {
             level,
             depth,
             grammar: None,
-            tokens: Tokens::default(),
+            tokens: None,
         }
     }
 
@@ -33,28 +34,32 @@ impl Whole {
     pub(super) fn look(&mut self, value: &[u8]) -> Result<&Tokens, (usize, BodyFault)> {
         let grammar = self.grammar.get_or_insert_with(|| Grammar::new(self.depth));
         grammar.restart();
-        let flaw = Scan::new(self.level).index(value, &mut self.tokens);
+        let tokens = self.tokens.get_or_insert_with(Lent::new);
+        let flaw = Scan::new(self.level).index(value, tokens);
         let sound = flaw.map_or(value, |(at, _)| &value[..at]);
-        let wrong = grammar.check(self.level, sound, true, &mut self.tokens);
+        let wrong = grammar.check(self.level, sound, true, tokens);
         if let Some((at, fault)) = wrong.or(flaw) {
             return Err((at, fault));
         }
         if !grammar.complete() {
             return Err((value.len(), BodyFault::Truncated));
         }
-        self.tokens.end(value.len());
-        Ok(&self.tokens)
+        tokens.end(value.len());
+        Ok(tokens)
     }
 
-    /// Forgets the value that was looked at last, and gives back its room if it was longer than `length`.
-    pub(super) fn shrink_to(&mut self, length: usize) {
-        if self.tokens.room_for() > length + 64 {
-            self.tokens = Tokens::default();
-        }
+    /// Forgets the value that was looked at last, and gives back the room of its tokens.
+    pub(super) fn give_back(&mut self) {
+        self.tokens = None;
     }
 
     /// The tokens of the value that was looked at last.
+    ///
+    /// # Panics
+    /// If none was, or its were given back.
     pub(super) fn tokens(&self) -> &Tokens {
-        &self.tokens
+        self.tokens
+            .as_ref()
+            .expect("a value was looked at and is still wanted")
     }
 }

@@ -20,6 +20,7 @@ mod explain;
 pub(crate) mod filter;
 mod format;
 pub(crate) mod iregexp;
+mod plans;
 pub(crate) mod rulebook;
 mod selector;
 mod tracks;
@@ -27,6 +28,7 @@ mod tracks;
 pub use compare::{Compared, Comparison, Fate, compare};
 pub use explain::FieldDecision;
 pub use format::{Charset, Csv, Format, Header, Opaque, Ragged, Xml};
+pub(crate) use plans::Plans;
 pub use selector::{Condition, Selector, SelectorError};
 
 pub(crate) use automaton::{
@@ -39,7 +41,7 @@ use filter::{Expression, Members, Query, Reads};
 use tracks::{Filters, Track};
 
 /// What an agreement says about one body: the checked form of `record`, `subject`, `release_if`, `fields`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct BodyRules {
     /// The body's format: what the selectors look at.
     pub format: Format,
@@ -57,6 +59,9 @@ pub struct BodyRules {
     /// Where a record names people, so that transforms know these names in the record's other texts. Written as
     /// `subject` is.
     pub people: Vec<Selector>,
+    /// Where a record has the fields that identify something together, by their numbers
+    /// ([`Part::slot`](crate::transform::Part)). Written as `subject` is.
+    pub parts: Vec<Selector>,
     /// The rules, in the order they are written. Their order changes nothing.
     pub fields: Vec<Rule>,
     /// Rules for objects whose member names are data: what the names of the members of what is selected become, by a
@@ -71,7 +76,7 @@ pub struct BodyRules {
 }
 
 /// Something that a record is checked for before it leaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Check {
     /// Why a record stays of which it is not so.
     pub withheld: Withheld,
@@ -82,7 +87,7 @@ pub struct Check {
 }
 
 /// A selector and what happens to what it selects.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// What it selects, from the document's root.
     pub selector: Selector,
@@ -95,7 +100,7 @@ pub struct Rule {
 }
 
 /// What a rule does.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// A single value leaves, byte for byte.
     Keep,
@@ -142,6 +147,18 @@ const ASKED_DEPTH: usize = 512;
 /// A disclosure's rules compiled.
 #[derive(Debug)]
 pub struct Plan {
+    /// What follows from the rules alone: plans of the same rules may share it, each with keys of its own.
+    compiled: Arc<Compiled>,
+    /// Per rule, those for names after those for fields: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
+    transforms: Vec<Option<(Prepared, bool)>>,
+    subjects: Option<SubjectTokens>,
+    /// The table that leaves in place of records.
+    aggregate: Option<Arc<PreparedTable>>,
+}
+
+/// What of a plan hangs on no key.
+#[derive(Debug)]
+struct Compiled {
     format: Format,
     limits: Limits,
     rulebook: Rulebook,
@@ -151,16 +168,14 @@ pub struct Plan {
     strict: bool,
     /// A filter or condition asks how long ago something was.
     reads_today: bool,
-    /// Per rule, those for names after those for fields: its transform with its keys, if it has one, and whether a mismatch ends the exchange.
-    transforms: Vec<Option<(Prepared, bool)>>,
+    shows_others: bool,
     checks: Vec<CompiledCheck>,
     /// Where a record names its subject, if a gate is asked by it.
     gated: Option<Query>,
-    subjects: Option<SubjectTokens>,
     /// What transforms must know of a record before it is walked.
     known: Vec<(Knowing, Query)>,
-    /// The table that leaves in place of records.
-    aggregate: Option<Arc<PreparedTable>>,
+    /// The body is one record.
+    is_one_record: bool,
 }
 
 /// A [`Check`] compiled.
@@ -278,7 +293,6 @@ impl Plan {
                 ),
             });
         }
-        let mut transforms = Vec::new();
         for (index, rule) in rules.fields.iter().chain(&rules.names).enumerate() {
             if index >= rules.fields.len() {
                 let fits = match &rule.action {
@@ -293,22 +307,8 @@ impl Plan {
                     });
                 }
             }
-            transforms.push(match &rule.action {
-                Action::Keep | Action::KeepAll | Action::Drop => None,
-                Action::Transform(transform) => {
-                    match Prepared::new(transform, keys.agreement.as_ref()) {
-                        Ok(prepared) => Some((prepared, rule.on_mismatch == OnMismatch::Refuse)),
-                        Err(error) => {
-                            faults.push(PlanFault {
-                                rule: Some(index),
-                                message: error.to_string(),
-                            });
-                            None
-                        }
-                    }
-                }
-            });
         }
+        let transforms = transforms(rules, keys, &mut faults);
         let known = match known(rules, &transforms) {
             Ok(known) => known,
             Err(fault) => {
@@ -362,6 +362,10 @@ impl Plan {
                 .iter()
                 .flatten()
                 .any(|(transform, _)| transform.reads_today());
+        let shows_others = transforms
+            .iter()
+            .flatten()
+            .any(|(transform, _)| transform.is_decided());
         let asks =
             !checks.is_empty() || gated.is_some() || !filters.is_empty() || !known.is_empty();
         let rulebook = Rulebook {
@@ -433,12 +437,7 @@ impl Plan {
             held_bytes: limits.held_bytes.min(Limits::MOST_HELD_BYTES),
             ..limits.clone()
         };
-        let subjects = rules
-            .subject
-            .as_ref()
-            .and(keys.subject.as_ref())
-            .map(SubjectTokens::new);
-        Ok(Self {
+        let compiled = Compiled {
             format: rules.format.clone(),
             limits,
             rulebook,
@@ -446,24 +445,53 @@ impl Plan {
             holds_document,
             strict: rules.strict,
             reads_today,
-            transforms,
+            shows_others,
             checks,
             gated,
-            subjects,
             known,
+            is_one_record: rules.record.is_some() && record_is_document,
+        };
+        Ok(Self {
+            compiled: Arc::new(compiled),
+            transforms,
+            subjects: subjects(rules, keys),
             aggregate: None,
         })
+    }
+
+    /// The plan of `rules`, which `compiled` was made of, with `keys`; `None` where one of these is missing.
+    fn keyed(compiled: &Arc<Compiled>, rules: &BodyRules, keys: &PlanKeys) -> Option<Self> {
+        let mut faults = Vec::new();
+        let transforms = transforms(rules, keys, &mut faults);
+        faults.is_empty().then(|| Self {
+            compiled: Arc::clone(compiled),
+            transforms,
+            subjects: subjects(rules, keys),
+            aggregate: None,
+        })
+    }
+
+    /// Whether `other` is of the same rules, so that what was learnt of bodies under it holds under this.
+    #[must_use]
+    pub(crate) fn walks_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.compiled, &other.compiled)
     }
 
     /// The format that bodies under this plan have.
     #[must_use]
     pub fn format(&self) -> &Format {
-        &self.format
+        &self.compiled.format
     }
 
     /// The table that leaves in place of records, if one does.
     pub(crate) fn aggregate(&self) -> Option<&Arc<PreparedTable>> {
         self.aggregate.as_ref()
+    }
+
+    /// Whether a body under this plan is one record, which leaves or stays behind as it is.
+    #[must_use]
+    pub fn is_one_record(&self) -> bool {
+        self.compiled.is_one_record && self.aggregate.is_none()
     }
 
     /// How the table is written that leaves in place of records; `None` where records leave.
@@ -475,40 +503,42 @@ impl Plan {
     /// The bounds that bodies under this plan have.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        &self.compiled.limits
     }
 
     /// Whether only the whole document decides, so that each body is held, up to [`Limits::held_bytes`]: a filter or
     /// condition looks at the document (`$`), or the document's own elements are counted from their end.
     #[must_use]
     pub fn holds_document(&self) -> bool {
-        self.holds_document
+        self.compiled.holds_document
     }
 
     /// Whether a body in which something is that no rule names is refused; it is held whole for that, up to
     /// [`Limits::held_bytes`].
     #[must_use]
     pub fn is_strict(&self) -> bool {
-        self.strict
+        self.compiled.strict
     }
 
     /// Whether values are held, each up to [`Limits::held_bytes`], until they are whole: a selector's filter is decided
     /// on each element or member that it is asked of, a position from an array's end on the array.
     #[must_use]
     pub fn holds_elements(&self) -> bool {
-        !self.holds_document && (!self.automaton.candidates().is_empty() || self.automaton.counts())
+        !self.compiled.holds_document
+            && (!self.compiled.automaton.candidates().is_empty()
+                || self.compiled.automaton.counts())
     }
 
     /// Whether what leaves depends on today's date: a filter or condition has `age(…)` or `since(…)`.
     #[must_use]
     pub fn reads_today(&self) -> bool {
-        self.reads_today
+        self.compiled.reads_today
     }
 
     /// Whether what leaves depends on what people have said of their records: a gate is asked.
     #[must_use]
     pub fn is_gated(&self) -> bool {
-        self.gated.is_some()
+        self.compiled.gated.is_some()
     }
 
     /// Whether what leaves depends on [`crate::transform::Occasion::document`], or on what stood before in the
@@ -534,44 +564,44 @@ impl Plan {
     }
 
     pub(crate) fn automaton(&self) -> &Automaton {
-        &self.automaton
+        &self.compiled.automaton
     }
 
     pub(crate) fn rulebook(&self) -> &Rulebook {
-        &self.rulebook
+        &self.compiled.rulebook
     }
 
     /// Whether a record is decided before it is walked: by a condition, or for what transforms must know of it.
     pub(crate) fn asks_records(&self) -> bool {
-        self.decides_records() || !self.known.is_empty()
+        self.decides_records() || !self.compiled.known.is_empty()
     }
 
     /// Whether a record may stay behind as a whole.
     pub(crate) fn decides_records(&self) -> bool {
-        !self.checks.is_empty() || self.gated.is_some()
+        !self.compiled.checks.is_empty() || self.compiled.gated.is_some()
     }
 
     /// What must hold of a record, in this order.
     pub(crate) fn checks(&self) -> &[CompiledCheck] {
-        &self.checks
+        &self.compiled.checks
     }
 
     /// Where a record names its subject, if a gate is asked by it; a query whose `@` is the record.
     pub(crate) fn gated(&self) -> Option<&Query> {
-        self.gated.as_ref()
+        self.compiled.gated.as_ref()
     }
 
     /// The members that filters and the condition look at in what they are asked of.
     pub(crate) fn asked_members(&self) -> Members {
         let mut members = Members::default();
-        for filter in self.rulebook.filters().all() {
+        for filter in self.compiled.rulebook.filters().all() {
             members.add(filter);
         }
-        for check in &self.checks {
+        for check in &self.compiled.checks {
             members.add(check.unless.expression());
         }
-        let queries = self.known.iter().map(|(_, query)| query);
-        for query in queries.chain(&self.gated) {
+        let queries = self.compiled.known.iter().map(|(_, query)| query);
+        for query in queries.chain(&self.compiled.gated) {
             members.add(&Expression::Exists(query.clone()));
         }
         members
@@ -579,16 +609,21 @@ impl Plan {
 
     /// What transforms must know of a record before it is walked; a query's `@` is the record.
     pub(crate) fn known(&self) -> &[(Knowing, Query)] {
-        &self.known
+        &self.compiled.known
     }
 
     pub(crate) fn subjects(&self) -> Option<&SubjectTokens> {
         self.subjects.as_ref()
     }
 
+    /// Whether some value leaves only where the others in its record may be shown.
+    pub(crate) fn shows_others(&self) -> bool {
+        self.compiled.shows_others
+    }
+
     /// The transform of the name rule `rule`, and whether a mismatch ends the exchange.
     pub(crate) fn renaming(&self, rule: u32) -> (&Prepared, bool) {
-        self.transform(self.rulebook.rules.len() as u32 + rule)
+        self.transform(self.compiled.rulebook.rules.len() as u32 + rule)
     }
 
     /// The transform of `rule`, and whether a mismatch ends the exchange.
@@ -598,6 +633,35 @@ impl Plan {
             .expect("the automaton names rules with a transform only");
         (transform, *refuse)
     }
+}
+
+/// The transform of each of `rules`, with its keys.
+fn transforms(
+    rules: &BodyRules,
+    keys: &PlanKeys,
+    faults: &mut Vec<PlanFault>,
+) -> Vec<Option<(Prepared, bool)>> {
+    let all = rules.fields.iter().chain(&rules.names).enumerate();
+    all.map(|(index, rule)| match &rule.action {
+        Action::Keep | Action::KeepAll | Action::Drop => None,
+        Action::Transform(transform) => match Prepared::new(transform, keys.agreement.as_ref()) {
+            Ok(prepared) => Some((prepared, rule.on_mismatch == OnMismatch::Refuse)),
+            Err(error) => {
+                faults.push(PlanFault {
+                    rule: Some(index),
+                    message: error.to_string(),
+                });
+                None
+            }
+        },
+    })
+    .collect()
+}
+
+/// What makes the ledger's tokens of the subjects of records, where `rules` name these and there is a key.
+fn subjects(rules: &BodyRules, keys: &PlanKeys) -> Option<SubjectTokens> {
+    let named = rules.subject.as_ref();
+    named.and(keys.subject.as_ref()).map(SubjectTokens::new)
 }
 
 /// Where the records of `rules` name their subjects, if a gate is asked by them.
@@ -645,13 +709,20 @@ fn known(
         .filter(|_| subject.is_some())
         .map(|selector| (Knowing::Subject, selector))
         .chain(rules.people.iter().map(|name| (Knowing::Name, name)))
+        .chain(
+            rules
+                .parts
+                .iter()
+                .enumerate()
+                .map(|(slot, part)| (Knowing::Part(slot), part)),
+        )
         .collect::<Vec<_>>();
     let Some(record) = &rules.record else {
         return match selectors.is_empty() {
             true => Ok(Vec::new()),
             false => Err(fault(
                 None,
-                "names are looked for in their record; write `record:` too, `record: $` if the body is one",
+                "names, and fields that identify together, are looked for in their record; write `record:` too, `record: $` if the body is one",
             )),
         };
     };

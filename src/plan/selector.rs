@@ -6,14 +6,14 @@ use super::dates;
 use super::filter::{Expression, Query};
 
 /// A JSONPath query (RFC 9535) and its text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Selector {
     text: String,
     query: JpQuery,
 }
 
 /// A condition on a record: the inside of a filter, `@` being the record.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     text: String,
     filter: Filter,

@@ -599,7 +599,7 @@ fn names(purposes: &[PurposeName]) -> Vec<&str> {
 }
 
 /// The first of `words`, and that there are more.
-fn listed(words: &[&str]) -> String {
+pub(super) fn listed(words: &[&str]) -> String {
     match words.get(..LISTED) {
         Some(first) if words.len() > LISTED => format!("{} …", first.join(", ")),
         Some(_) | None => words.join(", "),

@@ -14,15 +14,18 @@ use jiff::civil::Date;
 use crate::agreement::{PartnerName, PurposeName, Role, ServiceName};
 use crate::identifier::Kind;
 use crate::plan::{Action, BodyRules, Condition, Selector};
+use crate::transform::Transform;
 use crate::written::Faults;
 
 mod admit;
 mod check;
+mod collect;
 mod file;
 mod path;
 mod touched;
 
 pub use admit::{Ground, Objection, Part, Proposal, ProposedPurpose};
+pub use collect::{CollectedPart, Collection, NotCollected};
 pub(crate) use file::IdentifierAsWritten;
 pub use touched::Touched;
 
@@ -462,7 +465,7 @@ pub fn register_schema() -> String {
 /// Whether what an action lets leave is the value itself.
 fn is_raw(action: &Action) -> bool {
     match action {
-        Action::Keep | Action::KeepAll => true,
+        Action::Keep | Action::KeepAll | Action::Transform(Transform::Decided) => true,
         Action::Drop | Action::Transform(_) => false,
     }
 }

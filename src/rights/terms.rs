@@ -206,6 +206,12 @@ impl Lists {
 }
 
 impl Found {
+    /// Whether the others in the subject's record may be shown to the subject.
+    #[must_use]
+    pub fn shows_others(&self) -> bool {
+        self.third_parties
+    }
+
     /// The verdict over a subject of whom this was found.
     #[must_use]
     pub fn verdict(&self, terms: &Terms) -> Verdict {

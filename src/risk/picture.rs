@@ -28,7 +28,7 @@ pub fn svg(after: &Risk, before: Option<&Risk>) -> String {
 fn draw(out: &mut String, after: &Risk, before: Option<&Risk>) -> std::fmt::Result {
     writeln!(
         out,
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="title description" font-family="sans-serif" font-size="13" fill="#222">"##
+        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="title description" font-family="sans-serif" font-size="13" fill="#222">"##
     )?;
     writeln!(
         out,
@@ -107,7 +107,7 @@ fn column(
     }
     writeln!(
         out,
-        r#"<text x="{}" y="{:.1}" text-anchor="middle" font-size="11">{}</text>"#,
+        r##"<text x="{}" y="{:.1}" text-anchor="middle" font-size="11" stroke="#fff" stroke-width="3" paint-order="stroke">{}</text>"##,
         x + width / 2,
         y - 4.0,
         percent(share)

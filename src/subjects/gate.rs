@@ -58,4 +58,11 @@ impl Gate for RightsGate {
             Ok(())
         })
     }
+
+    fn shows_others(&self, subject: &Token) -> bool {
+        self.watched.ask(|lists| {
+            let mut terms = self.terms.iter();
+            terms.all(|terms| lists.found(terms, subject, self.today).shows_others())
+        })
+    }
 }

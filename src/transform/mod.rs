@@ -28,7 +28,7 @@ pub use redact::{Findings, InPlace, Redact, finding_words};
 pub use setting::{Known, Occasion, Setting};
 pub use shift::{Direction, KeyedShift, Shift, ShiftError};
 pub use text::unescape;
-pub use token::{Identified, Invalid, Refused, Resolver, Scope, Shape, SubjectTokens};
+pub use token::{Identified, Invalid, Part, Refused, Resolver, Scope, Shape, SubjectTokens};
 
 use crate::identifier::Kind;
 
@@ -36,6 +36,7 @@ pub(crate) use canonical::canonical_text;
 pub(crate) use date::date;
 pub(crate) use setting::Knowing;
 pub(crate) use text::{Characters, push_quoted};
+pub(crate) use token::written_as;
 
 /// What a transforming rule does to a single value. `null` stays `null` under every transform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,9 @@ pub enum Transform {
         /// What stands in the others' place. Default `*`.
         with: char,
     },
+    /// The value as it is where the others in its record may be shown to whom the record is about, as
+    /// [`Gate::shows_others`](crate::minimise::Gate::shows_others) says; else nothing of it, not even `null`.
+    Decided,
     /// A coarser value.
     Generalise(Generalise),
     /// A date moved by some days, all of a record's subject by the same.
@@ -95,6 +99,7 @@ impl Transform {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Replace { .. } => "replace",
+            Self::Decided => "keep where decided",
             Self::Mask { .. } => "mask",
             Self::Generalise(_) => "generalise",
             Self::Shift(_) => "shift",
@@ -110,7 +115,8 @@ impl Transform {
     /// back, and in what shape.
     pub(crate) fn each_token(&self, take: &mut impl FnMut(&Identified, bool, Option<Shape>)) {
         match self {
-            Self::Replace { .. }
+            Self::Decided
+            | Self::Replace { .. }
             | Self::Mask { .. }
             | Self::Generalise(_)
             | Self::Shift(_)
@@ -134,7 +140,7 @@ impl Transform {
     #[must_use]
     pub fn is_keyed(&self) -> bool {
         match self {
-            Self::Replace { .. } | Self::Mask { .. } | Self::Generalise(_) => false,
+            Self::Decided | Self::Replace { .. } | Self::Mask { .. } | Self::Generalise(_) => false,
             Self::Link(link) => {
                 let mut variables = link.templates.iter().flat_map(LinkTemplate::variables);
                 variables.any(|(_, transform)| transform.is_some_and(Self::is_keyed))

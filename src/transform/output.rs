@@ -51,7 +51,8 @@ impl Transform {
             },
             Self::Generalise(generalise) => generalise.output(),
             Self::Shift(shift) => shift.output(),
-            Self::Mask { .. }
+            Self::Decided
+            | Self::Mask { .. }
             | Self::Link(_)
             | Self::Redact(_)
             | Self::Pseudonymise(_)

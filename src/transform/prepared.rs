@@ -24,6 +24,7 @@ enum Kind {
     Link(Links),
     Reidentify(Box<Resolver>),
     Redact(Redactor),
+    Decided,
 }
 
 /// Why a transform cannot be made ready.
@@ -69,6 +70,7 @@ impl Prepared {
         keys: Option<&AgreementKeys>,
     ) -> Result<Self, TransformError> {
         Ok(Self(match transform {
+            Transform::Decided => Kind::Decided,
             Transform::Replace { json } => Kind::Replace(single_value(json)?),
             Transform::Mask {
                 keep_first,
@@ -127,6 +129,8 @@ impl Prepared {
         out: &mut Vec<u8>,
     ) -> Result<(), Mismatch> {
         match &self.0 {
+            Kind::Decided if setting.shows_others() => out.extend_from_slice(json),
+            Kind::Decided => return Err(Mismatch),
             Kind::Replace(text) => out.extend_from_slice(text),
             Kind::Mask(mask) => match json {
                 [b'"', inside @ .., b'"'] => mask.text(inside, out),
@@ -166,7 +170,7 @@ impl Prepared {
     #[must_use]
     pub fn reads_subject(&self) -> bool {
         match &self.0 {
-            Kind::Shift(_) => true,
+            Kind::Shift(_) | Kind::Decided => true,
             Kind::Link(links) => links.any(Self::reads_subject),
             Kind::Redact(redactor) => redactor.reads_subject(),
             Kind::Replace(_)
@@ -185,7 +189,8 @@ impl Prepared {
             Kind::Generalise(generalise) => generalise.reads_today(),
             Kind::Shift(shift) => shift.reads_today(),
             Kind::Link(links) => links.any(Self::reads_today),
-            Kind::Replace(_)
+            Kind::Decided
+            | Kind::Replace(_)
             | Kind::Mask(_)
             | Kind::Redact(_)
             | Kind::Pseudonymise(_)
@@ -201,7 +206,8 @@ impl Prepared {
         match &self.0 {
             Kind::Link(links) => links.any(Self::reads_document),
             Kind::Redact(redactor) => redactor.reads_document(),
-            Kind::Replace(_)
+            Kind::Decided
+            | Kind::Replace(_)
             | Kind::Mask(_)
             | Kind::Generalise(_)
             | Kind::Shift(_)
@@ -211,10 +217,28 @@ impl Prepared {
         }
     }
 
+    /// Whether it lets values leave as they are, or not at all, by what was decided of the record's subject. It decides
+    /// about `null` too, which every other transform leaves as it is.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        matches!(self.0, Kind::Decided)
+    }
+
+    /// What a value is counted as that this transform has not let through.
+    #[must_use]
+    pub fn held_back(&self) -> FieldOutcome {
+        if self.is_decided() {
+            FieldOutcome::Drop
+        } else {
+            FieldOutcome::Mismatch
+        }
+    }
+
     /// What a value is counted as that this transform has changed.
     #[must_use]
     pub fn outcome(&self) -> FieldOutcome {
         match self.0 {
+            Kind::Decided => FieldOutcome::Keep,
             Kind::Replace(_) => FieldOutcome::Replace,
             Kind::Mask(_) => FieldOutcome::Mask,
             Kind::Generalise(_) => FieldOutcome::Generalise,

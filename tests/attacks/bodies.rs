@@ -132,3 +132,38 @@ fn a_body_over_its_limit_is_refused() {
         another_is_answered(&council).await;
     });
 }
+
+/// A request that is refused, whose body has `length` bytes; the body is to follow.
+fn refused(length: usize) -> String {
+    let length = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
+    care("POST", "/nowhere", &length)
+}
+
+#[test]
+fn the_answer_to_a_body_that_nobody_wants_arrives_whole() {
+    run(async {
+        let (council, _service) = council("").await;
+        // More than the sockets between hold, so that it is still being sent when the answer is made.
+        let body = vec![b' '; 12 << 20];
+        let mut stream = TcpStream::connect(council.address()).await.unwrap();
+        let head = refused(body.len());
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.unwrap();
+        let answer = read_to_end(&mut stream).await;
+        answer.is_problem(404, "no_route");
+        assert_eq!(reached(&council, "linger").await, 0);
+    });
+}
+
+#[test]
+fn a_partner_that_does_not_stop_sending_after_its_answer_is_closed() {
+    run(async {
+        let (council, _service) = council("  linger: 100ms").await;
+        let mut stream = TcpStream::connect(council.address()).await.unwrap();
+        stream.write_all(refused(1 << 40).as_bytes()).await.unwrap();
+        let piece = vec![b' '; 64 << 10];
+        while stream.write_all(&piece).await.is_ok() {}
+        assert_eq!(reached(&council, "linger").await, 1);
+        another_is_answered(&council).await;
+    });
+}

@@ -35,6 +35,18 @@ disclosures:
           exempt: S3P3-11
         - drop: [$.diagnosis]
           exempt: health
+  - name: with-consent
+    purposes: [own-record]
+    request: GET /record-with-others
+    service: { name: social-care, path: /api }
+    response:
+      format: json
+      record: $
+      subject: "@.nhs"
+      fields:
+        - keep: [$.name]
+        - keep: [$.reporter]
+          third_parties: decided
   - name: whole
     purposes: [with-others]
     request: GET /record
@@ -239,6 +251,68 @@ fn clause_p8_2a_others_in_a_record_are_shown_on_their_consent_or_a_decision_alon
             let own = ask(&council, "own-record").await;
             assert!(!own.contains("Neighbour"), "{own}");
         }
+    });
+}
+
+/// In a record that is shown, each field that shows others leaves only where their consent, or a decision that it is
+/// reasonable, is entered; without either the record is shown as if it had no such field, and the rule's exemption is the one of
+/// third parties.
+/// Rows: P8.1, P8.3.
+#[test]
+fn clause_p8_2a_a_field_that_shows_others_is_kept_back_until_that_is_decided() {
+    run(async {
+        let shown = async |council: &Council| {
+            let request = format!(
+                "GET /record-with-others HTTP/1.1\r\nHost: gateway\r\nX-API-Key: {OFFICER}\r\nData-Purpose: own-record\r\nConnection: close\r\n\r\n"
+            );
+            council.send(&request).await.body()
+        };
+        let whole = r#"{"name":"Ada","reporter":"B. Neighbour"}"#;
+        let without = r#"{"name":"Ada"}"#;
+        for (facts, expected) in [
+            (&[][..], without),
+            (&[("third-party-consent", None)], whole),
+            (&[("third-party-reasonable", None)], whole),
+            (
+                &[
+                    ("third-party-consent", None),
+                    ("third-party-reasonable", None),
+                ],
+                whole,
+            ),
+        ] {
+            let (council, _service) = council(RECORD, facts).await;
+            assert_eq!(shown(&council).await, expected, "{facts:?}");
+        }
+        // Neither whose record it is nor what the value is changes that.
+        for record in [
+            RECORD.replace("4010232137", "UNKNOWN"),
+            RECORD.replace("\"B. Neighbour\"", "null"),
+        ] {
+            let (council, _service) = council(&record, &[]).await;
+            assert!(!shown(&council).await.contains("reporter"), "{record}");
+        }
+        let (mut held, service) = council(RECORD, &[]).await;
+        assert_eq!(shown(&held).await, without);
+        held.stop().await;
+        assert_eq!(held.entries("release")[0]["tally"]["fields"]["drop"], 1);
+        let loaded = fieldgate::config::load(&held.config()).unwrap();
+        let agreement = loaded.agreements.agreement("access").unwrap();
+        assert_eq!(agreement.disclosures[1].exemptions[0].code, "S2P3");
+        // Elsewhere nobody decides it.
+        let elsewhere = ACCESS.replace(
+            "rights: { access: subject }",
+            "rights: { children: release }",
+        );
+        let fault = setup(&service, &elsewhere)
+            .write()
+            .try_start()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            fault.contains("a person asks for their own record"),
+            "{fault}"
+        );
     });
 }
 

@@ -415,6 +415,46 @@ fn clause_p3_2_1_every_purpose_rests_on_a_condition() {
     );
 }
 
+/// A purpose that rests on consent and asks for nobody's does not load: records are asked, or the lists of people are; explicit
+/// consent is asked of the lists as such.
+/// Rows: P3.4.1.
+#[test]
+fn clause_p3_3_1_a_purpose_that_rests_on_consent_asks_for_it() {
+    let ordinary = resting_on("  lawful: [uk-gdpr:6-1-a]\n  consents: helped\n");
+    let explicit = resting_on(
+        "  lawful: [uk-gdpr:6-1-e]\n  power: Care Act 2014 s.6\n  special: [uk-gdpr:9-2-a]\n  consents: helped\n  explicit: true\n",
+    );
+    let asked = "      release_if: '@.consent == true'\n";
+    let purpose = "  falls: Find adults at risk\n";
+    let told = |text: &str| -> Vec<String> {
+        let mut faults = faults(text);
+        faults.retain(|fault| fault.contains("rests on"));
+        faults
+    };
+    for (basis, in_record, rights, loads) in [
+        (&ordinary, true, None, true),
+        (&ordinary, false, None, false),
+        (&ordinary, false, Some("ordinary"), true),
+        (&ordinary, false, Some("explicit"), true),
+        (&explicit, true, None, false),
+        (&explicit, true, Some("ordinary"), false),
+        (&explicit, false, Some("explicit"), true),
+    ] {
+        let mut text = basis.clone();
+        assert!(text.contains(asked) && text.contains(purpose));
+        if !in_record {
+            text = text.replace(asked, "");
+        }
+        if let Some(consent) = rights {
+            let with = format!(
+                "  falls: {{ text: Find adults at risk, rights: {{ consent: {consent} }} }}\n"
+            );
+            text = text.replace(purpose, &with);
+        }
+        assert_eq!(told(&text).is_empty(), loads, "{text}");
+    }
+}
+
 /// A field leaves only where its purpose has the condition for its class: basis × condition × class, each by name.
 /// Rows: P3.2.1.
 #[test]
@@ -1027,6 +1067,7 @@ fn sign(council: &Council, text: &str, (name, role, seed): (&str, &str, u8)) {
         name: "care",
         version: 1,
         text,
+        tables: &[],
         sign_off: &[],
     };
     let at = "2026-01-05T09:00:00Z".parse().unwrap();
@@ -1064,6 +1105,42 @@ fn clause_r01_an_agreement_is_a_draft_until_it_is_approved() {
         council.gateway.as_ref().unwrap().reload().unwrap();
         assert_eq!(council.get("/adults/7").await.status(), 200);
         council.stop().await;
+    });
+}
+
+/// The ledger says which agreements lacked an approval when a set began to run, so that a refusal for it is decided again with
+/// the same verdict, also after the approvals have come.
+#[test]
+fn clause_p9_3_a_refusal_for_a_missing_approval_is_decided_again() {
+    run(async {
+        let service = Service::answering(json(r#"{"name":"A","id":"7"}"#)).await;
+        let setup = Setup {
+            limits: approvals(""),
+            ..Setup::with(service.address)
+        };
+        let mut council = setup.start();
+        council
+            .get("/adults/7")
+            .await
+            .is_problem(403, "not_approved");
+        sign(&council, CARE, OFFICE);
+        sign(&council, CARE, OWNER);
+        council.gateway.as_ref().unwrap().reload().unwrap();
+        assert_eq!(council.get("/adults/7").await.status(), 200);
+        council.stop().await;
+        let sets = council.entries("agreements");
+        assert_eq!(sets[0]["standing"][0]["missing"][0], "owner");
+        assert!(sets[1].get("standing").is_none());
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fieldgate"))
+            .current_dir(council.folder.path())
+            .args(["decision", "replay", "--all", "--config", "fieldgate.yaml"])
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            told.starts_with("2 the same, 0 differ, 0 depended"),
+            "{told}"
+        );
     });
 }
 
@@ -1247,6 +1324,7 @@ fn clause_p6_1c_a_changed_register_waits_for_the_dpo() {
                 name: "register",
                 version: 0,
                 text: signed,
+                tables: &[],
                 sign_off: &[],
             };
             let at = "2026-01-05T09:00:00Z".parse().unwrap();
@@ -1289,6 +1367,7 @@ fn clause_p6_1c_only_the_dpo_signs_the_register() {
         name: "register",
         version: 0,
         text: "data_sets: {}\n",
+        tables: &[],
         sign_off: &[],
     };
     let at = "2026-01-05T09:00:00Z".parse().unwrap();

@@ -222,6 +222,7 @@ fn clause_p4_2_only_what_is_required_is_collected() {
 
 /// A record that does not say how old it is, or is older than agreed, stays; an identifier whose check digit is wrong is
 /// marked and never becomes a token beside the right ones.
+/// Rows: P10.5.4.
 #[test]
 fn clause_p3_2_4_what_is_old_or_wrong_is_held_back_or_marked() {
     run(async {
@@ -262,6 +263,78 @@ disclosures:
         assert_eq!(left[1]["nhs"], "[invalid nhs-number]");
         let release = released(council).await;
         assert_eq!(release["tally"]["withheld"]["stale"], 2);
+    });
+}
+
+/// A record that is past the day to which it is kept stays, one that is not, or whose time has not begun, leaves; its owner is
+/// told how many stayed, in the ledger and the metrics.
+#[test]
+fn clause_p10_5_5_records_past_their_retention_stay_and_are_counted() {
+    run(async {
+        let agreement = CARE.replace(
+            "      record: \"$[*]\"\n",
+            "      record: \"$[*]\"\n      withhold: { retention: { from: \"@.closed\", for: P6Y } }\n",
+        );
+        // It is 15 June 2026.
+        let body = r#"[{"id":"1","name":"kept","closed":"2020-06-20"},{"id":"2","name":"past","closed":"2020-06-10"},{"id":"3","name":"open"},{"id":"4","name":"long past","closed":"1999-12-31"}]"#;
+        let service = Service::answering(json(body)).await;
+        let council = behind(&service, &agreement).await;
+        let answer = council
+            .send(&request("GET", "/adults", "care", "", ""))
+            .await;
+        assert_eq!(answer.body(), r#"[{"name":"kept"},{"name":"open"}]"#);
+        let counted = r#"fieldgate_records_withheld_total{agreement="care",disclosure="adults",reason="retention"} 2"#;
+        assert!(council.has_metric(counted).await);
+        let release = released(council).await;
+        assert_eq!(release["tally"]["withheld"]["retention"], 2);
+    });
+}
+
+/// A made-up record that is planted in the council's data is known again wherever it turns up: its token is another under each
+/// agreement, and leads to one alone.
+#[test]
+fn clause_p9_2a_a_planted_record_that_turns_up_is_traced_to_one_agreement() {
+    run(async {
+        // A published example of a valid number, which is nobody's.
+        let planted = r#"{"id":"9434765919","name":"Canary"}"#;
+        let service = Service::answering(json(planted)).await;
+        let agreement = |name: &str, path: &str| {
+            let text = format!(
+                r#"
+agreement: {name}
+version: 1
+title: {name}
+parties: {{ controller: isle-council, partner: island-health }}
+term: {{ starts: 2026-01-01, ends: 2026-12-31 }}
+purposes: {{ care: Offer care }}
+disclosures:
+  - name: person
+    purposes: [care]
+    request: GET {path}
+    service: {{ name: social-care, path: /api }}
+    response:
+      format: json
+      fields: [{{ tokenise: [$.id], as: person, form: nhs-number }}]
+"#
+            );
+            (format!("{name}.yaml"), text)
+        };
+        let setup = Setup {
+            agreements: vec![agreement("first", "/first"), agreement("second", "/second")],
+            ..Setup::with(service.address)
+        };
+        let council = setup.start();
+        let mut tokens = Vec::new();
+        for path in ["/first", "/second", "/first"] {
+            let answer = council.send(&request("GET", path, "care", "", "")).await;
+            tokens.push(answer.json()["id"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(
+            tokens[0], tokens[2],
+            "what was found is compared with what is made"
+        );
+        assert_ne!(tokens[0], tokens[1], "a leak says whose it is");
+        assert!(!tokens.concat().contains("9434765919"));
     });
 }
 

@@ -215,6 +215,165 @@ fn clause_a21_each_agreement_has_a_summary_in_plain_english() {
     golden("summary-care.html", &page);
 }
 
+/// Publishing again takes away the page of an agreement that is gone, which it wrote itself, and nothing else: what others put
+/// there stays, and so does a page that somebody has changed since, which is named.
+#[test]
+fn clause_p6_2_pages_of_agreements_that_are_gone_are_taken_away() {
+    let setup = Setup::with("127.0.0.1:9".parse().unwrap());
+    let council = setup.write();
+    let folder = council.folder.path();
+    let care = fs::read_to_string(folder.join("agreements/care.yaml")).unwrap();
+    for name in ["gone", "changed"] {
+        let text = care
+            .replace("agreement: care", &format!("agreement: {name}"))
+            .replace("/adults", &format!("/{name}"))
+            .replace("/studies", &format!("/{name}-studies"));
+        fs::write(folder.join(format!("agreements/{name}.yaml")), text).unwrap();
+    }
+    let publish = || {
+        let words = "publish --config fieldgate.yaml --out public --at 2026-06-15";
+        let ran = fieldgate(folder, words);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out
+    };
+    publish();
+    let page = |name: &str| folder.join(format!("public/agreement-{name}.html"));
+    assert!(page("gone").exists() && page("changed").exists());
+    fs::write(page("changed"), "a note of somebody's").unwrap();
+    fs::write(folder.join("public/agreement-others.html"), "others'").unwrap();
+    fs::write(folder.join("public/contact.html"), "others'").unwrap();
+    // A list that names what is elsewhere is not followed there.
+    fs::write(folder.join("victim.html"), "victim").unwrap();
+    let list = folder.join("public/published.json");
+    let text = fs::read_to_string(&list).unwrap();
+    let hash = hash("victim");
+    let text = text.replacen(
+        "{\n    ",
+        &format!("{{\n    \"../victim.html\": \"{hash}\",\n    "),
+        1,
+    );
+    assert!(text.contains("victim"), "{text}");
+    fs::write(&list, text).unwrap();
+    for name in ["gone", "changed"] {
+        fs::remove_file(folder.join(format!("agreements/{name}.yaml"))).unwrap();
+    }
+    let told = publish();
+    assert!(!page("gone").exists());
+    assert!(told.contains("removed agreement-gone.html"), "{told}");
+    assert!(
+        told.contains("agreement-changed.html is published no more and was changed"),
+        "{told}"
+    );
+    for stays in [
+        "public/agreement-changed.html",
+        "public/agreement-others.html",
+        "public/contact.html",
+        "public/agreement-care.html",
+        "victim.html",
+    ] {
+        assert!(folder.join(stays).exists(), "{stays}");
+    }
+    // What somebody changed is named until it is gone.
+    assert!(publish().contains("agreement-changed.html"));
+    fs::remove_file(page("changed")).unwrap();
+    assert!(!publish().contains("changed"));
+}
+
+/// An explanation counts what the gateway has counted: the quotas that a request is under and how much of them is used; where
+/// one is used up it refuses as the gateway does, with the same sentence.
+#[test]
+fn clause_p10_5_6_an_explanation_has_the_quota_that_the_gateway_refuses_by() {
+    run(async {
+        let service = Service::answering(json(r#"{"id":"7","name":"A"}"#)).await;
+        let setup = Setup {
+            agreements: vec![(
+                "care.yaml".to_owned(),
+                format!("{CARE}quota: [{{ purpose: care, per: P1M, requests: 3 }}]\n"),
+            )],
+            ..Setup::with(service.address)
+        };
+        let mut council = setup.write();
+        let folder = council.folder.path().to_owned();
+        let explain = |more: &str| {
+            let words = format!(
+                "explain --config fieldgate.yaml --partner island-health --purpose care {more} GET /adults/7"
+            );
+            let ran = fieldgate(&folder, &words);
+            assert_eq!(ran.code, 0, "{}", ran.err);
+            ran.out
+        };
+        let none = explain("--at 2026-06-15");
+        assert!(
+            none.contains("0 of 3 requests for care in this month"),
+            "{none}"
+        );
+        council.start();
+        for _ in 0..2 {
+            assert_eq!(council.get("/adults/7").await.status(), 200);
+        }
+        // While the gateway runs.
+        let two = explain("--at 2026-06-15");
+        assert!(
+            two.contains("2 of 3 requests for care in this month"),
+            "{two}"
+        );
+        assert!(two.contains("permitted"), "{two}");
+        assert_eq!(council.get("/adults/7").await.status(), 200);
+        let problem = council
+            .get("/adults/7")
+            .await
+            .is_problem(429, "quota_exceeded");
+        let told: Value = serde_json::from_str(&explain("--at 2026-06-15 --json")).unwrap();
+        assert_eq!(told["permitted"], false);
+        assert_eq!(told["refusal"]["reason"], "quota_exceeded");
+        assert_eq!(told["refusal"]["text"], problem["detail"]);
+        let step = told["steps"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(
+            (&step["step"], &step["passed"]),
+            (&"quota".into(), &false.into())
+        );
+        // Of another time nothing is known, and it says so.
+        let other = explain("--at 2026-07-01");
+        assert!(
+            other.contains("counts are of the present, not of then"),
+            "{other}"
+        );
+    });
+}
+
+/// A sample is explained in the disclosure's own format: of JSON and NDJSON each field with its rule, of CSV how many values had
+/// which fate.
+#[test]
+fn a_sample_is_explained_in_the_disclosures_own_format() {
+    for (format, sample, told) in [
+        (
+            "ndjson",
+            "{\"id\":1,\"name\":\"Ada\"}\n{\"id\":2,\"name\":\"Ben\"}\n",
+            "$[1]['name']  keep",
+        ),
+        ("csv", "id,name\n1,Ada\n2,Ben\n", "2  keep"),
+    ] {
+        let text = CARE.replace(
+            "    service: { name: social-care, path: /api }\n    response:\n      format: json\n",
+            &format!("    service: {{ name: social-care, path: /api }}\n    response:\n      format: {format}\n"),
+        );
+        assert!(text.contains(format));
+        let setup = Setup {
+            agreements: vec![("care.yaml".to_owned(), text)],
+            ..Setup::with("127.0.0.1:9".parse().unwrap())
+        };
+        let council = setup.write();
+        fs::write(council.folder.path().join("sample"), sample).unwrap();
+        let ran = fieldgate(
+            council.folder.path(),
+            "explain --config fieldgate.yaml --partner island-health --purpose care --at 2026-06-15 GET /adults --sample sample",
+        );
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.out.contains(told), "{}", ran.out);
+        assert!(!ran.out.contains("Ada"), "{}", ran.out);
+    }
+}
+
 /// The inventory of a sample has its fields and their types; no value of it, and no name that is data, is anywhere in it.
 #[test]
 fn clause_r04_an_inventory_has_the_fields_of_a_sample_and_none_of_its_values() {
@@ -351,6 +510,7 @@ fn clause_p9_3_old_decisions_are_decided_again_and_what_was_told_is_shown() {
             "told      remedy: ",
             "no        purpose agreed    agreement care shares `adult` for other purposes",
             "same      purpose_not_agreed then and now",
+            "not repeated  route: a made-up name stood in for each variable of the path",
         ] {
             assert!(shown.out.contains(part), "{part}\n{}", shown.out);
         }

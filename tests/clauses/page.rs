@@ -60,33 +60,37 @@ fn proofs(rows: &[(&str, &str)]) -> BTreeMap<String, Vec<Proof>> {
                 .trim_start_matches("async ")
                 .strip_prefix("fn clause_")
                 .and_then(|rest| rest.split('(').next());
+            let elsewhere = line
+                .trim_start_matches("pub(crate) ")
+                .trim_start_matches("async ")
+                .strip_prefix("fn ")
+                .and_then(|rest| rest.split('(').next())
+                .filter(|_| is_test && comment.iter().any(|line| line.starts_with("Rows: ")));
+            if let (None, Some(name)) = (name, elsewhere) {
+                for id in named(&comment, rows, &file) {
+                    proofs.entry(id.to_owned()).or_default().push(Proof {
+                        file: file.clone(),
+                        name: name.to_owned(),
+                        shows: shown(&comment),
+                    });
+                }
+            }
             if let Some(name) = name {
                 assert!(is_test, "{file}: clause_{name} is no test");
                 let own = row_of(name, rows)
                     .unwrap_or_else(|| panic!("{file}: clause_{name} names no row"));
-                let (more, shows): (Vec<&String>, Vec<&String>) =
-                    comment.iter().partition(|line| line.starts_with("Rows: "));
-                let shows = shows
-                    .iter()
-                    .map(|line| line.as_str())
-                    .collect::<Vec<_>>()
-                    .join(" ");
+                let shows = shown(&comment);
                 assert!(
                     !shows.trim().is_empty(),
                     "{file}: clause_{name} does not say what it shows"
                 );
                 let mut proved = vec![own];
-                for line in more {
-                    for id in line["Rows: ".len()..].trim_end_matches('.').split(", ") {
-                        let row = rows.iter().find(|(known, _)| known == &id);
-                        proved.push(row.unwrap_or_else(|| panic!("{file}: no row {id}")).0);
-                    }
-                }
+                proved.extend(named(&comment, rows, &file));
                 for id in proved {
                     proofs.entry(id.to_owned()).or_default().push(Proof {
                         file: file.clone(),
                         name: format!("clause_{name}"),
-                        shows: shows.trim().to_owned(),
+                        shows: shows.clone(),
                     });
                 }
             }
@@ -95,6 +99,28 @@ fn proofs(rows: &[(&str, &str)]) -> BTreeMap<String, Vec<Proof>> {
         }
     }
     proofs
+}
+
+/// What a test's comment says that it shows.
+fn shown(comment: &[String]) -> String {
+    let lines = comment.iter().filter(|line| !line.starts_with("Rows: "));
+    let lines: Vec<&str> = lines.map(String::as_str).collect();
+    lines.join(" ").trim().to_owned()
+}
+
+/// The rows that a test's comment names.
+fn named<'a>(comment: &[String], rows: &[(&'a str, &str)], file: &str) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    for line in comment
+        .iter()
+        .filter_map(|line| line.strip_prefix("Rows: "))
+    {
+        for id in line.trim_end_matches('.').split(", ") {
+            let row = rows.iter().find(|(known, _)| *known == id);
+            found.push(row.unwrap_or_else(|| panic!("{file}: no row {id}")).0);
+        }
+    }
+    found
 }
 
 /// The row that a test's name begins with: the longest that fits.

@@ -612,6 +612,63 @@ fn clause_p7_1b_the_recipients_of_a_correction_are_exactly_those_who_were_told()
     });
 }
 
+/// A correction stays open for each recipient until it has acknowledged it: a case for exactly those who were told, of which a
+/// running gateway tells the officer at once, again after a restart, and no more when the case is closed. The case names the
+/// recipient and nobody else.
+/// Rows: P3.2.4.
+#[test]
+fn clause_p7_1b_a_correction_stays_open_until_each_recipient_has_acknowledged_it() {
+    run(async {
+        let (mut council, _service) = council().await;
+        assert_eq!(names(&council, "care").await, "Ada Ben");
+        council.stop().await;
+        let open = ["--recipients", "--open-cases", "--json"];
+        let first: Value = serde_json::from_str(&disclosures(&council, &open)).unwrap();
+        let number = &first["recipients"][0]["case"];
+        assert_eq!(
+            (first["recipients"].as_array().unwrap().len(), number),
+            (1, &json!(1))
+        );
+        let again: Value = serde_json::from_str(&disclosures(&council, &open)).unwrap();
+        assert_eq!(again, first, "the case that is open is the same");
+        let path = council.folder.path().join("state/cases.jsonl");
+        let cases = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(cases.lines().count(), 1);
+        assert!(
+            cases.contains("island-health") && cases.contains("rectification"),
+            "{cases}"
+        );
+        assert!(
+            !cases.contains("4010232137") && !cases.contains("401 023"),
+            "{cases}"
+        );
+        let told = r#"fieldgate_alerts_total{kind="case"} 1"#;
+        for _ in 0..2 {
+            council.start();
+            while !council.has_metric(told).await {
+                tokio::task::yield_now().await;
+            }
+            council.stop().await;
+        }
+        let closed = std::process::Command::new(env!("CARGO_BIN_EXE_fieldgate"))
+            .args(["cases", "close", "1", "--as", "dpo", "--config"])
+            .arg(council.config())
+            .output()
+            .unwrap();
+        assert!(closed.status.success(), "{closed:?}");
+        council.start();
+        // The first look has been had once the gateway answers what it has of cases.
+        assert!(council.has_metric("fieldgate_cases_open 0").await);
+        assert!(!council.has_metric(told).await);
+        council.stop().await;
+        let reopened: Value = serde_json::from_str(&disclosures(&council, &open)).unwrap();
+        assert_eq!(
+            reopened["recipients"][0]["case"], 2,
+            "another correction is another case"
+        );
+    });
+}
+
 /// Within the controller, as the register says who is, the lists of refusals are not asked; objections and marks are. The same
 /// agreement with somebody outside honours the lists.
 #[test]

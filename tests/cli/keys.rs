@@ -164,6 +164,43 @@ fn keys_are_created_rotated_retired_and_destroyed() {
 }
 
 #[test]
+fn an_epoch_is_prepared_and_then_activated() {
+    let desk = desk();
+    done(&desk, "create falls");
+    let token = || {
+        let ran = desk
+            .run("apply --config fieldgate.yaml --agreement falls --disclosure adult person.json");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.out
+    };
+    let first = token();
+    assert_eq!(
+        done(&desk, "rotate falls --prepare"),
+        "falls: epoch 2 prepared, 1 current\n"
+    );
+    assert_eq!(token(), first, "it makes no tokens yet");
+    let ran = keys(&desk, "rotate falls");
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.contains("epoch 2 of falls is prepared"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(
+        done(&desk, "activate falls"),
+        "falls: epoch 2 current, 1 active\n"
+    );
+    assert_ne!(token(), first);
+    let ran = keys(&desk, "activate falls");
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.contains("falls has no prepared epoch"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
 fn what_cannot_be_done_ends_with_its_exit_code_and_changes_nothing() {
     let desk = desk();
     done(&desk, "create falls");
@@ -362,6 +399,8 @@ fn an_agreement_without_keys_in_the_ring_is_refused_with_its_line() {
     assert_eq!(desk.run("check --config fieldgate.yaml").code, 0);
 }
 
+/// The same identifier has another token in each epoch, and once keys are destroyed nothing is released and nothing links.
+/// Rows: P3.2.5.
 #[test]
 fn each_epoch_has_its_own_tokens_and_destroyed_keys_release_nothing() {
     let desk = desk();
@@ -411,6 +450,7 @@ fn each_change_is_entered_in_the_ledger_once() {
         .submit(Event::Agreements {
             agreements: vec![],
             layers: vec![],
+            standing: vec![],
         })
         .unwrap();
     let ran = keys(&desk, "rotate falls");

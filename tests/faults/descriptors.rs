@@ -23,6 +23,9 @@ fn without_descriptors_connections_wait_and_those_that_are_open_are_answered() {
         stream.write_all(b"G").unwrap();
         open.push(stream);
     }
+    // What there are descriptors for is fewer than `limits.connections`.
+    let limit = metric(operators, "fieldgate_connections_limit");
+    assert!((1..=50).contains(&limit), "{limit}");
     let reached = r#"fieldgate_limits_reached_total{limit="file_descriptors"}"#;
     until("it has no more", || metric(operators, reached) > 0);
     for page in 0..20 {

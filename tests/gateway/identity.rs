@@ -284,6 +284,8 @@ fn a_certificate_and_a_key_of_two_partners_are_nobodys() {
     });
 }
 
+/// A certificate that is past its last day names nobody, pinned or not: the handshake ends.
+/// Rows: P3.2.7.
 #[test]
 fn an_expired_pinned_certificate_is_refused() {
     run(async {
@@ -354,6 +356,8 @@ fn a_key_that_does_not_belong_to_its_certificate_keeps_the_gateway_from_starting
     });
 }
 
+/// A certificate that its authority has revoked is refused, on a connection that is open already at its next request.
+/// Rows: P3.2.7.
 #[test]
 fn a_revoked_certificate_is_refused_and_an_open_connection_with_it_at_its_next_request() {
     run(async {

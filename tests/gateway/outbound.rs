@@ -26,7 +26,7 @@ use crate::harness::*;
 use crate::p3_ledger::{TestDisk, start_on};
 
 /// The API key of the council's system.
-const HUB_KEY: &str = "hub-key-0123456789";
+pub(crate) const HUB_KEY: &str = "hub-key-0123456789";
 
 /// What the discharge hub pushes to Island Health, each path in another format, and what Island Health asks for.
 const AGREEMENT: &str = r#"
@@ -123,6 +123,14 @@ disclosures:
     response: { format: json, fields: [{ keep: [$.done] }] }
 "#;
 
+/// A council with a listener for its systems and `agreement`, and `partner` behind it.
+pub(crate) fn with_agreement(partner: SocketAddr, agreement: &str) -> Setup {
+    Setup {
+        agreements: vec![("pushes.yaml".to_owned(), agreement.to_owned())],
+        ..setup(partner, partner)
+    }
+}
+
 /// A council with a listener for its systems, and `partner` behind it.
 fn setup(service: SocketAddr, partner: SocketAddr) -> Setup {
     Setup {
@@ -137,7 +145,7 @@ fn setup(service: SocketAddr, partner: SocketAddr) -> Setup {
     }
 }
 
-fn of_council(council: &Council) -> SocketAddr {
+pub(crate) fn of_council(council: &Council) -> SocketAddr {
     council.gateway.as_ref().unwrap().addresses()[1]
 }
 
@@ -147,7 +155,7 @@ fn hub(method: &str, path: &str, more: &str) -> String {
 }
 
 /// The head and body of a push with its length.
-fn push(path: &str, media: &str, body: &str) -> String {
+pub(crate) fn push(path: &str, media: &str, body: &str) -> String {
     let more = format!(
         "Content-Type: {media}\r\nContent-Length: {}\r\n",
         body.len()
@@ -157,7 +165,7 @@ fn push(path: &str, media: &str, body: &str) -> String {
 }
 
 /// A partner's service that answers each request with `answer`, and the bodies that it got.
-async fn partner(answer: &str) -> (Service, Rc<RefCell<Vec<String>>>) {
+pub(crate) async fn partner(answer: &str) -> (Service, Rc<RefCell<Vec<String>>>) {
     let bodies = Rc::<RefCell<Vec<String>>>::default();
     let noted = Rc::clone(&bodies);
     let answer = Rc::<str>::from(answer);
@@ -176,7 +184,7 @@ async fn partner(answer: &str) -> (Service, Rc<RefCell<Vec<String>>>) {
     (service, bodies)
 }
 
-const TAKEN: &str =
+pub(crate) const TAKEN: &str =
     "HTTP/1.1 202 Accepted\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nCANARY-ANSWER";
 
 const PACKAGES: &str = concat!(
@@ -455,7 +463,7 @@ fn p4_a_fault_before_the_first_output_sends_nothing_at_all() {
 }
 
 /// A partner's service that notes what it gets, piece by piece, until the connection ends.
-async fn noting() -> (Service, Rc<RefCell<Vec<u8>>>, Rc<Cell<bool>>) {
+pub(crate) async fn noting() -> (Service, Rc<RefCell<Vec<u8>>>, Rc<Cell<bool>>) {
     let (got, ended) = (
         Rc::<RefCell<Vec<u8>>>::default(),
         Rc::<Cell<bool>>::default(),
@@ -488,11 +496,11 @@ fn chunked(path: &str) -> String {
     )
 }
 
-fn chunk(text: &str) -> String {
+pub(crate) fn chunk(text: &str) -> String {
     format!("{:x}\r\n{text}\r\n", text.len())
 }
 
-fn has(got: &Rc<RefCell<Vec<u8>>>, text: &str) -> bool {
+pub(crate) fn has(got: &Rc<RefCell<Vec<u8>>>, text: &str) -> bool {
     find(&got.borrow(), text.as_bytes()).is_some()
 }
 
@@ -592,6 +600,33 @@ fn p4_an_answer_before_the_whole_body_is_no_success() {
             assert!(!answer.text().contains("CANARY"));
             council.stop().await;
             assert_eq!(council.entries("release")[0]["reason"], reason);
+        }
+    });
+}
+
+#[test]
+fn p3_an_answer_that_cannot_be_passed_on_is_told_beside_all_that_left() {
+    run(async {
+        for (answer, reason) in [
+            (TAKEN.to_owned(), "content_type"),
+            (json(r#"{"accepted":"#), "truncated"),
+            (json(r#"{"accepted":1,,}"#), "malformed"),
+            (
+                "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+                "service_status",
+            ),
+        ] {
+            let (intake, bodies) = partner(&answer).await;
+            let mut council = setup(intake.address, intake.address).start();
+            let asked = push("/list", "application/json", r#"[{"package":"A"}]"#);
+            let answer = send(of_council(&council), asked.as_bytes()).await;
+            answer.is_problem(502, reason);
+            council.stop().await;
+            let release = &council.entries("release")[0];
+            assert_eq!(release["outcome"], "service_failed", "{reason}");
+            assert_eq!(release["reason"], reason);
+            assert_eq!(release["bytes_sent"], bodies.borrow()[0].len(), "{reason}");
+            assert_eq!(release["tally"]["records_released"], 1, "{reason}");
         }
     });
 }

@@ -281,7 +281,7 @@ fn p2_browsers_are_told_what_is_configured_and_not_what_routes_there_are() {
     const ORIGIN: &str = "https://cases.island-health.example";
     let preflight = |path: &str, origin: &str, method: &str| {
         format!(
-            "OPTIONS {path} HTTP/1.1\r\nHost: g\r\nOrigin: {origin}\r\nAccess-Control-Request-Method: {method}\r\nAccess-Control-Request-Headers: accept-language, data-purpose,x-api-key,x-other\r\nConnection: close\r\n\r\n"
+            "OPTIONS {path} HTTP/1.1\r\nHost: g\r\nOrigin: {origin}\r\nAccess-Control-Request-Method: {method}\r\nAccess-Control-Request-Headers: accept-language, data-purpose,if-none-match,traceparent,x-api-key,x-other\r\nConnection: close\r\n\r\n"
         )
     };
     run(async {
@@ -303,7 +303,7 @@ fn p2_browsers_are_told_what_is_configured_and_not_what_routes_there_are() {
         for line in [
             "access-control-allow-origin: https://cases.island-health.example",
             "access-control-allow-methods: get",
-            "access-control-allow-headers: accept-language, data-purpose, x-api-key",
+            "access-control-allow-headers: accept-language, data-purpose, if-none-match, traceparent, x-api-key",
             "access-control-max-age: 600",
         ] {
             assert!(head.lines().any(|found| found == line), "{line}: {head}");

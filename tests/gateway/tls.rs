@@ -97,6 +97,15 @@ fn a_service_is_spoken_to_over_tls_if_its_certificate_is_under_its_authority() {
                 assert_eq!(answer.body(), r#"{"name":"Ada"}"#, "{}", answer.text());
             } else {
                 answer.is_problem(502, "service_unreachable");
+                // The partner reads no more; the operator has to know that it is the certificate.
+                let logs = logs();
+                let mut told = logs.lines().filter(|line| {
+                    line.contains(&format!("\"{address}\""))
+                        && line.contains("no connection to a service")
+                });
+                let line = told.next().unwrap();
+                assert!(line.contains("invalid peer certificate"), "{line}");
+                assert_eq!(told.next(), None, "once in a while is enough");
             }
         }
     });

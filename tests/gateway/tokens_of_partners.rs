@@ -78,7 +78,7 @@ fn jwks(signers: &[&Signer]) -> String {
 }
 
 /// Claims that are accepted.
-fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     json!({
         "iss": "https://login.example", "aud": "fieldgate", "client_id": "health-api", "sub": "zora-canary",
         "exp": NOW + 300, "iat": NOW - 10, "nbf": NOW - 10,
@@ -109,7 +109,7 @@ fn json_answer() -> Vec<u8> {
     json(r#"{"name":"Ada"}"#).into()
 }
 
-fn setup(service: SocketAddr, keys: &str, more: &str, agreement: &str) -> Setup {
+pub(crate) fn setup(service: SocketAddr, keys: &str, more: &str, agreement: &str) -> Setup {
     let mut setup = Setup::with(service);
     setup.identify = format!(
         "{{ api_keys: [{{ name: k, sha256: {} }}], access_tokens: [{{ issuer: login, client_id: health-api }}] }}",
@@ -124,7 +124,7 @@ fn setup(service: SocketAddr, keys: &str, more: &str, agreement: &str) -> Setup 
 }
 
 /// A request with `authorization` and no API key.
-fn bearing(token: &str) -> String {
+pub(crate) fn bearing(token: &str) -> String {
     care(
         "GET",
         "/adults/7",

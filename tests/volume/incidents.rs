@@ -143,6 +143,46 @@ fn p7_an_alert_is_signed_tried_again_and_names_nobody() {
 }
 
 #[test]
+fn an_alert_that_the_webhook_does_not_take_holds_up_no_other() {
+    run(async {
+        let service = people(|_| 0..1).await;
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&taken);
+        let hook = Service::scripted(move |head, mut stream| {
+            let noted = Arc::clone(&noted);
+            async move {
+                let body = skip_body(&head, &mut stream).await?;
+                let is_first = head
+                    .to_ascii_lowercase()
+                    .contains("fieldgate-alert-id: 1\r\n");
+                let status = if is_first { "503 Busy" } else { "204 Taken" };
+                noted.lock().unwrap().push((is_first, body));
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await?;
+                Ok(Some(stream))
+            }
+        })
+        .await;
+        let mut council = with_webhook(&service, &hook, "");
+        start(&mut council, &Hands::at(NOON));
+        for reason in ["one", "two", "three"] {
+            assert_eq!(council.send(&emergency(reason)).await.status(), 200);
+        }
+        let others = || {
+            taken
+                .lock()
+                .unwrap()
+                .iter()
+                .filter(|(is_first, _)| !is_first)
+                .count()
+        };
+        until("the other two are delivered", || others() == 2).await;
+        let queued = async { while !council.has_metric("fieldgate_alerts_queued 1").await {} };
+        tokio::time::timeout(HANG, queued).await.unwrap();
+    });
+}
+
+#[test]
 fn an_alert_that_was_not_delivered_is_delivered_after_a_restart() {
     run(async {
         let service = people(|_| 0..1).await;

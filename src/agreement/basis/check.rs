@@ -15,6 +15,7 @@ use super::written::{
 };
 use super::{Demand, Law, Touched, TouchedAs};
 use crate::agreement::PurposeName;
+use crate::rights::Consent;
 use crate::written::text::{Day, Period, Words};
 use crate::written::{Fault, Written, child};
 
@@ -62,8 +63,10 @@ pub(in crate::agreement) struct PurposeAsWritten<'a> {
     pub(in crate::agreement) reference: bool,
     /// Its callers are professionals.
     pub(in crate::agreement) professional: bool,
-    /// Its records leave only with their subjects' consent.
-    pub(in crate::agreement) consent: bool,
+    /// The consent that its records' subjects must have given, as the lists of people have it.
+    pub(in crate::agreement) consent: Option<Consent>,
+    /// Each of its disclosures asks the record itself whether it may leave.
+    pub(in crate::agreement) asks_records: bool,
     /// It is for vital interests.
     pub(in crate::agreement) vital_interests: bool,
     /// A basis of its own, in place of the agreement's.
@@ -127,19 +130,7 @@ pub(in crate::agreement) fn check<T>(
         notes: Vec::new(),
     };
     law.contract = checking.contract(written, kinds);
-    for purpose in written.purposes.iter().filter(|purpose| !purpose.consent) {
-        let basis = law.basis_for(&PurposeName::new(purpose.name));
-        let rests = |basis: &Basis| {
-            basis.has_lawful(super::Lawful::Consent)
-                || basis.has_special(super::Special::ExplicitConsent)
-        };
-        if basis.is_some_and(rests) {
-            law.notes.push(format!(
-                "the purpose {} rests on consent and asks nobody's; write rights: {{ consent: ordinary }} or explicit for it",
-                purpose.name
-            ));
-        }
-    }
+    checking.consent(&law, written);
     for purpose in written
         .purposes
         .iter()
@@ -166,6 +157,39 @@ struct Checking<'a, 'f, T> {
 }
 
 impl<T> Checking<'_, '_, T> {
+    /// A purpose that rests on consent asks for it, record by record: a condition that is only stated holds nobody's
+    /// record back (UK GDPR Article 7(1)).
+    fn consent(&mut self, law: &Law, written: &LawAsWritten<'_>) {
+        for purpose in &written.purposes {
+            let Some(basis) = law.basis_for(&PurposeName::new(purpose.name)) else {
+                continue;
+            };
+            let at = child("/purposes", purpose.name);
+            if basis.has_special(super::Special::ExplicitConsent) {
+                if purpose.consent != Some(Consent::Explicit) {
+                    self.fault(
+                        &at,
+                        format!(
+                            "{} rests on explicit consent and does not ask for it; write rights: {{ consent: explicit }}, so that records leave with an entered explicit consent alone",
+                            purpose.name
+                        ),
+                    );
+                }
+            } else if basis.has_lawful(super::Lawful::Consent)
+                && purpose.consent.is_none()
+                && !purpose.asks_records
+            {
+                self.fault(
+                    &at,
+                    format!(
+                        "{} rests on consent and asks nobody's; write rights: {{ consent: ordinary }} or explicit, or in each of its disclosures release_if: or withhold: {{ refused: … }} where the record says it",
+                        purpose.name
+                    ),
+                );
+            }
+        }
+    }
+
     fn fault(&mut self, pointer: &str, message: impl Into<String>) {
         self.file.fault(self.faults, pointer, message);
     }

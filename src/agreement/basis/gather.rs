@@ -5,7 +5,9 @@ use jiff::civil::Date;
 use super::check::{LawAsWritten, PurposeAsWritten};
 use super::controls::Controls;
 use super::{Demand, Law};
-use crate::agreement::file::{AgreementAsWritten, BodyAsWritten, PurposeAsWritten as Terms};
+use crate::agreement::file::{
+    AgreementAsWritten, BodyAsWritten, PurposeAsWritten as Terms, WithholdAsWritten,
+};
 use crate::agreement::{Purpose, PurposeName, Touched};
 use crate::written::{Fault, Written};
 
@@ -52,7 +54,8 @@ pub(in crate::agreement) fn law(
                 name: purpose.name.as_str(),
                 reference: purpose.reference,
                 professional: purpose.professional,
-                consent: purpose.rights.consent.is_some(),
+                consent: purpose.rights.consent,
+                asks_records: asks_records(written, purpose.name.as_str()),
                 vital_interests: purpose.vital_interests,
                 basis: terms.as_ref().and_then(|terms| terms.basis.as_ref()),
             })
@@ -67,6 +70,22 @@ pub(in crate::agreement) fn law(
         ends,
     };
     super::check::check(file, &law_as_written, demand, faults)
+}
+
+/// Whether each disclosure for the purpose named `purpose` asks the record itself whether it may leave.
+fn asks_records(written: &AgreementAsWritten, purpose: &str) -> bool {
+    let mut disclosures = written.disclosures.iter().flatten().filter(|disclosure| {
+        let mut purposes = disclosure.purposes.iter().flatten();
+        purposes.any(|name| name.0 == purpose)
+    });
+    disclosures.all(|disclosure| {
+        disclosure
+            .body_at(disclosure.released_at())
+            .is_some_and(|body| {
+                let refused = |withhold: &WithholdAsWritten| withhold.refused.is_some();
+                body.release_if.is_some() || body.withhold.is_some_and(refused)
+            })
+    })
 }
 
 /// What a risk can name as its control, and the rules that cite neither law nor guidance.

@@ -54,13 +54,16 @@ impl Basis {
             .any(|stated| stated.provision == Provision::Lawful(lawful))
     }
 
+    /// Its conditions, those for every sharing first.
+    pub fn conditions(&self) -> impl Iterator<Item = &Stated> {
+        let special = self.special.iter().chain(&self.criminal);
+        self.lawful.iter().chain(special)
+    }
+
     /// What it says, for reviewers: each condition as written and in today's terms, then what backs it.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let conditions = self
-            .lawful
-            .iter()
-            .chain(&self.special)
-            .chain(&self.criminal)
+            .conditions()
             .map(|stated| format!("{} ({})", stated.text, stated.today()));
         let backed = [
             ("power", &self.power),

@@ -211,6 +211,21 @@ impl Retention {
         })
     }
 
+    /// The period in words: `6 months`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let unit = match self.unit {
+            Unit::Years => "year",
+            Unit::Months => "month",
+            Unit::Weeks => "week",
+            Unit::Days => "day",
+        };
+        match self.number {
+            1 => format!("1 {unit}"),
+            number => format!("{number} {unit}s"),
+        }
+    }
+
     /// The day by which what is got on `today` is to be deleted; the last day there is, if that is too far away.
     #[must_use]
     pub fn delete_by(&self, today: Date) -> Date {
@@ -245,6 +260,14 @@ mod tests {
                 expected,
                 "{text}"
             );
+        }
+        for (text, words) in [
+            ("P1Y", "1 year"),
+            ("P6M", "6 months"),
+            ("P2W", "2 weeks"),
+            ("P0D", "0 days"),
+        ] {
+            assert_eq!(Retention::read(text).unwrap().words(), words, "{text}");
         }
         for wrong in [
             "", "P", "PM", "6M", "P6", "P6H", "P6Ö", "P-6M", "P+6M", "Pé", "P12345D",

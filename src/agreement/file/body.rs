@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::rule::RuleAsWritten;
 use super::{AggregateAsWritten, HeadersAsWritten, LinksAsWritten, WithholdAsWritten};
 use crate::written::text::{
-    ColumnText, ConditionText, MediaTypeText, SelectorText, SizeText, Words,
+    ColumnText, ConditionText, MediaTypeText, Name, SelectorText, SizeText, Words,
 };
 
 /// A body's format: what its selectors look at.
@@ -258,6 +258,8 @@ bodies! {
         r#type: Vec<MediaTypeText>,
         /// `opaque`: why the body passes without being looked into.
         because: Words,
+        /// The entry of the register that it becomes a part of, where that is not the disclosure's.
+        data_set: Name,
         /// What no rule names: `drop` leaves it out, as without it; `refuse` refuses the request.
         undeclared: UndeclaredAsWritten,
         /// The size of the body at most, in place of the gateway configuration's.

@@ -23,7 +23,8 @@ pub(super) use body::{
 };
 pub(super) use purpose::{CredentialAsWritten, PurposeAsWritten};
 pub(super) use rights::{
-    AccessAsWritten, ConsentAsWritten, DeceasedAsWritten, RightsAsWritten, WhetherAsWritten,
+    AccessAsWritten, ConsentAsWritten, DeceasedAsWritten, DecidedAsWritten, RightsAsWritten,
+    WhetherAsWritten,
 };
 pub(super) use rule::{
     DirectionAsWritten, GeneraliseTo, InvalidAsWritten, LinkAsWritten, OnMismatchAsWritten,
@@ -228,34 +229,42 @@ pub(super) struct ParametersAsWritten {
 }
 
 fn path_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let mut rules = vec![serde_json::json!({ "type": "string", "enum": ["keep"] })];
+    rules.extend(turned());
     schemars::json_schema!({
         "type": "object",
         "additionalProperties": {
-            "anyOf": [{ "type": "string", "enum": ["keep"] }, reidentify()],
+            "anyOf": rules,
             "examples": ["keep", { "reidentify": "person" }],
         },
         "examples": [{ "person": "keep" }],
     })
 }
 
-/// A token stands here; the service gets what it stands for in this namespace.
-fn reidentify() -> Value {
+/// A token stands here, and the service gets what it stands for in this namespace; or, in a push, an identifier, and the
+/// partner gets a token of it.
+fn turned() -> [Value; 3] {
     let forms: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
-    serde_json::json!({
-        "type": "object",
-        "properties": {
-            "reidentify": { "type": "string", "pattern": "\\S" },
-            "form": { "type": "string", "enum": forms },
-        },
-        "required": ["reidentify"],
-        "additionalProperties": false,
+    ["reidentify", "tokenise", "pseudonymise"].map(|word| {
+        serde_json::json!({
+            "type": "object",
+            "properties": {
+                word: { "type": "string", "pattern": "\\S" },
+                "form": { "type": "string", "enum": forms },
+            },
+            "required": [word],
+            "additionalProperties": false,
+        })
     })
 }
 
 fn token_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
-        "additionalProperties": reidentify(),
+        "additionalProperties": {
+            "anyOf": turned(),
+            "examples": [{ "reidentify": "person" }],
+        },
         "examples": [{ "person": { "reidentify": "person" } }],
     })
 }
@@ -267,7 +276,8 @@ fn token_rules(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 pub(super) struct QueryAsWritten {
     /// Passed on as they came.
     pub(super) keep: Option<Vec<QueryText>>,
-    /// Parameters whose values are tokens: the service gets what each stands for.
+    /// Parameters whose values are tokens: the service gets what each stands for. In a push, identifiers of which the
+    /// partner gets tokens.
     #[serde(default)]
     #[schemars(schema_with = "token_rules")]
     pub(super) tokens: Option<Map<String, Value>>,
@@ -280,7 +290,8 @@ pub(super) struct QueryAsWritten {
 pub(super) struct RequestHeadersAsWritten {
     /// Passed on as they came.
     pub(super) keep: Option<Vec<HeaderText>>,
-    /// Headers whose values are tokens: the service gets what each stands for.
+    /// Headers whose values are tokens: the service gets what each stands for. In a push, identifiers of which the
+    /// partner gets tokens.
     #[serde(default)]
     #[schemars(schema_with = "token_rules")]
     pub(super) tokens: Option<Map<String, Value>>,

@@ -20,6 +20,9 @@ use crate::volume::{Keep, Kept, Meters, NotKept, Window};
 /// Fingerprints in one line: some 17 KB.
 const MEMBERS: usize = 1_000;
 
+/// How often counts are read again whose segments go while they are read.
+const READ_AGAIN: usize = 3;
+
 /// A new segment is begun when the newest has this much more than twice what the counts take.
 const SLACK_BYTES: u64 = 4 << 20;
 
@@ -60,6 +63,45 @@ struct Line<'a> {
 )]
 fn is_nought(number: &u64) -> bool {
     *number == 0
+}
+
+/// What is kept of the counts in `directory`, read beside a gateway that may be writing them; nothing where there are none.
+///
+/// # Errors
+/// With one sentence: if they cannot be read, or hold what is not ours.
+pub(crate) fn kept_in(directory: &Path) -> Result<Vec<Kept>, String> {
+    let fault = |error: &io::Error| {
+        format!(
+            "{}: the counts of quotas cannot be read ({error})",
+            directory.display()
+        )
+    };
+    // A compaction keeps every count in a new segment before it takes an older one away: what is gone is read again there.
+    let mut gone = None;
+    for _ in 0..READ_AGAIN {
+        let numbers = match segments(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            numbers => numbers.map_err(|error| fault(&error))?,
+        };
+        let mut kept = Vec::new();
+        let all: io::Result<Vec<Result<(), u64>>> = numbers
+            .iter()
+            .map(|number| read(&path(directory, *number), &mut kept))
+            .collect();
+        match all {
+            Ok(lines) if lines.iter().all(Result::is_ok) => return Ok(kept),
+            Ok(_) => {
+                return Err(format!(
+                    "{}: what is there is no account of quotas",
+                    directory.display()
+                ));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => gone = Some(error),
+            Err(error) => return Err(fault(&error)),
+        }
+    }
+    let gone = gone.expect("it was read at least once");
+    Err(fault(&gone))
 }
 
 impl CountFiles {

@@ -1,5 +1,7 @@
-//! Alerts on their way to the webhook: one after another, each again and again until it is taken or given up.
+//! Alerts on their way to the webhook: the oldest first, each again and again until it is taken or given up. One that is
+//! not taken holds up no other.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderValue};
 use http::{HeaderName, Method, Request};
 use http_body_util::Full;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, timeout};
 use zeroize::Zeroizing;
 
 use super::{Desk, lock};
@@ -47,48 +49,50 @@ impl Desk {
 
     /// Delivers alerts, until the task is dropped.
     pub(crate) async fn deliver(self: Arc<Self>, running: Arc<ArcSwap<Running>>) {
-        let mut failed = 0;
+        let mut failed = Failed::default();
         loop {
-            let first = self.first_waiting();
+            let first = self.first_waiting(&failed);
             let running = running.load_full();
             let (Some(waiting), Some(webhook)) = (first, &running.config.webhook) else {
-                // A webhook may be configured later: the file of the configuration says so, not a wake.
+                // A webhook may be configured later: the file of the configuration says so, not a wake. One that failed
+                // is due within that time too, or is looked for again.
                 drop(timeout(TEND, self.wake.notified()).await);
                 continue;
             };
             match self.post(webhook, &running.config.limits, &waiting).await {
                 Ok(()) => {
-                    failed = 0;
+                    failed.forget(waiting.id);
                     self.end(waiting.id, Ended::Delivered);
                 }
                 Err(why) => {
-                    failed += 1;
-                    if failed >= webhook.retries {
+                    let attempts = failed.again(waiting.id);
+                    if attempts >= webhook.retries {
                         tracing::error!(
                             alert = waiting.id,
-                            attempts = failed,
+                            attempts,
                             "an alert is given up, the webhook did not take it: {why}"
                         );
-                        failed = 0;
+                        failed.forget(waiting.id);
                         self.end(waiting.id, Ended::GivenUp);
                     } else {
                         tracing::warn!(
                             alert = waiting.id,
-                            attempt = failed,
+                            attempt = attempts,
                             "the webhook did not take an alert, which is tried again: {why}"
                         );
-                        sleep(wait_after(failed)).await;
                     }
                 }
             }
         }
     }
 
-    fn first_waiting(&self) -> Option<Waiting> {
+    /// The oldest alert that is to be sent now.
+    fn first_waiting(&self, failed: &Failed) -> Option<Waiting> {
         let alerts = lock(&self.alerts);
         let queue = alerts.as_ref()?.state();
         self.metrics.alerts_queued.set(queue.len() as i64);
-        queue.first()
+        let now = Instant::now();
+        queue.first(|id| failed.is_due(id, now))
     }
 
     fn end(&self, id: u64, how: Ended) {
@@ -153,6 +157,30 @@ impl Desk {
         } else {
             Err(format!("it answered {}", status.as_u16()))
         }
+    }
+}
+
+/// Alerts that the receiver did not take: each is sent again in its own time, and no other waits for it.
+#[derive(Default)]
+struct Failed(HashMap<u64, (u32, Instant)>);
+
+impl Failed {
+    /// Notes that the alert `id` failed once more. Gives how often that was.
+    fn again(&mut self, id: u64) -> u32 {
+        let now = Instant::now();
+        let (attempts, due) = self.0.entry(id).or_insert((0, now));
+        *attempts += 1;
+        *due = now + wait_after(*attempts);
+        *attempts
+    }
+
+    /// Whether the alert `id` is to be sent at `now`.
+    fn is_due(&self, id: u64, now: Instant) -> bool {
+        self.0.get(&id).is_none_or(|(_, due)| *due <= now)
+    }
+
+    fn forget(&mut self, id: u64) {
+        self.0.remove(&id);
     }
 }
 

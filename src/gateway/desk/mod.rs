@@ -14,13 +14,13 @@ mod counts;
 mod deliver;
 mod unknown;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::metrics::Metrics;
@@ -36,7 +36,7 @@ use crate::journal::{Journal, JournalError, State};
 use crate::ledger::{CallerEntry, Event, Ledger, RequestId};
 use crate::minimise::SubjectToken;
 use crate::plan::Format;
-use crate::volume::{Denied, Measure, Meters, Over, Piece, Way};
+use crate::volume::{Denied, Measure, Meters, Over, Piece, Terms, Way};
 use counts::CountFiles;
 pub(crate) use unknown::Unknown;
 
@@ -44,6 +44,9 @@ pub(crate) use unknown::Unknown;
 pub(crate) const CASES: &str = "cases.jsonl";
 pub(crate) const INCIDENTS: &str = "incidents.jsonl";
 const ALERTS: &str = "alerts.jsonl";
+
+/// How long until somebody is reminded again of what a recipient has not acknowledged.
+const REMIND: SignedDuration = SignedDuration::from_hours(24);
 
 /// Quotas that are used up of which somebody was told; beyond them somebody is told again.
 const TOLD: usize = 10_000;
@@ -61,6 +64,8 @@ pub(crate) struct Desk {
     alerts: Mutex<Option<Journal<Queue>>>,
     /// Which quotas' windows somebody was told of.
     told: Mutex<HashSet<(String, Measure, Timestamp)>>,
+    /// When somebody was last reminded of an open case of a rectification, by its number.
+    reminded: Mutex<HashMap<u64, Timestamp>>,
     /// Whether there is a webhook: without one no alert is queued.
     has_webhook: AtomicBool,
     /// Told when there is an alert to deliver.
@@ -70,6 +75,43 @@ pub(crate) struct Desk {
 struct Counted {
     meters: Meters,
     files: CountFiles,
+}
+
+/// The quotas and guards of `agreement` that `disclosure` is under.
+fn terms_of(agreement: &Agreement, disclosure: &Disclosure) -> Terms {
+    let mut terms = agreement.volume.clone();
+    // Who asks for one record asks in as many ways as there are people; that is the other guard's.
+    let is_list = disclosure.released.format() != &Format::Json
+        || disclosure
+            .released_rules
+            .record
+            .as_ref()
+            .is_none_or(|record| !record.query().segments.is_empty());
+    if !is_list {
+        terms.guard.variants = None;
+    }
+    terms
+}
+
+/// The quotas and guards that `permit` is under, with what the gateway that keeps its counts in `directory` had counted when
+/// they were written last; `None` where it is under none. Changes nothing, and the gateway may run.
+///
+/// # Errors
+/// With one sentence, if the counts cannot be read.
+pub fn counted(
+    directory: &Path,
+    zone: &TimeZone,
+    permit: &Permit,
+    at: Timestamp,
+) -> Result<Option<Way>, String> {
+    let (agreement, disclosure) = (permit.agreement(), permit.disclosure());
+    if agreement.volume.is_empty() {
+        return Ok(None);
+    }
+    let meters = Meters::restored(zone.clone(), counts::kept_in(directory)?);
+    let whose = (&agreement.partner, &agreement.name);
+    let terms = terms_of(agreement, disclosure);
+    Ok(meters.way(whose, &terms, permit.purpose(), &disclosure.name, at))
 }
 
 impl Desk {
@@ -97,6 +139,7 @@ impl Desk {
             cases: there(&directory.join(CASES))?,
             alerts: there(&directory.join(ALERTS))?,
             told: Mutex::default(),
+            reminded: Mutex::default(),
             has_webhook: AtomicBool::new(false),
             wake: Notify::new(),
         };
@@ -156,17 +199,7 @@ impl Desk {
         let Some(Counted { meters, .. }) = self.counted.get() else {
             return Vec::new();
         };
-        // Who asks for one record asks in as many ways as there are people; that is the other guard's.
-        let is_list = disclosure.released.format() != &Format::Json
-            || disclosure
-                .released_rules
-                .record
-                .as_ref()
-                .is_none_or(|record| !record.query().segments.is_empty());
-        let mut terms = agreement.volume.clone();
-        if !is_list {
-            terms.guard.variants = None;
-        }
+        let terms = terms_of(agreement, disclosure);
         let way = |purpose: &PurposeName| {
             let whose = (&agreement.partner, &agreement.name);
             let way = meters.way(whose, &terms, purpose, &disclosure.name, self.clock.now())?;
@@ -489,12 +522,54 @@ impl Desk {
         if let Err(error) = self.enter_reviews(ledger) {
             tracing::error!(%error, "the incidents cannot be read");
         }
-        if let Some(journal) = &mut *lock(&self.cases) {
-            match journal.refresh() {
-                Ok(()) => self.metrics.cases_open.set(journal.state().open() as i64),
-                Err(error) => tracing::error!(%error, "the cases cannot be read"),
-            }
+        if let Err(error) = self.look_at_cases() {
+            tracing::error!(%error, "the cases cannot be read");
         }
+    }
+
+    /// Takes up what others have written to the cases, and reminds somebody of each rectification that a recipient has not
+    /// acknowledged: once when the gateway has heard of it, and once a day.
+    fn look_at_cases(&self) -> Result<(), JournalError> {
+        let at = self.clock.now();
+        let mut cases = lock(&self.cases);
+        let path = self.directory.join(CASES);
+        if cases.is_none() && path.exists() {
+            *cases = Some(Journal::open(&path)?);
+        }
+        let Some(journal) = &mut *cases else {
+            return Ok(());
+        };
+        journal.refresh()?;
+        self.metrics.cases_open.set(journal.state().open() as i64);
+        let mut reminded = lock(&self.reminded);
+        let due: Vec<Alert> = journal
+            .state()
+            .all()
+            .filter(|case| case.closed.is_none() && case.gap.kind == cases::Kind::Rectification)
+            .filter(|case| {
+                let last = reminded.get(&case.number);
+                last.is_none_or(|last| at.duration_since(*last) >= REMIND)
+            })
+            .map(|case| {
+                let text = format!("case {}: {}", case.number, case.gap.kind.words());
+                Alert {
+                    number: Some(case.number),
+                    partner: Some(case.gap.partner.clone()),
+                    contact: case.contact.clone(),
+                    ..Alert::new(Kind::Case, at, text)
+                }
+            })
+            .collect();
+        reminded.retain(|number, _| {
+            let case = journal.state().case(*number);
+            case.is_some_and(|case| case.closed.is_none())
+        });
+        reminded.extend(due.iter().filter_map(|alert| Some((alert.number?, at))));
+        drop((cases, reminded));
+        for alert in &due {
+            self.alert(alert);
+        }
+        Ok(())
     }
 
     /// Has the ledger enter the reviews that it has not got.

@@ -12,7 +12,7 @@ use super::meter::{Direction, Meter, Meters};
 use super::{Bounds, Coding, DecodeFault, Decoder, PIECE_BYTES};
 
 /// Pieces that are decoded at a stretch before others get a turn: a small frame may hold very much.
-const PIECES_AT_ONCE: u32 = 16;
+const PIECES_AT_ONCE: u32 = 64;
 
 /// A body that comes in. Its trailers are dropped: no rule can name what comes after everything was said (P2).
 pub(crate) struct Source {

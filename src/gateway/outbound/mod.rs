@@ -30,6 +30,7 @@ use super::account::Account;
 use super::asking::{Answer, Asking};
 use super::body::{PartnerBody, Release};
 use super::encoding::{Broken, Data, Direction, Framing, Source};
+use super::limits::Limit;
 use super::media::Label;
 use super::outflow::Outflow;
 use super::patience::{Pace, Patience};
@@ -74,6 +75,9 @@ impl Push<'_> {
     ) -> Response<PartnerBody> {
         let limits = &self.running.config.limits;
         let waited = timeout(limits.ledger_wait, intent.durable()).await;
+        if waited.is_err() {
+            self.running.metrics.limits.reached(Limit::LedgerWait);
+        }
         let Ok(Ok(receipt)) = waited else {
             let stop = Stop::from(Reason::LedgerUnavailable);
             return account.stop(stop).response(&self.id);

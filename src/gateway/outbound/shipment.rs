@@ -11,6 +11,7 @@ use http_body::SizeHint;
 use crate::gateway::account::Account;
 use crate::gateway::body::{Gathered, Release};
 use crate::gateway::problem::Stop;
+use crate::gateway::reason::Reason;
 use crate::gateway::request::{Fate, RequestBody, RequestFate, RequestStopped};
 use crate::ledger::Receipt;
 
@@ -35,7 +36,8 @@ pub(crate) struct Shipped(Rc<Shipment>);
 
 impl Shipment {
     /// Reads until there is output, or the body has ended. Taking the receipt is what makes P3 hold: without a durable
-    /// entry there is no body to send.
+    /// entry there is no body to send. Where the body's one record stays behind nothing is sent: a request without it would
+    /// say that there is somebody, and by its path perhaps who.
     ///
     /// # Errors
     /// With the reason and the account, if the body must not pass: then nothing of it has left.
@@ -45,7 +47,14 @@ impl Shipment {
     ) -> Result<Rc<Self>, (Stop, Account)> {
         // Spent: one receipt for one body.
         drop(receipt);
-        match poll_fn(|cx| release.poll_gather(cx)).await {
+        let gathered = poll_fn(|cx| release.poll_gather(cx)).await;
+        match gathered {
+            Ok(Gathered { ended: true, .. }) if release.is_withheld() => {
+                let account = release
+                    .close()
+                    .expect("the account is closed once, at the end");
+                Err((Stop::from(Reason::RecordWithheld), account))
+            }
             Ok(Gathered { out, ended }) => {
                 let fate = Rc::<Fate>::default();
                 if ended {

@@ -19,10 +19,14 @@ use super::stalling::Stalling;
 use super::tls;
 use crate::config::{Http2, Limits, Service};
 use crate::gateway::StartError;
+use crate::gateway::pieces::Pieces;
 use crate::gateway::worker::Local;
 
-/// The most that is read from a service's connection at once, and that one HTTP/2 stream may send unread (P5).
-const READ_BYTES: u32 = 64 << 10;
+/// The most that one HTTP/2 stream may send unread, and that waits to be sent on it (P5).
+const STREAM_BYTES: u32 = 64 << 10;
+
+/// The least that hyper takes for the most that waits to be sent on one HTTP/1 connection.
+const LEAST_BUFFER_BYTES: usize = 8 << 10;
 
 /// hyper's own bound on headers; another number costs an allocation a message.
 const USUAL_HEADER_COUNT: usize = 100;
@@ -48,6 +52,9 @@ pub(crate) enum Connection<B> {
 /// No connection could be made.
 #[derive(Debug)]
 pub(crate) struct NoConnection;
+
+/// Why none could be made, for the operator: a sentence of the system's, of TLS or of HTTP, of what the service shows of itself.
+type Why = Box<dyn std::error::Error + Send + Sync>;
 
 impl<B> Connection<B> {
     pub(super) fn is_http2(&self) -> bool {
@@ -95,7 +102,7 @@ impl Connector {
     /// A new connection to `place`.
     ///
     /// # Errors
-    /// If it cannot be made in time, whatever the reason.
+    /// If it cannot be made in time; the log has the reason.
     pub(crate) async fn connect<B>(&self, place: &Place) -> Result<Connection<B>, NoConnection>
     where
         B: Body + Unpin + 'static,
@@ -103,35 +110,31 @@ impl Connector {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let connecting = async {
-            let stream = TcpStream::connect(place.address)
-                .await
-                .map_err(|_| NoConnection)?;
-            stream.set_nodelay(true).map_err(|_| NoConnection)?;
+            let stream = TcpStream::connect(place.address).await?;
+            stream.set_nodelay(true)?;
             let stream = Stalling::new(stream, self.body_idle);
             let (Some(tls), Some(name)) = (&self.tls, &place.endpoint.server_name) else {
                 let http2 = self.http2 == Http2::Only;
-                return self.speak(place, stream, http2).await;
+                return self.speak(place, Pieces::new(stream), http2).await;
             };
-            let stream = tls
-                .connect(name.clone(), stream)
-                .await
-                .map_err(|_| NoConnection)?;
+            let stream = tls.connect(name.clone(), stream).await?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             if !http2 && self.http2 == Http2::Only {
-                return Err(NoConnection);
+                return Err("it does not offer HTTP/2".into());
             }
+            // In pieces by itself: those of its records.
             self.speak(place, stream, http2).await
         };
-        let made = timeout(self.connect_timeout, connecting).await;
-        made.unwrap_or(Err(NoConnection))
+        let made: Result<_, Why> = timeout(self.connect_timeout, connecting)
+            .await
+            .unwrap_or_else(|_| Err("no connection within connect_timeout".into()));
+        made.map_err(|why| {
+            place.tell(&*why);
+            NoConnection
+        })
     }
 
-    async fn speak<S, B>(
-        &self,
-        place: &Place,
-        stream: S,
-        http2: bool,
-    ) -> Result<Connection<B>, NoConnection>
+    async fn speak<S, B>(&self, place: &Place, stream: S, http2: bool) -> Result<Connection<B>, Why>
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
         B: Body + Unpin + 'static,
@@ -142,13 +145,15 @@ impl Connector {
         if http2 {
             let mut builder = http2::Builder::new(Local);
             builder
-                .initial_stream_window_size(READ_BYTES)
+                .initial_stream_window_size(STREAM_BYTES)
                 // As much as all streams together: one that is not read on takes no room from the others.
-                .initial_connection_window_size(READ_BYTES.saturating_mul(self.streams).min(WINDOW))
+                .initial_connection_window_size(
+                    STREAM_BYTES.saturating_mul(self.streams).min(WINDOW),
+                )
                 .initial_max_send_streams(usize::try_from(self.streams).unwrap_or(usize::MAX))
-                .max_send_buf_size(READ_BYTES as usize)
+                .max_send_buf_size(STREAM_BYTES as usize)
                 .max_header_list_size(u32::try_from(self.header_bytes).unwrap_or(u32::MAX));
-            let (sender, connection) = builder.handshake(stream).await.map_err(|_| NoConnection)?;
+            let (sender, connection) = builder.handshake(stream).await?;
             spawn_local(async move {
                 // What ends a connection shows in the exchanges that use it.
                 drop(connection.await);
@@ -157,12 +162,13 @@ impl Connector {
             return Ok(Connection::Http2(sender));
         }
         let mut builder = http1::Builder::new();
-        builder.max_buf_size(self.header_bytes.max(READ_BYTES as usize));
+        // A head has to fit. It is also what may wait to be sent before another piece of a request's body is asked for.
+        builder.max_buf_size(self.header_bytes.max(LEAST_BUFFER_BYTES));
         builder.max_header_size(self.header_bytes);
         if self.header_count != USUAL_HEADER_COUNT {
             builder.max_headers(self.header_count);
         }
-        let (sender, connection) = builder.handshake(stream).await.map_err(|_| NoConnection)?;
+        let (sender, connection) = builder.handshake(stream).await?;
         spawn_local(async move {
             drop(connection.await);
         });

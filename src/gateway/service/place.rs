@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::HeaderValue;
 use http::uri::Authority;
@@ -15,6 +16,12 @@ use super::health::Checks;
 use super::metrics::EndpointCounters;
 use super::names::Lookups;
 use crate::config;
+
+/// The least time between two lines of the log about why no connection to a place can be made.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// Characters of such a reason: a certificate that is for another name lists all the names that it is for.
+const WHY_CHARACTERS: usize = 256;
 
 /// One endpoint as it is configured.
 pub(crate) struct Endpoint {
@@ -49,6 +56,8 @@ pub(crate) struct Place {
     protocol: AtomicU8,
     /// Held while a connection is made on which the exchanges that wait for it may be carried too.
     pub(super) connecting: tokio::sync::Mutex<()>,
+    /// When the log was last told why no connection can be made.
+    told: Mutex<Option<Instant>>,
 }
 
 /// What a place was found to speak.
@@ -76,7 +85,26 @@ impl Place {
             gone: AtomicBool::new(false),
             protocol: AtomicU8::new(Protocol::Unknown as u8),
             connecting: tokio::sync::Mutex::new(()),
+            told: Mutex::new(None),
         }
+    }
+
+    /// Tells the log `why` no connection can be made, unless it was told of this place a moment ago: partners read
+    /// `service_unreachable` alone, and an operator has to know whether nobody listens or a certificate is over.
+    pub(super) fn tell(&self, why: &dyn std::error::Error) {
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|told| now.duration_since(told) < TOLD_EVERY) {
+            return;
+        }
+        *told = Some(now);
+        let why: String = why.to_string().chars().take(WHY_CHARACTERS).collect();
+        tracing::warn!(
+            endpoint = self.endpoint.url,
+            address = %self.address,
+            why,
+            "no connection to a service can be made"
+        );
     }
 
     /// Exchanges that are with it now, over all workers.

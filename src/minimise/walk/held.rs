@@ -67,7 +67,7 @@ impl Hold {
     }
 }
 
-/// Bytes of a held value whose room, and that of its tokens, is kept for the next one.
+/// Bytes of a held value whose room is kept for the next one.
 const ROOM: usize = 16 << 10;
 
 impl Walk {
@@ -296,7 +296,7 @@ impl Walk {
         self.name = NameSpan::Kept;
         self.looked.get_mut().forget();
         // What one large value took is not kept for all the small ones.
-        whole.shrink_to(ROOM);
+        whole.give_back();
         self.whole = whole;
         raw.clear();
         raw.shrink_to(ROOM);

@@ -254,8 +254,15 @@ impl Walk {
         self.scratch = emptied(used.scratch);
     }
 
-    /// Begins another body, on `occasion`.
-    pub(super) fn begin(&mut self, occasion: Occasion) {
+    /// Begins another body under `plan`, whose rules are those of the plan that it had, on `occasion`.
+    pub(super) fn begin(&mut self, plan: &Arc<Plan>, occasion: Occasion) {
+        debug_assert!(
+            plan.walks_as(&self.plan),
+            "what was learnt of bodies is of the rules"
+        );
+        if !Arc::ptr_eq(plan, &self.plan) {
+            self.plan = Arc::clone(plan);
+        }
         self.setting = Setting::new(Some(occasion));
     }
 

@@ -225,7 +225,7 @@ impl Walk {
             }
             Leaf::Transform(rule) => {
                 let (transform, refuse) = plan.transform(rule);
-                if value != b"null" {
+                if value != b"null" || transform.is_decided() {
                     let mut changed = std::mem::take(&mut self.scratch);
                     changed.clear();
                     let fits = transform
@@ -241,7 +241,7 @@ impl Walk {
                     }
                     self.scratch = changed;
                     if !fits {
-                        self.stays(FieldOutcome::Mismatch, io);
+                        self.stays(transform.held_back(), io);
                         if refuse {
                             let offset = self.value_start;
                             return Err(Box::new(Fault {

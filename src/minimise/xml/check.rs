@@ -146,7 +146,8 @@ fn writes_xml(transform: &Transform) -> bool {
         }
         Transform::Mask { with, .. } => is_character((*with).into()),
         Transform::Generalise(generalise) => generalise.own_texts().all(is_sound),
-        Transform::Shift(_)
+        Transform::Decided
+        | Transform::Shift(_)
         | Transform::Link(_)
         | Transform::Redact(_)
         | Transform::Pseudonymise(_)

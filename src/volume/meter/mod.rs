@@ -137,6 +137,12 @@ pub struct Usage<'a> {
 }
 
 impl Usage<'_> {
+    /// Whether a number that was restored can be more than was used, by less than a block: it is kept ahead of itself.
+    #[must_use]
+    pub fn is_to_a_block(&self) -> bool {
+        !self.measure.is_distinct() && block(self.most) > 1
+    }
+
     /// The share that is used: 1 where all of it is, also of a bound of nought.
     #[must_use]
     pub fn ratio(&self) -> f64 {
@@ -145,6 +151,26 @@ impl Usage<'_> {
         } else {
             self.used as f64 / self.most as f64
         }
+    }
+}
+
+impl fmt::Display for Usage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            scope,
+            measure,
+            per,
+            used,
+            most,
+        } = self;
+        let about = if self.is_to_a_block() { "at most " } else { "" };
+        write!(f, "{about}{used} of {most} {measure}")?;
+        match scope {
+            Scope::Agreement => {}
+            Scope::Purpose(purpose) => write!(f, " for {purpose}")?,
+            Scope::Disclosure(disclosure) => write!(f, " of `{disclosure}`")?,
+        }
+        write!(f, " in this {per}")
     }
 }
 
@@ -460,6 +486,16 @@ impl Way {
         })
     }
 
+    /// Whether what is counted is of the windows that `at` is in.
+    #[must_use]
+    pub fn is_of(&self, at: Timestamp) -> bool {
+        let counts = self.meter.lock();
+        self.lines.iter().all(|line| {
+            let window = counts[line.count].window;
+            window.from <= at && at < window.until
+        })
+    }
+
     /// Tells `of` how much of each bound is used at `at`.
     pub fn usage(&self, at: Timestamp, mut of: impl FnMut(Usage<'_>)) {
         let counts = self.meter.lock();
@@ -479,6 +515,39 @@ impl Way {
                 most: line.most,
             });
         }
+    }
+
+    /// The first bound by which a request at `at` would be refused before the service is asked, whatever it asks for; as
+    /// [`Way::ask`] would say, but nothing is counted. Whether its way of asking is a new one is not looked at, and of
+    /// restored counts a bound that is kept in blocks is never said to be used up ([`Usage::is_to_a_block`]).
+    #[must_use]
+    pub fn used_up(&self, at: Timestamp) -> Option<Over> {
+        let counts = self.meter.lock();
+        self.lines.iter().find_map(|line| {
+            let count = &counts[line.count];
+            let is_asked = match line.measure {
+                Measure::Requests | Measure::Records => true,
+                Measure::People | Measure::Single | Measure::Variants => false,
+            };
+            let used = if at < count.window.until {
+                count.used()
+            } else {
+                0
+            };
+            let over = is_asked && used >= line.most && block(line.most) == 1;
+            over.then(|| Over {
+                agreement: self.agreement.clone(),
+                scope: line.scope.clone(),
+                measure: line.measure,
+                most: line.most,
+                per: count.per,
+                until: if at < count.window.until {
+                    count.window.until
+                } else {
+                    count.per.window(at, &self.zone).until
+                },
+            })
+        })
     }
 
     /// Whether anything is counted of what leaves.
@@ -521,7 +590,7 @@ impl Way {
             if number <= count.kept && charge.members.is_empty() {
                 continue;
             }
-            let block = (line.most / BLOCKS).max(1);
+            let block = block(line.most);
             let ahead = if number <= count.kept {
                 count.kept
             } else {
@@ -560,6 +629,11 @@ impl Way {
             until: count.window.until,
         }))
     }
+}
+
+/// How far ahead a number of at most `most` is kept.
+fn block(most: u64) -> u64 {
+    (most / BLOCKS).max(1)
 }
 
 /// Those of `members` that `count` does not have, each once.

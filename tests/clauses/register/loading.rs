@@ -107,6 +107,74 @@ fn clause_a03_a_wildcard_is_refused_unless_all_beneath_it_is_listed() {
         .loads();
 }
 
+/// The path and the body of a request that sends something in, for the billing agreement.
+const REPORT: &str = r#"
+  - name: report
+    data_set: council-tax
+    purposes: [council-tax-billing]
+    request: POST /accounts/{account}/changes
+    service: { name: revenues-system, path: "/accounts/{account}/changes" }
+    parameters: { path: { account: keep } }
+    request_body:
+      format: json
+      fields: [{ keep: [$.phone, $.address.line1] }]
+    response:
+      format: json
+      fields: [{ keep: [$.balance] }]
+"#;
+
+/// What a partner sends in is collected, so each of its fields is in the register: in the disclosure's data set, or in another
+/// one that the body becomes a part of, that is the same system's and is collected for the purpose.
+/// Rows: A20, P6.1b.
+#[test]
+fn clause_p4_2_what_is_collected_is_listed_in_the_register() {
+    let law = |report: &str| {
+        let mut text = Law::shipped().text(BILLING).to_owned();
+        text.push_str(report);
+        Law::shipped().with_file(BILLING, &text)
+    };
+    law(REPORT).loads();
+    for unlisted in ["$.shoeSize", "$.address.*", "$..postcode"] {
+        let with = REPORT.replace("$.phone", &format!("\"{unlisted}\""));
+        let fault = law(&with).is_refused(BILLING, &["takes in more than the register lists"]);
+        assert!(fault.contains("council-tax"), "{fault}");
+    }
+    // What is dropped on the way in is not collected.
+    law(&REPORT.replace(
+        "$.address.line1] }]",
+        "$.address.line1] }, { drop: [$.shoeSize] }]",
+    ))
+    .loads();
+    let opaque = REPORT.replace(
+        "      format: json\n      fields: [{ keep: [$.phone, $.address.line1] }]",
+        "      format: opaque\n      type: [application/pdf]\n      because: a scan",
+    );
+    law(&opaque).is_refused(BILLING, &["an opaque body is more than the fields"]);
+
+    // A data set of its own.
+    let changes = |collected: &str, service: &str| {
+        law(&REPORT.replace(
+            "      fields: [{ keep: [$.phone",
+            "      data_set: changes\n      fields: [{ keep: [$.shoeSize, $.phone",
+        ))
+        .with(
+            "register.yaml",
+            "data_sets:\n  -",
+            &format!(
+                "data_sets:\n  - name: changes\n    title: Changes that are reported\n    subjects: person\n    owner: revenues\n    service: {service}\n    collected: {{ for: [{collected}], ground: function, under: Local Government Finance Act 1992 }}\n    retention: P1Y\n    fields:\n      - {{ path: \"@.shoeSize\", sensitivity: personal }}\n      - {{ path: \"@.phone\", sensitivity: personal }}\n      - {{ path: \"@.address.line1\", sensitivity: personal }}\n    recipients: [{{ partner: revenues, purposes: [{collected}] }}]\n  -"
+            ),
+        )
+    };
+    changes("council-tax", "revenues-system").loads();
+    changes("housing", "revenues-system").is_refused(BILLING, &["is not collected for"]);
+    changes("council-tax", "housing-system").is_refused(BILLING, &["in the service"]);
+    law(&REPORT.replace(
+        "      fields: [{ keep: [$.phone",
+        "      data_set: charges\n      fields: [{ keep: [$.phone",
+    ))
+    .is_refused(BILLING, &["no data set `charges`"]);
+}
+
 /// A field that the register classes special does not load as it is where the charter says so, and loads in a coarser form.
 #[test]
 fn clause_a04_a_special_field_does_not_leave_as_it_is() {

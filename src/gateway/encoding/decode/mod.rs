@@ -11,7 +11,7 @@ mod zstd;
 pub use fault::DecodeFault;
 
 /// The largest piece in which a decoded body is handed on.
-pub const PIECE_BYTES: usize = 64 << 10;
+pub const PIECE_BYTES: usize = 16 << 10;
 
 /// A body may grow as it likes up to here: [`Bounds::ratio`] is held against what is larger.
 pub const RATIO_FROM_BYTES: u64 = 1 << 20;
