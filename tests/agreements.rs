@@ -2,7 +2,7 @@
 
 use fieldgate::agreement::{
     AgreementSet, Ask, Asker, Caller, Context, PartnerName, Permit, Refusal, RouteMiss, Source,
-    SystemName, load_fields,
+    SystemName, Tables, hash_with_tables, load_fields,
 };
 use fieldgate::plan::{Charset, Csv, Format, Header, Ragged, Xml};
 use fieldgate::transform::{AgreementKeys, Keys, RootKey};
@@ -1761,5 +1761,35 @@ fn p2_what_is_pushed_and_what_is_asked_for_are_looked_up_apart() {
     assert!(
         faults.contains("answers this method and path for a same purpose"),
         "{faults}"
+    );
+}
+
+#[test]
+fn a_changed_byte_of_a_table_is_another_agreement_under_the_same_text() {
+    let text = AGREEMENT.replace(
+        "        - mask: [$.phone]",
+        "        - generalise: [$.address.postcode]\n          to: table\n          table: wards.csv\n          from: postcode\n          column: ward\n        - mask: [$.phone]",
+    );
+    let load = |text: &str, csv: &'static str| {
+        let context = Context {
+            tables: Tables::read_by(move |_, _| Ok(csv.as_bytes().to_vec())),
+            ..context()
+        };
+        let name = "a.yaml";
+        let set = AgreementSet::load(&[Source { name, text }], &context).expect("it has no fault");
+        set.agreements[0].clone()
+    };
+    let east = load(&text, "postcode,ward\nPO30 1AA,East\n");
+    let fast = load(&text, "postcode,ward\nPO30 1AA,Fast\n");
+    assert_eq!(east.text_hash, fast.text_hash);
+    assert_ne!(east.hash, fast.hash);
+    assert_eq!(east.tables[0].path, "wards.csv");
+    assert_eq!(east.hash, hash_with_tables(&east.text_hash, &east.tables));
+    // Without a table the text is all that is agreed.
+    let none = load(AGREEMENT, "");
+    assert_eq!((&none.hash, none.tables.len()), (&none.text_hash, 0));
+    assert_eq!(
+        east.hash,
+        load(&text, "postcode,ward\nPO30 1AA,East\n").hash
     );
 }

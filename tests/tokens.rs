@@ -438,7 +438,14 @@ fn a_review_says_what_tokens_are_of() {
     let tokens: Vec<_> = review
         .tokens
         .iter()
-        .map(|of| (of.namespace.as_str(), of.form, of.reversible, of.format))
+        .map(|of| {
+            (
+                of.namespace.as_str(),
+                of.form.clone(),
+                of.reversible,
+                of.format,
+            )
+        })
         .collect();
-    assert_eq!(tokens, [("person", "nhs-number", true, None)]);
+    assert_eq!(tokens, [("person", "nhs-number".to_owned(), true, None)]);
 }

@@ -15,6 +15,7 @@ use super::file::{
 };
 use super::namespaces::{Forms, Namespaces};
 use super::rules::{Beside, Body};
+use super::tables::{Tables, hash_with_tables};
 use super::{
     Agreement, AgreementName, Context, Disclosure, DisclosureName, OpaqueBody, PartnerName,
     PathTemplate, Purpose, PurposeName, ServiceName, Term, Touched, WithoutSpecial, key_owner,
@@ -90,6 +91,7 @@ pub(super) fn check(
         agreement: own_keys.as_ref().ok().cloned(),
         subject: context.keys.as_ref().map(Keys::subject),
     };
+    let tables = context.tables.of_one();
     let mut disclosures = Vec::new();
     let mut namespaces = Namespaces::default();
     let mut warnings = Vec::new();
@@ -101,6 +103,7 @@ pub(super) fn check(
         let check = DisclosureCheck {
             file,
             context,
+            tables: &tables,
             plans,
             purposes: &purposes,
             ends: term.as_ref().map(|term| term.ends),
@@ -134,6 +137,7 @@ pub(super) fn check(
     let namespaces = namespaces.all();
     let ends = term.as_ref().map(|term| term.ends);
     let law = basis::law(file, &purposes, touched, ends, context.demand, faults);
+    let tables = tables.named();
     let approved = match (&context.approvals, name, written.version) {
         (Some(policy), Some(name), Some(version)) => {
             let document = approval::Document {
@@ -141,6 +145,7 @@ pub(super) fn check(
                 name,
                 version,
                 text,
+                tables: &tables,
                 sign_off: &layers::sign_off(context, written),
             };
             approval::verify(&document, file.file(), policy, faults)
@@ -166,6 +171,7 @@ pub(super) fn check(
     };
     let volume = volume::terms(file, &beside, faults);
     let vital_interests = volume::vital_interests(file, &beside, &mut warnings, faults);
+    let text_hash = data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
     Some(Agreement {
         name: AgreementName::new(name?),
         version: written.version?,
@@ -174,7 +180,9 @@ pub(super) fn check(
         partner: PartnerName::new(&partner?.0),
         term: term?,
         purposes,
-        hash: data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
+        hash: hash_with_tables(&text_hash, &tables),
+        text_hash,
+        tables,
         disclosures: complete.then_some(disclosures)?,
         link: link.map(str::to_owned),
         namespaces,
@@ -332,6 +340,8 @@ fn opaque_body(name: &'static str, body: &BodyAsWritten<'_>) -> Option<OpaqueBod
 pub(super) struct DisclosureCheck<'a> {
     pub(super) file: &'a File,
     pub(super) context: &'a Context,
+    /// Through which the agreement's own tables are read.
+    pub(super) tables: &'a Tables,
     plans: &'a Plans,
     pub(super) purposes: &'a [Purpose],
     /// The agreement's last day, if it has one.
@@ -530,7 +540,7 @@ impl DisclosureCheck<'_> {
     /// What its bodies' rules are read beside.
     fn beside(&self) -> Beside<'_> {
         Beside {
-            tables: &self.context.tables,
+            tables: self.tables,
             forms: self.forms,
         }
     }

@@ -55,7 +55,7 @@ pub use review::{
 pub use rights::Exemption;
 pub use rules::{KeptWhole, fields_schema, load_fields, load_fields_with};
 pub use set::{AgreementSet, AsWas, Checked, Checking, Context, Source, agreement_schema};
-pub use tables::Tables;
+pub use tables::{TableDigest, Tables, hash_with_tables};
 pub use template::{PathTemplate, TemplateError};
 
 macro_rules! names {
@@ -121,8 +121,13 @@ pub struct Agreement {
     pub term: Term,
     /// Its purposes in the order of the file, those that others cover last.
     pub purposes: Vec<Purpose>,
-    /// SHA-256 of the file's bytes, in hexadecimal: what the ledger holds as the text agreed to.
+    /// What was agreed to, as the ledger and every answer name it: `text_hash` where it names no tables, else
+    /// [`hash_with_tables`].
     pub hash: String,
+    /// SHA-256 of the file's bytes, in hexadecimal: by what its text is kept.
+    pub text_hash: String,
+    /// The tables that its rules name, in the order of their paths.
+    pub tables: Vec<TableDigest>,
     /// What it permits.
     pub disclosures: Vec<Arc<Disclosure>>,
     /// The group of agreements with this partner whose tokens are the same, if it is in one.

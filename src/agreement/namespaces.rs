@@ -9,7 +9,7 @@ use super::file::BodyAsWritten;
 use super::rules::Body;
 use crate::identifier::Kind;
 use crate::plan::Action;
-use crate::transform::{Identified, Shape, Transform};
+use crate::transform::{Identified, Shape, Transform, written_as};
 use crate::written::{Fault, Written};
 
 /// What identifiers of one namespace are, in all of an agreement's rules.
@@ -19,12 +19,22 @@ pub struct Namespace {
     pub name: String,
     /// How its identifiers are written.
     pub kind: Kind,
+    /// How each of the fields is written that identify together; empty where single values do.
+    pub parts: Vec<Kind>,
     /// The shape that its tokens keep, if a rule says so.
     pub format: Option<Shape>,
     /// Whether tokens of it turn back: a rule tokenises it.
     pub reversible: bool,
     /// The line of its first rule.
     line: usize,
+}
+
+impl Namespace {
+    /// How its identifiers are written, as people read it.
+    #[must_use]
+    pub fn written_as(&self) -> String {
+        written_as(self.kind, &self.parts)
+    }
 }
 
 /// How the identifiers of each namespace are written, as some rule says: for those that need not say it again.
@@ -102,6 +112,7 @@ impl Namespaces {
                     Namespace {
                         name: name.clone(),
                         kind: identified.kind,
+                        parts: identified.part_kinds(),
                         format,
                         reversible,
                         line,
@@ -111,15 +122,15 @@ impl Namespaces {
                     let known = &mut self.0[place];
                     known.reversible |= reversible;
                     known.format = known.format.or(format);
-                    if known.kind != identified.kind {
+                    if known.written_as() != identified.written_as() {
                         written.fault(
                             faults,
                             pointer,
                             format!(
                                 "`{name}` is {} in line {} and {} here, so that its tokens would not link; write the same `form` in both, or another name after `as`",
-                                known.kind.word(),
+                                known.written_as(),
                                 known.line,
-                                identified.kind.word(),
+                                identified.written_as(),
                             ),
                         );
                     }

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::basis::Principled;
-use super::{Agreement, Disclosure, Namespace};
+use super::{Agreement, Disclosure, Namespace, TableDigest};
 use crate::approval::Approved;
 use crate::plan::{Action, BodyRules, Format, Plan, Rule};
 use crate::transform::Shape;
@@ -35,6 +35,8 @@ pub struct Review {
     pub link: Option<String>,
     /// What its tokens are of.
     pub tokens: Vec<TokenReview>,
+    /// The tables that it names, and what they hold: a part of what is agreed.
+    pub tables: Vec<TableDigest>,
     /// On what law it rests, and the terms that go with that: what each line is about, and its text.
     pub terms: Vec<(&'static str, String)>,
     /// Rules under which something leaves and that cite neither law nor guidance.
@@ -97,7 +99,7 @@ pub struct TokenReview {
     /// What they identify.
     pub namespace: String,
     /// How its identifiers are written.
-    pub form: &'static str,
+    pub form: String,
     /// Whether the gateway turns them back for this partner.
     pub reversible: bool,
     /// The shape that they keep, if a rule says so.
@@ -210,6 +212,7 @@ impl Agreement {
                 .collect(),
             link: self.link.clone(),
             tokens: self.namespaces.iter().map(TokenReview::of).collect(),
+            tables: self.tables.clone(),
             terms: self.law.lines(),
             uncited: self.law.uncited.clone(),
             principles: self.principles(today),
@@ -227,7 +230,7 @@ impl TokenReview {
     fn of(namespace: &Namespace) -> Self {
         Self {
             namespace: namespace.name.clone(),
-            form: namespace.kind.word(),
+            form: namespace.written_as(),
             reversible: namespace.reversible,
             format: namespace.format.map(Shape::word),
         }

@@ -14,7 +14,7 @@ use crate::minimise::Limits;
 use crate::plan::{
     Action, BodyRules, Condition, OnMismatch, Plan, PlanFault, PlanKeys, Plans, Rule, Selector,
 };
-use crate::transform::{Identified, Invalid, NoKeys, Scope, Transform};
+use crate::transform::{Identified, Invalid, NoKeys, Part, Scope, Transform};
 use crate::written::text::SelectorText;
 use crate::written::{Fault, Faults, Reader, Written};
 
@@ -318,6 +318,55 @@ impl Body {
         }
     }
 
+    /// Adds the fields that identify together to what `rule` identifies, and their selectors to the body's.
+    fn parts<T>(
+        &mut self,
+        written: &Written<T>,
+        pointer: &str,
+        rule: &RuleAsWritten,
+        identified: &mut Identified,
+        faults: &mut Vec<Fault>,
+    ) {
+        let Some(parts) = &rule.of else {
+            return;
+        };
+        if rule.form.is_some() {
+            written.fault(
+                faults,
+                &format!("{pointer}/form"),
+                "each field under `of` has a form of its own; leave this one out",
+            );
+        }
+        if self.rules.record.is_none() {
+            written.fault_at_key(
+                faults,
+                &format!("{pointer}/of"),
+                "the fields that identify together are those of one record; write `record:` too, `record: $` if the body is one",
+            );
+            return;
+        }
+        for (index, part) in parts.iter().enumerate() {
+            let Some(text) = &part.at else {
+                continue;
+            };
+            let place = format!("{pointer}/of/{index}/at");
+            let Some(at) = selector(written, &place, text, Start::Either, faults) else {
+                continue;
+            };
+            let mut known = self.rules.parts.iter();
+            let slot = known.position(|known| known.text() == at.text());
+            let slot = slot.unwrap_or_else(|| {
+                self.rules.parts.push(at);
+                self.rules.parts.len() - 1
+            });
+            identified.parts.push(Part {
+                kind: part.form.map(|form| form.0).unwrap_or_default(),
+                at: text.0.clone(),
+                slot,
+            });
+        }
+    }
+
     fn rule<T>(
         &mut self,
         written: &Written<T>,
@@ -388,7 +437,10 @@ impl Body {
             None | Some(OnMismatchAsWritten::Drop) => OnMismatch::Drop,
             Some(OnMismatchAsWritten::Refuse) => OnMismatch::Refuse,
         };
-        let action = rule.action(written, pointer, word, beside, faults);
+        let mut action = rule.action(written, pointer, word, beside, faults);
+        if let Some(Action::Transform(Transform::Pseudonymise(identified))) = &mut action {
+            self.parts(written, pointer, rule, identified, faults);
+        }
         for (index, text) in selectors.iter().enumerate() {
             let place = format!("{pointer}/{}/{index}", word.text());
             let Some(selector) = selector(written, &place, text, Start::Document, faults) else {
@@ -555,6 +607,7 @@ impl Word {
                 "because",
                 "as",
                 "form",
+                "of",
                 "scope",
                 "unknown",
                 "invalid",
@@ -615,7 +668,7 @@ impl RuleAsWritten {
     }
 
     /// Each option and whether it is there.
-    pub(super) fn options(&self) -> [(&'static str, bool); 33] {
+    pub(super) fn options(&self) -> [(&'static str, bool); 34] {
         [
             ("because", self.because.is_some()),
             ("third_parties", self.third_parties.is_some()),
@@ -623,6 +676,7 @@ impl RuleAsWritten {
             ("to", self.to.is_some()),
             ("as", self.r#as.is_some()),
             ("form", self.form.is_some()),
+            ("of", self.of.is_some()),
             ("scope", self.scope.is_some()),
             ("unknown", self.unknown.is_some()),
             ("invalid", self.invalid.is_some()),
@@ -807,6 +861,7 @@ impl RuleAsWritten {
         Some(Identified {
             namespace: self.r#as.as_ref()?.0.clone(),
             kind: self.form.map(|form| form.0).unwrap_or_default(),
+            parts: Vec::new(),
             scope: match self.scope {
                 None | Some(ScopeAsWritten::Agreement) => Scope::Agreement,
                 Some(ScopeAsWritten::Document) => Scope::Document,

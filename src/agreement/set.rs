@@ -273,15 +273,17 @@ impl Groups {
                         .namespaces
                         .iter()
                         .find(|known| known.name == namespace.name);
-                    if let Some(known) = known.filter(|known| known.kind != namespace.kind) {
+                    if let Some(known) =
+                        known.filter(|known| known.written_as() != namespace.written_as())
+                    {
                         file.fault(
                             faults,
                             "/link",
                             format!(
                                 "`{}` is {} here and {} in the linked agreement {}, so that its tokens would not link; write the same `form` in both",
                                 namespace.name,
-                                namespace.kind.word(),
-                                known.kind.word(),
+                                namespace.written_as(),
+                                known.written_as(),
                                 first.name,
                             ),
                         );

@@ -150,8 +150,12 @@ impl Checking<'_> {
         UnparsedPublicKey::new(&ED25519, &approver.public_key)
             .verify(&message, &signature)
             .map_err(|_| {
+                let (changed, back) = match document.tables {
+                    [] => ("one of the two was", "text"),
+                    [..] => ("one of the two, or a table that it names, was", "text and tables"),
+                };
                 format!(
-                    "the signature of {} does not fit version {version} of the {kind}: one of the two was changed since; have it approved again with fieldgate approve, or bring the approved text back",
+                    "the signature of {} does not fit version {version} of the {kind}: {changed} changed since; have it approved again with fieldgate approve, or bring the approved {back} back",
                     name.0
                 )
             })?;
@@ -201,6 +205,7 @@ mod tests {
             name: "falls",
             version: 3,
             text,
+            tables: &[],
             sign_off: &[],
         }
     }
@@ -366,6 +371,7 @@ mod tests {
             name: "register",
             version: 0,
             text: "data_sets: {}\n",
+            tables: &[],
             sign_off: &[],
         };
         let by_dpo = with_approval(

@@ -2,8 +2,8 @@
 //!
 //! A document (an agreement, the register, the charter) has beside it a file of approvals, `NAME.approvals.yaml`. Each
 //! signs the document's canonical text, the file's bytes with LF line ends, together with the document's kind, name and
-//! version, and with the approver, the role and the time. So a signature fits nothing but what it was made for, and a
-//! changed byte is found when the file is loaded. Pure: reads no files, asks no clock.
+//! version, the tables that it names by what they hold, and with the approver, the role and the time. So a signature fits
+//! nothing but what it was made for, and a changed byte is found when the file is loaded. Pure: reads no files, asks no clock.
 //!
 //! `check` verifies a file of approvals, `sign` makes what stands in one, `written` is the file as people see it.
 
@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+
+use crate::agreement::TableDigest;
 
 pub use check::verify;
 pub use sign::{KeyFault, SigningKey, with_approval};
@@ -64,6 +66,8 @@ pub struct Document<'a> {
     pub version: u32,
     /// Its file's text.
     pub text: &'a str,
+    /// The tables that an agreement names: what they hold is approved with it.
+    pub tables: &'a [TableDigest],
     /// The roles that must have approved it beside the policy's own: those that the charter above it asks for.
     pub sign_off: &'a [String],
 }
@@ -198,12 +202,15 @@ pub fn canonical(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The message that an approval signs. Each part goes in with its length, so that no two documents have one message.
+/// The message that an approval signs. Each part goes in with its length, so that no two documents have one message; one
+/// without tables has that which it had before tables were approved.
 fn message(document: &Document<'_>, approver: &str, role: &str, at: Timestamp) -> Vec<u8> {
     let digest = Sha256::digest(canonical(document.text).as_bytes());
     let at = at.to_string();
+    let tables = document.tables.iter();
+    let tables = tables.flat_map(|table| [table.path.as_bytes(), table.sha256.as_bytes()]);
     let mut message = DOMAIN.to_vec();
-    for part in [
+    let parts = [
         document.kind.word().as_bytes(),
         document.name.as_bytes(),
         &document.version.to_be_bytes(),
@@ -211,7 +218,8 @@ fn message(document: &Document<'_>, approver: &str, role: &str, at: Timestamp) -
         role.as_bytes(),
         at.as_bytes(),
         &digest,
-    ] {
+    ];
+    for part in parts.into_iter().chain(tables) {
         message.extend_from_slice(&(part.len() as u64).to_be_bytes());
         message.extend_from_slice(part);
     }

@@ -200,6 +200,7 @@ mod tests {
             name: "falls",
             version,
             text: "a",
+            tables: &[],
             sign_off: &[],
         };
         let at = "2026-03-20T10:00:00Z".parse().unwrap();

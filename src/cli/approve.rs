@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::out::{self, Stop};
 use super::secret;
-use crate::agreement::{Agreement, Context};
+use crate::agreement::{Agreement, Context, TableDigest};
 use crate::approval::{Approver, DPO, Document, Kind, SigningKey, with_approval};
 use crate::clock::Clock;
 use crate::config::{self, Approvals, Config, ConfigFault};
@@ -32,8 +32,9 @@ Examples:
   fieldgate approve config/register.yaml --kind register --as data-protection-office --key dpo.pem
   fieldgate approve --list --config config/fieldgate.yaml
 
-What is signed is the text of the file, with LF line ends, and its name, version, approver, role and time. The
-signature is added to the document's NAME.approvals.yaml. Any later change of the text undoes it.
+What is signed is the text of the file, with LF line ends, what the look-up tables that it names hold, and its name,
+version, approver, role and time. The signature is added to the document's NAME.approvals.yaml. Any later change of the
+text or of a table undoes it.
 
 Exit codes: 0 done; 1 the document is at fault, or the key is not the approver's; 2 wrong usage; 3 a file or
 key cannot be read or written."
@@ -146,7 +147,7 @@ fn approve(
     now: Timestamp,
 ) -> Result<(), Stop> {
     let text = read(path)?;
-    let (name, version) = match kind {
+    let (name, version, tables) = match kind {
         Kind::Agreement => identity(path, config)?,
         Kind::Register | Kind::Charter if approver.role != DPO => {
             return Err(Stop::input(format_args!(
@@ -156,13 +157,14 @@ fn approve(
                 approver.role
             )));
         }
-        Kind::Register | Kind::Charter => (kind.word().to_owned(), 0),
+        Kind::Register | Kind::Charter => (kind.word().to_owned(), 0, Vec::new()),
     };
     let document = Document {
         kind,
         name: &name,
         version,
         text: &text,
+        tables: &tables,
         sign_off: &[],
     };
     let file = approvals.file_of(path);
@@ -185,11 +187,18 @@ fn approve(
         approver.name,
         approver.role,
         file.display()
-    ))
+    ))?;
+    for table in &tables {
+        out::line(&format!(
+            "  with the table {}, SHA-256 {}",
+            table.path, table.sha256
+        ))?;
+    }
+    Ok(())
 }
 
-/// Name and version of the agreement in the file at `path`, which passes its check.
-fn identity(path: &Path, config: &Config) -> Result<(String, u32), Stop> {
+/// Name, version and tables of the agreement in the file at `path`, which passes its check.
+fn identity(path: &Path, config: &Config) -> Result<(String, u32, Vec<TableDigest>), Stop> {
     let context = Context {
         // What was approved before may not fit any more: that is why it is approved again.
         approvals: None,
@@ -200,7 +209,11 @@ fn identity(path: &Path, config: &Config) -> Result<(String, u32), Stop> {
         .agreements
         .first()
         .ok_or_else(|| Stop::input(format_args!("{} holds no agreement", path.display())))?;
-    Ok((agreement.name.to_string(), agreement.version))
+    Ok((
+        agreement.name.to_string(),
+        agreement.version,
+        agreement.tables.clone(),
+    ))
 }
 
 /// The document's text, as it is signed and as it is loaded.

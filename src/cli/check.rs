@@ -166,7 +166,7 @@ fn checklists(
     let today = now.to_zoned(zone.clone()).date();
     set.agreements
         .iter()
-        .map(|agreement| checklist(agreement, &texts.stated(&agreement.hash), today))
+        .map(|agreement| checklist(agreement, &texts.stated(&agreement.text_hash), today))
         .collect()
 }
 
@@ -254,6 +254,13 @@ fn as_text(
                 out,
                 "  linked    its tokens are those of all agreements with {} in `{group}`",
                 review.partner
+            )?;
+        }
+        for table in &review.tables {
+            writeln!(
+                out,
+                "  look-up   {}, agreed with SHA-256 {}",
+                table.path, table.sha256
             )?;
         }
         for (about, text) in &review.terms {

@@ -15,7 +15,7 @@ use crate::agreement::{AgreementSet, Context, Source};
 use crate::charter::Charter;
 use crate::config::{self, Config};
 use crate::explained::covered::steps_json;
-use crate::explained::past::{Began, Past, Replay, Replayed, replay, set_of};
+use crate::explained::past::{Began, Past, Ran, Replay, Replayed, replay, set_of};
 use crate::explained::reconcile::Observed;
 use crate::gateway::Reason;
 use crate::ledger::chain::segment_name;
@@ -255,7 +255,7 @@ fn bundle(args: &BundleArgs) -> Result<(), Stop> {
     read::lines(&archive.directory, |line| {
         let began = set_of(line).unwrap_or_default();
         let layers = began.layers.into_iter().map(|(_, hash)| hash);
-        for hash in began.hashes.into_iter().chain(layers) {
+        for hash in began.ran.into_iter().map(|ran| ran.text).chain(layers) {
             if !kept.iter().any(|(known, _)| *known == hash)
                 && let Ok(text) = texts::read(&archive.directory, &hash)
             {
@@ -292,7 +292,7 @@ fn unreadable(error: ReadError) -> Stop {
 }
 
 /// A set that began to run, and what its texts load as, once that was asked.
-struct Ran {
+struct Former {
     began: Began,
     set: Option<Loading>,
 }
@@ -307,7 +307,7 @@ struct Archive {
     /// The name that texts are loaded under, so that the tables that they name are found.
     name_in: PathBuf,
     /// The last sets that began to run, the latest first.
-    sets: VecDeque<Ran>,
+    sets: VecDeque<Former>,
 }
 
 impl Archive {
@@ -336,7 +336,7 @@ impl Archive {
     }
 
     fn began(&mut self, began: Began) {
-        self.sets.push_front(Ran { began, set: None });
+        self.sets.push_front(Former { began, set: None });
         self.sets.truncate(SETS);
     }
 
@@ -345,12 +345,8 @@ impl Archive {
     fn replay(&mut self, past: &Past) -> Result<Replayed, String> {
         let mut first = None;
         for ran in &mut self.sets {
-            let hashes = &ran.began.hashes;
-            if past
-                .hash
-                .as_ref()
-                .is_some_and(|hash| !hashes.contains(hash))
-            {
+            let holds = |hash: &String| ran.began.ran.iter().any(|one| one.hash == *hash);
+            if !past.hash.as_ref().is_none_or(holds) {
                 continue;
             }
             let load = || load(&self.directory, &self.name_in, &ran.began, &self.context);
@@ -386,7 +382,7 @@ fn agreements_directory(config: &Config) -> PathBuf {
 
 fn load(directory: &Path, name_in: &Path, began: &Began, context: &Context) -> Loading {
     let mut named = Vec::new();
-    for hash in &began.hashes {
+    for Ran { text: hash, .. } in &began.ran {
         let text = texts::read(directory, hash).map_err(|error| error.to_string())?;
         named.push((
             name_in.join(format!("{hash}.yaml")).display().to_string(),

@@ -49,7 +49,7 @@ impl Side {
     fn new(set: AgreementSet, texts: &Texts, is_config: bool) -> Self {
         let stated = set.agreements.iter();
         Self {
-            stated: stated.map(|one| texts.stated(&one.hash)).collect(),
+            stated: stated.map(|one| texts.stated(&one.text_hash)).collect(),
             set,
             is_config,
         }

@@ -285,7 +285,7 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
             explanation.steps.push(step);
             explanation.over = over;
         }
-        explanation.file = file_with(&permit.agreement().hash, &loaded.sources);
+        explanation.file = file_with(&permit.agreement().text_hash, &loaded.sources);
         if let Some(path) = &args.sample {
             let today = at.to_zoned(explanation.zone.clone()).date();
             explanation.sample = Some(sample(permit, path, today)?);

@@ -23,7 +23,8 @@ Examples:
   fieldgate keys rotate falls-prevention
   fieldgate keys list
 
-An agreement's keys come in epochs. The current one makes tokens; active ones still turn theirs back;
+An agreement's keys come in epochs. The current one makes tokens; active ones still turn theirs back, and
+a prepared one does so before it makes any;
 retired ones do so no longer; destroyed ones never can again, whoever has the root key. A running
 gateway takes a change within seconds. Every change is entered in the ledger. Run this as the
 gateway's user.")]
@@ -42,6 +43,8 @@ pub enum KeysCommand {
     List(ListArgs),
     /// Begin a new epoch: new tokens are made under it, those of the older ones still turn back
     Rotate(RotateArgs),
+    /// Let the epoch that was prepared make the tokens
+    Activate(ActivateArgs),
     /// Let the tokens of an older epoch turn back no longer
     Retire(RetireArgs),
     /// Destroy the keys of an older epoch, or all: their tokens can never turn back again
@@ -102,8 +105,33 @@ Examples:
 The partner's older tokens still turn back, but do not equal new ones of the same person. Retire the
 older epoch once the partner holds new ones.
 
-Exit codes: 0 begun; 1 there are no keys; 3 the ring or the root key cannot be used.")]
+Where several gateways run, prepare the epoch, wait until each has taken it, then activate it: so none
+is ever sent a token of an epoch that it does not have.
+
+Exit codes: 0 begun; 1 there are no keys, or an epoch is prepared; 3 the ring or the root key cannot be used.")]
 pub struct RotateArgs {
+    /// The agreement's name, or link.PARTNER.GROUP for a group of linked ones
+    #[arg(value_name = "AGREEMENT", value_parser = name)]
+    pub owner: OwnerName,
+    /// Make the epoch, whose tokens turn back from then on, but let the current one go on making tokens
+    #[arg(long)]
+    pub prepare: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show them")]
+    pub config: ConfigArgs,
+}
+
+/// Activates the epoch that was prepared.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fieldgate keys rotate falls-prevention --prepare
+  fieldgate keys activate falls-prevention --config config/fieldgate.yaml
+
+Activate once every gateway has the prepared epoch. From then on new tokens are made under it.
+
+Exit codes: 0 activated; 1 none is prepared; 3 the ring or the root key cannot be used.")]
+pub struct ActivateArgs {
     /// The agreement's name, or link.PARTNER.GROUP for a group of linked ones
     #[arg(value_name = "AGREEMENT", value_parser = name)]
     pub owner: OwnerName,
@@ -176,8 +204,17 @@ pub fn run(args: &KeysArgs) -> Result<(), Stop> {
         }),
         KeysCommand::List(args) => list(args),
         KeysCommand::Rotate(args) => Desk::at(&args.config)?.change(&args.owner, &clock, |desk| {
-            desk.ring.rotate(&args.owner, &desk.root, now)
+            if args.prepare {
+                desk.ring.prepare(&args.owner, &desk.root, now)
+            } else {
+                desk.ring.rotate(&args.owner, &desk.root, now)
+            }
         }),
+        KeysCommand::Activate(args) => {
+            Desk::at(&args.config)?.change(&args.owner, &clock, |desk| {
+                desk.ring.activate(&args.owner, &desk.root, now)
+            })
+        }
         KeysCommand::Retire(args) => Desk::at(&args.config)?.change(&args.owner, &clock, |desk| {
             desk.ring.retire(&args.owner, args.epoch, &desk.root, now)
         }),
@@ -320,7 +357,7 @@ fn list(args: &ListArgs) -> Result<(), Stop> {
 fn summary(owner: &Owner) -> String {
     let newest_first = owner.epochs().iter().rev();
     let epochs: Vec<String> = newest_first
-        .map(|epoch| format!("{} {}", epoch.number, epoch.state.word()))
+        .map(|epoch| format!("{} {}", epoch.number, owner.word(epoch.number)))
         .collect();
     format!("{}: epoch {}", owner.name, epochs.join(", "))
 }
@@ -331,7 +368,7 @@ fn as_text(owner: &Owner) -> String {
         text.push_str(&format!(
             "  epoch {:<4} {:<9} since {:.0}, created {:.0}\n",
             epoch.number,
-            epoch.state.word(),
+            owner.word(epoch.number),
             epoch.since,
             epoch.created,
         ));
@@ -352,7 +389,7 @@ fn as_json(directory: &Path, owners: &[Owner]) -> Value {
                 "current": owner.current(),
                 "epochs": owner.epochs().iter().map(|epoch| json!({
                     "number": epoch.number,
-                    "state": epoch.state.word(),
+                    "state": owner.word(epoch.number),
                     "created": epoch.created.to_string(),
                     "since": epoch.since.to_string(),
                 })).collect::<Vec<_>>(),

@@ -172,6 +172,7 @@ pub(super) fn document(
         name: kind.word(),
         version: 0,
         text,
+        tables: &[],
         sign_off: &[],
     };
     let before = faults.len();

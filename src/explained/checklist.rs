@@ -432,12 +432,12 @@ impl Reviewed<'_> {
     }
 
     fn accuracy(&self) -> Answer {
-        let checked: Vec<&str> = self
+        let checked: Vec<String> = self
             .agreement
             .namespaces
             .iter()
-            .filter(|namespace| namespace.kind != Kind::Text)
-            .map(|namespace| namespace.kind.word())
+            .filter(|namespace| namespace.kind != Kind::Text || !namespace.parts.is_empty())
+            .map(|namespace| namespace.written_as())
             .collect();
         if let Some(text) = self.stated.text(&["accuracy"]) {
             Answer::Pass(text)

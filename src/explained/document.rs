@@ -96,13 +96,13 @@ fn push_cell(cell: &str, out: &mut String) {
 }
 
 /// Black on white. A table has its words whole and scrolls by itself where the window is narrower; on paper, which does
-/// not scroll, words are broken where they must be, and rows and charts are not.
+/// not scroll, it is small, and rows and charts are not broken.
 const STYLE: &str = "body{font:1rem/1.5 Arial,Helvetica,sans-serif;color:#1d1d1b;background:#fff;max-width:110rem;margin:0 auto;padding:1rem}\
 h1,h2,p,li{overflow-wrap:anywhere;max-width:60rem}h1,h2{line-height:1.2}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}\
 caption{text-align:left;font-weight:bold;padding:.25rem 0}th,td{border:1px solid #6b6b68;padding:.4rem .5rem;text-align:left;vertical-align:top}\
 th{background:#eef2f6}.long{min-width:20rem;overflow-wrap:anywhere}.day{white-space:nowrap}tbody th{position:sticky;left:0}svg{max-width:100%;height:auto}a{color:#1d4f91}a:focus,.wide:focus{outline:3px solid #1d5fa8}\
 @page{size:A4 landscape;margin:12mm}\
-@media print{body{max-width:none;padding:0}.wide{overflow:visible}table{font-size:.65rem}th,td{overflow-wrap:anywhere;padding:.2rem .3rem}.long{min-width:0}tr,svg{break-inside:avoid}}";
+@media print{body{max-width:none;padding:0}.wide{overflow:visible}table{font-size:.65rem}th,td{padding:.15rem .25rem}.long{min-width:0}tr,svg{break-inside:avoid}}";
 
 /// Characters of a cell that is read as a sentence, or is a hash: it gets a column wide enough, in which a word may break.
 const SENTENCE: usize = 48;

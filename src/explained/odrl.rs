@@ -15,7 +15,7 @@ use crate::agreement::{Agreement, AgreementSet, Disclosure, Purpose};
 pub fn export(set: &AgreementSet, texts: &Texts) -> Value {
     let mut policies = Vec::new();
     for agreement in &set.agreements {
-        let stated = texts.stated(&agreement.hash);
+        let stated = texts.stated(&agreement.text_hash);
         for disclosure in &agreement.disclosures {
             policies.push(policy(agreement, disclosure, &stated));
         }

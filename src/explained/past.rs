@@ -107,11 +107,20 @@ impl Past {
 /// The verdict that is no refusal.
 const PERMITTED: &str = "permitted";
 
+/// An agreement of a set that began to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// What decisions under it have as their hash.
+    pub hash: String,
+    /// The hash by which its text is kept.
+    pub text: String,
+}
+
 /// A set that began to run, as the ledger has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Began {
-    /// The hashes of its agreements' texts.
-    pub hashes: Vec<String>,
+    /// Its agreements.
+    pub ran: Vec<Ran>,
     /// The hashes of the texts that they were held against, each with what it is: `register`, `charter`, `directorate`.
     pub layers: Vec<(String, String)>,
     /// What of the agreements no text says.
@@ -134,11 +143,14 @@ pub fn set_of(line: &[u8]) -> Option<Began> {
             .flatten()
     };
     let all = entry.get("agreements")?.as_array()?;
+    let ran = |one: &Value| {
+        let hash = text(one, "hash")?;
+        // An agreement without tables is its text.
+        let text = text(one, "text").unwrap_or_else(|| hash.clone());
+        Some(Ran { hash, text })
+    };
     let mut began = Began {
-        hashes: all
-            .iter()
-            .map(|one| text(one, "hash"))
-            .collect::<Option<_>>()?,
+        ran: all.iter().map(ran).collect::<Option<_>>()?,
         layers: list("layers")
             .map(|one| Some((text(one, "layer")?, text(one, "hash")?)))
             .collect::<Option<_>>()?,

@@ -165,7 +165,7 @@ fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
 
 impl Publishing<'_> {
     fn stated(&self, agreement: &Agreement) -> Stated {
-        self.texts.stated(&agreement.hash)
+        self.texts.stated(&agreement.text_hash)
     }
 
     fn made_from(&self) -> String {

@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(lines("", 70), [""]);
         assert_eq!(
             lines("shares `adult` now", 100),
-            ["shares", "\u{201c}adult\u{201d}", "now"]
+            ["shares", "\u{201c}adult\u{201d} now"]
         );
     }
 }

@@ -31,6 +31,10 @@ use crate::transform::Occasion;
 /// one write with their length, and large ones in few. Of each stream whose partner reads slowly so much waits (P5).
 const GATHER_BYTES: usize = 24 << 10;
 
+/// Pieces of the service's that output is gathered of, once there is some: where little leaves, what is known of it, its
+/// subjects, would else be many times as large.
+const GATHER_PIECES: u32 = 4;
+
 /// What hyper sends to a partner.
 pub(crate) enum PartnerBody {
     /// All of it, at hand: its length goes out as `Content-Length`.
@@ -76,6 +80,8 @@ pub(crate) struct Release {
     is_push: bool,
     /// Output that is not handed on yet, since the service may have more at hand.
     gathered: Vec<u8>,
+    /// Pieces of the service's in that.
+    pieces: u32,
     /// What brings the service's bytes had its turn since the last of them came.
     gave_way: bool,
     /// The fault of a push with its place, which its system may be told.
@@ -121,6 +127,7 @@ impl Release {
             outflow,
             is_push: false,
             gathered: Vec::new(),
+            pieces: 0,
             gave_way: false,
             fault: None,
         }
@@ -218,9 +225,11 @@ impl Release {
         };
         let mut out = std::mem::take(&mut self.gathered);
         let mut ended = false;
-        while !ended && out.len() < GATHER_BYTES {
+        while !ended && out.len() < GATHER_BYTES && (self.pieces < GATHER_PIECES || out.is_empty())
+        {
             match self.service.poll_data(cx) {
                 Poll::Ready(Some(Ok(Data { bytes: data, came }))) => {
+                    self.pieces += 1;
                     self.gave_way = false;
                     if let Some(came) = came {
                         self.patience.progress(came)?;
@@ -268,6 +277,7 @@ impl Release {
                 Poll::Pending => break,
             }
         }
+        self.pieces = 0;
         let tokens = machine.take_subjects();
         // Before any of it leaves: what is over a quota does not, with all that was gathered beside it.
         self.outflow

@@ -28,6 +28,7 @@ use super::request::{self, RequestBody};
 use super::response::{self, WORTH_COMPRESSING};
 use super::running::Running;
 use super::traces::{Ended, Trace, What};
+use super::unread::Unread;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{Ask, Asker, Caller, PartnerName, Permit, PurposeName, Refusal, SystemName};
 use crate::config::Audience;
@@ -51,6 +52,8 @@ pub(crate) async fn exchange(
         return Stop::from(Reason::LedgerUnavailable).response(&RequestId::new([0; 16]));
     };
     let (head, body) = request.into_parts();
+    let idle = running.config.limits.body_idle;
+    let body = Unread::new(body, head.version, &connection.activity, idle);
 
     let mut known = Known {
         trace: worker
@@ -58,7 +61,14 @@ pub(crate) async fn exchange(
             .begin(&head.headers, &id, &worker.random, began),
         ..Known::default()
     };
-    let decided = decide(&worker, &connection, &running, &head, &body, &mut known);
+    let decided = decide(
+        &worker,
+        &connection,
+        &running,
+        &head,
+        body.body(),
+        &mut known,
+    );
     let (permit, label, asked, caller, place) = match decided {
         Ok(decided) => decided,
         Err(stop) => return refuse(&worker, &running, &head, &id, known, stop).response(&id),
@@ -118,7 +128,7 @@ pub(crate) async fn exchange(
             id,
         };
         // In a place of its own, so that other exchanges do not carry its room with them.
-        return Box::pin(push.run(body, account, intent)).await;
+        return Box::pin(push.run(body.take(), account, intent)).await;
     }
     let asking = Asking {
         occasion: occasion.clone(),
@@ -133,7 +143,7 @@ pub(crate) async fn exchange(
     let labelled = (label.as_ref(), occasion.clone());
     let pace = Pace::of_partner(&running.config.limits);
     let coding = label.as_ref().and_then(|label| label.coding);
-    let body = (body, Framing::of_request(head.version));
+    let body = (body.take(), Framing::of_request(head.version));
     let body = running.source(body, coding, Direction::FromPartner);
     let body = RequestBody::new(body, &route, labelled, &worker.clock, deadline, pace);
     let begun = Instant::now();

@@ -8,7 +8,7 @@ use crate::minimise::{self, Machine};
 use crate::plan::Plan;
 use crate::transform::Occasion;
 
-/// Machines that a worker keeps: some 100 KiB each at most.
+/// Machines that a worker keeps: some ten KiB each, a few times as much where bodies have many shapes.
 const KEPT: usize = 16;
 
 /// A worker's machines that have no body, the one used last at the end.

@@ -13,6 +13,7 @@ use prometheus::proto::{Bucket, Counter, Histogram, LabelPair, Metric, MetricFam
 use crate::agreement::{AgreementName, DisclosureName};
 use crate::ledger::Outcome;
 use crate::minimise::{FieldOutcome, Tally, Withheld};
+use crate::transform::{Findings, finding_words};
 
 /// Seconds: from a local look-up to a long extract.
 pub(super) const SECONDS: [f64; 15] = [
@@ -45,6 +46,8 @@ struct Family {
     /// The label beside agreement and disclosure, and its values; one series where it is empty.
     label: &'static str,
     values: Vec<&'static str>,
+    /// A series begins with its first count: most disclosures redact nothing.
+    sparse: bool,
 }
 
 // Where each family's counts begin. What nearly each exchange counts comes first, to be on one line of the cache.
@@ -55,15 +58,20 @@ const FIELDS: usize = ENDS + OUTCOMES.len();
 const SUBJECTS_MISSING: usize = FIELDS + FieldOutcome::ALL.len();
 const OVERRIDDEN: usize = SUBJECTS_MISSING + 1;
 const WITHHELD: usize = OVERRIDDEN + 1;
-const COUNTS: usize = WITHHELD + Withheld::ALL.len();
+const FINDINGS: usize = WITHHELD + Withheld::ALL.len();
+const COUNTS: usize = FINDINGS + FINDING_KINDS;
+
+/// Kinds of findings.
+const FINDING_KINDS: usize = size_of::<Findings>() / size_of::<u64>();
 
 /// In the order of their counts.
-fn families() -> [Family; 7] {
+fn families() -> [Family; 8] {
     let family = |name, help, label, values| Family {
         name,
         help,
         label,
         values,
+        sparse: false,
     };
     [
         family(
@@ -108,6 +116,15 @@ fn families() -> [Family; 7] {
             "reason",
             Withheld::ALL.map(Withheld::code).to_vec(),
         ),
+        Family {
+            sparse: true,
+            ..family(
+                "fieldgate_findings_total",
+                "What detectors took out of texts of responses, by kind: nhs-number, postcode, …, pattern, name",
+                "kind",
+                finding_words().collect(),
+            )
+        },
     ]
 }
 
@@ -195,6 +212,9 @@ impl Meters {
         }
         for (at, count) in tally.withheld.into_iter().enumerate() {
             counts.add(WITHHELD + at, count);
+        }
+        for (at, count) in tally.findings.into_iter().enumerate() {
+            counts.add(FINDINGS + at, count);
         }
         let [whole, service, own] = &counts.times;
         whole.observe(times.whole);
@@ -321,8 +341,12 @@ impl Collector for Disclosures {
             let mut metrics = Vec::with_capacity(known.len() * family.values.len());
             for (whose, counts) in &*known {
                 for (at, value) in family.values.iter().enumerate() {
+                    let count = counts.counts[first + at].load(Ordering::Relaxed);
+                    if family.sparse && count == 0 {
+                        continue;
+                    }
                     let mut counter = Counter::default();
-                    counter.set_value(counts.counts[first + at].load(Ordering::Relaxed) as f64);
+                    counter.set_value(count as f64);
                     let mut metric = labelled(whose, family.label, value);
                     metric.set_counter(counter);
                     metrics.push(metric);
@@ -339,7 +363,10 @@ impl Collector for Disclosures {
             });
             of_all(name, help, MetricType::HISTOGRAM, metrics.collect())
         });
-        counted.into_iter().chain(timed).collect()
+        let all = counted.into_iter().chain(timed);
+        // One without a series is none.
+        all.filter(|family| !family.get_metric().is_empty())
+            .collect()
     }
 }
 

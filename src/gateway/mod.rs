@@ -44,6 +44,7 @@ mod service;
 mod sockets;
 mod tls;
 mod traces;
+mod unread;
 mod validators;
 mod wire;
 mod worker;

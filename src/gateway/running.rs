@@ -32,7 +32,7 @@ use crate::agreement::{
 use crate::approval::Approved;
 use crate::config::{Audience, Config, KeySource, Loaded, Transport};
 use crate::explained::Texts;
-use crate::ledger::{CallerEntry, Event, LayerEntry, StandingEntry, texts};
+use crate::ledger::{AgreementEntry, CallerEntry, Event, LayerEntry, StandingEntry, texts};
 use crate::minimise::{Notice, SubjectToken};
 use crate::plan::Format;
 use crate::transform::SubjectTokens;
@@ -484,12 +484,12 @@ impl Running {
                 .agreements
                 .agreements
                 .iter()
-                .map(|agreement| {
-                    (
-                        agreement.name.clone(),
-                        agreement.version,
-                        agreement.hash.clone(),
-                    )
+                .map(|agreement| AgreementEntry {
+                    name: agreement.name.clone(),
+                    version: agreement.version,
+                    hash: agreement.hash.clone(),
+                    text: agreement.text_hash.clone(),
+                    tables: agreement.tables.clone(),
                 })
                 .collect(),
             layers: layers(&self.agreements),

@@ -80,7 +80,7 @@ pub struct Epoch {
 pub enum State {
     /// Its keys make tokens, and resolve them.
     Current(EpochSecret),
-    /// Its keys resolve tokens.
+    /// Its keys resolve tokens. It was current before, or, with a number above the current one's, is prepared to be.
     Active(EpochSecret),
     /// Its tokens do not resolve. The secret is still there, until it is destroyed.
     Retired(EpochSecret),
@@ -172,6 +172,26 @@ impl Owner {
         current.map(|epoch| epoch.number)
     }
 
+    /// The number of the epoch that is prepared: its tokens resolve, and it makes none before it is current.
+    #[must_use]
+    pub fn prepared(&self) -> Option<u32> {
+        let last = self.epochs.last()?;
+        let is_active = matches!(last.state, State::Active(_));
+        (is_active && last.number > self.current()?).then_some(last.number)
+    }
+
+    /// The word of the state of its epoch `number`, as people read it; what it does not have is `destroyed`.
+    #[must_use]
+    pub fn word(&self, number: u32) -> &'static str {
+        if self.prepared() == Some(number) {
+            return "prepared";
+        }
+        let mut epochs = self.epochs.iter();
+        epochs
+            .find(|epoch| epoch.number == number)
+            .map_or(State::Destroyed.word(), |epoch| epoch.state.word())
+    }
+
     /// Its keys under `root`: those of the current epoch and of all that resolve. `None` where all are destroyed.
     #[must_use]
     pub fn keys(&self, root: &RootKey) -> Option<AgreementKeys> {
@@ -206,7 +226,7 @@ impl Owner {
                 current,
             });
         }
-        let number = owner.begin(secret, now)?;
+        let number = owner.begin(State::Current(secret), now)?;
         owner.note(KeyChange::Created, vec![number], now)?;
         Ok(owner)
     }
@@ -214,23 +234,66 @@ impl Owner {
     /// Begins a new epoch; the one that was current resolves on.
     ///
     /// # Errors
-    /// If there is none that is current, or a bound is reached.
+    /// If there is none that is current, one is prepared, or a bound is reached.
     pub(super) fn rotate(&mut self, secret: EpochSecret, now: Timestamp) -> Result<(), Refused> {
-        let Some(current) = self
+        let current = self.makes_tokens_alone()?;
+        let number = self.begin(State::Current(secret), now)?;
+        self.resolves_on(current, now);
+        self.note(KeyChange::Rotated, vec![number], now)
+    }
+
+    /// Makes a new epoch whose tokens resolve and that makes none: the current one goes on. So every gateway can have it
+    /// before the first makes a token under it.
+    ///
+    /// # Errors
+    /// As [`rotate`](Self::rotate).
+    pub(super) fn prepare(&mut self, secret: EpochSecret, now: Timestamp) -> Result<(), Refused> {
+        self.makes_tokens_alone()?;
+        let number = self.begin(State::Active(secret), now)?;
+        self.note(KeyChange::Prepared, vec![number], now)
+    }
+
+    /// Lets the prepared epoch make the tokens; the one that did resolves on.
+    ///
+    /// # Errors
+    /// If none is prepared.
+    pub(super) fn activate(&mut self, now: Timestamp) -> Result<(), Refused> {
+        let none = || Refused::NonePrepared {
+            owner: self.name.clone(),
+        };
+        let number = self.prepared().ok_or_else(none)?;
+        let current = self.current().ok_or_else(none)?;
+        self.resolves_on(current, now);
+        let epoch = self.epoch(number)?;
+        if let State::Active(secret) = &epoch.state {
+            epoch.state = State::Current(secret.clone());
+            epoch.since = now;
+        }
+        self.note(KeyChange::Rotated, vec![number], now)
+    }
+
+    /// The number of the epoch that is current, if none is prepared to follow it.
+    fn makes_tokens_alone(&self) -> Result<u32, Refused> {
+        let owner = self.name.clone();
+        match (self.current(), self.prepared()) {
+            (None, _) => Err(Refused::NoKeys { owner }),
+            (Some(_), Some(epoch)) => Err(Refused::IsPrepared { owner, epoch }),
+            (Some(current), None) => Ok(current),
+        }
+    }
+
+    /// Epoch `number`, which is current, makes tokens no longer.
+    fn resolves_on(&mut self, number: u32, now: Timestamp) {
+        for epoch in self
             .epochs
             .iter_mut()
-            .find(|epoch| epoch.state.is_current())
-        else {
-            return Err(Refused::NoKeys {
-                owner: self.name.clone(),
-            });
-        };
-        if let State::Current(secret) = &current.state {
-            current.state = State::Active(secret.clone());
-            current.since = now;
+            .filter(|epoch| epoch.number == number)
+        {
+            if let State::Current(secret) = &epoch.state {
+                epoch.state = State::Active(secret.clone());
+                epoch.since = now;
+            }
         }
-        let number = self.begin(secret, now)?;
-        self.note(KeyChange::Rotated, vec![number], now)
     }
 
     /// Lets the tokens of epoch `number` resolve no longer.
@@ -316,8 +379,8 @@ impl Owner {
             })
     }
 
-    /// Puts a current epoch behind the others; its number.
-    fn begin(&mut self, secret: EpochSecret, now: Timestamp) -> Result<u32, Refused> {
+    /// Puts an epoch behind the others; its number.
+    fn begin(&mut self, state: State, now: Timestamp) -> Result<u32, Refused> {
         // Numbers go on after epochs that are destroyed: a token says its number, and must never mean another.
         let number = self.epochs.last().map_or(1, |epoch| epoch.number + 1);
         if number > EPOCHS {
@@ -329,7 +392,7 @@ impl Owner {
             number,
             created: now,
             since: now,
-            state: State::Current(secret),
+            state,
         });
         Ok(number)
     }
@@ -430,6 +493,61 @@ mod tests {
         assert_eq!(keys(&owner).current().number(), 3);
         assert_eq!(token_key(&owner, 1), token_key(&first, 1));
         assert_ne!(token_key(&owner, 2), token_key(&owner, 3));
+    }
+
+    #[test]
+    fn a_prepared_epoch_resolves_before_it_makes_tokens() {
+        let root = RootKey::from_bytes([9; 32]);
+        let mut owner = created();
+        let numbers = |owner: &Owner| -> (u32, Vec<u32>) {
+            let keys = owner.keys(&root).unwrap();
+            let epochs = keys.epochs().iter();
+            let epochs = epochs.map(crate::transform::EpochKeys::number).collect();
+            (keys.current().number(), epochs)
+        };
+        owner.prepare(secret(2), at(2)).unwrap();
+        assert_eq!(numbers(&owner), (1, vec![1, 2]));
+        assert_eq!((owner.word(1), owner.word(2)), ("current", "prepared"));
+        // A gateway that has the prepared epoch resolves what another makes under it: the same keys before and after.
+        let key = |owner: &Owner| {
+            let keys = owner.keys(&root).unwrap();
+            *keys.epoch(2).unwrap().key(Algorithm::AesSiv, "person")
+        };
+        let before = key(&owner);
+        for change in [Owner::rotate, Owner::prepare] {
+            let refused = change(&mut owner, secret(3), at(3)).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                "epoch 2 of falls-prevention is prepared; let it make the tokens with `fieldgate keys activate falls-prevention`, or give it up with `fieldgate keys retire falls-prevention 2`"
+            );
+        }
+        owner.activate(at(4)).unwrap();
+        assert_eq!(numbers(&owner), (2, vec![1, 2]));
+        assert_eq!((owner.word(1), owner.word(2)), ("active", "current"));
+        assert_eq!(key(&owner), before);
+        assert_eq!(owner.epochs()[1].since, at(4));
+        assert_eq!(owner.epochs()[1].created, at(2));
+        let changes: Vec<KeyChange> = owner.unentered().iter().map(|one| one.change).collect();
+        assert_eq!(
+            changes,
+            [KeyChange::Created, KeyChange::Prepared, KeyChange::Rotated]
+        );
+        assert_eq!(
+            owner.activate(at(5)).unwrap_err().to_string(),
+            "falls-prevention has no prepared epoch; make one with `fieldgate keys rotate falls-prevention --prepare`"
+        );
+    }
+
+    #[test]
+    fn a_prepared_epoch_can_be_given_up_and_its_number_is_not_used_again() {
+        let mut owner = created();
+        owner.prepare(secret(2), at(2)).unwrap();
+        owner.retire(2, at(3)).unwrap();
+        assert_eq!(owner.prepared(), None);
+        assert!(owner.activate(at(4)).is_err());
+        owner.prepare(secret(3), at(5)).unwrap();
+        owner.activate(at(6)).unwrap();
+        assert_eq!(states(&owner), ["active", "retired", "current"]);
     }
 
     #[test]

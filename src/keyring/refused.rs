@@ -34,6 +34,24 @@ pub enum Refused {
         /// Which.
         epoch: u32,
     },
+    /// An epoch is prepared, and no other is begun before that.
+    #[error(
+        "epoch {epoch} of {owner} is prepared; let it make the tokens with `fieldgate keys activate {owner}`, or give it up with `fieldgate keys retire {owner} {epoch}`"
+    )]
+    IsPrepared {
+        /// Whose.
+        owner: OwnerName,
+        /// Which.
+        epoch: u32,
+    },
+    /// No epoch is prepared.
+    #[error(
+        "{owner} has no prepared epoch; make one with `fieldgate keys rotate {owner} --prepare`"
+    )]
+    NonePrepared {
+        /// Whose.
+        owner: OwnerName,
+    },
     /// The epoch makes tokens.
     #[error(
         "epoch {epoch} of {owner} is current, it makes the tokens; begin another first, with `fieldgate keys rotate {owner}`"

@@ -174,6 +174,33 @@ impl Ring {
         self.change_existing(name, root, |owner| owner.rotate(secret, now))
     }
 
+    /// Makes a new epoch of `name` that resolves tokens and makes none until it is [activated](Self::activate).
+    ///
+    /// # Errors
+    /// If it has no current epoch or one is prepared, or the ring cannot be used.
+    pub fn prepare(
+        &self,
+        name: &OwnerName,
+        root: &RootKey,
+        now: Timestamp,
+    ) -> Result<Owner, ChangeError> {
+        let secret = self.secret()?;
+        self.change_existing(name, root, |owner| owner.prepare(secret, now))
+    }
+
+    /// Lets the prepared epoch of `name` make the tokens; those of the older ones resolve on.
+    ///
+    /// # Errors
+    /// If none is prepared, or the ring cannot be used.
+    pub fn activate(
+        &self,
+        name: &OwnerName,
+        root: &RootKey,
+        now: Timestamp,
+    ) -> Result<Owner, ChangeError> {
+        self.change_existing(name, root, |owner| owner.activate(now))
+    }
+
     /// Lets tokens of one epoch resolve no longer.
     ///
     /// # Errors
@@ -371,6 +398,45 @@ mod tests {
         let error = ring.owners(&RootKey::from_bytes([8; 32])).unwrap_err();
         assert_eq!(error.place, ring.path(&name()));
         assert!(error.message.contains("another root key"), "{error}");
+    }
+
+    /// Three gateways with a copy of the ring each. A copy is brought to one after the other, and at no time does one make a
+    /// token under an epoch that another does not have.
+    #[test]
+    fn a_prepared_rotation_leaves_no_gateway_with_tokens_that_it_cannot_turn_back() {
+        type Change = fn(&Ring) -> Result<Owner, ChangeError>;
+        let (directory, ring) = ring();
+        let bring = |to: &Ring| {
+            fs::create_dir_all(&to.directory).unwrap();
+            fs::set_permissions(&to.directory, fs::Permissions::from_mode(0o700)).unwrap();
+            fs::copy(ring.path(&name()), to.path(&name())).unwrap();
+        };
+        let gateways = ["a", "b", "c"].map(|of| Ring::at(directory.path().join(of)));
+        gateways.iter().for_each(bring);
+        let steps: [Change; 2] = [
+            |ring| ring.prepare(&name(), &root(), at(2)),
+            |ring| ring.activate(&name(), &root(), at(3)),
+        ];
+        for step in steps {
+            step(&ring).unwrap();
+            for next in &gateways {
+                bring(next);
+                for (maker, reader) in gateways
+                    .iter()
+                    .flat_map(|one| gateways.iter().map(move |other| (one, other)))
+                {
+                    let made = read(maker).current().unwrap();
+                    let key = |of: &Ring| {
+                        token_keys(&read(of))
+                            .into_iter()
+                            .find(|(number, _)| *number == made)
+                    };
+                    assert!(key(reader).is_some(), "a token of epoch {made}");
+                    assert_eq!(key(reader), key(maker));
+                }
+            }
+        }
+        assert!(gateways.iter().all(|ring| read(ring).current() == Some(2)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 
 use crate::agreement::{
     AgreementName, Credential, Credentials, DisclosureName, PartnerName, PurposeName, Role,
-    SystemName,
+    SystemName, TableDigest,
 };
 use crate::minimise::{FieldOutcome, SubjectToken, Tally, Withheld};
 use crate::register::Ground;
@@ -22,8 +22,8 @@ pub const SUBJECTS_PER_ENTRY: usize = 1_000;
 pub enum Event {
     /// The gateway started or took a new agreement set: the agreements' names, versions, hashes.
     Agreements {
-        /// Name, version and the hash of the file of each agreement in force.
-        agreements: Vec<(AgreementName, u32, String)>,
+        /// Each agreement in force.
+        agreements: Vec<AgreementEntry>,
         /// The register and the policies that they were held against.
         layers: Vec<LayerEntry>,
         /// Those that no request passes, though their texts are in force: what a text does not say.
@@ -39,7 +39,7 @@ pub enum Event {
         agreement: AgreementName,
         /// Its version.
         version: u32,
-        /// The hash of its file.
+        /// What was agreed to, as in the entry of its set.
         hash: String,
         /// The disclosure that permits.
         disclosure: DisclosureName,
@@ -66,7 +66,7 @@ pub enum Event {
         reason: &'static str,
         /// The HTTP status that the partner got.
         status: u16,
-        /// The hash of that agreement's file.
+        /// What was agreed to there.
         hash: Option<String>,
         /// What the request said of its caller.
         caller: CallerEntry,
@@ -155,6 +155,21 @@ pub struct StandingEntry {
     pub keys_destroyed: bool,
 }
 
+/// An agreement in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreementEntry {
+    /// Its name.
+    pub name: AgreementName,
+    /// Its version.
+    pub version: u32,
+    /// What was agreed to: the hash of its file, or of that and of its tables.
+    pub hash: String,
+    /// The hash of its file, by which the text is kept.
+    pub text: String,
+    /// The tables that it names, and what they held.
+    pub tables: Vec<TableDigest>,
+}
+
 /// The register or a policy in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerEntry {
@@ -207,6 +222,8 @@ pub struct CallerEntry {
 pub enum KeyChange {
     /// They were made, where there were none before or none any more.
     Created,
+    /// A new epoch is there, whose tokens resolve and which makes none yet.
+    Prepared,
     /// A new epoch makes tokens from here on.
     Rotated,
     /// Tokens of these epochs resolve no longer.
@@ -217,13 +234,20 @@ pub enum KeyChange {
 
 impl KeyChange {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Created, Self::Rotated, Self::Retired, Self::Destroyed];
+    pub const ALL: [Self; 5] = [
+        Self::Created,
+        Self::Prepared,
+        Self::Rotated,
+        Self::Retired,
+        Self::Destroyed,
+    ];
 
     /// The name of this change as an event.
     #[must_use]
     pub fn event(self) -> &'static str {
         match self {
             Self::Created => "keys-created",
+            Self::Prepared => "keys-prepared",
             Self::Rotated => "keys-rotated",
             Self::Retired => "keys-retired",
             Self::Destroyed => "keys-destroyed",
@@ -313,11 +337,20 @@ pub fn render(at: Timestamp, event: &Event, out: &mut Vec<u8>) {
             standing,
         } => {
             members.text("event", "agreements");
-            members.list("agreements", agreements, |(name, version, hash), list| {
+            members.list("agreements", agreements, |agreement, list| {
                 list.braces(|inner| {
-                    inner.text("name", name.as_str());
-                    inner.number("version", u64::from(*version));
-                    inner.text("hash", hash);
+                    inner.text("name", agreement.name.as_str());
+                    inner.number("version", u64::from(agreement.version));
+                    inner.text("hash", &agreement.hash);
+                    if !agreement.tables.is_empty() {
+                        inner.text("text", &agreement.text);
+                        inner.list("tables", &agreement.tables, |table, list| {
+                            list.braces(|inner| {
+                                inner.text("path", &table.path);
+                                inner.text("sha256", &table.sha256);
+                            });
+                        });
+                    }
                 });
             });
             if !layers.is_empty() {
@@ -478,7 +511,7 @@ pub fn tally_json(tally: &Tally) -> String {
 }
 
 /// The names that an entry's `event` can have.
-pub(crate) const EVENTS: [&str; 12] = [
+pub(crate) const EVENTS: [&str; 13] = [
     "agreements",
     "intent",
     "refusal",
@@ -488,6 +521,7 @@ pub(crate) const EVENTS: [&str; 12] = [
     "review",
     "recovered",
     "keys-created",
+    "keys-prepared",
     "keys-rotated",
     "keys-retired",
     "keys-destroyed",
@@ -722,8 +756,23 @@ mod tests {
             (
                 Event::Agreements {
                     agreements: vec![
-                        (AgreementName::new("falls"), 3, "ab".to_owned()),
-                        (AgreementName::new("warm-homes"), 1, "cd".to_owned()),
+                        AgreementEntry {
+                            name: AgreementName::new("falls"),
+                            version: 3,
+                            hash: "ab".to_owned(),
+                            text: "ab".to_owned(),
+                            tables: vec![],
+                        },
+                        AgreementEntry {
+                            name: AgreementName::new("warm-homes"),
+                            version: 1,
+                            hash: "cd".to_owned(),
+                            text: "12".to_owned(),
+                            tables: vec![TableDigest {
+                                path: "wards.csv".to_owned(),
+                                sha256: "34".to_owned(),
+                            }],
+                        },
                     ],
                     layers: vec![LayerEntry {
                         layer: "register",
@@ -744,7 +793,7 @@ mod tests {
                         },
                     ],
                 },
-                r#""event":"agreements","agreements":[{"name":"falls","version":3,"hash":"ab"},{"name":"warm-homes","version":1,"hash":"cd"}],"layers":[{"layer":"register","name":"isle","version":2,"hash":"ef"}],"standing":[{"name":"falls","missing":["dpo"]},{"name":"warm-homes","keys_destroyed":true}]"#,
+                r#""event":"agreements","agreements":[{"name":"falls","version":3,"hash":"ab"},{"name":"warm-homes","version":1,"hash":"cd","text":"12","tables":[{"path":"wards.csv","sha256":"34"}]}],"layers":[{"layer":"register","name":"isle","version":2,"hash":"ef"}],"standing":[{"name":"falls","missing":["dpo"]},{"name":"warm-homes","keys_destroyed":true}]"#,
             ),
             (
                 Event::Agreements {
@@ -785,6 +834,7 @@ mod tests {
                         reason: Some(SubjectToken("dddd".to_owned())),
                         acting: Some(PartnerName::new("social-care-team")),
                         person: Some(SubjectToken("eeee".to_owned())),
+                        credentials: None,
                         system: None,
                     },
                     registered: Some(RegisteredEntry {

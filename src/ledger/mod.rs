@@ -27,7 +27,8 @@ pub mod writer;
 
 pub use chain::{Chain, EntryHash};
 pub use entry::{
-    CallerEntry, Event, KeyChange, LayerEntry, Outcome, RegisteredEntry, RequestId, StandingEntry,
+    AgreementEntry, CallerEntry, Event, KeyChange, LayerEntry, Outcome, RegisteredEntry, RequestId,
+    StandingEntry,
 };
 pub use outbox::{Outbox, Ticket};
 pub use writer::{CommitReport, Ledger, LedgerError, LedgerOptions, Pending, Receipt};

@@ -12,8 +12,8 @@
 //!     else         it is checked and stays
 //! ```
 //!
-//! A record is the whole form: what leaves of it is held until its end. Under a condition the form itself is held; at
-//! its end the condition is asked, and what it releases is read again.
+//! A record is the whole form: what leaves of it is held until its end. Under a condition, or where transforms must know
+//! something of it, the form itself is held; at its end the condition is asked, and what it releases is read again.
 
 use std::sync::Arc;
 
@@ -344,11 +344,7 @@ impl Machine for FormMachine {
         match self.form.ends(out) {
             Ended::Left | Ended::Withheld => {}
             Ended::Released(raw) => {
-                let mut again = Self::over(Form::new(
-                    Arc::clone(&self.form.plan),
-                    self.form.occasion(),
-                    true,
-                ));
+                let mut again = Self::over(self.form.again());
                 let read = again.push(&raw, out).and_then(|()| again.finish(out));
                 read.map_err(|error| self.form.dies(error))?;
                 self.form.takes_over(&mut again.form);

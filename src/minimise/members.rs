@@ -36,7 +36,7 @@ impl Members {
         Self {
             names: Names::default(),
             arrays: HashMap::new(),
-            looked_into: root.branch.passes() || root.walked || plan.decides_records(),
+            looked_into: root.branch.passes() || root.walked || plan.asks_records(),
             key: Key::Itself,
             element: None,
             plan,
@@ -115,7 +115,7 @@ pub(super) struct Form {
     pub(super) subjects: Vec<SubjectToken>,
     /// Where inside the member in hand: the rest of its path.
     pub(super) inside: String,
-    /// Under a condition, until it is decided.
+    /// Under a condition, or where transforms must know something of it: until that is decided and known.
     look: Option<Look>,
     /// Bytes taken.
     pub(super) offset: u64,
@@ -140,11 +140,6 @@ struct Shown {
 }
 
 impl Form {
-    /// The day on which the body is read.
-    pub(super) fn occasion(&self) -> Occasion {
-        self.texts.occasion()
-    }
-
     /// At the start of a body under `plan`, on this occasion. Under a condition it looks at first, unless that is `decided`.
     pub(super) fn new(plan: Arc<Plan>, occasion: Occasion, decided: bool) -> Self {
         let root = plan.automaton().state(plan.automaton().root());
@@ -158,7 +153,7 @@ impl Form {
             record_subjects: Vec::new(),
             subjects: Vec::new(),
             inside: String::new(),
-            look: (record && !decided && plan.decides_records()).then(Look::default),
+            look: (record && !decided && plan.asks_records()).then(Look::default),
             offset: 0,
             dead: None,
             plan,
@@ -336,6 +331,13 @@ impl Form {
                 Ended::Withheld
             }
         }
+    }
+
+    /// The same form at its start again, to be read now that its condition is decided: with what is known of it.
+    pub(super) fn again(&mut self) -> Self {
+        let mut again = Self::new(Arc::clone(&self.plan), self.texts.occasion(), true);
+        again.texts.knows(&mut self.texts);
+        again
     }
 
     /// Takes over the counts of the form as it was read again.

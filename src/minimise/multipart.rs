@@ -197,11 +197,12 @@ impl MultipartMachine {
             }
         });
         let mut json =
-            JsonMachine::enclosed(Arc::clone(&form.plan), Level::best(), form.occasion());
+            JsonMachine::enclosed(Arc::clone(&form.plan), Level::best(), form.texts.occasion());
         // The root is the form's to count.
         json.walk().tally.fields = Tally::default().fields;
         if form.is_record() && !form.looks() {
             json.walk().in_record();
+            json.walk().knows(form.texts.known().clone());
         }
         Self {
             head: Head::new(form.plan.limits()),
@@ -574,9 +575,8 @@ impl Machine for MultipartMachine {
                 self.form.tally.bytes_out += (out.len() - before) as u64;
             }
             Ended::Released(raw) => {
-                let plan = Arc::clone(&self.form.plan);
                 let boundary = text(&self.delimiter.bare()[2..]).to_owned();
-                let mut again = Self::over(Form::new(plan, self.form.occasion(), true), &boundary);
+                let mut again = Self::over(self.form.again(), &boundary);
                 let read = again.push(&raw, out).and_then(|()| again.finish(out));
                 read.map_err(|error| self.form.dies(error))?;
                 self.form.takes_over(&mut again.form);

@@ -12,7 +12,7 @@ use super::vector::Level;
 use super::whole::Whole;
 use super::{BodyFault, FieldOutcome, SubjectToken, Tally};
 use crate::plan::{CandidateId, Leaf, Plan, StateId, Test};
-use crate::transform::{Occasion, Setting, push_quoted, unescape};
+use crate::transform::{Known, Occasion, Setting, push_quoted, unescape};
 
 /// What becomes of one text.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,6 +51,16 @@ impl Texts {
             looked: RefCell::new(Looked::new(plan.limits(), plan.automaton().seed())),
             plan,
         }
+    }
+
+    /// Takes over what `other` has learnt of the record.
+    pub(super) fn knows(&mut self, other: &mut Self) {
+        std::mem::swap(self.setting.known_mut(), other.setting.known_mut());
+    }
+
+    /// What is known of the record.
+    pub(super) fn known(&self) -> &Known {
+        self.setting.known()
     }
 
     /// The occasion on which the body is read.

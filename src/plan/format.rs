@@ -157,8 +157,8 @@ impl Format {
                 }
             }
         }
-        if knows && matches!(self, Self::Xml(_) | Self::Form | Self::Multipart) {
-            messages.push("transforms that go by the record's subject or by names in it are not for this format yet; use them on JSON or CSV");
+        if knows && matches!(self, Self::Xml(_)) {
+            messages.push("transforms that go by the record's subject, by names in it or by several of its fields are not for XML yet; use them on JSON, CSV or forms");
         }
         messages
             .into_iter()

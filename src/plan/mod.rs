@@ -59,6 +59,9 @@ pub struct BodyRules {
     /// Where a record names people, so that transforms know these names in the record's other texts. Written as
     /// `subject` is.
     pub people: Vec<Selector>,
+    /// Where a record has the fields that identify something together, by their numbers
+    /// ([`Part::slot`](crate::transform::Part)). Written as `subject` is.
+    pub parts: Vec<Selector>,
     /// The rules, in the order they are written. Their order changes nothing.
     pub fields: Vec<Rule>,
     /// Rules for objects whose member names are data: what the names of the members of what is selected become, by a
@@ -706,13 +709,20 @@ fn known(
         .filter(|_| subject.is_some())
         .map(|selector| (Knowing::Subject, selector))
         .chain(rules.people.iter().map(|name| (Knowing::Name, name)))
+        .chain(
+            rules
+                .parts
+                .iter()
+                .enumerate()
+                .map(|(slot, part)| (Knowing::Part(slot), part)),
+        )
         .collect::<Vec<_>>();
     let Some(record) = &rules.record else {
         return match selectors.is_empty() {
             true => Ok(Vec::new()),
             false => Err(fault(
                 None,
-                "names are looked for in their record; write `record:` too, `record: $` if the body is one",
+                "names, and fields that identify together, are looked for in their record; write `record:` too, `record: $` if the body is one",
             )),
         };
     };

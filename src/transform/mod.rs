@@ -28,7 +28,7 @@ pub use redact::{Findings, InPlace, Redact, finding_words};
 pub use setting::{Known, Occasion, Setting};
 pub use shift::{Direction, KeyedShift, Shift, ShiftError};
 pub use text::unescape;
-pub use token::{Identified, Invalid, Refused, Resolver, Scope, Shape, SubjectTokens};
+pub use token::{Identified, Invalid, Part, Refused, Resolver, Scope, Shape, SubjectTokens};
 
 use crate::identifier::Kind;
 
@@ -36,6 +36,7 @@ pub(crate) use canonical::canonical_text;
 pub(crate) use date::date;
 pub(crate) use setting::Knowing;
 pub(crate) use text::{Characters, push_quoted};
+pub(crate) use token::written_as;
 
 /// What a transforming rule does to a single value. `null` stays `null` under every transform.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -132,7 +132,7 @@ impl Setting {
 }
 
 /// What is known of a record before it is walked, for transforms of values in it. Nothing outlives the record.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Known {
     /// The canonical form of the record's subject; empty if it has none.
     subject: Zeroizing<Vec<u8>>,
@@ -141,6 +141,10 @@ pub struct Known {
     ends: Vec<usize>,
     /// The tokens by which the ledger knows its subjects, where somebody is asked by them.
     tokens: Vec<[u8; 16]>,
+    /// The parts of what fields identify together: values as JSON text, one after another.
+    parts: Zeroizing<Vec<u8>>,
+    /// Where each part is, by its number.
+    places: Vec<Place>,
     /// How often it has changed.
     version: u64,
 }
@@ -152,6 +156,20 @@ pub(crate) enum Knowing {
     Subject,
     /// The name of a person.
     Name,
+    /// The part with this number of what fields identify together.
+    Part(usize),
+}
+
+/// Where a part is.
+#[derive(Debug, Clone, Copy, Default)]
+enum Place {
+    /// The record has none.
+    #[default]
+    Nowhere,
+    /// From and to.
+    Once(usize, usize),
+    /// The record has several: which of them is meant is not guessed.
+    Several,
 }
 
 impl Known {
@@ -169,6 +187,14 @@ impl Known {
             .filter_map(|(from, &to)| str::from_utf8(&self.names[from..to]).ok())
     }
 
+    /// The part with this number, as JSON text of one value, if the record has just one.
+    pub(super) fn part(&self, slot: usize) -> Option<&[u8]> {
+        match self.places.get(slot)? {
+            Place::Nowhere | Place::Several => None,
+            Place::Once(from, to) => Some(&self.parts[*from..*to]),
+        }
+    }
+
     /// Another one whenever something else is known.
     pub(super) fn version(&self) -> u64 {
         self.version
@@ -181,6 +207,8 @@ impl Known {
         self.names.clear();
         self.ends.clear();
         self.tokens.clear();
+        self.parts.clear();
+        self.places.clear();
     }
 
     /// One of the record's subjects has this token; `None`: it names nobody, who is none of those on any list.
@@ -203,6 +231,22 @@ impl Known {
                     unescape(inside, &mut self.names);
                     self.ends.push(self.names.len());
                 }
+            }
+            Knowing::Part(slot) => {
+                if self.places.len() <= slot {
+                    self.places.resize(slot + 1, Place::Nowhere);
+                }
+                self.places[slot] = match self.places[slot] {
+                    Place::Nowhere => {
+                        let from = self.parts.len();
+                        // A container is no identifier, and may be large.
+                        if !matches!(json.first(), Some(b'{' | b'[')) {
+                            self.parts.extend_from_slice(json);
+                        }
+                        Place::Once(from, self.parts.len())
+                    }
+                    Place::Once(..) | Place::Several => Place::Several,
+                };
             }
         }
     }

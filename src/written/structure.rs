@@ -209,6 +209,8 @@ impl<T: DeserializeOwned + JsonSchema> Reader<T> {
                 | ValidationErrorKind::MinLength { .. }
                 | ValidationErrorKind::MaxLength { .. }
                 | ValidationErrorKind::MinProperties { .. }
+                | ValidationErrorKind::MaxProperties { .. }
+                | ValidationErrorKind::AnyOf { .. }
                 | ValidationErrorKind::Minimum { .. }
                 | ValidationErrorKind::Maximum { .. } => {
                     // A key without a value has no place for it.
@@ -398,6 +400,23 @@ fn describe(error: &ValidationError<'_>, pointer: &str, node: &Value, schema: &V
                 .and_then(Value::as_str)
                 .unwrap_or("of another form");
             format!("{name} is not {form}{example}")
+        }
+        ValidationErrorKind::MinItems { limit } if *limit > 1 => {
+            format!("{name} is too short; write at least {limit}{example}")
+        }
+        ValidationErrorKind::MaxProperties { limit } => {
+            format!("{name} has too many keys; at most {limit} stand here{example}")
+        }
+        ValidationErrorKind::AnyOf { .. } => {
+            let examples = node.get("examples").and_then(Value::as_array);
+            let examples: Vec<String> = examples.into_iter().flatten().map(flow).collect();
+            match examples.as_slice() {
+                [] => format!("{name} is nothing that may stand here{example}"),
+                [..] => format!(
+                    "{name} is nothing that may stand here; write for example {}",
+                    examples.join(" or ")
+                ),
+            }
         }
         ValidationErrorKind::MinItems { .. }
         | ValidationErrorKind::MinLength { .. }

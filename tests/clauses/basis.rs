@@ -1067,6 +1067,7 @@ fn sign(council: &Council, text: &str, (name, role, seed): (&str, &str, u8)) {
         name: "care",
         version: 1,
         text,
+        tables: &[],
         sign_off: &[],
     };
     let at = "2026-01-05T09:00:00Z".parse().unwrap();
@@ -1323,6 +1324,7 @@ fn clause_p6_1c_a_changed_register_waits_for_the_dpo() {
                 name: "register",
                 version: 0,
                 text: signed,
+                tables: &[],
                 sign_off: &[],
             };
             let at = "2026-01-05T09:00:00Z".parse().unwrap();
@@ -1365,6 +1367,7 @@ fn clause_p6_1c_only_the_dpo_signs_the_register() {
         name: "register",
         version: 0,
         text: "data_sets: {}\n",
+        tables: &[],
         sign_off: &[],
     };
     let at = "2026-01-05T09:00:00Z".parse().unwrap();

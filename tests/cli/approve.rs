@@ -102,6 +102,47 @@ fn an_agreement_is_approved_by_one_role_after_the_other() {
 }
 
 #[test]
+fn an_approval_is_of_what_the_tables_hold_and_one_changed_byte_undoes_it() {
+    let desk = desk();
+    let rule = "{ keep: [ $.mobility ] }, { generalise: [ $.postcode ], to: table, table: wards.csv, from: postcode, column: ward }";
+    desk.put(
+        "falls.yaml",
+        &AGREEMENT.replace("{ keep: [ $.mobility ] }", rule),
+    );
+    desk.put("wards.csv", "postcode,ward\nPO30 1AA,East\n");
+    let ran = approve(&desk, "office", "office.pem");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let told = ran.out.lines().nth(1).unwrap();
+    let (_, digest) = told
+        .split_once("  with the table wards.csv, SHA-256 ")
+        .unwrap();
+    assert_eq!(approve(&desk, "head-of-care", "owner.pem").code, 0);
+    assert!(list(&desk).out.contains("in force"));
+    let check = || desk.run("check --config fieldgate.yaml");
+    let line = format!("  look-up   wards.csv, agreed with SHA-256 {digest}\n");
+    assert!(check().out.contains(&line), "{}", check().out);
+
+    // The same table with one place under another name.
+    desk.put("wards.csv", "postcode,ward\nPO30 1AA,Fast\n");
+    let ran = list(&desk);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err
+            .contains("the signature of office does not fit version 1 of the agreement: one of the two, or a table that it names, was changed"),
+        "{}",
+        ran.err
+    );
+    // What was approved is brought back, or what is there is approved.
+    desk.put("wards.csv", "postcode,ward\nPO30 1AA,East\n");
+    assert!(list(&desk).out.contains("in force"));
+    desk.put("wards.csv", "postcode,ward\nPO30 1AA,Fast\n");
+    assert_eq!(approve(&desk, "office", "office.pem").code, 0);
+    assert_eq!(approve(&desk, "head-of-care", "owner.pem").code, 0);
+    assert!(list(&desk).out.contains("in force"));
+    assert!(!check().out.contains(&line));
+}
+
+#[test]
 fn what_may_not_be_signed_is_not() {
     let desk = desk();
     let ran = approve(&desk, "office", "owner.pem");

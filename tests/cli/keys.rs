@@ -164,6 +164,43 @@ fn keys_are_created_rotated_retired_and_destroyed() {
 }
 
 #[test]
+fn an_epoch_is_prepared_and_then_activated() {
+    let desk = desk();
+    done(&desk, "create falls");
+    let token = || {
+        let ran = desk
+            .run("apply --config fieldgate.yaml --agreement falls --disclosure adult person.json");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.out
+    };
+    let first = token();
+    assert_eq!(
+        done(&desk, "rotate falls --prepare"),
+        "falls: epoch 2 prepared, 1 current\n"
+    );
+    assert_eq!(token(), first, "it makes no tokens yet");
+    let ran = keys(&desk, "rotate falls");
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.contains("epoch 2 of falls is prepared"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(
+        done(&desk, "activate falls"),
+        "falls: epoch 2 current, 1 active\n"
+    );
+    assert_ne!(token(), first);
+    let ran = keys(&desk, "activate falls");
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.contains("falls has no prepared epoch"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
 fn what_cannot_be_done_ends_with_its_exit_code_and_changes_nothing() {
     let desk = desk();
     done(&desk, "create falls");

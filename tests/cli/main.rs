@@ -17,7 +17,7 @@ use std::process::{Command, Output, Stdio};
 
 use fieldgate::agreement::AgreementName;
 use fieldgate::clock::Clock;
-use fieldgate::ledger::{CallerEntry, Event, Ledger, LedgerOptions, RequestId};
+use fieldgate::ledger::{AgreementEntry, CallerEntry, Event, Ledger, LedgerOptions, RequestId};
 
 const RULES: &str = "\
 fields:
@@ -491,7 +491,13 @@ fn ledger_in(directory: &Path) {
     let clock = Clock::from_fn(|| "2026-11-22T09:15:00Z".parse().unwrap());
     let ledger = Ledger::open(options, clock, |_| {}).unwrap();
     drop(ledger.submit(Event::Agreements {
-        agreements: vec![(AgreementName::new("falls-prevention"), 3, "ab".repeat(32))],
+        agreements: vec![AgreementEntry {
+            name: AgreementName::new("falls-prevention"),
+            version: 3,
+            hash: "ab".repeat(32),
+            text: "ab".repeat(32),
+            tables: vec![],
+        }],
         layers: vec![],
         standing: vec![],
     }));

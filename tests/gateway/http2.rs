@@ -1,5 +1,7 @@
 //! HTTP/2 from partners, in the clear by its preface.
 
+use std::task::Poll;
+
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -96,6 +98,43 @@ fn p4_a_fault_after_the_head_resets_the_stream_and_no_other() {
         assert!(!error.is_closed(), "{error:?}");
         let again = client.send_request(request("/adults/7")).await.unwrap();
         assert_eq!(again.status(), StatusCode::OK);
+    });
+}
+
+/// A partner that is still sending when it is refused reads why, and its connection goes on.
+#[test]
+fn p6_a_refusal_reaches_a_partner_that_still_sends_its_body() {
+    run(async {
+        let (council, service) = Council::answering(json(r#"{"name":"Ada"}"#)).await;
+        let stream = TcpStream::connect(council.address()).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::task::spawn_local(connection);
+        for size in [1, 2_000, 60_000] {
+            // No disclosure has a body for this.
+            let asked = request("/adults/7").map(|_| ());
+            let (answer, mut body) = client.send_request(asked, false).unwrap();
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+            let mut answer = answer.into_body();
+            let mut problem = Vec::new();
+            while let Some(piece) = answer.data().await {
+                problem.extend_from_slice(&piece.unwrap());
+            }
+            let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap();
+            assert_eq!(problem["reason"], "body_not_agreed");
+            // The next exchange's answer comes after anything that was said of this one.
+            for end in [false, true] {
+                let asked = request("/adults/7").map(|_| ());
+                let (answer, _) = client.send_request(asked, true).unwrap();
+                assert_eq!(answer.await.unwrap().status(), StatusCode::OK);
+                let reset = std::future::poll_fn(|cx| Poll::Ready(body.poll_reset(cx))).await;
+                assert!(reset.is_pending(), "{size}: {reset:?}");
+                if !end {
+                    body.send_data(Bytes::from(vec![b' '; size]), true).unwrap();
+                }
+            }
+        }
+        assert_eq!(service.requests().len(), 6);
     });
 }
 

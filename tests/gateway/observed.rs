@@ -49,7 +49,10 @@ fn installed(name: &str) -> Option<PathBuf> {
 
 /// A gateway that has answered and refused, with everything configured that metrics are made for.
 async fn busy() -> (Council, Service) {
-    let service = Service::answering(json(r#"{"id":"1","name":"Ada","new":true}"#)).await;
+    let service = Service::answering(json(
+        r#"{"id":"1","name":"Ada","new":true,"notes":"943 476 5919, then 943 476 5919 again"}"#,
+    ))
+    .await;
     let mut setup = Setup::with(service.address);
     let care = CARE
         .replace(
@@ -59,6 +62,11 @@ async fn busy() -> (Council, Service) {
         .replace(
             "retention: P6M",
             "retention: P6M\nquota: [{ per: P1D, requests: 10 }]",
+        )
+        .replacen(
+            "        - keep: [$.name,",
+            "        - redact: [$.notes]\n          detect: [nhs-number]\n        - keep: [$.name,",
+            1,
         );
     setup.agreements = vec![("care.yaml".to_owned(), care)];
     let council = setup.start();
@@ -254,6 +262,24 @@ fn the_table_of_metrics_in_the_docs_is_current() {
         for name in ELSEWHERE {
             assert!(page.contains(name), "{PAGE} does not tell of {name}");
         }
+    });
+}
+
+#[test]
+fn findings_are_counted_by_kind_once_there_are_any() {
+    run(async {
+        let (council, _service) = busy().await;
+        let text = council.metrics().await;
+        let findings: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("fieldgate_findings_total{"))
+            .collect();
+        assert_eq!(
+            findings,
+            [
+                r#"fieldgate_findings_total{agreement="care",disclosure="adult",kind="nhs-number"} 2"#
+            ]
+        );
     });
 }
 

@@ -38,7 +38,7 @@ disclosures:
       subject: "@.nhs"
       release_if: "!@.sharing || @.sharing == true"
       withhold:
-        refused: "@.refused"
+        harm_hold: "@.harm"
         court_restricted: "@.court"
         retention: { from: "@.seen", for: P1Y }
       fields: [{ keep: ["$[*].name"] }]
@@ -265,13 +265,13 @@ fn what_a_record_says_of_itself_holds_it_back_from_a_push() {
         let record = |more: &str| format!("{{\"nhs\":\"4010232137\",\"name\":\"CANARY\"{more}}}\n");
         let body = [
             r#","sharing":false"#,
-            r#","refused":"Yes""#,
+            r#","harm":"Yes""#,
             r#","court":true"#,
             r#","seen":"2024-01-01""#,
         ]
         .map(record)
         .concat()
-            + "{\"nhs\":\"4010232145\",\"name\":\"Ben\",\"seen\":\"2026-06-01\",\"refused\":\"no\"}\n";
+            + "{\"nhs\":\"4010232145\",\"name\":\"Ben\",\"seen\":\"2026-06-01\",\"harm\":\"no\"}\n";
         let asked = push("/lines", "application/x-ndjson", &body);
         let answer = pushed(&council, "care", &asked).await;
         assert_eq!(answer.status(), 202, "{}", answer.text());
@@ -279,7 +279,7 @@ fn what_a_record_says_of_itself_holds_it_back_from_a_push() {
         council.stop().await;
         assert_eq!(
             council.entries("release")[0]["tally"]["withheld"],
-            json!({ "condition": 1, "refused": 1, "court_restricted": 1, "retention": 1 })
+            json!({ "condition": 1, "harm_hold": 1, "court_restricted": 1, "retention": 1 })
         );
     });
 }

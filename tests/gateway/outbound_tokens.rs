@@ -105,7 +105,6 @@ fn p1_what_is_not_of_the_agreed_form_in_the_head_of_a_push_is_sent_to_nobody() {
                 "/patients/4010232137/east",
                 "X-Worker: a\r\nX-Worker: b\r\n",
             ),
-            ("/patients/4010232137/east", "X-Worker: \u{e9}\r\n"),
         ] {
             let answer = send(of_council(&council), sent(path, more).as_bytes()).await;
             let problem = answer.is_problem(400, "identifier_form");

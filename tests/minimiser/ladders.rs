@@ -53,7 +53,7 @@ fn run<'a>(
 }
 
 /// As [`run`], whole, byte by byte and at every cut, which must all be the same (P8).
-fn run_every_way(yaml: &str, body: &str) -> Result<(String, Tally), BodyError> {
+pub(crate) fn run_every_way(yaml: &str, body: &str) -> Result<(String, Tally), BodyError> {
     let plan = plan(&rules(yaml), &Limits::default());
     let body = body.as_bytes();
     let whole = run(&plan, [body]);

@@ -16,4 +16,5 @@ mod oracle;
 mod promises;
 mod rows;
 mod support;
+mod together;
 mod vocabulary;

@@ -120,7 +120,7 @@ impl Agreement {
                 let checked: Vec<&str> = self
                     .namespaces
                     .iter()
-                    .filter(|namespace| namespace.kind != crate::identifier::Kind::Text)
+                    .filter(|namespace| namespace.kind != crate::identifier::Kind::Text || !namespace.parts.is_empty())
                     .map(|namespace| namespace.name.as_str())
                     .collect();
                 let aged = self.disclosures.iter().any(|disclosure| {

@@ -84,6 +84,10 @@ pub(in crate::agreement) struct RuleAsWritten {
     /// `pseudonymise`, `tokenise`: how the identifier is written, so that every spelling of one has one token; any text
     /// without it. The same wherever `as` is the same; `reidentify` and links need not say it again.
     pub(in crate::agreement) form: Option<FormAsWritten>,
+    /// `pseudonymise`: the fields of the record that identify together, as surname, date of birth and postcode do: the token
+    /// is of all of them, and stands in the place of what is selected. Needs `record`.
+    #[schemars(length(min = 2, max = 8))]
+    pub(in crate::agreement) of: Option<Vec<PartAsWritten>>,
     /// `pseudonymise`, `tokenise`: within what the tokens of one identifier are the same: the `agreement`, as without it,
     /// one `document`, or `never`.
     pub(in crate::agreement) scope: Option<ScopeAsWritten>,
@@ -152,6 +156,18 @@ pub(in crate::agreement) struct RuleAsWritten {
     pub(in crate::agreement) direction: Option<DirectionAsWritten>,
     /// When a value is not one that the action is for: `drop` it (as without this), or `refuse` the body.
     pub(in crate::agreement) on_mismatch: Option<OnMismatchAsWritten>,
+}
+
+/// One of the fields that identify together.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Part", example = serde_json::json!({ "at": "@.dateOfBirth", "form": "date" }))]
+pub(in crate::agreement) struct PartAsWritten {
+    /// Where it is, from the record (@) or the document ($). A record with none or several gets no token.
+    #[schemars(required)]
+    pub(in crate::agreement) at: Option<SelectorText>,
+    /// How it is written; any text without it.
+    pub(in crate::agreement) form: Option<FormAsWritten>,
 }
 
 /// A form of link: as the service writes it, and as it leaves if that is another.

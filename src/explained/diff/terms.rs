@@ -99,6 +99,7 @@ pub(super) fn compare(old: Version<'_>, new: Version<'_>, found: &mut Found) {
         after.partner.to_string(),
     );
     days(before, after, found);
+    tables(before, after, found);
     found.names(
         Kind::Term,
         "purpose",
@@ -115,6 +116,23 @@ fn purpose_names(agreement: &Agreement) -> impl Iterator<Item = &str> {
         .purposes
         .iter()
         .map(|purpose| purpose.name.as_str())
+}
+
+/// What the tables hold that both name: which rules that changes, the rules say.
+fn tables(before: &Agreement, after: &Agreement, found: &mut Found) {
+    for now in &after.tables {
+        let then = before.tables.iter().find(|then| then.path == now.path);
+        if let Some(then) = then.filter(|then| then.sha256 != now.sha256) {
+            found.add(
+                Kind::Term,
+                Widens::Maybe,
+                format!(
+                    "the table {} has the SHA-256 {}; it had {}",
+                    now.path, now.sha256, then.sha256
+                ),
+            );
+        }
+    }
 }
 
 fn days(before: &Agreement, after: &Agreement, found: &mut Found) {

@@ -7,6 +7,7 @@
 use super::{Expect, Frame, Key, Mode, ShapeId, Single, Walk};
 use crate::minimise::{FieldOutcome, SubjectToken};
 use crate::plan::{Branch, Next, Renames};
+use crate::transform::Known;
 
 /// A rule says that a body whose root is no single value must be refused.
 #[derive(Debug)]
@@ -84,6 +85,11 @@ impl Walk {
     /// All that comes is in a record that is held around the walk: its subjects are looked for.
     pub(in crate::minimise) fn in_record(&mut self) {
         self.record_around = true;
+    }
+
+    /// What is known of the record around the walk.
+    pub(in crate::minimise) fn knows(&mut self, known: Known) {
+        *self.setting.known_mut() = known;
     }
 
     /// The subjects found in the record around the walk since the last call.

@@ -7,7 +7,7 @@ use sha2::Sha256;
 use super::shape::{self, Shaped};
 use super::siv::{BLOCK, Siv};
 use super::written::{Letters, Prefix, push_base32};
-use super::{Identified, Invalid, Scope, Shape};
+use super::{Identified, Invalid, Part, Scope, Shape};
 use crate::identifier::{CANONICAL_BYTES, Canonical, Kind, Unfit, Unknown};
 use crate::transform::canonical::{characters, identify};
 use crate::transform::{AgreementKeys, Algorithm, EpochKeys, Mismatch, Setting};
@@ -16,6 +16,8 @@ use crate::transform::{AgreementKeys, Algorithm, EpochKeys, Mismatch, Setting};
 #[derive(Clone)]
 pub(in crate::transform) struct Pseudonyms {
     values: Values,
+    /// The fields that identify together; empty where the value itself does.
+    parts: Box<[Part]>,
     scope: Scope,
     prefix: Prefix,
     hmac: Keyed,
@@ -54,6 +56,7 @@ impl Pseudonyms {
         };
         Self {
             values: Values::new(identified),
+            parts: identified.parts.clone().into(),
             scope: identified.scope,
             prefix: letters.prefix(keys.current().number()),
             hmac: Keyed::new(keys.current(), identified, purpose),
@@ -63,26 +66,28 @@ impl Pseudonyms {
     /// Appends the token of `json`, a single value, to `out` as JSON text.
     ///
     /// 16 bytes of HMAC-SHA-256 (RFC 2104) over the purpose and kind and, by scope: the canonical form; the document's
-    /// random bytes and the form; the document's random bytes and a count.
+    /// random bytes and the form; the document's random bytes and a count. Where fields of the record identify together
+    /// their kinds and forms are in the place of the value's.
     pub(in crate::transform) fn apply(
         &self,
         json: &[u8],
         setting: &mut Setting,
         out: &mut Vec<u8>,
     ) -> Result<(), Mismatch> {
-        let mut form = Canonical::new();
-        if !self.values.read(json, &mut form, out)? {
-            return Ok(());
-        }
-        let code = match self.scope {
-            Scope::Agreement => self.hmac.code(&[form.as_bytes()]),
-            Scope::Document => {
-                let document = document(setting)?;
-                self.hmac.code(&[&document, form.as_bytes()])
+        let code = if self.parts.is_empty() {
+            let mut form = Canonical::new();
+            if !self.values.read(json, &mut form, out)? {
+                return Ok(());
             }
-            Scope::Never => {
-                let document = document(setting)?;
-                self.hmac.code(&[&document, &setting.count().to_be_bytes()])
+            let mut state = self.start(setting)?;
+            if self.scope != Scope::Never {
+                state.update(form.as_bytes());
+            }
+            code(state)
+        } else {
+            match self.together(setting, out)? {
+                Some(code) => code,
+                None => return Ok(()),
             }
         };
         self.prefix.push(out);
@@ -91,9 +96,55 @@ impl Pseudonyms {
         Ok(())
     }
 
+    /// What goes in before the form, by scope: nothing; the document's random bytes; these and a count.
+    fn start(&self, setting: &mut Setting) -> Result<Hmac<Sha256>, Mismatch> {
+        let mut state = self.hmac.0.clone();
+        match self.scope {
+            Scope::Agreement => {}
+            Scope::Document => state.update(&document(setting)?),
+            Scope::Never => {
+                state.update(&document(setting)?);
+                state.update(&setting.count().to_be_bytes());
+            }
+        }
+        Ok(state)
+    }
+
+    /// The code of what the record's fields say together: each part's form with its length before it, in the order of the
+    /// rule, so that no two tuples are one text. A part that is missing, or stands there twice, makes no token: with less to
+    /// go by it would link strangers. `None` where a mark stands for it, which is in `out` then.
+    #[cold]
+    fn together(
+        &self,
+        setting: &mut Setting,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<[u8; BLOCK]>, Mismatch> {
+        let mut state = self.start(setting)?;
+        let mut form = Canonical::new();
+        for part in &self.parts {
+            let json = setting.known().part(part.slot).ok_or(Mismatch)?;
+            if !self.values.read_as(part.kind, json, &mut form, out)? {
+                return Ok(None);
+            }
+            if self.scope != Scope::Never {
+                let length =
+                    u16::try_from(form.as_bytes().len()).expect("a form is 256 bytes at most");
+                state.update(&length.to_be_bytes());
+                state.update(form.as_bytes());
+            }
+        }
+        Ok(Some(code(state)))
+    }
+
     pub(in crate::transform) fn reads_document(&self) -> bool {
         self.scope != Scope::Agreement
     }
+}
+
+/// The first 128 bits.
+fn code(state: Hmac<Sha256>) -> [u8; BLOCK] {
+    let code = state.finalize().into_bytes();
+    *code.first_chunk().expect("SHA-256 gives 32 bytes")
 }
 
 impl Tokens {
@@ -251,7 +302,11 @@ impl Values {
             unknown: Unknown::new(&identified.unknown),
             mark: match identified.invalid {
                 Invalid::Mismatch => None,
-                Invalid::Mark => Some(format!("\"[invalid {}]\"", kind.word()).into_bytes().into()),
+                Invalid::Mark => Some(
+                    format!("\"[invalid {}]\"", identified.word())
+                        .into_bytes()
+                        .into(),
+                ),
             },
         }
     }
@@ -259,12 +314,24 @@ impl Values {
     /// Whether `json` has a canonical form, which is in `form` then. Where a mark stands for it, that is in `out`.
     #[inline]
     fn read(&self, json: &[u8], form: &mut Canonical, out: &mut Vec<u8>) -> Result<bool, Mismatch> {
+        self.read_as(self.kind, json, form, out)
+    }
+
+    /// As [`read`](Self::read), of a part that is of `kind`.
+    #[inline]
+    fn read_as(
+        &self,
+        kind: Kind,
+        json: &[u8],
+        form: &mut Canonical,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Mismatch> {
         if !self.unknown.is_empty()
             && characters(json).is_some_and(|characters| self.unknown.has(characters, form))
         {
             return Err(Mismatch);
         }
-        match (identify(self.kind, json, form), &self.mark) {
+        match (identify(kind, json, form), &self.mark) {
             (Ok(()), _) => Ok(true),
             (Err(Unfit::Invalid), Some(mark)) => {
                 out.extend_from_slice(mark);
@@ -294,8 +361,13 @@ impl Keyed {
         let mut state =
             Hmac::<Sha256>::new_from_slice(&*key).expect("HMAC takes a key of any length");
         state.update(&[purpose as u8]);
-        state.update(identified.kind.word().as_bytes());
+        state.update(identified.word().as_bytes());
         state.update(&[0]);
+        // Which parts there are, in which order: a date and a date of two meanings are no other's.
+        for part in &identified.parts {
+            state.update(part.kind.word().as_bytes());
+            state.update(&[0]);
+        }
         Self(state)
     }
 
@@ -305,7 +377,6 @@ impl Keyed {
         for part in parts {
             state.update(part);
         }
-        let code = state.finalize().into_bytes();
-        *code.first_chunk().expect("SHA-256 gives 32 bytes")
+        code(state)
     }
 }

@@ -31,8 +31,10 @@ use crate::identifier::Kind;
 pub struct Identified {
     /// What it identifies (`person`, `property`); the same in all rules that should link.
     pub namespace: String,
-    /// How it is written; the same in all rules of a namespace.
+    /// How it is written; the same in all rules of a namespace. Of what several fields say together each part has its own.
     pub kind: Kind,
+    /// The fields of the record that identify it together; empty where the value itself does. Of one-way tokens alone.
+    pub parts: Vec<Part>,
     /// Within what its tokens link.
     pub scope: Scope,
     /// Texts that stand for `not known`, beside those that every kind knows.
@@ -48,11 +50,55 @@ impl Identified {
         Self {
             namespace: namespace.to_owned(),
             kind: Kind::Text,
+            parts: Vec::new(),
             scope: Scope::Agreement,
             unknown: Vec::new(),
             invalid: Invalid::Mismatch,
         }
     }
+
+    /// How it is written, as people read it: `nhs-number`, `composite of name, date`.
+    #[must_use]
+    pub fn written_as(&self) -> String {
+        written_as(self.kind, &self.part_kinds())
+    }
+
+    /// The kinds of its parts, in order.
+    #[must_use]
+    pub fn part_kinds(&self) -> Vec<Kind> {
+        self.parts.iter().map(|part| part.kind).collect()
+    }
+
+    /// The word that goes into its tokens' keys and marks.
+    fn word(&self) -> &'static str {
+        match self.parts.as_slice() {
+            [] => self.kind.word(),
+            [..] => COMPOSITE,
+        }
+    }
+}
+
+/// How what is of `kind`, or of all of `parts` together, is written, as people read it.
+pub(crate) fn written_as(kind: Kind, parts: &[Kind]) -> String {
+    if parts.is_empty() {
+        return kind.word().to_owned();
+    }
+    let words: Vec<&str> = parts.iter().map(|part| part.word()).collect();
+    format!("{COMPOSITE} of {}", words.join(", "))
+}
+
+/// What stands for a kind where several fields identify together.
+const COMPOSITE: &str = "composite";
+
+/// One of the fields that identify something together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// How it is written.
+    pub kind: Kind,
+    /// The selector of it, as the rule has it.
+    pub at: String,
+    /// Its number among what is known of a record ([`Knowing::Part`](crate::transform::Knowing)).
+    pub slot: usize,
 }
 
 /// Within what the tokens of one identifier are the same.
