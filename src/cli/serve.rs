@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::lines::Lines;
@@ -71,6 +72,9 @@ fn serve(args: &ServeArgs) -> Result<(), StartError> {
     // First of all: a signal that comes before anybody listens for it ends the process.
     let signals = runtime.block_on(async { Signals::listen() });
     let mut signals = signals.map_err(StartError::Thread)?;
+    // The gateway that became this one has let them wait.
+    let unblocked = followed().thread_unblock();
+    unblocked.map_err(|errno| StartError::Thread(errno.into()))?;
     let sockets = if args.sockets_on_stdin {
         Sockets::from_standard_input()
     } else {
@@ -109,6 +113,13 @@ fn serve(args: &ServeArgs) -> Result<(), StartError> {
                 if may_upgrade(args) {
                     tracing::info!("upgrading: running exchanges may end, new connections wait");
                     let sockets = gateway.hand_over().map_err(StartError::Ledger)?;
+                    // What comes from here on waits for the program after this one, which would else be ended by it.
+                    let waits = followed().thread_block();
+                    waits.map_err(|errno| StartError::Thread(errno.into()))?;
+                    if runtime.block_on(signals.is_told_to_stop()) {
+                        tracing::info!("stopping: the upgrade is not done");
+                        return Ok(());
+                    }
                     // What waits would be lost: nothing of this program is left when it becomes the next.
                     drop(writing);
                     return Err(StartError::Sockets(go_on_with(&sockets)));
@@ -147,6 +158,18 @@ impl Signals {
         })
     }
 
+    /// Whether it was told to stop and has not been asked since.
+    async fn is_told_to_stop(&mut self) -> bool {
+        // So that the runtime looks what came.
+        tokio::task::yield_now().await;
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => true,
+            _ = self.interrupt.recv() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
     /// The next; what ends the gateway comes before what changes it.
     async fn next(&mut self) -> Signal {
         tokio::select! {
@@ -157,6 +180,18 @@ impl Signals {
             _ = self.hangup.recv() => Signal::Reload,
         }
     }
+}
+
+/// The signals of [`Signals`], as the system knows them. A thread that blocks them lets them wait, and so does the program
+/// that it executes.
+fn followed() -> SigSet {
+    let all = [
+        Number::SIGHUP,
+        Number::SIGUSR2,
+        Number::SIGTERM,
+        Number::SIGINT,
+    ];
+    all.into_iter().collect()
 }
 
 /// The program as it was called: what stands at its path now is what an upgrade goes on with.

@@ -36,3 +36,55 @@ fn a_storm_of_hangups_is_few_reloads_and_the_last_one_counts() {
         ask(address, 1).ends_with("[{}]")
     });
 }
+
+/// A storm of hangups that lasts until it is dropped.
+struct Storm(std::process::Child);
+
+impl Storm {
+    fn over(pid: u32) -> Self {
+        let storm = std::process::Command::new("sh")
+            .arg("-c")
+            .arg(format!("while kill -HUP {pid}; do :; done"))
+            .spawn();
+        Self(storm.unwrap())
+    }
+}
+
+impl Drop for Storm {
+    fn drop(&mut self) {
+        // Either fails only if it has ended already.
+        let _ended = self.0.kill();
+        let _waited = self.0.wait();
+    }
+}
+
+#[test]
+fn hangups_at_any_moment_of_an_upgrade_end_no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, _) = write_configuration(folder.path(), service::start(), "drain: 1s");
+    let mut gateway = Gateway::start(folder.path(), "", Stdio::null());
+    let storm = Storm::over(gateway.child.id());
+    for upgrade in 0..3 {
+        gateway.signal("USR2");
+        gateway.waits_for("upgrading");
+        gateway.waits_for("operators are answered");
+        let ended = gateway.child.try_wait().unwrap();
+        assert!(ended.is_none(), "upgrade {upgrade}: {ended:?}");
+    }
+    drop(storm);
+    assert!(ask(address, 1).ends_with(service::BODY));
+    // It has not come to block what it is told from then on.
+    gateway.signal("TERM");
+    assert!(gateway.end().success());
+}
+
+#[test]
+fn a_gateway_that_is_told_to_stop_while_it_upgrades_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    write_configuration(folder.path(), service::start(), "drain: 1s");
+    let mut gateway = Gateway::start(folder.path(), "", Stdio::null());
+    gateway.signal("USR2");
+    gateway.waits_for("upgrading");
+    gateway.signal("TERM");
+    assert!(gateway.end().success());
+}
