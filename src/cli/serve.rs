@@ -116,12 +116,13 @@ fn serve(args: &ServeArgs) -> Result<(), StartError> {
                     // What comes from here on waits for the program after this one, which would else be ended by it.
                     let waits = followed().thread_block();
                     waits.map_err(|errno| StartError::Thread(errno.into()))?;
+                    // What waits would be lost: nothing of this program is left when it becomes the next. Its thread was the
+                    // last but this one that took signals.
+                    drop(writing);
                     if runtime.block_on(signals.is_told_to_stop()) {
                         tracing::info!("stopping: the upgrade is not done");
                         return Ok(());
                     }
-                    // What waits would be lost: nothing of this program is left when it becomes the next.
-                    drop(writing);
                     return Err(StartError::Sockets(go_on_with(&sockets)));
                 }
             }
