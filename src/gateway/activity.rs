@@ -21,6 +21,8 @@ pub(crate) struct Activity {
     head_began: Cell<bool>,
     /// Whether several exchanges can run at once, so that bytes say nothing of heads.
     multiplexed: Cell<bool>,
+    /// The gateway has said that no further exchange begins.
+    ends_gently: Cell<bool>,
     streams: RefCell<Vec<Weak<Stalled>>>,
     /// A piece of a body was handed over that the connection has not sent yet, where it has one body at a time.
     unsent: Cell<bool>,
@@ -60,6 +62,7 @@ impl Activity {
             since: Cell::new(Instant::now()),
             head_began: Cell::new(false),
             multiplexed: Cell::new(false),
+            ends_gently: Cell::new(false),
             streams: RefCell::default(),
             unsent: Cell::new(false),
             sending: Cell::default(),
@@ -105,6 +108,17 @@ impl Activity {
     /// The limit that was reached, if one was: then the connection is to end.
     pub(crate) fn over(&self) -> Option<Limit> {
         self.over.get()
+    }
+
+    /// The gateway says that no further exchange begins.
+    pub(crate) fn ends_gently(&self) {
+        self.ends_gently.set(true);
+    }
+
+    /// Whether something that the partner was sent may be lost when the connection is closed while more comes. Over HTTP/2
+    /// what the gateway does not end gently ends by a fault, and nobody waits for a flood.
+    pub(crate) fn lingers(&self) -> bool {
+        !self.multiplexed.get() || self.ends_gently.get()
     }
 
     /// The connection ends for `limit`.

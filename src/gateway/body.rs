@@ -4,6 +4,7 @@
 //! An error from here makes hyper close the connection without the last chunk (HTTP/1.1) or reset the stream
 //! (HTTP/2), so that what is cut off never looks whole (P4).
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use jiff::Timestamp;
+use tokio::task::spawn_local;
 
 use super::account::Account;
 use super::activity::Stalled;
@@ -82,8 +84,8 @@ pub(crate) struct Release {
     gathered: Vec<u8>,
     /// Pieces of the service's in that.
     pieces: u32,
-    /// What brings the service's bytes had its turn since the last of them came.
-    gave_way: bool,
+    /// Others have a turn, until it is true: among them is what brings the service's bytes.
+    turn: Option<Rc<Cell<bool>>>,
     /// The fault of a push with its place, which its system may be told.
     fault: Option<Box<Stop>>,
 }
@@ -128,7 +130,7 @@ impl Release {
             is_push: false,
             gathered: Vec::new(),
             pieces: 0,
-            gave_way: false,
+            turn: None,
             fault: None,
         }
     }
@@ -230,7 +232,7 @@ impl Release {
             match self.service.poll_data(cx) {
                 Poll::Ready(Some(Ok(Data { bytes: data, came }))) => {
                     self.pieces += 1;
-                    self.gave_way = false;
+                    self.turn = None;
                     if let Some(came) = came {
                         self.patience.progress(came)?;
                     }
@@ -268,16 +270,16 @@ impl Release {
                 }
                 // The service's connection reads a piece when the one before was taken, and this is its turn to: a write of
                 // each piece would cost more than all else.
-                Poll::Pending if !self.gave_way => {
-                    self.gave_way = true;
+                Poll::Pending if !self.turn.as_ref().is_some_and(|over| over.get()) => {
+                    self.turn.get_or_insert_with(|| turn_of_others(cx));
                     self.gathered = out;
-                    cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 Poll::Pending => break,
             }
         }
         self.pieces = 0;
+        self.turn = None;
         let tokens = machine.take_subjects();
         // Before any of it leaves: what is over a quota does not, with all that was gathered beside it.
         self.outflow
@@ -312,6 +314,18 @@ impl Release {
             self.worker.pool.keep(lease);
         }
     }
+}
+
+/// Gives all that is ready to run on this worker a turn; then it is true, and `cx` is woken. That it is asked again says
+/// nothing: hyper asks a body twice in one turn.
+fn turn_of_others(cx: &Context<'_>) -> Rc<Cell<bool>> {
+    let over = Rc::new(Cell::new(false));
+    let (told, waker) = (Rc::clone(&over), cx.waker().clone());
+    spawn_local(async move {
+        told.set(true);
+        waker.wake();
+    });
+    over
 }
 
 /// Why the service's connection broke: the request's body, if that was stopped, or the service.

@@ -138,7 +138,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noted<S> {
                     ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
                     let until = this.activity.since() + this.linger;
                     // What was sent so long ago is there, or never will be.
-                    let nothing_to_lose = this.ended || Instant::now() >= until;
+                    let nothing_to_lose =
+                        this.ended || !this.activity.lingers() || Instant::now() >= until;
                     this.closing = if nothing_to_lose {
                         Closing::Done
                     } else {

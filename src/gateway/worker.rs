@@ -477,6 +477,7 @@ impl Attending<'_> {
                 _ = stop.wait_for(|stop| *stop), if matches!(ends, Ends::NotYet) => {
                     if self.http2 || self.activity.is_used() {
                         ends = Ends::Gently;
+                        self.activity.ends_gently();
                         gently(served.as_mut());
                     } else {
                         // A request may be under way that the partner has no way to take back.
@@ -494,7 +495,8 @@ impl Attending<'_> {
                         Ends::NotYet if now >= old => {
                             ends = Ends::Gently;
                             self.metrics.limits.reached(Limit::ConnectionAge);
-                            gently(served.as_mut());
+                            self.activity.ends_gently();
+                        gently(served.as_mut());
                         }
                         Ends::NotYet | Ends::Unused(_) | Ends::Gently => {}
                     }
