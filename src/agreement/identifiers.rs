@@ -32,7 +32,7 @@ pub enum Turned {
     /// A token, and the service gets the identifier that it stands for.
     Back(Resolver),
     /// Of a push: an identifier, and the partner gets a token of it.
-    ToToken(Prepared),
+    ToToken(Box<Prepared>),
 }
 
 /// A rule of a part of a request's head, as written.
@@ -219,7 +219,7 @@ impl DisclosureCheck<'_> {
             namespaces.take_transform(self.file, (&transform, self.file.line(&at)), &at, faults);
             match Prepared::new(&transform, Some(keys)) {
                 Ok(prepared) => {
-                    all.insert(name.clone(), Turned::ToToken(prepared));
+                    all.insert(name.clone(), Turned::ToToken(Box::new(prepared)));
                 }
                 Err(error) => self.file.fault(faults, &at, error.to_string()),
             }

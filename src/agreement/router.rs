@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_name_has_one_mark_and_names_of_a_series_have_others() {
         for name in ["", "a", "care", "falls-prevention", "falls-prevention-0001"] {
-            assert_eq!(mark(name), mark(&name.to_owned()), "{name}");
+            assert_eq!(mark(name), mark(&String::from_iter(name.chars())), "{name}");
         }
         let series = (0..1_000).map(|number| mark(&format!("falls-prevention-{number:04}")));
         let different: std::collections::HashSet<u64> = series.collect();
