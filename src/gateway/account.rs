@@ -1,7 +1,10 @@
 //! The account of one permitted exchange: it ends exactly once, in the ledger, the metrics and the log.
 
+use std::future::Future as _;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -18,6 +21,9 @@ use crate::ledger::entry::SUBJECTS_PER_ENTRY;
 use crate::ledger::{CallerEntry, Event, LedgerError, Outcome, RegisteredEntry, RequestId, Ticket};
 use crate::minimise::{SubjectToken, Tally};
 use crate::subjects::RightsGate;
+
+/// Bytes of one exchange's subjects that may wait for the disk, twice: a service may be faster than it.
+const AHEAD_BYTES: usize = 32 << 10;
 
 /// One permitted exchange, from its intent on. Dropped without an end it ends as what went away with whoever
 /// asked.
@@ -38,6 +44,10 @@ pub(crate) struct Account {
     /// The trace that it is a part of, where there are any.
     trace: Option<Box<Trace>>,
     ended: bool,
+    /// Bytes of subjects that were entered after `behind`.
+    ahead_bytes: usize,
+    /// An entry of subjects that was not durable yet.
+    behind: Option<Ticket>,
 }
 
 impl Account {
@@ -78,6 +88,8 @@ impl Account {
             gate: None,
             trace: None,
             ended: false,
+            ahead_bytes: 0,
+            behind: None,
         };
         Ok((account, ticket))
     }
@@ -117,20 +129,42 @@ impl Account {
     }
 
     /// Enters the subjects whose records are about to leave.
-    pub(crate) fn subjects(&self, mut tokens: Vec<SubjectToken>) -> Result<(), Reason> {
+    pub(crate) fn subjects(&mut self, mut tokens: Vec<SubjectToken>) -> Result<(), Reason> {
         while !tokens.is_empty() {
             let rest = tokens.split_off(tokens.len().min(SUBJECTS_PER_ENTRY));
+            self.ahead_bytes += tokens.iter().map(|token| token.0.len()).sum::<usize>();
+            let event = Event::Subjects {
+                request: self.id,
+                tokens,
+            };
             // Written without waiting: the intent already accounts for this release (P3).
-            self.worker
-                .outbox
-                .enter(&Event::Subjects {
-                    request: self.id,
-                    tokens,
-                })
-                .map_err(|_| Reason::LedgerUnavailable)?;
+            let outbox = &self.worker.outbox;
+            let entered = if self.ahead_bytes >= AHEAD_BYTES && self.behind.is_none() {
+                self.ahead_bytes = 0;
+                outbox.intend(&event).map(|mark| self.behind = Some(mark))
+            } else {
+                outbox.enter(&event)
+            };
+            entered.map_err(|_| Reason::LedgerUnavailable)?;
             tokens = rest;
         }
         Ok(())
+    }
+
+    /// Waits while the ledger is further behind with this exchange's subjects than may be held for it (P5).
+    ///
+    /// # Errors
+    /// If the ledger has ended.
+    pub(crate) fn poll_entered(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
+        let Some(mark) = &mut self.behind else {
+            return Poll::Ready(Ok(()));
+        };
+        if self.ahead_bytes < AHEAD_BYTES {
+            return Poll::Ready(Ok(()));
+        }
+        let durable = ready!(Pin::new(mark).poll(cx));
+        self.behind = None;
+        Poll::Ready(durable.map(drop).map_err(|_| Reason::LedgerUnavailable))
     }
 
     /// Notes the counts so far, so that an exchange that ends at any moment has them.

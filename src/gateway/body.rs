@@ -201,6 +201,15 @@ impl Release {
         if self.worker.clock.now() >= self.until {
             return Poll::Ready(Err(Reason::Ended));
         }
+        if let Some(account) = &mut self.account {
+            match account.poll_entered(cx) {
+                Poll::Ready(entered) => entered?,
+                Poll::Pending => {
+                    let over = self.patience.poll(cx);
+                    return over.map(|_| Err(Reason::LedgerUnavailable));
+                }
+            }
+        }
         let Some(machine) = &mut self.machine else {
             // It has ended, and nothing comes after that.
             return Poll::Ready(Ok(Gathered {
@@ -297,7 +306,7 @@ impl Release {
     }
 
     fn enter_subjects(&mut self, tokens: Vec<SubjectToken>) -> Result<(), Reason> {
-        match &self.account {
+        match &mut self.account {
             Some(account) if !tokens.is_empty() => account.subjects(tokens),
             Some(_) | None => Ok(()),
         }
