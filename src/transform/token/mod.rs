@@ -97,7 +97,7 @@ pub struct Part {
     pub kind: Kind,
     /// The selector of it, as the rule has it.
     pub at: String,
-    /// Its number among what is known of a record ([`Knowing::Part`](crate::transform::Knowing)).
+    /// Its number among what is known of a record (`Knowing::Part`).
     pub slot: usize,
 }
 
