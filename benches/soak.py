@@ -7,7 +7,7 @@
 
 Starts a service that answers well and one that resets, closes early and trickles; the gateway before both; partners
 over HTTP/1.1, HTTP/1.1 in TLS and HTTP/2 that ask, list, push and are refused, slow ones, and ones that leave. Every
-second the agreement is written anew and the certificate changed, and the gateway gets SIGHUP; now and then SIGUSR2,
+second the agreement is written anew and the certificate changed, and the gateway gets SIGHUP, or now and then SIGUSR2,
 for which it goes on as a new program. Python's standard library, openssl for the certificates, Linux for /proc.
 
 Exit code 0: all well. 1: a wrong byte, an unexplained failure, or something that grew. 3: it could not run.
@@ -516,8 +516,7 @@ def main():
             certificate(version)
             if options.upgrade_every and version % options.upgrade_every == 0:
                 gateway.send_signal(signal.SIGUSR2)
-            elif not options.upgrade_every or version % options.upgrade_every > 10:
-                # A signal between the old program's end and the new one's beginning would end the process.
+            else:
                 gateway.send_signal(signal.SIGHUP)
             samples.append(sample(gateway.pid))
             print(f"\r{version - 1:5} s  {samples[-1][0]:8} KiB  {samples[-1][1]:4} descriptors", end="", file=sys.stderr)
