@@ -104,6 +104,10 @@ impl Search<'_> {
         }
         let code = Code::read(text, pieces, first);
         self.steps += code.length;
+        // As the shortest postcode and registration mark.
+        if code.length == 0 || code.ends[code.length - 1].total < 5 {
+            return;
+        }
         match piece.len() {
             1 => {
                 self.upn(&code, piece.start);

@@ -31,6 +31,7 @@ mod names;
 mod numbers;
 mod patterns;
 mod pieces;
+mod scan;
 mod search;
 
 pub use context::about;
@@ -148,6 +149,7 @@ impl Detectors {
             threshold: self.threshold,
             about,
             found: candidates,
+            near: None,
             steps: 0,
         };
         search.run(cluster, &self.www);

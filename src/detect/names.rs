@@ -4,6 +4,7 @@
 //! neighbours that are words of one person are one mention. There is no statistical model: who is not known is not found.
 
 use super::pieces::is_letter;
+use super::scan::{HIGH, letters};
 use super::search::Candidate;
 use super::{Score, What};
 use crate::identifier::fold::fold;
@@ -25,6 +26,12 @@ pub struct Names {
     /// Words by their hash; a hash of 0 is a free slot.
     slots: Box<[Slot]>,
     taken: Vec<u16>,
+    /// How the words begin: a bit for each [`Beginning`]. By it nearly all words of a text are passed over.
+    beginnings: Beginnings,
+    begun: Vec<u16>,
+    /// The words of one letter that are initials or somebody's, by the lowest six bits: capitals from 1 on, small letters
+    /// from 33 on.
+    singles: u64,
     /// The initials of each person's words: bit 0 is A.
     initials: [u32; MOST_PEOPLE],
     /// What tells a person from the others wherever in a document: the hash of all words, whatever their order.
@@ -58,6 +65,9 @@ impl Default for Names {
         Self {
             slots: vec![Slot::default(); SLOTS].into(),
             taken: Vec::new(),
+            beginnings: Beginnings(Box::new([0; BEGINNINGS / 64])),
+            begun: Vec::new(),
+            singles: INITIALS,
             initials: [0; MOST_PEOPLE],
             keys: [0; MOST_PEOPLE],
             people: 0,
@@ -72,6 +82,10 @@ impl Names {
         for slot in self.taken.drain(..) {
             self.slots[usize::from(slot)] = Slot::default();
         }
+        for begun in self.begun.drain(..) {
+            self.beginnings.0[usize::from(begun) / 64] = 0;
+        }
+        self.singles = INITIALS;
         self.initials[..self.people].fill(0);
         self.keys[..self.people].fill(0);
         self.people = 0;
@@ -114,19 +128,19 @@ impl Names {
                 continue;
             }
             key = word.hash.wrapping_add(key);
-            self.word(person, word.hash, word.weight());
+            self.word(person, word.hash, word.weight(), word.beginning);
             if let Some(letter) = word.first.checked_sub(b'A').filter(|letter| *letter < 26) {
                 self.initials[person] |= 1 << letter;
             }
             // `O'Neill` is written `O Neill` too, `Mary-Ann` `Maryann`, `Mc Donald` `McDonald`.
             if let Some(tail) = word.tail.filter(|tail| tail.letters >= 3) {
-                self.word(person, tail.hash, tail.weight());
+                self.word(person, tail.hash, tail.weight(), tail.beginning);
             }
             if let Some(before) = before
                 && (text[before.end..word.start] == *b"-" || before.letters <= 3)
             {
                 let joined = before.joined(&word);
-                self.word(person, joined.hash, joined.weight());
+                self.word(person, joined.hash, joined.weight(), joined.beginning);
             }
             before = Some(word);
         }
@@ -151,7 +165,7 @@ impl Names {
         }
     }
 
-    fn word(&mut self, person: usize, hash: u64, weight: Weight) {
+    fn word(&mut self, person: usize, hash: u64, weight: Weight, beginning: Beginning) {
         let index = self.find(hash);
         let slot = &mut self.slots[index];
         if slot.hash == 0 {
@@ -163,6 +177,8 @@ impl Names {
                 .push(u16::try_from(index).expect("fewer slots than that"));
             slot.hash = hash;
             slot.weight = weight;
+            slot.people |= 1 << person;
+            return self.add_beginning(beginning);
         }
         slot.people |= 1 << person;
     }
@@ -182,12 +198,64 @@ impl Names {
     }
 
     /// Finds the people in `text`; gives how many words were looked at.
+    ///
+    /// A word that is nobody's and no initial only ends what stands before it, which it does unseen too: what comes after
+    /// it is no neighbour of what came before. So only those are looked at that begin as somebody's, or have one letter.
     pub(super) fn find_in(&self, text: &[u8], found: &mut Vec<Candidate>) -> usize {
+        let mut starts = Starts::of(self, text);
+        self.find_by(text, found, |at| starts.next(at))
+    }
+
+    /// Whether the letters at `start`, which follow none, can begin a word of a name or be an initial.
+    fn may_be_named(&self, text: &[u8], start: usize) -> bool {
+        // Behind an apostrophe that has a letter before it a word goes on.
+        if start >= 2 && text[start - 1] == b'\'' && is_letter(text[start - 2]) {
+            return false;
+        }
+        let Some(&[one, two, three]) = text[start..].first_chunk() else {
+            return true;
+        };
+        // Of what is no ASCII folding says what it is.
+        if (one | two | three) >= 0x80 || two == b'\'' {
+            return true;
+        }
+        if !is_letter(two) {
+            return self.singles >> (one & 63) & 1 != 0;
+        }
+        let beginning = u32::from_le_bytes([one, two, three, 0]);
+        self.beginnings.has(Beginning(beginning)) != 0
+    }
+
+    fn add_beginning(&mut self, beginning: Beginning) {
+        let mut add = |third: u32| {
+            self.begun
+                .push(self.beginnings.add(Beginning(beginning.0 | third << 16)));
+        };
+        if beginning.0 >> 8 == 0 {
+            self.singles |= (1 << 32 | 1) << (beginning.0 & 31);
+        } else if beginning.0 >> 16 == 0 {
+            // Two letters, and anything behind them.
+            (0..32).for_each(add);
+        } else {
+            add(0);
+            // An apostrophe in the place of the third.
+            add(u32::from(b'\'' & 31));
+        }
+    }
+
+    fn find_by(
+        &self,
+        text: &[u8],
+        found: &mut Vec<Candidate>,
+        mut next_start: impl FnMut(usize) -> Option<usize>,
+    ) -> usize {
         let (mut at, mut steps) = (0, 0);
         let mut mention: Option<Mention> = None;
         // An initial that may begin a mention: `M. O'Neill`.
         let mut initial: Option<Word> = None;
-        while let Some(word) = Word::next(text, at) {
+        while let Some(start) = next_start(at)
+            && let Some(word) = Word::next(text, start)
+        {
             steps += 1;
             at = word.end;
             let is_near = |end: usize| is_gap(&text[end..word.start]);
@@ -267,6 +335,95 @@ impl Names {
             score: NAMED,
         });
     }
+}
+
+/// Where words of a text start that may be somebody's, in order; 64 bytes are looked at once.
+struct Starts<'a> {
+    names: &'a Names,
+    text: &'a [u8],
+    /// Up to where the text has been looked at.
+    seen: usize,
+    /// The starts in the 64 bytes before that which are still to be told: bit 0 is the first byte.
+    starts: u64,
+    /// Whether the last byte before it is a letter: 0 or 1.
+    before: u64,
+}
+
+impl<'a> Starts<'a> {
+    fn of(names: &'a Names, text: &'a [u8]) -> Self {
+        Self {
+            names,
+            text,
+            seen: 0,
+            starts: 0,
+            before: 0,
+        }
+    }
+
+    /// The next one from `from` on.
+    #[inline]
+    fn next(&mut self, from: usize) -> Option<usize> {
+        loop {
+            while self.starts != 0 {
+                let start = self.seen - 64 + self.starts.trailing_zeros() as usize;
+                self.starts &= self.starts - 1;
+                if start >= from && self.names.may_be_named(self.text, start) {
+                    return Some(start);
+                }
+            }
+            let rest = self.text.get(self.seen..).filter(|rest| !rest.is_empty())?;
+            match rest.first_chunk::<64>() {
+                Some(block) => self.look_at(block),
+                None => {
+                    let mut block = [b' '; 64];
+                    block[..rest.len()].copy_from_slice(rest);
+                    self.look_at(&block);
+                }
+            }
+            self.seen += 64;
+        }
+    }
+
+    /// Takes the starts in `block`, the next bytes, but for those of words that begin as nobody's.
+    #[inline]
+    fn look_at(&mut self, block: &[u8; 64]) {
+        /// Starts which have three bytes in the block and one more.
+        const WHOLE: u64 = (1 << 61) - 1;
+        let letters = letter_bits(block);
+        let starts = letters & !(letters << 1 | self.before);
+        self.before = letters >> 63;
+        if !block.is_ascii() {
+            self.starts = starts;
+            return;
+        }
+        let mut words = starts & letters >> 1 & WHOLE;
+        self.starts = starts & !words;
+        while words != 0 {
+            let place = words.trailing_zeros() as usize;
+            words &= words - 1;
+            let begins = block[place..].first_chunk().expect("four bytes are whole");
+            let has = self
+                .names
+                .beginnings
+                .has(Beginning(u32::from_le_bytes(*begins)));
+            // Without a branch, which nobody could foretell.
+            self.starts |= has << place;
+        }
+    }
+}
+
+/// A bit for each byte: whether it is a letter, as [`is_letter`] says.
+#[inline]
+fn letter_bits(block: &[u8; 64]) -> u64 {
+    /// Moves the lowest bit of each byte into the highest byte, the first byte's to its lowest bit: no two sums meet.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let mut bits = 0;
+    for (place, eight) in block.as_chunks::<8>().0.iter().enumerate() {
+        let eight = u64::from_le_bytes(*eight);
+        let letters = letters(eight) | eight & HIGH;
+        bits |= ((letters >> 7).wrapping_mul(GATHER) >> 56) << (8 * place);
+    }
+    bits
 }
 
 /// Words of one person beside each other.
@@ -355,6 +512,7 @@ struct Word {
     owner: Option<Part>,
     /// What stands behind the last apostrophe.
     tail: Option<Part>,
+    beginning: Beginning,
 }
 
 /// A part of a word.
@@ -363,6 +521,59 @@ struct Part {
     hash: u64,
     letters: usize,
     end: usize,
+    beginning: Beginning,
+}
+
+/// The first three letters of a word, a byte for each and the first the lowest: the five bits that a capital and a small
+/// letter share. 0 for what is none from A to Z, or not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Beginning(u32);
+
+/// Bits for them: as many as there are beginnings, so that few words of a text share one with a name.
+const BEGINNINGS: usize = 1 << 15;
+
+#[derive(Debug, PartialEq, Eq)]
+struct Beginnings(Box<[u64; BEGINNINGS / 64]>);
+
+impl Beginnings {
+    /// 1 if it, or another that shares its bit, is there; else 0.
+    #[inline]
+    fn has(&self, beginning: Beginning) -> u64 {
+        let place = beginning.place();
+        self.0[place / 64] >> (place % 64) & 1
+    }
+
+    /// Adds it; gives its place.
+    fn add(&mut self, beginning: Beginning) -> u16 {
+        let place = beginning.place();
+        self.0[place / 64] |= 1 << (place % 64);
+        u16::try_from(place).expect("there are fewer")
+    }
+}
+
+impl Beginning {
+    /// Its bit among all: of the first three bytes' five lowest bits, whatever else there is. A multiplication by an odd
+    /// number with bits all over spreads them (Fibonacci hashing).
+    #[inline]
+    fn place(self) -> usize {
+        ((self.0 & 0x001f_1f1f).wrapping_mul(0x9e37_79b1) >> 17) as usize
+    }
+
+    /// With `letter` at `place`, if that is one of the first three.
+    fn with(self, place: usize, letter: u8) -> Self {
+        match (place, letter) {
+            (0..3, b'A'..=b'Z') => Self(self.0 | u32::from(letter & 31) << (8 * place)),
+            _ => self,
+        }
+    }
+
+    /// Of `length` letters that begin so, and of a word that begins as `next` behind them.
+    fn then(self, length: usize, next: Self) -> Self {
+        match length {
+            0..3 => Self(self.0 | next.0 << (8 * length) & 0x00ff_ffff),
+            _ => self,
+        }
+    }
 }
 
 impl Part {
@@ -385,6 +596,7 @@ impl Word {
             capital: text[start].is_ascii_uppercase(),
             owner: None,
             tail: None,
+            beginning: Beginning::default(),
         };
         // The hash and letters since the last apostrophe, and what stood before it.
         let (mut tail, mut before): (Part, Option<Part>) = (EMPTY_PART, None);
@@ -411,6 +623,7 @@ impl Word {
                     hash: word.hash,
                     letters: word.letters,
                     end: at,
+                    beginning: word.beginning,
                 });
                 tail = EMPTY_PART;
                 at += 1;
@@ -431,6 +644,7 @@ impl Word {
         if self.letters == 0 && letter.is_ascii_uppercase() {
             self.first = letter;
         }
+        self.beginning = self.beginning.with(self.letters, letter);
         self.hash = hash(self.hash, letter);
         self.letters += 1;
     }
@@ -455,6 +669,7 @@ impl Word {
             hash: self.hash_on(next),
             letters: self.letters + next.letters,
             end: next.end,
+            beginning: self.beginning.then(self.letters, next.beginning),
         }
     }
 
@@ -469,6 +684,7 @@ impl Word {
 
 impl Part {
     fn letter(&mut self, letter: u8) {
+        self.beginning = self.beginning.with(self.letters, letter);
         self.hash = hash(self.hash, letter);
         self.letters += 1;
     }
@@ -478,6 +694,14 @@ const EMPTY_PART: Part = Part {
     hash: EMPTY,
     letters: 0,
     end: 0,
+    beginning: Beginning(0),
+};
+
+/// The letters that are initials by themselves, as [`Word::is_initial`] says, in the order of [`Names::singles`].
+const INITIALS: u64 = {
+    let letters = (1 << 27) - 2;
+    let words = 1 << (b'a' & 63) | 1 << (b'i' & 63);
+    (letters << 32 | letters) & !words
 };
 
 /// The hash of no letters. Not 0, which is a free slot.
@@ -715,6 +939,7 @@ const COMMON: [u64; 120] = hashes([
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found<'a>(people: &[&str], text: &'a str) -> Vec<(&'a str, u8)> {
         let mut names = Names::default();
@@ -767,6 +992,39 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn passing_over_words_changes_nothing(
+            people in proptest::collection::vec("(Mary|Ann|O'Neill|Tom[áa]s|de la|Cruz|Li|Wu|Ælf|Ø|St|D'Arcy|Mc|Donald|Мария|A|B|É)([ -]|, )(Bates|Li|O'Neill|Mary|Cruz|Œuf|Zoë|J)", 0..4),
+            text in "(Mary|mary|ANN|Ann|O'Neill|O’Neill|ONeill|Neill|Tomás|TOMAS|de|la|Cruz|Li|li's|Wu|Bates|BATES'|bateson|Æ|ælf|Aelf|Œuf|oeuf|ø|Ø|St|D'Arcy|d'arcy|McDonald|Mc|Donald|Мария|мария|Zoë|zoe|É|e|M|O|A|a|I|J|B|x|T\u{301}om|To\u{301}mas|£|'| |  |, |\\. |-|\n|; |4|the |and |Martha ){0,40}",
+        ) {
+            let mut names = Names::default();
+            people.iter().for_each(|name| names.add(name));
+            let (mut fast, mut plain) = (Vec::new(), Vec::new());
+            let text = text.as_bytes();
+            names.find_in(text, &mut fast);
+            let letter = |at: usize| Some(at + text[at..].iter().position(|byte| is_letter(*byte))?);
+            names.find_by(text, &mut plain, letter);
+            prop_assert_eq!(fast, plain);
+        }
+    }
+
+    #[test]
+    fn letters_are_told_in_every_place() {
+        for byte in 0..=u8::MAX {
+            for place in 0..64 {
+                for other in [b' ', b'x', 0xe9] {
+                    let mut block = [other; 64];
+                    block[place] = byte;
+                    let bits = letter_bits(&block);
+                    for (at, byte) in block.iter().enumerate() {
+                        assert_eq!(bits >> at & 1 == 1, is_letter(*byte), "{byte} at {at}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn two_of_one_family_are_told_apart_where_the_text_does() {
         let people = ["Ann Bates", "Tom Bates"];
@@ -789,6 +1047,7 @@ mod tests {
         let key = names.key(0);
         names.clear();
         assert!(names.is_empty() && names.slots.iter().all(|slot| slot.hash == 0));
+        assert_eq!(names.beginnings, Names::default().beginnings);
         names.add("zoe bates");
         assert_eq!(names.key(0), key);
     }

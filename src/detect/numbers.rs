@@ -185,12 +185,11 @@ impl Search<'_> {
                 best - 60
             }
         };
-        let mut near = None;
         if check::nhs_number(digits) {
-            self.offer_near(Kind::NhsNumber, base(100), start, end, &mut near);
-            self.offer_near(Kind::HcNumber, base(90), start, end, &mut near);
+            self.offer(Kind::NhsNumber, base(100), start, end);
+            self.offer(Kind::HcNumber, base(90), start, end);
             if check::chi_number(digits) {
-                self.offer_near(Kind::ChiNumber, base(100), start, end, &mut near);
+                self.offer(Kind::ChiNumber, base(100), start, end);
             }
         }
         // A reference may end in a K that is no part of it.
@@ -199,7 +198,7 @@ impl Search<'_> {
                 .first()
                 .is_some_and(|byte| matches!(byte, b'K' | b'k'));
         if clean && check::utr(digits) {
-            self.offer_near(Kind::Utr, base(90), start, end, &mut near);
+            self.offer(Kind::Utr, base(90), start, end);
         }
     }
 
@@ -288,7 +287,8 @@ impl Search<'_> {
             digits[total..after].copy_from_slice(&text[part.start..part.end]);
             total = after;
             self.steps += 1;
-            if text.get(part.end).is_some_and(|byte| is_word(*byte)) {
+            // Of fewer digits none is believed.
+            if total < 6 || text.get(part.end).is_some_and(|byte| is_word(*byte)) {
                 continue;
             }
             let groups = index + 1;

@@ -265,6 +265,12 @@ fn letters_start(text: &[u8], end: usize) -> Option<usize> {
 
 /// Where the piece after the one that ends at `end` starts, and what stands between.
 fn next_piece(text: &[u8], end: usize) -> Option<(usize, Gap)> {
+    // As nearly all stand.
+    match &text[end..] {
+        [next, ..] if is_word(*next) => return Some((end, Gap::GLUED)),
+        [b' ', next, ..] if is_word(*next) => return Some((end + 1, Gap::SPACE)),
+        _ => {}
+    }
     let window = &text[end..text.len().min(end + GAP + 1)];
     let length = window.iter().position(|&byte| is_word(byte))?;
     Some((end + length, Gap::between(&window[..length])?))
