@@ -372,27 +372,28 @@ impl<'a> Starts<'a> {
                 }
             }
             let rest = self.text.get(self.seen..).filter(|rest| !rest.is_empty())?;
-            match rest.first_chunk::<64>() {
-                Some(block) => self.look_at(block),
-                None => {
-                    let mut block = [b' '; 64];
-                    block[..rest.len()].copy_from_slice(rest);
-                    self.look_at(&block);
-                }
+            if rest.len() >= 64 {
+                self.look_at(rest);
+            } else {
+                let mut block = [b' '; 64];
+                block[..rest.len()].copy_from_slice(rest);
+                self.look_at(&block);
             }
             self.seen += 64;
         }
     }
 
-    /// Takes the starts in `block`, the next bytes, but for those of words that begin as nobody's.
+    /// Takes the starts in the first 64 bytes of `rest`, but for those of words that begin as nobody's.
     #[inline]
-    fn look_at(&mut self, block: &[u8; 64]) {
-        /// Starts which have three bytes in the block and one more.
-        const WHOLE: u64 = (1 << 61) - 1;
+    fn look_at(&mut self, rest: &[u8]) {
+        /// Starts of which the next byte is among the 64 too.
+        const WHOLE: u64 = u64::MAX >> 1;
+        let block = rest.first_chunk().expect("there are 64 bytes");
         let letters = letter_bits(block);
         let starts = letters & !(letters << 1 | self.before);
         self.before = letters >> 63;
-        if !block.is_ascii() {
+        // A word's third letter may be the first of the bytes behind.
+        if !block.is_ascii() || rest.get(64).is_some_and(|byte| !byte.is_ascii()) {
             self.starts = starts;
             return;
         }
@@ -401,11 +402,13 @@ impl<'a> Starts<'a> {
         while words != 0 {
             let place = words.trailing_zeros() as usize;
             words &= words - 1;
-            let begins = block[place..].first_chunk().expect("four bytes are whole");
-            let has = self
-                .names
-                .beginnings
-                .has(Beginning(u32::from_le_bytes(*begins)));
+            let has = match rest[place..].first_chunk() {
+                Some(begins) => {
+                    let begins = Beginning(u32::from_le_bytes(*begins));
+                    self.names.beginnings.has(begins)
+                }
+                None => 1,
+            };
             // Without a branch, which nobody could foretell.
             self.starts |= has << place;
         }
