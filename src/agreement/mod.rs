@@ -128,6 +128,8 @@ pub struct Agreement {
     pub text_hash: String,
     /// The tables that its rules name, in the order of their paths.
     pub tables: Vec<TableDigest>,
+    /// How what leaves is marked, as the controller's scheme of markings has it.
+    pub marking: Option<String>,
     /// What it permits.
     pub disclosures: Vec<Arc<Disclosure>>,
     /// The group of agreements with this partner whose tokens are the same, if it is in one.
