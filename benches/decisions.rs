@@ -192,7 +192,7 @@ fn main() {
                         let terms = &permit.terms().rights;
                         black_box(lists.decide(terms, Some(&person), date(2026, 6, 15)));
                     }
-                    black_box(permit);
+                    drop(black_box(permit));
                 }
             }
         };
