@@ -651,8 +651,11 @@ fn not_agreed(router: &Router, route: Route, at: Timestamp) -> Refusal {
         .or(router.all(route).next())
         .expect("a route has a disclosure");
     let purposes = router.purposes(route);
+    // What mostly is so is told without a look at each purpose.
+    let all_in_force = router.all(route).all(|answer| in_force(&answer));
     let mut agreed: Vec<PurposeName> = purposes
         .iter()
+        .filter(|_| !all_in_force)
         .filter(|purpose| {
             let mut answers = router.answers(route, purpose.as_str());
             answers.any(|answer| in_force(&answer))

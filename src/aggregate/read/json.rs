@@ -457,5 +457,13 @@ mod tests {
         );
         let found = read("$[*]", &["@.b"], false, &json);
         assert!(found[0].starts_with("Text xx") && found[1] == "Other ");
+        // What comes behind it is what it is.
+        let long = "x".repeat(FIELD_BYTES + 1);
+        let json = format!(r#"[{{"{long}":1,"b":"{long}","c":"y","d":2}},{{"b":3}}]"#);
+        let found = read("$[*]", &["@.b", "@.c", "@.d"], false, &json);
+        assert_eq!(
+            found,
+            ["Other ; Text y; Word 2", "Word 3; Nothing ; Nothing "]
+        );
     }
 }
