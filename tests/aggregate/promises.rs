@@ -161,8 +161,7 @@ fn records_that_name_nobody_are_counted_as_where_the_records_leave() {
         );
         let [(records, missing), (table, missing_of_table)] = [rules, of_table].map(|rules| {
             let (plan, day) = (plan(&rules), jiff::civil::date(2026, 11, 22));
-            let (mut machine, mut out) =
-                (fieldgate::minimise::machine(&plan, "", day), Vec::new());
+            let (mut machine, mut out) = (fieldgate::minimise::machine(&plan, "", day), Vec::new());
             machine.push(body.as_bytes(), &mut out).unwrap();
             let tally = machine.finish(&mut out).unwrap();
             (machine.take_subjects().len(), tally.subjects_missing)
