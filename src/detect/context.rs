@@ -394,6 +394,8 @@ mod tests {
             ("born one two three four five [x]", Kinds::NONE),
             ("[x] one two three four born", dob),
             ("[x] one two three four five born", Kinds::NONE),
+            ("the person's D.O.B. is [x]", dob),
+            ("[x] is what the D.O.B. said", dob),
             ("H&C number [x]", Kinds::NONE.with(Kind::HcNumber)),
             ("a/c [x]", Kinds::NONE.with(Kind::SortCodeAndAccount)),
             ("born 12/03/1941 seen [x]", Kinds::NONE),
@@ -411,7 +413,7 @@ mod tests {
     proptest! {
         #[test]
         fn words_are_read_at_once_as_letter_by_letter(
-            text in "([a-zA-Z]{1,10}|[ .&/,\u{e9}]{1,3}|[0-9]{1,4}){0,30}",
+            text in "([a-zA-Z]{1,10}|[a-z][.&/][a-z]|[ .&/,\u{e9}]{1,3}|[0-9]{1,4}){0,30}",
             start in 0_usize..150,
             length in 0_usize..20,
         ) {

@@ -33,6 +33,7 @@ mod patterns;
 mod pieces;
 mod scan;
 mod search;
+mod starts;
 
 pub use context::about;
 pub use kind::{Kind, Kinds};

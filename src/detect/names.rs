@@ -4,8 +4,8 @@
 //! neighbours that are words of one person are one mention. There is no statistical model: who is not known is not found.
 
 use super::pieces::is_letter;
-use super::scan::{HIGH, letters};
 use super::search::Candidate;
+use super::starts::{Beginning, Beginnings, Starts};
 use super::{Score, What};
 use crate::identifier::fold::fold;
 
@@ -26,12 +26,8 @@ pub struct Names {
     /// Words by their hash; a hash of 0 is a free slot.
     slots: Box<[Slot]>,
     taken: Vec<u16>,
-    /// How the words begin: a bit for each [`Beginning`]. By it nearly all words of a text are passed over.
+    /// How the words begin: by it nearly all words of a text are passed over.
     beginnings: Beginnings,
-    begun: Vec<u16>,
-    /// The words of one letter that are initials or somebody's, by the lowest six bits: capitals from 1 on, small letters
-    /// from 33 on.
-    singles: u64,
     /// The initials of each person's words: bit 0 is A.
     initials: [u32; MOST_PEOPLE],
     /// What tells a person from the others wherever in a document: the hash of all words, whatever their order.
@@ -65,9 +61,7 @@ impl Default for Names {
         Self {
             slots: vec![Slot::default(); SLOTS].into(),
             taken: Vec::new(),
-            beginnings: Beginnings(Box::new([0; BEGINNINGS / 64])),
-            begun: Vec::new(),
-            singles: INITIALS,
+            beginnings: Beginnings::default(),
             initials: [0; MOST_PEOPLE],
             keys: [0; MOST_PEOPLE],
             people: 0,
@@ -82,10 +76,7 @@ impl Names {
         for slot in self.taken.drain(..) {
             self.slots[usize::from(slot)] = Slot::default();
         }
-        for begun in self.begun.drain(..) {
-            self.beginnings.0[usize::from(begun) / 64] = 0;
-        }
-        self.singles = INITIALS;
+        self.beginnings.clear();
         self.initials[..self.people].fill(0);
         self.keys[..self.people].fill(0);
         self.people = 0;
@@ -178,7 +169,7 @@ impl Names {
             slot.hash = hash;
             slot.weight = weight;
             slot.people |= 1 << person;
-            return self.add_beginning(beginning);
+            return self.beginnings.add(beginning);
         }
         slot.people |= 1 << person;
     }
@@ -202,45 +193,8 @@ impl Names {
     /// A word that is nobody's and no initial only ends what stands before it, which it does unseen too: what comes after
     /// it is no neighbour of what came before. So only those are looked at that begin as somebody's, or have one letter.
     pub(super) fn find_in(&self, text: &[u8], found: &mut Vec<Candidate>) -> usize {
-        let mut starts = Starts::of(self, text);
+        let mut starts = Starts::of(&self.beginnings, text);
         self.find_by(text, found, |at| starts.next(at))
-    }
-
-    /// Whether the letters at `start`, which follow none, can begin a word of a name or be an initial.
-    fn may_be_named(&self, text: &[u8], start: usize) -> bool {
-        // Behind an apostrophe that has a letter before it a word goes on.
-        if start >= 2 && text[start - 1] == b'\'' && is_letter(text[start - 2]) {
-            return false;
-        }
-        let Some(&[one, two, three]) = text[start..].first_chunk() else {
-            return true;
-        };
-        // Of what is no ASCII folding says what it is.
-        if (one | two | three) >= 0x80 || two == b'\'' {
-            return true;
-        }
-        if !is_letter(two) {
-            return self.singles >> (one & 63) & 1 != 0;
-        }
-        let beginning = u32::from_le_bytes([one, two, three, 0]);
-        self.beginnings.has(Beginning(beginning)) != 0
-    }
-
-    fn add_beginning(&mut self, beginning: Beginning) {
-        let mut add = |third: u32| {
-            self.begun
-                .push(self.beginnings.add(Beginning(beginning.0 | third << 16)));
-        };
-        if beginning.0 >> 8 == 0 {
-            self.singles |= (1 << 32 | 1) << (beginning.0 & 31);
-        } else if beginning.0 >> 16 == 0 {
-            // Two letters, and anything behind them.
-            (0..32).for_each(add);
-        } else {
-            add(0);
-            // An apostrophe in the place of the third.
-            add(u32::from(b'\'' & 31));
-        }
     }
 
     fn find_by(
@@ -335,98 +289,6 @@ impl Names {
             score: NAMED,
         });
     }
-}
-
-/// Where words of a text start that may be somebody's, in order; 64 bytes are looked at once.
-struct Starts<'a> {
-    names: &'a Names,
-    text: &'a [u8],
-    /// Up to where the text has been looked at.
-    seen: usize,
-    /// The starts in the 64 bytes before that which are still to be told: bit 0 is the first byte.
-    starts: u64,
-    /// Whether the last byte before it is a letter: 0 or 1.
-    before: u64,
-}
-
-impl<'a> Starts<'a> {
-    fn of(names: &'a Names, text: &'a [u8]) -> Self {
-        Self {
-            names,
-            text,
-            seen: 0,
-            starts: 0,
-            before: 0,
-        }
-    }
-
-    /// The next one from `from` on.
-    #[inline]
-    fn next(&mut self, from: usize) -> Option<usize> {
-        loop {
-            while self.starts != 0 {
-                let start = self.seen - 64 + self.starts.trailing_zeros() as usize;
-                self.starts &= self.starts - 1;
-                if start >= from && self.names.may_be_named(self.text, start) {
-                    return Some(start);
-                }
-            }
-            let rest = self.text.get(self.seen..).filter(|rest| !rest.is_empty())?;
-            if rest.len() >= 64 {
-                self.look_at(rest);
-            } else {
-                let mut block = [b' '; 64];
-                block[..rest.len()].copy_from_slice(rest);
-                self.look_at(&block);
-            }
-            self.seen += 64;
-        }
-    }
-
-    /// Takes the starts in the first 64 bytes of `rest`, but for those of words that begin as nobody's.
-    #[inline]
-    fn look_at(&mut self, rest: &[u8]) {
-        /// Starts of which the next byte is among the 64 too.
-        const WHOLE: u64 = u64::MAX >> 1;
-        let block = rest.first_chunk().expect("there are 64 bytes");
-        let letters = letter_bits(block);
-        let starts = letters & !(letters << 1 | self.before);
-        self.before = letters >> 63;
-        // A word's third letter may be the first of the bytes behind.
-        if !block.is_ascii() || rest.get(64).is_some_and(|byte| !byte.is_ascii()) {
-            self.starts = starts;
-            return;
-        }
-        let mut words = starts & letters >> 1 & WHOLE;
-        self.starts = starts & !words;
-        while words != 0 {
-            let place = words.trailing_zeros() as usize;
-            words &= words - 1;
-            let has = match rest[place..].first_chunk() {
-                Some(begins) => {
-                    let begins = Beginning(u32::from_le_bytes(*begins));
-                    self.names.beginnings.has(begins)
-                }
-                None => 1,
-            };
-            // Without a branch, which nobody could foretell.
-            self.starts |= has << place;
-        }
-    }
-}
-
-/// A bit for each byte: whether it is a letter, as [`is_letter`] says.
-#[inline]
-fn letter_bits(block: &[u8; 64]) -> u64 {
-    /// Moves the lowest bit of each byte into the highest byte, the first byte's to its lowest bit: no two sums meet.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let mut bits = 0;
-    for (place, eight) in block.as_chunks::<8>().0.iter().enumerate() {
-        let eight = u64::from_le_bytes(*eight);
-        let letters = letters(eight) | eight & HIGH;
-        bits |= ((letters >> 7).wrapping_mul(GATHER) >> 56) << (8 * place);
-    }
-    bits
 }
 
 /// Words of one person beside each other.
@@ -525,58 +387,6 @@ struct Part {
     letters: usize,
     end: usize,
     beginning: Beginning,
-}
-
-/// The first three letters of a word, a byte for each and the first the lowest: the five bits that a capital and a small
-/// letter share. 0 for what is none from A to Z, or not there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Beginning(u32);
-
-/// Bits for them: as many as there are beginnings, so that few words of a text share one with a name.
-const BEGINNINGS: usize = 1 << 15;
-
-#[derive(Debug, PartialEq, Eq)]
-struct Beginnings(Box<[u64; BEGINNINGS / 64]>);
-
-impl Beginnings {
-    /// 1 if it, or another that shares its bit, is there; else 0.
-    #[inline]
-    fn has(&self, beginning: Beginning) -> u64 {
-        let place = beginning.place();
-        self.0[place / 64] >> (place % 64) & 1
-    }
-
-    /// Adds it; gives its place.
-    fn add(&mut self, beginning: Beginning) -> u16 {
-        let place = beginning.place();
-        self.0[place / 64] |= 1 << (place % 64);
-        u16::try_from(place).expect("there are fewer")
-    }
-}
-
-impl Beginning {
-    /// Its bit among all: of the first three bytes' five lowest bits, whatever else there is. A multiplication by an odd
-    /// number with bits all over spreads them (Fibonacci hashing).
-    #[inline]
-    fn place(self) -> usize {
-        ((self.0 & 0x001f_1f1f).wrapping_mul(0x9e37_79b1) >> 17) as usize
-    }
-
-    /// With `letter` at `place`, if that is one of the first three.
-    fn with(self, place: usize, letter: u8) -> Self {
-        match (place, letter) {
-            (0..3, b'A'..=b'Z') => Self(self.0 | u32::from(letter & 31) << (8 * place)),
-            _ => self,
-        }
-    }
-
-    /// Of `length` letters that begin so, and of a word that begins as `next` behind them.
-    fn then(self, length: usize, next: Self) -> Self {
-        match length {
-            0..3 => Self(self.0 | next.0 << (8 * length) & 0x00ff_ffff),
-            _ => self,
-        }
-    }
 }
 
 impl Part {
@@ -697,14 +507,7 @@ const EMPTY_PART: Part = Part {
     hash: EMPTY,
     letters: 0,
     end: 0,
-    beginning: Beginning(0),
-};
-
-/// The letters that are initials by themselves, as [`Word::is_initial`] says, in the order of [`Names::singles`].
-const INITIALS: u64 = {
-    let letters = (1 << 27) - 2;
-    let words = 1 << (b'a' & 63) | 1 << (b'i' & 63);
-    (letters << 32 | letters) & !words
+    beginning: Beginning::NONE,
 };
 
 /// The hash of no letters. Not 0, which is a free slot.
@@ -999,7 +802,7 @@ mod tests {
         #[test]
         fn passing_over_words_changes_nothing(
             people in proptest::collection::vec("(Mary|Ann|O'Neill|Tom[áa]s|de la|Cruz|Li|Wu|Ælf|Ø|St|D'Arcy|Mc|Donald|Мария|A|B|É)([ -]|, )(Bates|Li|O'Neill|Mary|Cruz|Œuf|Zoë|J)", 0..4),
-            text in "(Mary|mary|ANN|Ann|O'Neill|O’Neill|ONeill|Neill|Tomás|TOMAS|de|la|Cruz|Li|li's|Wu|Bates|BATES'|bateson|Æ|ælf|Aelf|Œuf|oeuf|ø|Ø|St|D'Arcy|d'arcy|McDonald|Mc|Donald|Мария|мария|Zoë|zoe|É|e|M|O|A|a|I|J|B|x|T\u{301}om|To\u{301}mas|£|'| |  |, |\\. |-|\n|; |4|the |and |Martha ){0,40}",
+            text in "(Mary|mary|ANN|Ann|O'Neill|O’Neill|ONeill|Neill|Tomás|TOMAS|de|la|Cruz|Li|li's|Wu|Bates|BATES'|bateson|Æ|ælf|Aelf|Œuf|oeuf|ø|Ø|St|D'Arcy|d'arcy|McDonald|Mc|Donald|Mc'Donald|D'|T'|Be'|Ma'|Мария|мария|Zoë|zoe|É|e|M|O|A|a|I|J|B|x|T\u{301}om|To\u{301}mas|£|'| |  |, |\\. |-|\n|; |4|the |and |Martha ){0,40}",
         ) {
             let mut names = Names::default();
             people.iter().for_each(|name| names.add(name));
@@ -1009,22 +812,6 @@ mod tests {
             let letter = |at: usize| Some(at + text[at..].iter().position(|byte| is_letter(*byte))?);
             names.find_by(text, &mut plain, letter);
             prop_assert_eq!(fast, plain);
-        }
-    }
-
-    #[test]
-    fn letters_are_told_in_every_place() {
-        for byte in 0..=u8::MAX {
-            for place in 0..64 {
-                for other in [b' ', b'x', 0xe9] {
-                    let mut block = [other; 64];
-                    block[place] = byte;
-                    let bits = letter_bits(&block);
-                    for (at, byte) in block.iter().enumerate() {
-                        assert_eq!(bits >> at & 1 == 1, is_letter(*byte), "{byte} at {at}");
-                    }
-                }
-            }
         }
     }
 
@@ -1050,7 +837,7 @@ mod tests {
         let key = names.key(0);
         names.clear();
         assert!(names.is_empty() && names.slots.iter().all(|slot| slot.hash == 0));
-        assert_eq!(names.beginnings, Names::default().beginnings);
+        assert!(names.beginnings.is_empty());
         names.add("zoe bates");
         assert_eq!(names.key(0), key);
     }
