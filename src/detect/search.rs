@@ -164,8 +164,8 @@ mod tests {
                 for place in 0..45 {
                     let mut text = [other; 45];
                     text[place] = byte;
-                    for after in place + 1..45 {
-                        text[after] = b"9:@a"[after % 4];
+                    for (after, other) in text.iter_mut().enumerate().skip(place + 1) {
+                        *other = b"9:@a"[after % 4];
                     }
                     let is = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b':' | b'@');
                     assert_eq!(
