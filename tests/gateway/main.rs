@@ -29,6 +29,7 @@ mod p3_ledger;
 mod p4_ends;
 mod p4_faults;
 mod p5_back_pressure;
+mod p5_held_up_disk;
 mod p6_refusals;
 mod p7_canaries;
 mod p9_reload;
