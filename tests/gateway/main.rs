@@ -21,6 +21,7 @@ mod observed;
 mod opaque;
 mod openings;
 mod outbound;
+mod outbound_ends;
 mod outbound_rights;
 mod outbound_tokens;
 mod p2_channels;
