@@ -56,6 +56,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/charter",
         "src/written",
         "src/ledger/entry.rs",
+        "src/ledger/members.rs",
         "src/ledger/chain.rs",
     ];
     let foreign = [
