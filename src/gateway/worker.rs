@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -105,6 +106,8 @@ pub(crate) struct Worker {
 /// One connection from a partner, as its exchanges see it.
 pub(crate) struct PartnerConnection {
     pub(crate) certificate: Option<ConnectionCertificate>,
+    /// Where it comes from.
+    pub(crate) address: IpAddr,
     /// Who connects to the listener that it came by.
     pub(crate) audience: Audience,
     pub(crate) activity: Rc<Activity>,
@@ -236,7 +239,8 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener, index: usize) {
             refused(Limit::Connections);
             continue;
         };
-        spawn_local(connection(Rc::clone(&worker), running, stream, index, open));
+        let came = (stream, peer.ip());
+        spawn_local(connection(Rc::clone(&worker), running, came, index, open));
     }
 }
 
@@ -278,7 +282,7 @@ impl Drop for Open {
 async fn connection(
     worker: Rc<Worker>,
     running: Arc<Running>,
-    stream: TcpStream,
+    (stream, address): (TcpStream, IpAddr),
     index: usize,
     open: Open,
 ) {
@@ -308,6 +312,7 @@ async fn connection(
         };
         let connection = PartnerConnection {
             certificate: None,
+            address,
             audience,
             activity,
         };
@@ -339,6 +344,7 @@ async fn connection(
     let certificate = ConnectionCertificate::new(session.peer_certificates(), index, &running);
     let connection = PartnerConnection {
         certificate,
+        address,
         audience,
         activity: Rc::clone(&activity),
     };
