@@ -12,8 +12,8 @@ use super::Stated;
 use super::checklist::{Answer, Checklist, Principle, checklist};
 use super::document::{Document, Section, Table};
 use super::stated::one_line;
-use super::words;
-use crate::agreement::basis::{self, Basis, Retention};
+use super::{plain, words};
+use crate::agreement::basis::Retention;
 use crate::agreement::{Agreement, AgreementSet, Disclosure, PurposeName};
 use crate::approval::Approved;
 use crate::explained::Texts;
@@ -163,6 +163,11 @@ fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
     items.join(", ")
 }
 
+/// Items that may have commas of their own.
+fn list_of(items: impl IntoIterator<Item = String>) -> String {
+    items.into_iter().collect::<Vec<_>>().join("; ")
+}
+
 impl Publishing<'_> {
     fn stated(&self, agreement: &Agreement) -> Stated {
         self.texts.stated(&agreement.text_hash)
@@ -203,26 +208,48 @@ impl Publishing<'_> {
         }))
     }
 
-    /// On what the sharing for `purpose` rests, as it is written.
+    /// On what the sharing for `purpose` rests, in words.
     fn basis(&self, agreement: &Agreement, purpose: &PurposeName) -> String {
-        let stated = self.stated(agreement);
-        let own = stated
-            .at("purposes")
-            .and_then(|purposes| purposes.get(purpose.as_str())?.get("basis"))
-            .cloned();
-        let Some(basis) = own.or_else(|| stated.at("basis").cloned()) else {
-            return NOT_STATED.to_owned();
-        };
-        let parts: Vec<String> = ["lawful", "special", "criminal", "power", "function"]
-            .into_iter()
-            .filter_map(|key| basis.get(key))
-            .map(one_line)
-            .collect();
-        if parts.is_empty() {
-            NOT_STATED.to_owned()
-        } else {
-            parts.join("; ")
+        let parts = agreement.law.basis_for(purpose).map(plain::basis);
+        let parts = parts.filter(|parts| !parts.is_empty());
+        parts.map_or_else(|| NOT_STATED.to_owned(), |parts| parts.join("; "))
+    }
+
+    /// How long the recipient may keep what it gets.
+    fn retention(&self, agreement: &Agreement) -> String {
+        let retention = agreement.law.retention.as_ref();
+        retention.map_or_else(|| NOT_STATED.to_owned(), Retention::words)
+    }
+
+    /// Where the recipient may hold it.
+    fn territory(&self, agreement: &Agreement) -> String {
+        match agreement.law.territory.as_slice() {
+            [] => NOT_STATED.to_owned(),
+            countries => list(countries.iter().map(|code| plain::country(code))),
         }
+    }
+
+    /// A purpose by the title that the register or the agreement gives it.
+    fn purpose(&self, name: &str) -> String {
+        let titles = self.register.and_then(|register| register.at("purposes"));
+        let title = titles
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .find(|one| one.get("name").and_then(Value::as_str) == Some(name))
+            .and_then(|one| one.get("title"))
+            .map(one_line);
+        let agreed = || {
+            let mut purposes = self
+                .set
+                .agreements
+                .iter()
+                .flat_map(|agreement| &agreement.purposes);
+            let known = purposes.find(|purpose| purpose.name.as_str() == name)?;
+            Some(known.text.clone())
+        };
+        let text = title.or_else(agreed);
+        text.map_or_else(|| name.to_owned(), |text| format!("{name}: {text}"))
     }
 
     fn bases(&self, agreement: &Agreement) -> String {
@@ -283,8 +310,8 @@ impl Publishing<'_> {
                 agreement.term.starts.to_string(),
                 agreement.term.ends.to_string(),
                 self.in_force(agreement).to_owned(),
-                text(&["retention"]),
-                text(&["basis.territory", "territory"]),
+                self.retention(agreement),
+                self.territory(agreement),
                 text(&["contacts.dpo"]),
                 agreement.version.to_string(),
                 agreement.hash.clone(),
@@ -386,6 +413,16 @@ impl Publishing<'_> {
             .find(|entry| entry.get("name").and_then(Value::as_str) == Some(name))
     }
 
+    /// What a data set was collected for.
+    fn collected_for(&self, entry: Option<&Value>) -> String {
+        let of = entry.and_then(|entry| entry.get("collected")?.get("for")?.as_array());
+        let names = of.into_iter().flatten().filter_map(Value::as_str);
+        match list_of(names.map(|name| self.purpose(name))) {
+            none if none.is_empty() => NOT_STATED.to_owned(),
+            all => all,
+        }
+    }
+
     fn processing_row(
         &self,
         agreement: &Agreement,
@@ -394,7 +431,6 @@ impl Publishing<'_> {
     ) -> Vec<String> {
         let stated = self.stated(agreement);
         let entry = self.data_set(set);
-        let text = |paths: &[&str]| stated.text(paths).unwrap_or(NOT_STATED.to_owned());
         let purposes = distinct(
             disclosures
                 .iter()
@@ -404,7 +440,7 @@ impl Publishing<'_> {
             disclosures
                 .iter()
                 .flat_map(|one| fields(one))
-                .map(|(field, _)| field),
+                .map(|(field, _)| plain::field(&field)),
         );
         let whose = stated
             .text(&["contacts.dpo"])
@@ -413,13 +449,13 @@ impl Publishing<'_> {
             agreement.controller.clone(),
             whose.unwrap_or(NOT_STATED.to_owned()),
             set.to_owned(),
-            collected_for(entry),
-            purposes.join(", "),
+            self.collected_for(entry),
+            list_of(purposes.iter().map(|name| self.purpose(name))),
             people(entry),
             fields.join(", "),
             agreement.partner.to_string(),
-            text(&["basis.territory", "territory"]),
-            text(&["retention"]),
+            self.territory(agreement),
+            self.retention(agreement),
             kept(entry),
             distinct(
                 disclosures
@@ -447,10 +483,12 @@ impl Publishing<'_> {
             self.controller.to_owned(),
             contact.unwrap_or(NOT_STATED.to_owned()),
             name.to_owned(),
-            collected_for(Some(entry)),
+            self.collected_for(Some(entry)),
             "not shared".to_owned(),
             people(Some(entry)),
-            list(fields.filter_map(|field| field.get("path")?.as_str())),
+            list(distinct(fields.filter_map(|field| {
+                Some(plain::field(field.get("path")?.as_str()?))
+            }))),
             none.clone(),
             none.clone(),
             none.clone(),
@@ -649,8 +687,13 @@ impl Publishing<'_> {
             agreement.controller, agreement.partner, term.starts, term.ends
         )];
         let law = &agreement.law;
-        let conditions = law.bases().flat_map(Basis::conditions);
-        let conditions = distinct(conditions.map(basis::Stated::today));
+        let conditions = law.bases().flat_map(|basis| basis.conditions());
+        let conditions = distinct(conditions.map(plain::condition));
+        let countries: Vec<String> = law
+            .territory
+            .iter()
+            .map(|code| plain::country(code))
+            .collect();
         let retention = law.retention.as_ref().map(Retention::words);
         for (sentence, text) in [
             ("The good it is to do", stated.text(&["benefits"])),
@@ -662,7 +705,7 @@ impl Publishing<'_> {
             ("The partner may keep what it gets for", retention),
             (
                 "The partner may hold it in",
-                stated.text(&["basis.territory"]),
+                (!countries.is_empty()).then(|| countries.join(", ")),
             ),
             ("Who answers for it", stated.text(&["contacts"])),
         ] {
@@ -687,6 +730,9 @@ impl Publishing<'_> {
                             purpose.roles.iter().map(ToString::to_string).collect();
                         if purpose.professional {
                             who.push("health and social-work professionals".to_owned());
+                        }
+                        if purpose.training {
+                            who.push("whoever is trained in it".to_owned());
                         }
                         vec![
                             purpose.name.to_string(),
@@ -757,10 +803,10 @@ fn disclosure_section(one: &Disclosure) -> Section {
         paragraphs,
         table: Some(Table {
             caption: "Fields that leave".to_owned(),
-            columns: vec!["field", "leaves"],
+            columns: vec!["field", "where it stands", "leaves"],
             rows: fields(one)
                 .into_iter()
-                .map(|(field, leaves)| vec![field, leaves])
+                .map(|(field, leaves)| vec![plain::field(&field), field, leaves])
                 .collect(),
         }),
         chart: None,
@@ -840,11 +886,6 @@ fn measures(disclosures: &[&Disclosure]) -> String {
     words.join(", ")
 }
 
-fn collected_for(entry: Option<&Value>) -> String {
-    let of = entry.and_then(|entry| entry.get("collected")?.get("for"));
-    of.map_or(NOT_STATED.to_owned(), one_line)
-}
-
 fn collected_under(entry: &Value) -> String {
     let collected = entry.get("collected");
     let part = |key: &str| {
@@ -852,10 +893,8 @@ fn collected_under(entry: &Value) -> String {
             .and_then(|collected| collected.get(key))
             .map(one_line)
     };
-    let parts: Vec<String> = [part("ground"), part("under")]
-        .into_iter()
-        .flatten()
-        .collect();
+    let ground = part("ground").map(|word| plain::ground(&word));
+    let parts: Vec<String> = [ground, part("under")].into_iter().flatten().collect();
     if parts.is_empty() {
         NOT_STATED.to_owned()
     } else {
@@ -868,7 +907,8 @@ fn people(entry: Option<&Value>) -> String {
         return NOT_STATED.to_owned();
     };
     let text = |key: &str| entry.get(key).map(one_line);
-    match (text("subjects"), text("title")) {
+    let subjects = text("subjects").map(|word| plain::subjects(&word));
+    match (subjects, text("title")) {
         (Some(subjects), Some(title)) => format!("{subjects}: {title}"),
         (Some(text), None) | (None, Some(text)) => text,
         (None, None) => NOT_STATED.to_owned(),
@@ -877,5 +917,5 @@ fn people(entry: Option<&Value>) -> String {
 
 fn kept(entry: Option<&Value>) -> String {
     let of = entry.and_then(|entry| entry.get("retention"));
-    of.map_or(NOT_STATED.to_owned(), one_line)
+    of.map_or(NOT_STATED.to_owned(), |text| plain::period(&one_line(text)))
 }
