@@ -68,6 +68,8 @@ pub struct Caller<'a> {
     pub roles: &'a [Role],
     /// Its credential states a health or social-work professional.
     pub professional: bool,
+    /// From when on the training in this sharing that its credential states counts no longer.
+    pub trained_until: Option<Timestamp>,
     /// The case or task that it is for, as it came; empty where it came more than once.
     pub reference: Option<&'a [u8]>,
     /// Why life is at risk, as it came; empty where it came more than once.
@@ -236,6 +238,16 @@ pub enum Refusal {
         /// The purpose that was declared.
         purpose: PurposeName,
     },
+    /// The purpose asks for a training that counts, and the credential states none, or one that does no longer.
+    #[error(
+        "agreement {agreement} shares for {purpose} with callers whose training in this sharing still counts"
+    )]
+    NotTrained {
+        /// The agreement whose term refused.
+        agreement: AgreementName,
+        /// The purpose that was declared.
+        purpose: PurposeName,
+    },
     /// The purpose asks for a case or task, and none is named in the form that one has.
     #[error("agreement {agreement} asks for the case or task that a request for {purpose} is for")]
     ReferenceMissing {
@@ -274,6 +286,7 @@ impl Refusal {
             Self::CredentialMissing { .. } => "credential_missing",
             Self::RoleNotHeld { .. } => "role_not_held",
             Self::NotProfessional { .. } => "not_professional",
+            Self::NotTrained { .. } => "not_trained",
             Self::ReferenceMissing { .. } => "reference_missing",
             Self::ReasonMissing { .. } => "reason_missing",
         }
@@ -299,7 +312,7 @@ pub enum RouteMiss {
 pub struct Step {
     /// What was asked: `route`, `purpose declared`, `purpose in token` where a token says what it is for, `purpose agreed`, `ground` where there is a register, `approval` where
     /// it is asked for, `version` where the request names one, `term`; `keys` only where they
-    /// are destroyed; `credentials`, `role`, `professional`, `reference` and `reason` where the purpose asks for them.
+    /// are destroyed; `credentials`, `role`, `professional`, `training`, `reference` and `reason` where the purpose asks for them.
     pub name: &'static str,
     /// Whether it let the request through.
     pub passed: bool,
@@ -470,7 +483,7 @@ impl AgreementSet {
             return Err(refusal);
         }
         let terms = *terms;
-        asked_of_caller(agreement, &agreement.purposes[terms], &ask.caller, note)?;
+        asked_of_caller(agreement, &agreement.purposes[terms], ask, note)?;
         let without_special = disclosure.without_special.is_some()
             && !ask.caller.professional
             && agreement
@@ -501,9 +514,10 @@ impl AgreementSet {
 fn asked_of_caller(
     agreement: &Agreement,
     terms: &Purpose,
-    caller: &Caller<'_>,
+    ask: &Ask<'_>,
     note: &mut impl FnMut(&'static str, bool, fmt::Arguments<'_>),
 ) -> Result<(), Refusal> {
+    let (caller, at) = (&ask.caller, ask.at);
     let of = || (agreement.name.clone(), terms.name.clone());
     if !terms.credentials.is_empty() {
         const CREDENTIALS: &str = "credentials";
@@ -550,6 +564,13 @@ fn asked_of_caller(
         caller.professional,
         |(agreement, purpose)| Refusal::NotProfessional { agreement, purpose },
         "the caller's credential states a health or social-work professional",
+    )?;
+    ask(
+        terms.training,
+        "training",
+        caller.trained_until.is_some_and(|until| at < until),
+        |(agreement, purpose)| Refusal::NotTrained { agreement, purpose },
+        "the training in this sharing that the caller's credential states still counts",
     )?;
     ask(
         terms.reference,
