@@ -2,7 +2,6 @@
 
 use fieldgate::approval::{Approver, Document, Kind, SigningKey, with_approval};
 use fieldgate::config;
-use tokio::io::AsyncReadExt;
 
 use super::{REGISTER, drawing};
 use crate::harness::{CARE, Council, Service, Setup, json, run};
