@@ -303,6 +303,7 @@ fn decide(
     let caller = Caller {
         roles: &identity.standing.roles,
         professional: identity.standing.professional,
+        trained_until: identity.standing.trained_until,
         reference: request::once(&head.headers, &request::DATA_REFERENCE),
         reason: request::once(&head.headers, &request::DATA_REASON),
         version: request::once(&head.headers, &request::DATA_AGREEMENT_VERSION),
@@ -313,6 +314,7 @@ fn decide(
         decided: Some(at),
         roles: caller.roles.to_vec(),
         professional: caller.professional,
+        trained_until: caller.trained_until,
         system: system.clone(),
         ..CallerEntry::default()
     };

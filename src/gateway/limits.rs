@@ -194,6 +194,7 @@ impl Limit {
             | Reason::AgreementChanged
             | Reason::RoleNotHeld
             | Reason::NotProfessional
+            | Reason::NotTrained
             | Reason::ReferenceMissing
             | Reason::ReasonMissing
             | Reason::ReviewOverdue

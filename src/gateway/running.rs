@@ -372,6 +372,7 @@ impl Running {
             decided: Some(decided),
             roles: caller.roles.to_vec(),
             professional: caller.professional,
+            trained_until: caller.trained_until,
             credentials: (!terms.credentials.is_empty()).then_some(caller.credentials),
             reference: token(terms.reference, "reference", caller.reference),
             reason: token(terms.vital_interests, "reason", caller.reason),

@@ -203,6 +203,8 @@ pub struct CallerEntry {
     pub roles: Vec<Role>,
     /// The credential states a health or social-work professional.
     pub professional: bool,
+    /// From when on the training in this sharing that the credential states counts no longer.
+    pub trained_until: Option<Timestamp>,
     /// What was shown together, where the purpose asks for several credentials.
     pub credentials: Option<Credentials>,
     /// A keyed token of the case or task that was named, where the purpose asks for one.
@@ -540,6 +542,9 @@ fn caller_members(caller: &CallerEntry, members: &mut Members<'_>) {
     if caller.professional {
         members.flag("professional");
     }
+    if let Some(until) = caller.trained_until {
+        members.time("trained_until", until);
+    }
     if let Some(shown) = caller.credentials {
         let kinds: Vec<Credential> = shown.kinds().collect();
         members.list("credentials", &kinds, |kind, list| list.string(kind.word()));
@@ -710,6 +715,7 @@ mod tests {
                         decided: Some(at()),
                         roles: vec![Role::new("social-worker")],
                         professional: true,
+                        trained_until: Some(at()),
                         reference: Some(SubjectToken("cccc".to_owned())),
                         reason: Some(SubjectToken("dddd".to_owned())),
                         acting: Some(PartnerName::new("social-care-team")),
@@ -726,7 +732,7 @@ mod tests {
                         },
                     }),
                 },
-                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","acting":"social-care-team","person":"eeee","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"trained_until":"2026-11-22T09:15:00.250000Z","reference":"cccc","reason_given":"dddd","acting":"social-care-team","person":"eeee","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
             ),
             (
                 Event::Refusal {
