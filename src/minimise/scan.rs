@@ -52,6 +52,7 @@ struct Bits {
 struct Odd {
     /// White space between tokens.
     white: u64,
+    backslash: u64,
 }
 
 /// Where in a `\uXXXX` escape, or a pair of them, the body stands.
@@ -79,6 +80,8 @@ pub(super) struct Tokens {
     count: usize,
     /// No white space stands between them.
     pub(super) compact: bool,
+    /// No backslash stands in the window.
+    pub(super) unescaped: bool,
     /// Where the number or literal ends that the window before cut, if it ends in this one.
     pub(super) resumed: Option<usize>,
     /// Closing brackets of containers that opened in windows before: their depth (0 for the root's), and the token.
@@ -350,6 +353,7 @@ impl Pass<'_> {
         }
         tokens.count = room.count;
         tokens.compact = odd.white == 0;
+        tokens.unescaped = odd.backslash == 0;
         if stretch != NOWHERE {
             self.utf8(window, stretch, window.len());
         }
@@ -397,6 +401,7 @@ impl Pass<'_> {
         let starts = run & !((run << 1) | bits.run);
         bits.run = (run >> last) & 1;
         odd.white |= classes.white & !in_string & valid;
+        odd.backslash |= classes.backslash;
         C::flatten(
             (operator | quote | starts) & valid,
             starts,
