@@ -7,9 +7,6 @@ use super::names::NameSpan;
 use super::{Fault, Walk};
 use crate::plan::Renames;
 
-/// The most bytes that are copied as a block.
-const BLOCK: usize = 64;
-
 /// One window and where its bytes go.
 pub(in crate::minimise) struct Io<'a> {
     pub(in crate::minimise) window: &'a [u8],
@@ -33,18 +30,9 @@ impl<'a> Io<'a> {
     #[inline]
     pub(super) fn flush(&mut self) {
         if self.run.0 != self.run.1 {
-            let (from, to) = self.run;
-            let length = to - from;
-            // Most ranges are short: a block is copied, whose length the compiler knows, and what is too much is cut off.
-            match self.window[from..].first_chunk::<BLOCK>() {
-                Some(block) if length <= BLOCK => {
-                    let end = self.out.len() + length;
-                    self.out.extend_from_slice(block);
-                    self.out.truncate(end);
-                }
-                Some(_) | None => self.out.extend_from_slice(&self.window[from..to]),
-            }
-            self.run = (to, to);
+            self.out
+                .extend_from_slice(&self.window[self.run.0..self.run.1]);
+            self.run = (self.run.1, self.run.1);
         }
     }
 
