@@ -201,7 +201,6 @@ impl Walk {
                                 Opening::Within | Opening::Plain | Opening::Skipped(_) => {}
                             }
                             token += pattern.tokens;
-                            expect = Expect::After;
                         } else if let Some(template) = template.filter(|_| expect == Expect::Value)
                         {
                             let names_at = self.names.start();
