@@ -111,7 +111,7 @@ impl Patterns {
         learnt
     }
 
-    /// Forgets all: the places of members have changed. How many there were.
+    /// Forgets all: another name is known, so objects may be remembered that could not be. How many there were.
     pub(super) fn forget(&mut self) -> usize {
         let known = self.known.len();
         self.known.clear();
@@ -319,16 +319,16 @@ mod tests {
         ]
     }
 
-    /// Objects of one place: alike, nearly alike, and not.
+    /// Objects of one place: alike, nearly alike, and not; the first two with white space.
     const OBJECTS: [&str; 16] = [
+        r#"{ "a" : "1" , "b" : "22" , "c" : 333 }"#,
+        r#"{"a": "1", "b": "22", "c": 333}"#,
         r#"{"a":"1","b":"22","c":333}"#,
         r#"{"a":"\\\"","b":"","c":-0.5e3}"#,
         r#"{"a":null,"b":"22","c":true}"#,
         r#"{"a":"1","b":"22"}"#,
         r#"{"b":"22","c":333}"#,
         r#"{"c":333,"a":"1","b":"22"}"#,
-        r#"{ "a" : "1" , "b" : "22" , "c" : 333 }"#,
-        r#"{"a": "1", "b": "22", "c": 333}"#,
         r#"{"\u0061":"1","b":"22","c":333}"#,
         r#"{"a":"1","b":"22","c":333,"d":4}"#,
         r#"{"a":"1","d":4,"b":"22","c":333}"#,
@@ -348,11 +348,13 @@ mod tests {
                     let (out, tally) = run(&plan, level, &[body.as_bytes()]).unwrap();
                     (out[1..out.len() - 1].to_owned(), tally.fields)
                 };
-                // Every object behind every other, twice each so that both are known, then all again.
+                // Every object behind every other, twice each so that both are known; first those without white space.
                 let mut sent: Vec<&str> = Vec::new();
-                for first in OBJECTS {
-                    for second in OBJECTS {
-                        sent.extend([first, first, second, second, first]);
+                for objects in [&OBJECTS[2..], &OBJECTS] {
+                    for first in objects {
+                        for second in objects {
+                            sent.extend([first, first, second, second, first]);
+                        }
                     }
                 }
                 let left: Vec<String> = sent.iter().map(|object| alone(object).0).collect();
@@ -374,13 +376,16 @@ mod tests {
 
     #[test]
     fn p8_what_is_known_of_objects_is_known_at_every_cut() {
-        let body = format!("[{},{}]", OBJECTS.join(","), OBJECTS.join(","));
-        for plan in plans() {
+        let twice = |objects: &[&str]| format!("[{0},{0}]", objects.join(","));
+        for (plan, body) in plans()
+            .iter()
+            .flat_map(|plan| [(plan, twice(&OBJECTS)), (plan, twice(&OBJECTS[2..]))])
+        {
             for level in Level::available() {
-                let whole = run(&plan, level, &[body.as_bytes()]).unwrap();
+                let whole = run(plan, level, &[body.as_bytes()]).unwrap();
                 for cut in 0..body.len() {
                     let (head, tail) = body.as_bytes().split_at(cut);
-                    let found = run(&plan, level, &[head, tail]).unwrap();
+                    let found = run(plan, level, &[head, tail]).unwrap();
                     assert_eq!(found, whole, "{level:?} cut at {cut}");
                 }
             }
@@ -389,7 +394,7 @@ mod tests {
 
     #[test]
     fn p4_a_name_that_comes_twice_is_found_in_an_object_whose_like_is_known() {
-        let known = [OBJECTS[0]; 6].join(",");
+        let known = [OBJECTS[2]; 6].join(",");
         for plan in plans() {
             for level in Level::available() {
                 for (object, at) in [
