@@ -349,7 +349,13 @@ impl Check<'_> {
         let start = open[*depth].what;
         let (mut inside, mut changes) = (start, [0_u64; 2]);
         let (mut wrong, mut deep) = (0, 0);
-        let mut todo = brackets;
+        let pairs = if *depth + opening.count_ones() as usize <= *limit {
+            Pairs::of::<C>(base, brackets, opening, object, tokens)
+        } else {
+            // One of them may be too deep.
+            Pairs::default()
+        };
+        let mut todo = brackets & !pairs.brackets;
         while todo != 0 {
             let bit = todo.trailing_zeros();
             let one = todo & todo.wrapping_neg();
@@ -386,11 +392,62 @@ impl Check<'_> {
         let sum = |changes: u64, at_start: bool| {
             (C::prefix_xor(changes) << 1) ^ 0_u64.wrapping_sub(u64::from(at_start))
         };
+        let (in_object, in_nothing) = (
+            sum(changes[0], start & OBJECT != 0),
+            sum(changes[1], start & NOTHING != 0),
+        );
         Nesting {
-            in_object: sum(changes[0], start & OBJECT != 0),
-            in_nothing: sum(changes[1], start & NOTHING != 0),
+            in_object: in_object & !pairs.inside | pairs.in_object,
+            in_nothing: in_nothing & !pairs.inside,
             wrong,
             deep,
+        }
+    }
+}
+
+/// Containers of a block in which no other stands: each bracket's partner is the bracket next to it.
+#[derive(Debug, Default)]
+struct Pairs {
+    /// Their brackets.
+    brackets: u64,
+    /// The tokens behind an opening one up to its partner; those of objects.
+    inside: u64,
+    in_object: u64,
+}
+
+impl Pairs {
+    /// Most containers are such, and they need no stack: what closes one is the first bracket behind it.
+    #[inline(always)]
+    fn of<C: Classify>(
+        base: usize,
+        brackets: u64,
+        opening: u64,
+        object: u64,
+        tokens: &mut Tokens,
+    ) -> Self {
+        // The first bracket behind each opening one: added to the tokens between, it carries over them.
+        let next = (opening << 1).wrapping_add(!brackets) & brackets;
+        let (mut pairs, mut objects) = (0_u64, 0_u64);
+        let mut closing = next & !opening;
+        while closing != 0 {
+            let close = closing.trailing_zeros();
+            let one = closing & closing.wrapping_neg();
+            closing ^= one;
+            // There is one: it is what carried.
+            let open = 63 - (brackets & (one - 1)).leading_zeros();
+            let both = one | 1 << open;
+            let of_objects = object & both;
+            // Of two kinds it is left to be found wrong.
+            if of_objects == 0 || of_objects == both {
+                pairs |= both;
+                objects |= of_objects;
+                tokens.link(base + open as usize, (base + close as usize) as u32);
+            }
+        }
+        Self {
+            brackets: pairs,
+            inside: C::prefix_xor(pairs) << 1,
+            in_object: C::prefix_xor(objects) << 1,
         }
     }
 }

@@ -475,6 +475,11 @@ mod tests {
             r#"{"na\u006de":1,"b":2}"#,
             Ok(r#"{"na\u006de":"gone"}"#),
         );
+        check(
+            &rules(&[("keep", "$[?@.x==1].a")]),
+            r#"[{"x":1,"a":2},{"x":1,"\u0061":3}]"#,
+            Ok(r#"[{"a":2},{"\u0061":3}]"#),
+        );
         check(&rules(&[("keep", "$")]), " 12.50 ", Ok("12.50"));
         check(&rules(&[]), "12", Ok("null"));
         check(
@@ -497,6 +502,10 @@ mod tests {
             ("[nul]", F::Malformed, 4),
             ("{\"a\" 1}", F::Malformed, 5),
             ("[1]]", F::TrailingBytes, 3),
+            ("{}{}", F::TrailingBytes, 2),
+            ("[{]}", F::Malformed, 2),
+            ("{\"a\":[}]", F::Malformed, 6),
+            (&format!("{}{{}}", "[".repeat(128)), F::TooDeep, 128),
             ("[1", F::Truncated, 2),
             ("", F::Truncated, 0),
             ("-", F::Truncated, 1),

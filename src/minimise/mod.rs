@@ -19,6 +19,7 @@ mod nodes;
 mod number;
 mod opaque;
 mod part;
+mod patterns;
 pub mod query;
 mod scalar;
 mod scan;

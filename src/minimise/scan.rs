@@ -47,6 +47,14 @@ struct Bits {
     run: u64,
 }
 
+/// What some windows have none of: the bits of all blocks together.
+#[derive(Default)]
+struct Odd {
+    /// White space between tokens.
+    white: u64,
+    backslash: u64,
+}
+
 /// Where in a `\uXXXX` escape, or a pair of them, the body stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Unicode {
@@ -70,6 +78,10 @@ pub(super) struct Tokens {
     /// For an opening bracket the token that closes it, for a number or literal the place of its end.
     links: Vec<u32>,
     count: usize,
+    /// No white space stands between them.
+    pub(super) compact: bool,
+    /// No backslash stands in the window.
+    pub(super) unescaped: bool,
     /// Where the number or literal ends that the window before cut, if it ends in this one.
     pub(super) resumed: Option<usize>,
     /// Closing brackets of containers that opened in windows before: their depth (0 for the root's), and the token.
@@ -304,12 +316,13 @@ impl Pass<'_> {
         }
         let mut bits = self.carry.bits;
         let mut room = tokens.room();
+        let mut odd = Odd::default();
         // Where blocks with bytes beyond ASCII started: no sequence of UTF-8 goes over into a block without.
         let mut stretch = NOWHERE;
         let (blocks, mut rest) = window.as_chunks::<64>();
         let mut base = 0;
         for block in blocks {
-            let beyond = self.block::<C>(block, window, base, 64, &mut bits, &mut room);
+            let beyond = self.block::<C>(block, window, base, 64, &mut bits, &mut odd, &mut room);
             if beyond {
                 stretch = stretch.min(base);
             } else if stretch != NOWHERE {
@@ -331,6 +344,7 @@ impl Pass<'_> {
                 base,
                 rest.len() as u32,
                 &mut bits,
+                &mut odd,
                 &mut room,
             );
             if beyond {
@@ -338,6 +352,8 @@ impl Pass<'_> {
             }
         }
         tokens.count = room.count;
+        tokens.compact = odd.white == 0;
+        tokens.unescaped = odd.backslash == 0;
         if stretch != NOWHERE {
             self.utf8(window, stretch, window.len());
         }
@@ -355,6 +371,10 @@ impl Pass<'_> {
 
     /// Finds the tokens of one block; gives whether it has bytes beyond ASCII.
     #[inline(always)]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "inlined: they are the loop's variables"
+    )]
     fn block<C: Classify>(
         &mut self,
         bytes: &[u8; 64],
@@ -362,6 +382,7 @@ impl Pass<'_> {
         base: usize,
         length: u32,
         bits: &mut Bits,
+        odd: &mut Odd,
         room: &mut Room<'_>,
     ) -> bool {
         let classes = C::classes(bytes);
@@ -379,6 +400,8 @@ impl Pass<'_> {
         let run = !(operator | classes.white | quote | in_string) & valid;
         let starts = run & !((run << 1) | bits.run);
         bits.run = (run >> last) & 1;
+        odd.white |= classes.white & !in_string & valid;
+        odd.backslash |= classes.backslash;
         C::flatten(
             (operator | quote | starts) & valid,
             starts,

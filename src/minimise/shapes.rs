@@ -6,6 +6,8 @@
 //! hold is bounded, and beyond that objects are walked without one.
 
 use super::FieldOutcome;
+use super::patterns::{PATTERNS, Patterns};
+use super::scan::Tokens;
 use super::walk::{Frame, Key, Mode, Single};
 
 /// Index of a shape.
@@ -30,6 +32,7 @@ const NAME_BYTES: usize = 64;
 pub(super) struct Shapes {
     shapes: Vec<Shape>,
     names: usize,
+    patterns: usize,
 }
 
 /// What becomes of the containers at a place.
@@ -56,6 +59,8 @@ pub(super) struct Shape {
     object: Option<Frame>,
     array: Option<Frame>,
     pub(super) members: Vec<Member>,
+    /// Objects of single values that were seen here.
+    pub(super) patterns: Patterns,
     /// The shape of the elements, if it is an array's.
     pub(super) elements: ShapeId,
     /// The same place in another mode.
@@ -120,7 +125,7 @@ impl Member {
 
     /// Whether it is the name of `length` bytes at `from`.
     #[inline]
-    fn is(&self, bytes: &[u8], from: usize, length: usize) -> bool {
+    pub(super) fn is(&self, bytes: &[u8], from: usize, length: usize) -> bool {
         let name = &bytes[from..from + length];
         if name.len() >= 16 {
             let (word, rest) = name.split_first_chunk::<16>().expect("it is as long");
@@ -248,6 +253,7 @@ impl Shapes {
             object: None,
             array: None,
             members: Vec::new(),
+            patterns: Patterns::default(),
             elements: ShapeId::NONE,
             other: ShapeId::NONE,
         });
@@ -287,7 +293,20 @@ impl Shapes {
 
     /// Remembers `member` at place `at`.
     pub(super) fn insert(&mut self, shape: ShapeId, at: usize, member: Member) {
-        self.shapes[shape.0 as usize].members.insert(at, member);
+        let shape = &mut self.shapes[shape.0 as usize];
+        shape.members.insert(at, member);
         self.names += 1;
+        self.patterns -= shape.patterns.forget();
+    }
+
+    /// Remembers the object at `token`, which has this shape, for the sake of those that are like it.
+    #[cold]
+    pub(super) fn learn(&mut self, shape: ShapeId, token: usize, tokens: &Tokens, window: &[u8]) {
+        if self.patterns < PATTERNS
+            && let Some(shape) = self.shapes.get_mut(shape.0 as usize)
+            && shape.patterns.learn(&shape.members, token, tokens, window)
+        {
+            self.patterns += 1;
+        }
     }
 }

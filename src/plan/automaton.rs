@@ -308,15 +308,33 @@ pub(crate) fn hash_name(name: &[u8], seed: u64) -> u64 {
         let wide = u128::from(a) * u128::from(b);
         (wide as u64) ^ ((wide >> 64) as u64)
     };
-    let word = |bytes: &[u8]| {
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        u64::from_le_bytes(word)
-    };
+    let pair = |low, high| (u64::from_le_bytes(low), u64::from_le_bytes(high));
     let mut hash = seed ^ (name.len() as u64).wrapping_mul(FOLD);
-    for piece in name.chunks(16) {
-        let (low, high) = piece.split_at(piece.len().min(8));
-        hash = fold(hash ^ word(low), word(high) ^ seed.rotate_left(32) ^ FOLD);
+    let mut rest = name;
+    while !rest.is_empty() {
+        // The last piece is read as words too, which overlap: with the length they tell what it is.
+        let ((low, high), behind) = match (rest, rest.len()) {
+            (_, 8..) => {
+                let (piece, behind) = rest.split_at(rest.len().min(16));
+                let low = piece.first_chunk().expect("it has eight bytes");
+                let high = piece.last_chunk().expect("it has eight bytes");
+                (pair(*low, *high), behind)
+            }
+            (_, 4..) => {
+                let (low, high) = (rest.first_chunk::<4>(), rest.last_chunk::<4>());
+                let word = |bytes: Option<&[u8; 4]>| {
+                    u64::from(u32::from_le_bytes(*bytes.expect("it has four bytes")))
+                };
+                ((word(low), word(high)), &[][..])
+            }
+            (_, length) => {
+                let byte = |at: usize| u64::from(rest[at]);
+                let low = byte(0) | byte(length / 2) << 8 | byte(length - 1) << 16;
+                ((low, 0), &[][..])
+            }
+        };
+        hash = fold(hash ^ low, high ^ seed.rotate_left(32) ^ FOLD);
+        rest = behind;
     }
     fold(hash ^ FOLD, seed | 1)
 }

@@ -1,6 +1,8 @@
 //! What leaves: ranges of the window, the openings that wait, and an open record's output until its end.
 
 use super::super::BodyFault;
+use super::super::patterns::Pattern;
+use super::super::scan::Tokens;
 use super::names::NameSpan;
 use super::{Fault, Walk};
 use crate::plan::Renames;
@@ -60,6 +62,33 @@ impl<'a> Io<'a> {
         self.out.extend_from_slice(bytes);
         // What follows starts a range of its own.
         self.run = (usize::MAX, usize::MAX);
+    }
+
+    /// Lets leave what does of the object at `token`, which is as `pattern` says and whose bracket has left.
+    #[inline]
+    pub(super) fn pattern(&mut self, pattern: &Pattern, token: usize, tokens: &Tokens) {
+        let positions = &tokens.positions()[token..token + pattern.tokens];
+        let place = |token: usize| positions[token] as usize;
+        if tokens.compact {
+            for range in &pattern.ranges {
+                self.range(place(range.from), place(range.to) + range.more);
+            }
+            return;
+        }
+        for (number, member) in pattern.leave.iter().enumerate() {
+            if number != 0 {
+                self.byte(b',');
+            }
+            self.range(place(member.name), place(member.name + 1) + 1);
+            self.byte(b':');
+            let end = match tokens.kinds()[token + member.value] {
+                b'"' => place(member.value + 1) + 1,
+                _ => tokens.links()[token + member.value] as usize,
+            };
+            self.range(place(member.value), end);
+        }
+        let close = place(pattern.tokens - 1);
+        self.range(close, close + 1);
     }
 
     pub(super) fn offset(&self, at: usize) -> u64 {

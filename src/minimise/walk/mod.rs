@@ -173,6 +173,8 @@ pub(super) struct Walk {
     shapes: Shapes,
     /// Shapes are in use: not where an object may have fewer names than a shape.
     shaped: bool,
+    /// No name that ends in the window that is walked has a backslash.
+    unescaped: bool,
     name: NameSpan,
     name_kept: Vec<u8>,
     /// What the name of the open member has become, with quotes.
@@ -287,6 +289,7 @@ impl Walk {
             using: Use::Skip,
             value_start: 0,
             name_start: 0,
+            unescaped: false,
             name: NameSpan::Kept,
             name_kept: Vec::new(),
             renamed: Vec::new(),
@@ -324,6 +327,9 @@ impl Walk {
 
     fn tokens(&mut self, tokens: &Tokens, io: &mut Io<'_>) -> Outcome {
         let (positions, kinds, links) = (tokens.positions(), tokens.kinds(), tokens.links());
+        // A name that the window before cut may have a backslash there; a value that was held is a window in another.
+        let around = self.unescaped;
+        self.unescaped = tokens.unescaped && !matches!(self.open, Open::Name);
         let mut at = self.resume(tokens, io)?;
         let mut expect = self.expect;
         while at < kinds.len() {
@@ -410,6 +416,7 @@ impl Walk {
             }
         }
         self.expect = expect;
+        self.unescaped = around;
         Ok(())
     }
 

@@ -54,7 +54,7 @@ impl Walk {
         if inside.len() > self.limits.name_bytes {
             return Err(self.name_too_long());
         }
-        let escapes = inside.contains(&b'\\');
+        let escapes = !self.unescaped && inside.contains(&b'\\');
         let name = if escapes {
             self.scratch.clear();
             crate::transform::unescape(inside, &mut self.scratch);

@@ -127,9 +127,21 @@ impl Walk {
                 let at = positions[token] as usize;
                 match kind {
                     b'{' | b'[' => {
-                        let Some(inner) = self.shapes.get(child) else {
+                        let Some(mut inner) = self.shapes.get(child) else {
                             return Ok((token, expect));
                         };
+                        // An object of single values that is like one before it is crossed in one step.
+                        let mut alike = None;
+                        if kind == b'{' && inner.template(kind).is_some() {
+                            alike = inner.patterns.find(token, tokens, window);
+                            if alike.is_none() && inner.patterns.may_learn() {
+                                self.shapes.learn(child, token, tokens, window);
+                                let Some(again) = self.shapes.get(child) else {
+                                    return Ok((token, expect));
+                                };
+                                inner = again;
+                            }
+                        }
                         let template = inner.template(kind);
                         match inner.opening {
                             Opening::Plain => return Ok((token, expect)),
@@ -160,7 +172,7 @@ impl Walk {
                                 }
                                 if inner.opening == Opening::Whole {
                                     self.tally.count(super::FieldOutcome::KeepAll);
-                                    self.copying = true;
+                                    self.copying = alike.is_none();
                                 }
                             }
                             Opening::Skipped(outcome) => {
@@ -172,7 +184,25 @@ impl Walk {
                                 expect = Expect::After;
                             }
                         }
-                        if let Some(template) = template.filter(|_| expect == Expect::Value) {
+                        if let Some(alike) = alike.filter(|_| expect == Expect::Value) {
+                            let pattern = inner.patterns.at(alike);
+                            match inner.opening {
+                                Opening::Bare => {
+                                    io.pattern(pattern, token, tokens);
+                                    for (outcome, count) in &pattern.counts {
+                                        self.tally.fields[*outcome as usize] += count;
+                                    }
+                                }
+                                Opening::Whole => {
+                                    let close = positions[token + pattern.tokens - 1];
+                                    io.run.1 = close as usize + 1;
+                                }
+                                // All around it leaves.
+                                Opening::Within | Opening::Plain | Opening::Skipped(_) => {}
+                            }
+                            token += pattern.tokens;
+                        } else if let Some(template) = template.filter(|_| expect == Expect::Value)
+                        {
                             let names_at = self.names.start();
                             self.frames.push(*template);
                             if names_at != template.names_at
