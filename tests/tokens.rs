@@ -250,7 +250,7 @@ fn nhs_numbers() -> impl Iterator<Item = String> {
 /// How many numbers the attacker tries: `FIELDGATE_TRIES`, of which there are about a thousand million.
 fn tries() -> usize {
     let asked = std::env::var("FIELDGATE_TRIES").ok();
-    asked.map_or(20_000, |count| {
+    asked.map_or(3_000, |count| {
         count.parse().expect("FIELDGATE_TRIES is a number")
     })
 }
