@@ -540,23 +540,29 @@ fn processes_that_rotate_at_once_all_have_their_epoch() {
 fn a_rotation_that_is_killed_loses_no_key() {
     let desk = desk();
     done(&desk, "create falls");
-    let mut before = 1;
-    // Killed after more and more of its files' events: at some of them it is in the middle of its write.
-    for turns in 0..24 {
-        let mut child = fieldgate()
+    let rotate = || {
+        fieldgate()
             .current_dir(desk.path(""))
             .args(["keys", "rotate", "falls", "--config", "fieldgate.yaml"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap();
-        for _ in 0..turns {
-            // Work that takes about as long as a step of the child: a file is made and synced.
-            fs::File::create(desk.path("turn"))
-                .unwrap()
-                .sync_all()
-                .unwrap();
-        }
+            .unwrap()
+    };
+    // Work that is shorter than a step of the child: a file is made.
+    let turn = || drop(fs::File::create(desk.path("turn")).unwrap());
+    let mut child = rotate();
+    let mut whole = 0_usize;
+    while child.try_wait().unwrap().is_none() {
+        turn();
+        whole += 1;
+    }
+    let mut before = 2;
+    // Killed later and later in what a whole one takes: at some of these it is in the middle of its write.
+    const KILLS: usize = 48;
+    for kill in 0..KILLS {
+        let mut child = rotate();
+        (0..whole * kill / KILLS).for_each(|_| turn());
         child.kill().unwrap();
         child.wait().unwrap();
         let states = states(&desk);

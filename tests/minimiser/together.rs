@@ -93,6 +93,36 @@ fn with_less_than_all_of_the_fields_there_is_no_token() {
 }
 
 #[test]
+fn what_one_record_says_is_not_known_of_the_next_in_any_format() {
+    let rows = [
+        (
+            "format: csv\nrecord: $[*]\n",
+            "$[*]",
+            "surname,born\r\nNeill,1941-03-07\r\nNeill,\r\n",
+        ),
+        (
+            "format: ndjson\nrecord: $[*]\n",
+            "$[*]",
+            "{\"surname\":\"Neill\",\"born\":\"1941-03-07\"}\n{\"surname\":\"Neill\"}\n",
+        ),
+        (
+            "format: xml\nrecord: $.all.one\n",
+            "$.all.one",
+            "<all><one><surname>Neill</surname><born>1941-03-07</born></one><one><surname>Neill</surname></one></all>",
+        ),
+    ];
+    for (head, root, body) in rows {
+        let yaml = format!(
+            "{head}fields: [{{ pseudonymise: ['{root}.surname'], as: person, of: [{{ at: '@.surname', form: name }}, {{ at: '@.born', form: date }}] }}]\n"
+        );
+        let (text, tally) = run_every_way(&yaml, body).unwrap();
+        assert_eq!(text.matches("fg1p-").count(), 1, "{head}{text}");
+        assert_eq!(tally.field(FieldOutcome::Mismatch), 1, "{head}");
+        assert!(!text.contains("Neill"), "{head}{text}");
+    }
+}
+
+#[test]
 fn a_field_that_the_record_has_twice_is_not_guessed() {
     let rules = "record: $[*]\nfields:\n  - pseudonymise: ['$[*].id']\n    as: person\n    of: [{ at: '@.names[*]' }, { at: '@.born' }]\n";
     for (names, there) in [
