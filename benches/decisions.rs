@@ -2,16 +2,25 @@
 //!
 //! `cargo bench --bench decisions` prints a table; `-- --quick` takes small sets and few asks, to see that it still runs.
 //! Each ask is a request as it comes: partner, method, path, purpose, caller. The peer is one look-up in a `HashMap` of
-//! a text for each route, by the path: what the plainest router would have to do at least.
+//! a text for each route, by the path: what the plainest router would have to do at least. Beside the permit alone stands
+//! what an exchange that it lets through costs with a quota of its agreement's own, and with one person looked up among a
+//! million objections.
 
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
 
-use fieldgate::agreement::{AgreementSet, Ask, Asker, Caller, Context, PartnerName, Role, Source};
+use fieldgate::agreement::{
+    AgreementSet, Ask, Asker, Caller, Context, PartnerName, Permit, Role, Source,
+};
+use fieldgate::rights::{Entry, Lists, Token};
+use fieldgate::volume::{Keep, Kept, Meters, NotKept, Way};
 use jiff::Timestamp;
+use jiff::civil::date;
 use jiff::tz::TimeZone;
 
+#[allow(dead_code, reason = "the benches share it")]
+mod people;
 #[allow(dead_code, reason = "the benches share it")]
 mod table;
 
@@ -24,6 +33,7 @@ fn agreement(index: usize, partner: usize) -> String {
          parties: {{ controller: isle-council, partner: partner-{partner} }}\n\
          term: {{ starts: 2026-01-01, ends: 2026-12-31 }}\n\
          basis: {{ lawful: [uk-gdpr:6-1-e], power: Care Act 2014 s.6, assessment: DPIA-{index}, territory: [GB] }}\n\
+         quota: [{{ per: P1D, requests: 4000000000 }}]\n\
          purposes:\n  care-{index}: Offer care\n  safeguarding-{index}: {{ text: Protect people, roles: [nurse, social-worker], reference: required }}\n\
          disclosures:\n"
     );
@@ -38,12 +48,33 @@ fn agreement(index: usize, partner: usize) -> String {
     text
 }
 
+/// Counts that outlive nothing.
+struct Nowhere;
+
+impl Keep for Nowhere {
+    fn keep(&self, kept: &Kept) -> Result<(), NotKept> {
+        black_box(kept);
+        Ok(())
+    }
+}
+
+/// Where a permit's disclosure stands, by which the gateway finds what it keeps of it.
+fn address(permit: &Permit) -> usize {
+    std::ptr::from_ref(&**permit.disclosure()).addr()
+}
+
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let (sizes, asks, rounds): (&[usize], usize, usize) = match quick {
         true => (&[1, 10], 100, 1),
-        false => (&[1, 10, 100, 1_000], 100_000, 9),
+        false => (&[1, 10, 100, 300, 1_000, 3_000], 50_000, 9),
     };
+    let all: Vec<Token> = (0..if quick { 1_000 } else { 1_000_000 })
+        .map(people::token)
+        .collect();
+    let mut lists = Lists::new();
+    let objection = Entry::of("objection".parse().expect("a fact"));
+    lists.enter(&objection, &all).expect("there is room");
     let at: Timestamp = "2026-06-15T12:00:00Z".parse().expect("an instant");
     line(&table::surroundings());
     head(&[
@@ -51,6 +82,8 @@ fn main() {
         "to load, ms",
         "a permit, ns",
         "a refusal, ns",
+        "a permit and its quota, ns",
+        "these and a person, ns",
         "one look-up by path, ns",
     ]);
     for &size in sizes {
@@ -107,6 +140,62 @@ fn main() {
                 }
             }
         };
+        let meters = Meters::restored(TimeZone::UTC, []);
+        let ways: HashMap<usize, Way> = requests
+            .iter()
+            .map(|(partner, path, purpose)| {
+                let permit = set.decide(&Ask {
+                    asker: Asker::Partner(partner),
+                    method: "GET",
+                    path,
+                    purposes: &[purpose.as_bytes()],
+                    caller: Caller {
+                        roles: &roles,
+                        reference: Some(b"CASE-2026-000431"),
+                        ..Caller::default()
+                    },
+                    at,
+                });
+                let permit = permit.expect("what was agreed");
+                let (agreement, disclosure) = (permit.agreement(), permit.disclosure());
+                let whose = (&agreement.partner, &agreement.name);
+                let terms = &agreement.volume;
+                let way = meters.way(whose, terms, permit.purpose(), &disclosure.name, at);
+                (address(&permit), way.expect("a quota"))
+            })
+            .collect();
+        let counted = |looks_up: bool| {
+            let (set, requests, roles, ways) = (&set, &requests, &roles, &ways);
+            let (lists, all) = (&lists, &all);
+            move || {
+                for (number, (partner, path, agreed)) in
+                    (0..times).flat_map(|_| requests).enumerate()
+                {
+                    let permit = set.decide(&Ask {
+                        asker: Asker::Partner(partner),
+                        method: "GET",
+                        path,
+                        purposes: &[agreed.as_bytes()],
+                        caller: Caller {
+                            roles,
+                            reference: Some(b"CASE-2026-000431"),
+                            ..Caller::default()
+                        },
+                        at,
+                    });
+                    let permit = permit.expect("what was agreed");
+                    ways[&address(&permit)]
+                        .ask(at, number as u64, &Nowhere)
+                        .expect("a quota that is never used up");
+                    if looks_up {
+                        let person = all[number.wrapping_mul(7_919) % all.len()];
+                        let terms = &permit.terms().rights;
+                        black_box(lists.decide(terms, Some(&person), date(2026, 6, 15)));
+                    }
+                    drop(black_box(permit));
+                }
+            }
+        };
         let plain: HashMap<&str, usize> = requests
             .iter()
             .enumerate()
@@ -115,6 +204,8 @@ fn main() {
         let mut contestants: Vec<Contestant<'_>> = vec![
             ("permit", Box::new(decide(None))),
             ("refusal", Box::new(decide(Some("marketing")))),
+            ("quota", Box::new(counted(false))),
+            ("person", Box::new(counted(true))),
             (
                 "look-up",
                 Box::new(|| {
@@ -134,6 +225,8 @@ fn main() {
             each(0),
             each(1),
             each(2),
+            each(3),
+            each(4),
         ]);
     }
 }

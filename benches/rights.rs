@@ -13,27 +13,19 @@ use fieldgate::agreement::load_fields;
 use fieldgate::minimise::{self, Limits};
 use fieldgate::plan::{Plan, PlanKeys};
 use fieldgate::rights::{Entry, Lists, Terms, Token};
-use fieldgate::subjects::{Act, Change, Store};
-use fieldgate::transform::RootKey;
+use fieldgate::subjects::{Act, Change, RightsGate, Store, Watched};
+use fieldgate::transform::{Occasion, RootKey, SubjectTokens};
 use jiff::civil::date;
 
 #[allow(dead_code, reason = "the benches share it")]
+mod people;
+#[allow(dead_code, reason = "the benches share it")]
+mod records;
+#[allow(dead_code, reason = "the benches share it")]
 mod table;
 
-use table::{Contestant, Rounds, head, line, number, row};
-
-/// A token that is spread as an HMAC is.
-fn token(number: u64) -> Token {
-    let mix = |mut x: u64| {
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    };
-    let mut token = [0; 16];
-    token[..8].copy_from_slice(&mix(number.wrapping_add(0x9e37_79b9_7f4a_7c15)).to_be_bytes());
-    token[8..].copy_from_slice(&mix(number.wrapping_mul(31).wrapping_add(7)).to_be_bytes());
-    token
-}
+use people::token;
+use table::{Contestant, Rounds, head, line, number, row, speed};
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
@@ -124,6 +116,147 @@ fn main() {
             of_map,
             number(each(place) / each(4)),
         ]);
+    }
+    line("");
+    beside_records(&all, quick);
+}
+
+/// What a million entries do to records that are minimised, each with its subject looked up, beside lists with nobody on
+/// them: to the rate of a long stream, and to how long one record takes as a body of its own.
+fn beside_records(all: &[Token], quick: bool) {
+    let (bytes, bodies, rounds) = if quick {
+        (1 << 18, 200, 1)
+    } else {
+        (32 << 20, 20_000, 9)
+    };
+    let plan = gated(&format!("format: ndjson\n{}", GATED.replace('^', "$[*]")));
+    let alone = gated(&GATED.replace('^', "$"));
+    let subjects = SubjectTokens::new(&RootKey::from_bytes([1; 32]).subject());
+    let input = records::lines(bytes);
+    // One in a hundred of the people in the stream are on the last list.
+    let objecting = input.split(|byte| *byte == b'\n').step_by(100);
+    let objecting = objecting.filter_map(|record| subjects.bytes(nhs_number(record)?));
+    let some: Vec<Token> = objecting
+        .chain(all.iter().copied())
+        .take(all.len())
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let [nobody, others, some] = [("nobody", &[][..]), ("others", all), ("some", &some)]
+        .map(|(name, people)| listed(&folder.path().join(name), people));
+    let stream = |watched: &Arc<Watched>| {
+        let (mut machine, mut out) = (minimise::machine(&plan, "", occasion(watched)), Vec::new());
+        for piece in input.chunks(64 << 10) {
+            machine.push(piece, &mut out).expect("JSON");
+            black_box(machine.take_subjects());
+            black_box(&out);
+            out.clear();
+        }
+        black_box(machine.finish(&mut out).expect("JSON"));
+    };
+    let mut contestants: Vec<Contestant<'_>> = vec![
+        ("nobody", Box::new(|| stream(&nobody))),
+        ("a million others", Box::new(|| stream(&others))),
+        (
+            "a million, one in a hundred of these",
+            Box::new(|| stream(&some)),
+        ),
+    ];
+    let taken = Rounds::run(&mut contestants, rounds);
+    let lists = [&nobody, &others, &some];
+    let mut tails = lists.map(|_| Vec::with_capacity(bodies));
+    let mut machines = lists.map(|watched| minimise::machine(&alone, "", occasion(watched)));
+    let mut out = Vec::new();
+    // Bodies as they come: of other people each, and the lists take turns.
+    for body in input
+        .split_inclusive(|byte| *byte == b'\n')
+        .cycle()
+        .take(bodies)
+    {
+        for ((machine, watched), tail) in machines.iter_mut().zip(lists).zip(&mut tails) {
+            let began = Instant::now();
+            machine.push(body, &mut out).expect("JSON");
+            black_box(machine.take_subjects());
+            machine.finish(&mut out).expect("JSON");
+            tail.push(began.elapsed().as_nanos() as f64);
+            black_box(&out);
+            out.clear();
+            assert!(machine.rest(), "machines of JSON begin again");
+            machine.begin(&alone, occasion(watched));
+        }
+    }
+    head(&[
+        "on the lists",
+        "records MB/s",
+        "of the rate with nobody",
+        "p50 of one record, ns",
+        "p99",
+        "p99.9",
+    ]);
+    for (place, (name, _)) in contestants.iter().enumerate() {
+        let tail = &mut tails[place];
+        tail.sort_by(f64::total_cmp);
+        let at = |share: f64| number(tail[((tail.len() - 1) as f64 * share) as usize]);
+        row(&[
+            (*name).to_owned(),
+            number(speed(input.len(), taken.median(place))),
+            number(taken.ratio(place, 0)),
+            at(0.5),
+            at(0.99),
+            at(0.999),
+        ]);
+    }
+}
+
+/// Three fields of a record of 1.2 KB, which stands at `^`.
+const GATED: &str = r#"
+record: ^
+subject: ^.person.nhs_number
+fields:
+  - keep: [ "^.council_tax.band", "^.address.postcode" ]
+  - generalise: [ "^.person.dob" ]
+    to: year
+"#;
+
+/// The plan of `rules` whose subjects are looked up.
+fn gated(rules: &str) -> Arc<Plan> {
+    let mut rules = load_fields("bench.yaml", rules).expect("rules");
+    rules.gated = true;
+    let keys = PlanKeys {
+        agreement: None,
+        subject: Some(RootKey::from_bytes([1; 32]).subject()),
+    };
+    Arc::new(Plan::compile(&rules, &keys, &Limits::default()).expect("a plan"))
+}
+
+/// The value of a record's `nhs_number`, with its quotes.
+fn nhs_number(record: &[u8]) -> Option<&[u8]> {
+    let name = br#""nhs_number":"#;
+    let at = record.windows(name.len()).position(|part| part == name)?;
+    record.get(at + name.len()..at + name.len() + 12)
+}
+
+/// A store at `path` with `people` on its list of objections, as the gateway watches it.
+fn listed(path: &std::path::Path, people: &[Token]) -> Arc<Watched> {
+    let seal = || RootKey::from_bytes([1; 32]).subjects_seal();
+    let at = "2026-06-15T12:00:00Z".parse().expect("a time");
+    Store::create(path, seal(), at).expect("a store");
+    if !people.is_empty() {
+        let fact = "objection".parse().expect("a fact");
+        let change = Change::new(Act::Enter(Entry::of(fact)), "bench", "bench", None, None);
+        let mut store = Store::open(path, seal()).expect("a store");
+        let change = change.expect("a change");
+        store.change(&change, people, at).expect("room");
+    }
+    let watched = Watched::at(path, seal());
+    assert_eq!(watched.fault(), None);
+    watched
+}
+
+fn occasion(watched: &Arc<Watched>) -> Occasion {
+    let (today, terms) = (date(2026, 6, 15), Arc::new(Terms::of("care")));
+    Occasion {
+        gate: Some(Arc::new(RightsGate::new(watched, vec![terms], today))),
+        ..Occasion::from(today)
     }
 }
 

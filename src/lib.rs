@@ -29,6 +29,7 @@ pub mod plan;
 pub mod register;
 pub mod rights;
 pub mod risk;
+mod spread;
 pub mod subjects;
 pub mod transform;
 pub mod volume;

@@ -106,7 +106,7 @@ fn each_fault_is_told_with_its_place_and_what_to_write_instead() {
             "titel: Falls",
             &[
                 "a.yaml:1:1: the file is missing `title`",
-                "a.yaml:3:1: unknown key `titel`; did you mean `title`? The keys here are agreement, version, title, parties, term, link, basis, retention, business_case, benefits, risks, contract, contacts, waivers, purposes, disclosures, quota, guard, vital_interests, credentials",
+                "a.yaml:3:1: unknown key `titel`; did you mean `title`? The keys here are agreement, version, title, parties, term, link, basis, retention, marking, business_case, benefits, risks, contract, contacts, waivers, purposes, disclosures, quota, guard, vital_interests, credentials",
             ],
         ),
         Row(

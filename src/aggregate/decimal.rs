@@ -30,6 +30,12 @@ impl Decimal {
             [b'-', rest @ ..] => (true, rest),
             rest => (false, rest),
         };
+        if let Some((units, scale)) = plain(text) {
+            return Some(Self {
+                units: if negative { -units } else { units },
+                scale,
+            });
+        }
         let (number, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
             Some(at) => (&text[..at], exponent(&text[at + 1..])?),
             None => (text, 0),
@@ -81,6 +87,10 @@ impl Decimal {
 
     /// The sum; `None` where it becomes too large.
     pub(crate) fn plus(self, other: Self) -> Option<Self> {
+        if self.scale == other.scale {
+            let units = self.units.checked_add(other.units)?;
+            return Some(Self { units, ..self });
+        }
         let scale = self.scale.max(other.scale);
         let units = self.at(scale)?.checked_add(other.at(scale)?)?;
         Some(Self { units, scale })
@@ -136,6 +146,9 @@ impl Decimal {
 
 impl Ord for Decimal {
     fn cmp(&self, other: &Self) -> Ordering {
+        if self.scale == other.scale {
+            return self.units.cmp(&other.units);
+        }
         let scale = self.scale.max(other.scale);
         match (self.at(scale), other.at(scale)) {
             (Some(one), Some(other)) => one.cmp(&other),
@@ -187,8 +200,39 @@ fn exponent(text: &[u8]) -> Option<i32> {
     Some(sign * value)
 }
 
-fn power(of_ten: u8) -> Option<i128> {
-    10_i128.checked_pow(u32::from(of_ten))
+/// All powers of ten that there is room for.
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+/// 10 to the power of `of_ten`; `None` where it becomes too large.
+pub(super) fn power(of_ten: u8) -> Option<i128> {
+    POWERS.get(usize::from(of_ten)).copied()
+}
+
+/// The units and the scale of what nearly all numbers are: few digits, perhaps with a point among them. Of anything else
+/// `None`, which may be a number all the same.
+fn plain(text: &[u8]) -> Option<(i128, u8)> {
+    if text.is_empty() || text.len() > MOST_DIGITS {
+        return None;
+    }
+    let (mut units, mut scale, last) = (0_u64, 0, text.len() - 1);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => units = units * 10 + u64::from(byte - b'0'),
+            b'.' if scale == 0 && at > 0 && at < last => scale = last - at,
+            _ => return None,
+        }
+    }
+    let scale = u8::try_from(scale).ok();
+    let scale = scale.filter(|scale| *scale <= MOST_SCALE)?;
+    Some((i128::from(units), scale))
 }
 
 /// `units` / `by`, to the nearest integer, halves away from zero.

@@ -1,7 +1,5 @@
 //! How many different values there are, in bounded memory: exact up to a number, then estimated.
 
-use std::collections::BTreeSet;
-
 /// Different values that are kept; up to as many the count is exact.
 pub(crate) const EXACT_VALUES: usize = 4096;
 
@@ -9,16 +7,77 @@ pub(crate) const EXACT_VALUES: usize = 4096;
 /// Above [`EXACT_VALUES`] their correction for small counts is never due, so that no logarithm is taken.
 const REGISTERS: usize = 1024;
 
+/// Bytes that a value which is kept takes at most.
+const VALUE_BYTES: usize = 24;
+
+/// Values that are kept, by their hashes: each at the first free place from the one that its hash names. A hash is keyed
+/// and spread, so that it names a place by its low bits.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept {
+    /// None, or a power of two of places; 0 is a free one.
+    places: Vec<u64>,
+    /// How many are taken, at most three of four.
+    taken: usize,
+    /// The hash 0 is kept, which no place can say.
+    zero: bool,
+}
+
+impl Kept {
+    fn len(&self) -> usize {
+        self.taken + usize::from(self.zero)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        let places = self.places.iter().copied();
+        let zero = self.zero.then_some(0);
+        places.filter(|place| *place != 0).chain(zero)
+    }
+
+    /// Keeps `hash`. Gives whether it is new.
+    fn insert(&mut self, hash: u64) -> bool {
+        if hash == 0 {
+            return !std::mem::replace(&mut self.zero, true);
+        }
+        if self.taken * 4 >= self.places.len() * 3 {
+            let room = (self.places.len() * 2).max(8);
+            for known in std::mem::replace(&mut self.places, vec![0; room]) {
+                if known != 0 {
+                    self.put(known);
+                }
+            }
+        }
+        let new = self.put(hash);
+        self.taken += usize::from(new);
+        new
+    }
+
+    /// Puts `hash`, which is not 0, in its place; there is a free one. Gives whether it was not there.
+    fn put(&mut self, hash: u64) -> bool {
+        let last = self.places.len() - 1;
+        let mut at = hash as usize & last;
+        loop {
+            match self.places[at] {
+                0 => {
+                    self.places[at] = hash;
+                    return true;
+                }
+                known if known == hash => return false,
+                _ => at = (at + 1) & last,
+            }
+        }
+    }
+}
+
 /// Different values, each known by a hash of 64 bits.
 #[derive(Debug, Clone)]
 pub(crate) enum Distinct {
-    Exact(BTreeSet<u64>),
+    Exact(Kept),
     Registers(Box<[u8; REGISTERS]>),
 }
 
 impl Default for Distinct {
     fn default() -> Self {
-        Self::Exact(BTreeSet::new())
+        Self::Exact(Kept::default())
     }
 }
 
@@ -33,7 +92,7 @@ impl Distinct {
                 if values.len() > EXACT_VALUES {
                     self.estimate();
                 }
-                16
+                VALUE_BYTES
             }
             Self::Registers(registers) => {
                 register(registers, hash);
@@ -46,7 +105,7 @@ impl Distinct {
         if let Self::Exact(values) = self {
             let mut registers = Box::new([0; REGISTERS]);
             for hash in values.iter() {
-                register(&mut registers, *hash);
+                register(&mut registers, hash);
             }
             *self = Self::Registers(registers);
         }
@@ -60,8 +119,8 @@ impl Distinct {
     pub(crate) fn merge(&mut self, other: &Self) {
         match other {
             Self::Exact(values) => {
-                for hash in values {
-                    self.add(*hash);
+                for hash in values.iter() {
+                    self.add(hash);
                 }
             }
             Self::Registers(theirs) => {
@@ -96,7 +155,7 @@ impl Distinct {
         match self {
             Self::Exact(values) => values
                 .iter()
-                .fold(0, |sum: u32, hash| sum.wrapping_add(*hash as u32)),
+                .fold(0, |sum: u32, hash| sum.wrapping_add(hash as u32)),
             Self::Registers(registers) => registers.iter().fold(0, |sum: u32, rank| {
                 sum.wrapping_mul(31).wrapping_add(u32::from(*rank))
             }),
@@ -136,6 +195,18 @@ mod tests {
                 distinct.count()
             );
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_kept_once_whatever_its_hash() {
+        let mut kept = Kept::default();
+        let hashes = [0, 1, u64::MAX, 8, 16, 24, 1 << 63, 0, 8];
+        let new: Vec<bool> = hashes.map(|hash| kept.insert(hash)).to_vec();
+        assert_eq!(new.iter().filter(|new| **new).count(), 7);
+        assert_eq!((kept.len(), new[7], new[8]), (7, false, false));
+        let mut found: Vec<u64> = kept.iter().collect();
+        found.sort_unstable();
+        assert_eq!(found, [0, 1, 8, 16, 24, 1 << 63, u64::MAX]);
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::decimal::Decimal;
 use super::distinct::Distinct;
 use super::median::Median;
-use super::prepare::{Prepared, Tells};
+use super::prepare::{Gathers, Prepared, PreparedMeasure, Tells};
 use super::read::{Field, Kind, Records};
 use super::{Dominance, Figure, TooManyGroups};
+use crate::spread::Spreading;
 
 /// The category of values that are not told by themselves.
 pub(super) const OTHER: u32 = 0;
@@ -26,7 +27,8 @@ const CATEGORY_BYTES: usize = 200;
 pub(super) struct Groups {
     prepared: Arc<Prepared>,
     pub(super) dimensions: Vec<Categories>,
-    by_group: HashMap<u128, u32>,
+    /// By the group's categories, numbers that are given in order.
+    by_group: HashMap<u128, u32, Spreading>,
     /// Each group's categories, and its cell.
     pub(super) cells: Vec<(Vec<u32>, Cell)>,
     pub(super) records: u64,
@@ -39,6 +41,8 @@ pub(super) struct Groups {
 #[derive(Debug, Default)]
 pub(super) struct Categories {
     by_text: HashMap<Box<[u8]>, u32>,
+    /// Short texts that came lately, and their categories: most records have one of few.
+    lately: Lately,
     pub(super) texts: Vec<Box<[u8]>>,
     pub(super) has_other: bool,
     pub(super) has_none: bool,
@@ -64,7 +68,12 @@ impl Categories {
                 return (OTHER, 0);
             }
         }
+        let short = Lately::packed(&field.text);
+        if let Some(known) = short.and_then(|short| self.lately.category(short)) {
+            return (known, 0);
+        }
         if let Some(known) = self.by_text.get(field.text.as_slice()) {
+            self.lately.came(short, *known);
             return (*known, 0);
         }
         // Words that stand for something else in a table are nobody's value.
@@ -84,6 +93,44 @@ impl Categories {
     }
 }
 
+/// Categories by their texts, as many as a few cache lines hold. What is not found here is looked for among all.
+#[derive(Debug)]
+struct Lately([(u128, u32); Self::PLACES]);
+
+impl Default for Lately {
+    fn default() -> Self {
+        Self([(0, NONE); Self::PLACES])
+    }
+}
+
+impl Lately {
+    const PLACES: usize = 128;
+
+    /// `text` and its length as a number, if it is short enough. None is 0: a value has at least one byte.
+    fn packed(text: &[u8]) -> Option<u128> {
+        let mut bytes = [0; 16];
+        bytes[..15].get_mut(..text.len())?.copy_from_slice(text);
+        bytes[15] = text.len() as u8;
+        Some(u128::from_le_bytes(bytes)).filter(|packed| *packed != 0)
+    }
+
+    fn place(text: u128) -> usize {
+        let folded = (text as u64 ^ (text >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (folded >> 57) as usize % Self::PLACES
+    }
+
+    fn category(&self, text: u128) -> Option<u32> {
+        let (known, category) = self.0[Self::place(text)];
+        (known == text).then_some(category)
+    }
+
+    fn came(&mut self, text: Option<u128>, category: u32) {
+        if let Some(text) = text {
+            self.0[Self::place(text)] = (text, category);
+        }
+    }
+}
+
 /// What is known of one group.
 #[derive(Debug, Clone)]
 pub(super) struct Cell {
@@ -91,8 +138,8 @@ pub(super) struct Cell {
     /// The sum of the records' keys.
     pub(super) key: u32,
     pub(super) people: People,
-    /// In the order of the measures.
-    pub(super) figures: Vec<Gathered>,
+    /// In the order of [`Prepared::gathers`].
+    gathered: Vec<Gathered>,
 }
 
 /// Different people, up to as many as a rule asks for.
@@ -120,11 +167,9 @@ impl People {
     }
 }
 
-/// What a measure knows of one group.
+/// What is kept of one group for some of its measures.
 #[derive(Debug, Clone)]
 pub(super) enum Gathered {
-    /// Nothing of its own: the cell's records.
-    Records,
     Different(Distinct),
     Numbers(Box<Numbers>),
 }
@@ -158,8 +203,9 @@ impl Numbers {
     fn add(&mut self, number: Decimal) -> usize {
         self.count += 1;
         self.sum = self.sum.and_then(|sum| sum.plus(number));
-        self.add_magnitude(number.magnitude());
-        self.magnitude = self.magnitude.and_then(|sum| sum.plus(number.magnitude()));
+        let magnitude = number.magnitude();
+        self.add_magnitude(magnitude);
+        self.magnitude = self.magnitude.and_then(|sum| sum.plus(magnitude));
         match &mut self.median {
             Some(median) => median.add(number),
             None => 0,
@@ -167,6 +213,9 @@ impl Numbers {
     }
 
     fn add_magnitude(&mut self, mut magnitude: Decimal) {
+        if magnitude <= self.largest[LARGEST - 1] {
+            return;
+        }
         for place in &mut self.largest {
             if magnitude > *place {
                 std::mem::swap(place, &mut magnitude);
@@ -223,18 +272,21 @@ impl Numbers {
 
 impl Cell {
     fn new(prepared: &Prepared) -> Self {
-        let figures = prepared.measures.iter().map(|measure| match measure.tells {
-            Tells::Count => Gathered::Records,
-            Tells::Subjects | Tells::Distinct => Gathered::Different(Distinct::default()),
-            Tells::Sum | Tells::Mean => Gathered::Numbers(Box::new(Numbers::new(false))),
-            Tells::Median => Gathered::Numbers(Box::new(Numbers::new(true))),
+        let gathered = prepared.gathers.iter().map(|gathers| match gathers {
+            Gathers::Different(_) => Gathered::Different(Distinct::default()),
+            Gathers::Numbers { median, .. } => Gathered::Numbers(Box::new(Numbers::new(*median))),
         });
         Self {
             records: 0,
             key: 0,
             people: People::default(),
-            figures: figures.collect(),
+            gathered: gathered.collect(),
         }
+    }
+
+    /// What is kept for `measure`; `None` where that is how many records there are.
+    pub(super) fn gathered(&self, measure: &PreparedMeasure) -> Option<&Gathered> {
+        measure.gathered.map(|at| &self.gathered[at])
     }
 
     /// Takes what `other` has.
@@ -242,11 +294,11 @@ impl Cell {
         self.records += other.records;
         self.key = self.key.wrapping_add(other.key);
         self.people.merge(&other.people, least);
-        for (own, other) in self.figures.iter_mut().zip(&other.figures) {
+        for (own, other) in self.gathered.iter_mut().zip(&other.gathered) {
             match (own, other) {
                 (Gathered::Different(own), Gathered::Different(other)) => own.merge(other),
                 (Gathered::Numbers(own), Gathered::Numbers(other)) => own.merge(other, least),
-                (Gathered::Records | Gathered::Different(_) | Gathered::Numbers(_), _) => {}
+                (Gathered::Different(_) | Gathered::Numbers(_), _) => {}
             }
         }
     }
@@ -266,7 +318,7 @@ impl Groups {
         });
         Self {
             dimensions: dimensions.collect(),
-            by_group: HashMap::new(),
+            by_group: HashMap::default(),
             cells: Vec::new(),
             records: 0,
             bytes: 0,
@@ -288,58 +340,71 @@ impl Records for Groups {
     type Stop = TooManyGroups;
 
     fn record(&mut self, fields: &[Field]) -> Result<(), TooManyGroups> {
-        let prepared = Arc::clone(&self.prepared);
+        let Self {
+            prepared,
+            dimensions,
+            by_group,
+            cells,
+            bytes,
+            group: categories,
+            ..
+        } = self;
+        let prepared: &Prepared = prepared;
         self.records += 1;
-        self.group.clear();
+        categories.clear();
         let mut group = 0;
-        for (at, categories) in prepared.dimensions.iter().zip(&mut self.dimensions) {
-            let (category, grown) = categories.of(&fields[at.field]);
-            self.bytes += grown;
+        for (at, known) in prepared.dimensions.iter().zip(dimensions) {
+            let (category, grown) = known.of(&fields[at.field]);
+            *bytes += grown;
             group = group << 24 | u128::from(category);
-            self.group.push(category);
+            categories.push(category);
         }
-        let cell = match self.by_group.get(&group) {
+        let cell = match by_group.get(&group) {
             Some(known) => *known,
             None => {
-                let new = u32::try_from(self.cells.len()).expect("groups are limited");
-                self.by_group.insert(group, new);
-                self.cells.push((self.group.clone(), Cell::new(&prepared)));
-                self.bytes += 256 + 192 * prepared.measures.len();
+                let new = u32::try_from(cells.len()).expect("groups are limited");
+                by_group.insert(group, new);
+                cells.push((categories.clone(), Cell::new(prepared)));
+                *bytes += 256 + 192 * prepared.measures.len();
                 new
             }
         };
-        let (_, cell) = &mut self.cells[cell as usize];
+        let (_, cell) = &mut cells[cell as usize];
         cell.records += 1;
         let person = prepared
             .subject
             .map(|field| prepared.person(&fields[field]));
         if let Some(person) = person {
             cell.key = cell.key.wrapping_add(person as u32);
-            self.bytes += cell.people.add(person, prepared.least);
+            *bytes += cell.people.add(person, prepared.least);
         }
-        for (measure, gathered) in prepared.measures.iter().zip(&mut cell.figures) {
-            match gathered {
-                Gathered::Records => {}
-                Gathered::Different(different) => {
-                    let value = match measure.field {
+        for (gathers, gathered) in prepared.gathers.iter().zip(&mut cell.gathered) {
+            match (gathers, gathered) {
+                (Gathers::Different(of), Gathered::Different(different)) => {
+                    let value = match of {
                         None => person,
-                        Some(field) => prepared.value(&fields[field]),
+                        Some(field) => prepared.value(&fields[*field]),
                     };
                     if let Some(value) = value {
-                        self.bytes += different.add(value);
+                        *bytes += different.add(value);
                     }
                 }
-                Gathered::Numbers(numbers) => {
-                    let field = measure.field.map(|field| &fields[field]);
-                    let number =
-                        field.filter(|field| matches!(field.kind, Kind::Text | Kind::Word));
-                    let Some(number) = number.and_then(|field| Decimal::parse(&field.text)) else {
+                (Gathers::Numbers { field, .. }, Gathered::Numbers(numbers)) => {
+                    let field = &fields[*field];
+                    let number = match field.kind {
+                        Kind::Text | Kind::Word => Decimal::parse(&field.text),
+                        Kind::Nothing | Kind::Other => None,
+                    };
+                    let Some(number) = number else {
                         continue;
                     };
-                    self.bytes += numbers.add(number);
+                    *bytes += numbers.add(number);
                     if let Some(person) = person {
-                        self.bytes += numbers.people.add(person, prepared.least);
+                        *bytes += numbers.people.add(person, prepared.least);
                     }
+                }
+                (Gathers::Different(_) | Gathers::Numbers { .. }, _) => {
+                    unreachable!("a cell gathers what its table says")
                 }
             }
         }

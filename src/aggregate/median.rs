@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::decimal::{Decimal, MOST_SCALE};
+use super::decimal::{Decimal, MOST_SCALE, power};
 
 /// Values that are kept as they are. A group's median is exact up to as many.
 pub(crate) const EXACT_VALUES: usize = 256;
@@ -93,8 +93,8 @@ impl Median {
 
 /// The bucket of `value`: 0 for zero, then by size, below zero for what is below zero.
 fn bucket(value: Decimal) -> i32 {
-    let units = value.units.unsigned_abs()
-        * 10_u128.pow(u32::from(MOST_SCALE - value.scale.min(MOST_SCALE)));
+    let step = power(MOST_SCALE - value.scale.min(MOST_SCALE));
+    let units = value.units.unsigned_abs() * step.expect("a small power").unsigned_abs();
     let Some(highest) = units.checked_ilog2() else {
         return 0;
     };

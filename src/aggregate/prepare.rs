@@ -17,6 +17,8 @@ pub(crate) struct Prepared {
     pub(super) layout: Layout,
     pub(super) dimensions: Vec<PreparedDimension>,
     pub(super) measures: Vec<PreparedMeasure>,
+    /// What is kept of each group for its measures.
+    pub(super) gathers: Vec<Gathers>,
     /// The field that names a record's subject.
     pub(super) subject: Option<usize>,
     pub(super) rule: Rule,
@@ -44,8 +46,18 @@ pub(super) struct PreparedDimension {
 pub(super) struct PreparedMeasure {
     pub(super) name: String,
     pub(super) tells: Tells,
-    pub(super) field: Option<usize>,
+    /// Where among what is kept of a group its own stands; `None` of how many records there are.
+    pub(super) gathered: Option<usize>,
     pub(super) nearest: Option<u64>,
+}
+
+/// What is kept of each group: measures of the same share it, so that a number is read and added once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gathers {
+    /// Different values of a field, or different people.
+    Different(Option<usize>),
+    /// The numbers of a field, and whether a median is told of them.
+    Numbers { field: usize, median: bool },
 }
 
 /// What a measure tells.
@@ -91,6 +103,7 @@ impl Prepared {
             }
         };
         let mut layout = Layout::new(record).map_err(|message| vec![message])?;
+        let mut gathers = Vec::new();
         let mut fields = Fields {
             rules,
             record,
@@ -118,7 +131,7 @@ impl Prepared {
         let measures: Vec<PreparedMeasure> = aggregate
             .measures
             .iter()
-            .filter_map(|measure| fields.measure(measure))
+            .filter_map(|measure| fields.measure(measure, &mut gathers))
             .collect();
         let subject = rules
             .subject
@@ -146,6 +159,7 @@ impl Prepared {
             layout,
             dimensions,
             measures,
+            gathers,
             subject,
             rule: aggregate.rule.clone(),
             dominance: aggregate.dominance,
@@ -326,7 +340,11 @@ impl Fields<'_> {
         Some(leaves.coarse)
     }
 
-    fn measure(&mut self, measure: &Measure) -> Option<PreparedMeasure> {
+    fn measure(
+        &mut self,
+        measure: &Measure,
+        gathers: &mut Vec<Gathers>,
+    ) -> Option<PreparedMeasure> {
         let tells = Tells::from(&measure.of);
         let field = match measure.of.selector() {
             None => None,
@@ -354,7 +372,7 @@ impl Fields<'_> {
         Some(PreparedMeasure {
             name: measure.name.clone(),
             tells,
-            field,
+            gathered: gathered(tells, field, gathers),
             nearest: measure.nearest,
         })
     }
@@ -418,6 +436,32 @@ impl Fields<'_> {
         }
         Some(leaves)
     }
+}
+
+/// Where among `gathers`, to which it is added where it is new, what `tells` needs of `field` stands.
+fn gathered(tells: Tells, field: Option<usize>, gathers: &mut Vec<Gathers>) -> Option<usize> {
+    let needed = match (tells, field) {
+        (Tells::Count, _) => return None,
+        (Tells::Subjects | Tells::Distinct, field) => Gathers::Different(field),
+        (Tells::Sum | Tells::Mean | Tells::Median, Some(field)) => Gathers::Numbers {
+            field,
+            median: tells == Tells::Median,
+        },
+        (Tells::Sum | Tells::Mean | Tells::Median, None) => return None,
+    };
+    let same = |known: &Gathers| match (known, needed) {
+        (Gathers::Numbers { field: known, .. }, Gathers::Numbers { field, .. }) => *known == field,
+        (Gathers::Different(known), Gathers::Different(field)) => *known == field,
+        (Gathers::Numbers { .. } | Gathers::Different(_), _) => false,
+    };
+    let Some(at) = gathers.iter().position(same) else {
+        gathers.push(needed);
+        return Some(gathers.len() - 1);
+    };
+    if let (Gathers::Numbers { median, .. }, Tells::Median) = (&mut gathers[at], tells) {
+        *median = true;
+    }
+    Some(at)
 }
 
 /// Whether a selector of these segments is a path of single names and wildcards.

@@ -3,7 +3,7 @@
 use super::control;
 use super::cube::Shape;
 use super::groups::{Categories, Cell, Gathered, Groups, NONE, Numbers, OTHER};
-use super::prepare::{Prepared, PreparedDimension, Tells};
+use super::prepare::{Prepared, PreparedDimension, PreparedMeasure, Tells};
 use super::rule::{Rule, Shown};
 
 /// A table as it leaves.
@@ -174,12 +174,12 @@ impl Control<'_> {
             .collect();
         let none = vec![false; counts.len()];
         let hidden = self.hidden_counts(&counts, &none);
-        let measures = self.prepared.measures.iter().enumerate();
+        let measures = self.prepared.measures.iter();
         measures
-            .map(|(index, measure)| match measure.tells {
+            .map(|measure| match measure.tells {
                 Tells::Count => self.counts(&counts, &hidden),
-                Tells::Subjects | Tells::Distinct => self.different(index, &hidden),
-                Tells::Sum | Tells::Mean | Tells::Median => self.values(index, &hidden),
+                Tells::Subjects | Tells::Distinct => self.different(measure, &hidden),
+                Tells::Sum | Tells::Mean | Tells::Median => self.values(measure, &hidden),
             })
             .collect()
     }
@@ -212,16 +212,16 @@ impl Control<'_> {
     }
 
     /// What is shown of how many different values there are: as of counts, and nothing where the count is hidden.
-    fn different(&self, index: usize, hidden: &[bool]) -> Vec<Told> {
+    fn different(&self, measure: &PreparedMeasure, hidden: &[bool]) -> Vec<Told> {
         let counts: Vec<(u64, u32, bool)> = self
             .cells
             .iter()
             .map(|cell| match cell {
-                Some(cell) => match &cell.figures[index] {
-                    Gathered::Different(different) => {
+                Some(cell) => match cell.gathered(measure) {
+                    Some(Gathered::Different(different)) => {
                         (different.count(), different.key(), self.has_people(cell))
                     }
-                    Gathered::Records | Gathered::Numbers(_) => (0, 0, true),
+                    Some(Gathered::Numbers(_)) | None => (0, 0, true),
                 },
                 None => (0, 0, true),
             })
@@ -232,16 +232,14 @@ impl Control<'_> {
 
     /// What is shown of sums, means and medians: of enough people, none of whom has most of it, and where no other follows
     /// from it.
-    fn values(&self, index: usize, hidden: &[bool]) -> Vec<Told> {
+    fn values(&self, measure: &PreparedMeasure, hidden: &[bool]) -> Vec<Told> {
         let numbers: Vec<Option<&Numbers>> = self
             .cells
             .iter()
-            .map(
-                |cell| match cell.as_ref().map(|cell| &cell.figures[index]) {
-                    Some(Gathered::Numbers(numbers)) => Some(&**numbers),
-                    Some(Gathered::Records | Gathered::Different(_)) | None => None,
-                },
-            )
+            .map(|cell| match cell.as_ref()?.gathered(measure)? {
+                Gathered::Numbers(numbers) => Some(&**numbers),
+                Gathered::Different(_) => None,
+            })
             .collect();
         let own: Vec<bool> = numbers
             .iter()
@@ -265,7 +263,6 @@ impl Control<'_> {
             .map(|numbers| numbers.map_or(0, |numbers| numbers.count))
             .collect();
         let hidden = control::hidden_values(self.shape, &own, &people);
-        let measure = &self.prepared.measures[index];
         numbers
             .into_iter()
             .zip(hidden)

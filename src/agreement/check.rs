@@ -183,6 +183,7 @@ pub(super) fn check(
         hash: hash_with_tables(&text_hash, &tables),
         text_hash,
         tables,
+        marking: written.marking.as_ref().map(|marking| marking.0.clone()),
         disclosures: complete.then_some(disclosures)?,
         link: link.map(str::to_owned),
         namespaces,

@@ -43,7 +43,7 @@ impl Credential {
 }
 
 /// Kinds of credential, each once. Their text is their names, joined by commas.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Credentials(u8);
 
 impl Credentials {

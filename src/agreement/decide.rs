@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::basis::{self, Basis};
-use super::router::{Answer, Miss, Route};
+use super::router::{Answer, Asks, Miss, Route, Router};
 use super::template;
 use super::{
     Agreement, AgreementName, AgreementSet, Credentials, Disclosure, DisclosureName, PartnerName,
@@ -90,9 +90,9 @@ pub const REASON_BYTES: usize = 500;
 #[derive(Debug, Clone)]
 pub struct Permit {
     agreement: Arc<Agreement>,
-    disclosure: Arc<Disclosure>,
-    purpose: PurposeName,
-    /// Where its terms stand among the agreement's purposes.
+    /// Where the disclosure stands among the agreement's.
+    disclosure: usize,
+    /// Where the purpose stands among the agreement's.
     terms: usize,
     /// Whether fields of special categories stay behind, since no professional asks.
     without_special: bool,
@@ -108,12 +108,12 @@ impl Permit {
     /// The disclosure that permits.
     #[must_use]
     pub fn disclosure(&self) -> &Arc<Disclosure> {
-        &self.disclosure
+        &self.agreement.disclosures[self.disclosure]
     }
     /// The purpose that was declared and agreed.
     #[must_use]
     pub fn purpose(&self) -> &PurposeName {
-        &self.purpose
+        &self.terms().name
     }
     /// The terms of that purpose.
     #[must_use]
@@ -123,17 +123,19 @@ impl Permit {
     /// The plan of the body that leaves: without special categories, where these need a professional and none asks.
     #[must_use]
     pub fn released(&self) -> &Arc<Plan> {
-        match &self.disclosure.without_special {
+        let disclosure = self.disclosure();
+        match &disclosure.without_special {
             Some(without) if self.without_special => &without.plan,
-            Some(_) | None => &self.disclosure.released,
+            Some(_) | None => &disclosure.released,
         }
     }
     /// The rules that [`Permit::released`] was compiled from.
     #[must_use]
     pub fn released_rules(&self) -> &BodyRules {
-        match &self.disclosure.without_special {
+        let disclosure = self.disclosure();
+        match &disclosure.without_special {
             Some(without) if self.without_special => &without.rules,
-            Some(_) | None => &self.disclosure.released_rules,
+            Some(_) | None => &disclosure.released_rules,
         }
     }
     /// The path's variables, each percent-encoded in the one form that it has: so the service gets them.
@@ -372,16 +374,7 @@ impl AgreementSet {
                 return Err(Refusal::NoRoute(RouteMiss::Method { allowed }));
             }
         };
-        let first = &route.all()[0];
-        note(
-            ROUTE,
-            true,
-            format_args!(
-                "{} {}",
-                first.disclosure.method,
-                first.disclosure.path.text()
-            ),
-        );
+        note(ROUTE, true, format_args!("{}", Found(&self.router, route)));
 
         const DECLARED: &str = "purpose declared";
         let declared = match declared(ask.purposes) {
@@ -408,32 +401,30 @@ impl AgreementSet {
         }
 
         const AGREED: &str = "purpose agreed";
-        let Some((purpose, answers)) = route.answers(declared) else {
-            let refusal = not_agreed(route, ask.at);
+        // Terms for one purpose do not overlap and stand in their order: the first that has not ended
+        // counts, else the last.
+        let mut agreed = None;
+        for answer in self.router.answers(route, declared) {
+            agreed = Some(answer);
+            if ask.at < self.router.agreement(answer).term.until {
+                break;
+            }
+        }
+        let Some(answer) = agreed else {
+            let refusal = not_agreed(&self.router, route, ask.at);
             note(AGREED, false, format_args!("{refusal}"));
             return Err(refusal);
         };
-        // Terms for one purpose do not overlap and stand in their order: the first that has not ended
-        // counts, else the last.
-        let answer = answers
-            .iter()
-            .find(|answer| ask.at < answer.agreement.term.until)
-            .or(answers.last())
-            .expect("a purpose of a route has a disclosure");
-        let Answer {
-            agreement,
-            disclosure,
-            terms,
-        } = answer;
+        let agreement = self.router.agreement(answer);
         note(
             AGREED,
             true,
-            format_args!(
-                "agreement {} shares `{}` for {purpose}",
-                agreement.name, disclosure.name
-            ),
+            format_args!("{}", Agreed(&self.router, answer)),
         );
-        if let Some(ground) = disclosure.ground(purpose) {
+        if self.register.is_some()
+            && let disclosure = self.router.disclosure(answer)
+            && let Some(ground) = disclosure.ground(&agreement.purposes[answer.terms()].name)
+        {
             note("ground", true, format_args!("{ground}"));
         }
 
@@ -469,13 +460,12 @@ impl AgreementSet {
             note("keys", false, format_args!("{refusal}"));
             return Err(refusal);
         }
-        let terms = *terms;
-        asked_of_caller(agreement, &agreement.purposes[terms], &ask.caller, note)?;
-        let without_special = disclosure.without_special.is_some()
+        asked_of_caller(&self.router, answer, &ask.caller, note)?;
+        let without_special = answer.has_special
             && !ask.caller.professional
             && agreement
                 .law
-                .basis_for(purpose)
+                .basis_for(&agreement.purposes[answer.terms()].name)
                 .is_some_and(Basis::needs_professional);
         if without_special {
             note(
@@ -488,23 +478,54 @@ impl AgreementSet {
         }
         Ok(Permit {
             agreement: Arc::clone(agreement),
-            disclosure: Arc::clone(disclosure),
-            purpose: purpose.clone(),
-            terms,
+            disclosure: answer.disclosure(),
+            terms: answer.terms(),
             without_special,
-            variables: disclosure.path.variables_in(&path),
+            variables: template::values(self.router.variables(answer), &path),
         })
     }
 }
 
-/// What a purpose asks of the caller; nothing where it has no such terms.
+/// The route that was found, as explanations have it.
+struct Found<'a>(&'a Router, Route);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = self.0.all(self.1);
+        let first = all.next().expect("a route has a disclosure");
+        let disclosure = self.0.disclosure(first);
+        write!(f, "{} {}", disclosure.method, disclosure.path.text())
+    }
+}
+
+/// What was agreed, as explanations have it.
+struct Agreed<'a>(&'a Router, &'a Answer);
+
+impl fmt::Display for Agreed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (agreement, disclosure) = (self.0.agreement(self.1), self.0.disclosure(self.1));
+        let purpose = &agreement.purposes[self.1.terms()].name;
+        write!(
+            f,
+            "agreement {} shares `{}` for {purpose}",
+            agreement.name, disclosure.name
+        )
+    }
+}
+
+/// What the purpose of `answer` asks of the caller; nothing where it has no such terms.
 fn asked_of_caller(
-    agreement: &Agreement,
-    terms: &Purpose,
+    router: &Router,
+    answer: &Answer,
     caller: &Caller<'_>,
     note: &mut impl FnMut(&'static str, bool, fmt::Arguments<'_>),
 ) -> Result<(), Refusal> {
-    let of = || (agreement.name.clone(), terms.name.clone());
+    let terms: &Asks = router.asks(answer);
+    let of = || {
+        let agreement = router.agreement(answer);
+        let purpose = &agreement.purposes[answer.terms()].name;
+        (agreement.name.clone(), purpose.clone())
+    };
     if !terms.credentials.is_empty() {
         const CREDENTIALS: &str = "credentials";
         let missing = terms.credentials.without(caller.credentials);
@@ -619,26 +640,34 @@ fn is_name(text: &str) -> bool {
 
 /// The refusal of a purpose that the route is not for: with what is agreed and in force, or what was
 /// agreed where nothing is in force.
-fn not_agreed(route: &Route, at: Timestamp) -> Refusal {
-    let in_force =
-        |answer: &&Answer| answer.agreement.term.from <= at && at < answer.agreement.term.until;
-    let named = route.all().iter().find(in_force).unwrap_or(&route.all()[0]);
-    let mut agreed: Vec<PurposeName> = route
-        .purposes()
+fn not_agreed(router: &Router, route: Route, at: Timestamp) -> Refusal {
+    let in_force = |answer: &&Answer| {
+        let term = &router.agreement(answer).term;
+        term.from <= at && at < term.until
+    };
+    let named = router
+        .all(route)
+        .find(in_force)
+        .or(router.all(route).next())
+        .expect("a route has a disclosure");
+    let purposes = router.purposes(route);
+    // What mostly is so is told without a look at each purpose.
+    let all_in_force = router.all(route).all(|answer| in_force(&answer));
+    let mut agreed: Vec<PurposeName> = purposes
         .iter()
-        .filter(|(_, answers)| answers.iter().any(|answer| in_force(&answer)))
-        .map(|(purpose, _)| purpose.clone())
+        .filter(|_| !all_in_force)
+        .filter(|purpose| {
+            let mut answers = router.answers(route, purpose.as_str());
+            answers.any(|answer| in_force(&answer))
+        })
+        .cloned()
         .collect();
     if agreed.is_empty() {
-        agreed = route
-            .purposes()
-            .iter()
-            .map(|(purpose, _)| purpose.clone())
-            .collect();
+        agreed = purposes.to_vec();
     }
     Refusal::PurposeNotAgreed {
-        agreement: named.agreement.name.clone(),
-        disclosure: named.disclosure.name.clone(),
+        agreement: router.agreement(named).name.clone(),
+        disclosure: router.disclosure(named).name.clone(),
         agreed,
     }
 }

@@ -158,6 +158,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("data-purpose", OWN),
     ("data-agreement*", OWN),
     ("data-delete-by", OWN),
+    ("data-marking", OWN),
 ];
 
 #[cfg(test)]

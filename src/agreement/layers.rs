@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use super::check::DisclosureCheck;
 use super::file::{AgreementAsWritten, DisclosureAsWritten};
 use super::rules::Body;
+use super::volume::per_of;
 use super::{Context, PartnerName, PathTemplate, PurposeName, ServiceName};
-use crate::charter::{Case, Retention};
+use crate::charter::{Case, Rate, Retention};
 use crate::minimise::Withheld;
 use crate::plan::{Check, Format};
 use crate::register::{
@@ -221,6 +222,8 @@ impl DisclosureCheck<'_> {
             purposes: &purposes,
             territory: territory.as_deref(),
             retention: retention.as_ref(),
+            marking: written.marking.as_ref().map(|marking| marking.0.as_str()),
+            quotas: &requests_per_window(written),
             ends,
             rules: &released.rules,
         });
@@ -233,6 +236,8 @@ impl DisclosureCheck<'_> {
             | Part::Power
             | Part::Territory
             | Part::Retention
+            | Part::Marking
+            | Part::Quota
             | Part::DataSet
             | Part::Service
             | Part::Request
@@ -301,6 +306,8 @@ impl DisclosureCheck<'_> {
             Part::Power => "/basis/power".to_owned(),
             Part::Territory => "/basis/territory".to_owned(),
             Part::Retention => "/retention".to_owned(),
+            Part::Marking => "/marking".to_owned(),
+            Part::Quota => "/quota".to_owned(),
             Part::DataSet => self.at("data_set"),
             Part::Purpose(index) => {
                 // Names at fault are not among the checked ones, so the place is looked up by name.
@@ -319,6 +326,18 @@ impl DisclosureCheck<'_> {
             Part::Response => self.at(disclosure.released_at()),
         }
     }
+}
+
+/// The quotas of requests that an agreement writes, each with the purpose that it is for, if it is for one.
+fn requests_per_window(written: &AgreementAsWritten) -> Vec<(Option<&str>, Rate)> {
+    let quotas = written.quota.iter().flatten().filter_map(|quota| {
+        let rate = Rate {
+            requests: quota.requests?,
+            per: per_of(quota.per?),
+        };
+        Some((quota.purpose.as_ref().map(|name| name.0.as_str()), rate))
+    });
+    quotas.collect()
 }
 
 /// The roles that the layers above an agreement want its approval from: those of each directorate that it draws on.

@@ -105,20 +105,28 @@ names! {
 }
 
 /// One agreement, checked. Having one is the proof that its file held no fault.
+///
+/// What decides stands first and keeps its order: a request reads it of one agreement of many, and beside the count of
+/// those that share it, which a permit changes, it costs one wait for memory and not several.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Agreement {
-    /// Its name, unique in a set.
-    pub name: AgreementName,
+    /// From when until when it is in force.
+    pub term: Term,
+    /// How far it is approved: a draft's requests are refused.
+    pub approved: Approved,
     /// Its version, from 1.
     pub version: u32,
+    /// Its keys are destroyed: every request under it is refused, and its plans are never to be used.
+    pub keys_destroyed: bool,
+    /// Its name, unique in a set.
+    pub name: AgreementName,
     /// Its title, for people.
     pub title: String,
     /// The organisation whose data it is.
     pub controller: String,
     /// The organisation on the other side.
     pub partner: PartnerName,
-    /// From when until when it is in force.
-    pub term: Term,
     /// Its purposes in the order of the file, those that others cover last.
     pub purposes: Vec<Purpose>,
     /// What was agreed to, as the ledger and every answer name it: `text_hash` where it names no tables, else
@@ -128,22 +136,20 @@ pub struct Agreement {
     pub text_hash: String,
     /// The tables that its rules name, in the order of their paths.
     pub tables: Vec<TableDigest>,
+    /// How what leaves is marked, as the controller's scheme of markings has it.
+    pub marking: Option<String>,
     /// What it permits.
     pub disclosures: Vec<Arc<Disclosure>>,
     /// The group of agreements with this partner whose tokens are the same, if it is in one.
     pub link: Option<String>,
     /// What its tokens are of, by name.
     pub namespaces: Vec<Namespace>,
-    /// Its keys are destroyed: every request under it is refused, and its plans are never to be used.
-    pub keys_destroyed: bool,
     /// How much leaves at most, in each window.
     pub volume: crate::volume::Terms,
     /// How access for vital interests is looked at, and ends.
     pub vital_interests: crate::alert::incidents::VitalInterests,
     /// On what law it rests, and the terms that go with that.
     pub law: Law,
-    /// How far it is approved: a draft's requests are refused.
-    pub approved: Approved,
     /// What the partner is to the controller, by the register.
     pub relation: Option<Relation>,
     /// What is no fault but should be looked at, a sentence each, by line.
@@ -213,7 +219,12 @@ fn key_owner(name: &str, partner: &str, link: Option<&str>) -> String {
 
 /// From when until when an agreement is in force, in days of the controller's time zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(C)]
 pub struct Term {
+    /// The first instant in force: midnight at the start of `starts`.
+    pub from: Timestamp,
+    /// The first instant no longer in force: midnight at the end of `ends`.
+    pub until: Timestamp,
     /// Its first day.
     pub starts: jiff::civil::Date,
     /// The day by which it is to be reviewed.
@@ -222,10 +233,6 @@ pub struct Term {
     pub ends: jiff::civil::Date,
     /// The first instant after the day by which it is to be reviewed.
     pub review_until: Option<Timestamp>,
-    /// The first instant in force: midnight at the start of `starts`.
-    pub from: Timestamp,
-    /// The first instant no longer in force: midnight at the end of `ends`.
-    pub until: Timestamp,
 }
 
 /// One thing an agreement permits.

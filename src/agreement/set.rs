@@ -149,14 +149,14 @@ impl AgreementSet {
                 );
                 continue;
             }
-            for (index, disclosure) in agreement.disclosures.iter().enumerate() {
-                if let Err(other) = set.router.add(&agreement, disclosure) {
+            for index in 0..agreement.disclosures.len() {
+                if let Err((other, taken)) = set.router.add(&agreement, index) {
                     file.fault(
                         &mut faults,
                         &format!("/disclosures/{index}/request"),
                         format!(
                             "disclosure `{}` of agreement {} answers this method and path for a same purpose in the same time; give one another path, purpose or term",
-                            other.disclosure.name, other.agreement.name,
+                            taken.name, other.name,
                         ),
                     );
                 }

@@ -143,16 +143,15 @@ impl PathTemplate {
                     Segment::Literal(text) => *text == *asked.normal,
                     Segment::Variable(_) => true,
                 });
-        same.then(|| self.variables_in(&asked))
+        same.then(|| values(&self.places(), &asked))
     }
 
-    /// As [`PathTemplate::variables_of`], of a path that is known to be this template's.
-    pub(super) fn variables_in(&self, path: &[Asked<'_>]) -> Vec<(String, String)> {
-        self.segments
-            .iter()
-            .zip(path)
-            .filter_map(|(segment, asked)| match segment {
-                Segment::Variable(name) => Some((name.clone(), asked.normal.clone().into_owned())),
+    /// At which segments its variables stand, and their names.
+    pub(super) fn places(&self) -> Vec<(usize, String)> {
+        let segments = self.segments.iter().enumerate();
+        segments
+            .filter_map(|(place, segment)| match segment {
+                Segment::Variable(name) => Some((place, name.clone())),
                 Segment::Literal(_) => None,
             })
             .collect()
@@ -162,6 +161,15 @@ impl PathTemplate {
     pub(super) fn segments(&self) -> &[Segment] {
         &self.segments
     }
+}
+
+/// The values that `path` gives a template's variables, which stand at `places`.
+pub(super) fn values(places: &[(usize, String)], path: &[Asked<'_>]) -> Vec<(String, String)> {
+    let values = places.iter().map(|(place, name)| {
+        let value = path[*place].normal.clone();
+        (name.clone(), value.into_owned())
+    });
+    values.collect()
 }
 
 fn is_variable_name(name: &str) -> bool {
@@ -196,8 +204,8 @@ pub(super) fn segments(path: &str) -> Option<Vec<Asked<'_>>> {
 /// holds what a path may not hold.
 fn normal(segment: &str) -> Option<Cow<'_, str>> {
     let text = uri::normal(segment, uri::is_path_byte)?;
-    let refused =
-        text.is_empty() || is_dots(&text) || REFUSED.iter().any(|code| text.contains(code));
+    let has_refused = |text: &str| REFUSED.iter().any(|code| text.contains(code));
+    let refused = text.is_empty() || is_dots(&text) || (text.contains('%') && has_refused(&text));
     (!refused).then_some(text)
 }
 

@@ -220,7 +220,7 @@ fn no_keys(file: &File, at: &str, faults: &mut Vec<Fault>) {
     );
 }
 
-fn per_of(per: PerAsWritten) -> Per {
+pub(super) fn per_of(per: PerAsWritten) -> Per {
     match per {
         PerAsWritten::Minute => Per::Minute,
         PerAsWritten::QuarterHour => Per::QuarterHour,

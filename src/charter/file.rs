@@ -9,7 +9,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use crate::register::IdentifierAsWritten;
-use crate::written::text::{Country, Day, Name, Period, SelectorText, Words};
+use crate::written::text::{
+    Country, Day, MarkingText, Name, NetworkText, Period, SelectorText, Sha256Text, WindowText,
+    Words,
+};
 
 /// Keys that people try.
 pub(super) const HINTS: &[(&str, &str)] = &[
@@ -163,8 +166,43 @@ pub(super) struct AccuracyAsWritten {
 pub(super) struct SecurityAsWritten {
     /// Every listener speaks TLS.
     pub(super) tls: Option<bool>,
+    /// The oldest version of TLS that a listener may speak, which then speaks TLS: 1.2 or 1.3.
+    pub(super) minimum_tls: Option<MinimumTlsAsWritten>,
     /// Partners are known by client certificates alone, not by keys that they send.
     pub(super) client_certificates: Option<bool>,
+    /// SHA-256 of the certificates of the authorities that may sign partners': openssl x509 -in CA -outform der | sha256sum
+    #[schemars(length(min = 1, max = 256))]
+    pub(super) certificate_authorities: Option<Vec<Sha256Text>>,
+    /// The networks that partners have to connect from, by networks: of each.
+    #[schemars(length(min = 1, max = 256))]
+    pub(super) networks: Option<Vec<NetworkText>>,
+    /// The most that an agreement may let be asked for a purpose, by its quota.
+    pub(super) requests: Option<RateAsWritten>,
+    /// How what leaves is marked: the marking that every agreement states.
+    pub(super) marking: Option<MarkingText>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) enum MinimumTlsAsWritten {
+    #[serde(rename = "1.2")]
+    Tls12,
+    #[serde(rename = "1.3")]
+    Tls13,
+}
+
+/// So many requests in each window.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Rate", example = serde_json::json!({ "most": 5000, "per": "P1D" }))]
+pub(super) struct RateAsWritten {
+    /// The most requests.
+    #[schemars(required, range(min = 1, max = 1_000_000_000_000_u64))]
+    pub(super) most: Option<u64>,
+    /// The window.
+    #[schemars(required)]
+    pub(super) per: Option<WindowText>,
 }
 
 /// What holds where an agreement says nothing.

@@ -14,10 +14,12 @@ use crate::written::Faults;
 mod check;
 mod file;
 mod retention;
+mod security;
 mod terms;
 mod territory;
 
 pub use retention::Retention;
+pub use security::{Rate, Security, is_within};
 pub use terms::{Case, Country, Never, NeverField, Terms, Transfer};
 
 /// The charter and the directorates under it, checked.

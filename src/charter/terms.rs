@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use super::retention::Retention;
+use super::security::{Rate, Security};
 use crate::agreement::PurposeName;
 use crate::identifier::Kind;
 use crate::plan::{Action, BodyRules, Format, OnMismatch, Rule, Selector};
@@ -39,10 +40,8 @@ pub struct Terms {
     pub internal_compatible_use: bool,
     /// Identifiers that become tokens only where they are of their form.
     pub checked: BTreeSet<Kind>,
-    /// Every listener speaks TLS.
-    pub tls: bool,
-    /// Partners are known by client certificates alone.
-    pub client_certificates: bool,
+    /// What the gateway and its partners have to keep to.
+    pub security: Security,
     /// Where each key was last stated, as `FILE:LINE`.
     pub(super) stated: BTreeMap<&'static str, String>,
 }
@@ -89,6 +88,10 @@ pub struct Case<'a> {
     pub territory: Option<&'a [Country]>,
     /// How long the partner may keep it; `None` where the agreement does not say.
     pub retention: Option<&'a Retention>,
+    /// How what leaves is marked; `None` where the agreement does not say.
+    pub marking: Option<&'a str>,
+    /// The agreement's quotas of requests, each for a purpose or, with `None`, for all together.
+    pub quotas: &'a [(Option<&'a str>, Rate)],
     /// The agreement's last day.
     pub ends: Date,
     /// The rules of the response's body.
@@ -128,6 +131,8 @@ impl Terms {
         }
         self.territory(case, &mut object);
         self.retention(case, &mut object);
+        self.marking(case, &mut object);
+        self.requests(case, &mut object);
         let opaque = matches!(case.rules.format, Format::Opaque(_));
         let touched = case.data_set.touched(case.rules);
         for field in &touched {
@@ -232,6 +237,42 @@ impl Terms {
                 ),
             ),
             Some(_) => {}
+        }
+    }
+
+    fn marking(&self, case: &Case<'_>, object: &mut impl FnMut(Part, String)) {
+        if let Some(marking) = &self.security.marking
+            && case.marking != Some(marking)
+        {
+            object(
+                Part::Marking,
+                format!(
+                    "{} has what leaves marked; write marking: {marking}",
+                    self.source("security")
+                ),
+            );
+        }
+    }
+
+    fn requests(&self, case: &Case<'_>, object: &mut impl FnMut(Part, String)) {
+        let Some(most) = self.security.requests else {
+            return;
+        };
+        for purpose in case.purposes {
+            let bounded = case.quotas.iter().any(|(of, rate)| {
+                of.is_none_or(|of| of == purpose.as_str()) && rate.is_within(most)
+            });
+            if !bounded {
+                object(
+                    Part::Quota,
+                    format!(
+                        "{} lets {purpose} be asked for with {most} at most; write quota: [{{ per: {}, requests: {} }}], or less",
+                        self.source("security"),
+                        most.per.code(),
+                        most.requests
+                    ),
+                );
+            }
         }
     }
 

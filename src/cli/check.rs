@@ -57,7 +57,7 @@ pub struct CheckArgs {
 /// What was found.
 enum Found {
     /// The last: what should be looked at of the configuration itself, a sentence each.
-    Good(AgreementSet, Texts, TimeZone, Vec<String>),
+    Good(Box<AgreementSet>, Texts, TimeZone, Vec<String>),
     Faulty(ConfigFault),
 }
 
@@ -122,7 +122,7 @@ fn find(args: &CheckArgs, now: Timestamp) -> Found {
                 Ok(loaded) => {
                     let notes = loaded.config.notes(now);
                     let zone = loaded.config.controller.time_zone;
-                    Found::Good(loaded.agreements, loaded.texts, zone, notes)
+                    Found::Good(Box::new(loaded.agreements), loaded.texts, zone, notes)
                 }
                 Err(fault) => Found::Faulty(fault),
             };
@@ -143,7 +143,12 @@ fn find(args: &CheckArgs, now: Timestamp) -> Found {
         },
     };
     match config::load_agreements(&args.agreements, &context) {
-        Ok(set) => Found::Good(set, texts(&args.agreements), context.time_zone, Vec::new()),
+        Ok(set) => Found::Good(
+            Box::new(set),
+            texts(&args.agreements),
+            context.time_zone,
+            Vec::new(),
+        ),
         Err(fault) => Found::Faulty(fault),
     }
 }

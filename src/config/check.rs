@@ -12,6 +12,7 @@ use super::compress::CompressAsWritten;
 use super::file::{
     GatewayAsWritten, LimitsAsWritten, ListenerAsWritten, LogFormatAsWritten, LogLevelAsWritten,
 };
+use super::services::TlsVersionAsWritten;
 use super::systems::AudienceAsWritten;
 use super::{
     Audience, Config, Controller, ExpiredCrl, KeyPlaces, Ledger, Limits, Listener, ListenerTls,
@@ -182,7 +183,7 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         .admin
         .as_ref()
         .and_then(|admin| admin.token_sha256.as_ref())
-        .and_then(sha256_of);
+        .and_then(Sha256Text::bytes);
     let subjects = check.subjects(faults);
     let cors = check.cors(faults);
     if faults.len() > before {
@@ -218,12 +219,6 @@ pub(super) fn check(file: &File, base: &Path, faults: &mut Vec<Fault>) -> Option
         cors,
         traces,
     })
-}
-
-/// The hash that `text` spells; `None` where its form was at fault, which has been told.
-pub(super) fn sha256_of(text: &Sha256Text) -> Option<[u8; 32]> {
-    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.0.as_bytes());
-    <[u8; 32]>::try_from(bytes.ok()?.as_slice()).ok()
 }
 
 pub(super) struct Check<'a> {
@@ -271,6 +266,7 @@ impl Check<'_> {
                 Transport::Tls(ListenerTls {
                     certificate: self.path(certificate),
                     key: self.path(key),
+                    only_tls13: tls.min_version.is_some_and(TlsVersionAsWritten::is_tls13),
                     client_ca: tls.client_ca.as_ref().map(|path| self.path(path)),
                     client_crl: self.client_crl(pointer, tls, faults),
                     expired_crl: tls

@@ -13,7 +13,7 @@ use super::compress::CompressAsWritten;
 use super::cors::CorsAsWritten;
 use super::identify::PartnerAsWritten;
 use super::issuers::IssuerAsWritten;
-use super::services::ServiceAsWritten;
+use super::services::{ServiceAsWritten, TlsVersionAsWritten};
 use super::systems::AudienceAsWritten;
 use super::traces::TracesAsWritten;
 use crate::written::text::{
@@ -128,6 +128,8 @@ pub(super) struct ListenerTlsAsWritten {
     /// Its private key, which other users may not read.
     #[schemars(required)]
     pub(super) key: Option<PathName>,
+    /// The oldest version spoken: 1.2 or 1.3. Default: 1.2.
+    pub(super) min_version: Option<TlsVersionAsWritten>,
     /// The certificates that sign partners' certificates. Needed for certificates known by san.
     pub(super) client_ca: Option<PathName>,
     /// Lists of the certificates that client_ca's authorities have revoked, PEM or DER: one of each authority, those in between included.

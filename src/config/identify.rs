@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::{Check, Seen, sha256_of};
+use super::check::{Check, Seen};
 use super::file::{ExpiredCrlAsWritten, ListenerTlsAsWritten};
 use super::systems::AudienceAsWritten;
 use super::{Audience, ExpiredCrl};
 use crate::agreement::{PartnerName, Role};
 use crate::written::Fault;
-use crate::written::text::{ClaimText, HostText, MomentText, Name, Sha256Text, UriText, Words};
+use crate::written::text::{
+    ClaimText, HostText, MomentText, Name, NetworkText, Sha256Text, UriText, Words,
+};
 
 /// A partner and how it is recognised.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -28,6 +32,9 @@ pub(super) struct PartnerAsWritten {
     pub(super) identify: Option<IdentifyAsWritten>,
     /// Partners on whose behalf it may ask, in the header Data-On-Behalf-Of, under their agreements. For teams of the controller's own.
     pub(super) acts_for: Option<Vec<Name>>,
+    /// The networks that it connects from; from anywhere else its requests are refused. Default: anywhere.
+    #[schemars(length(min = 1, max = 256))]
+    pub(super) networks: Option<Vec<NetworkText>>,
 }
 
 /// What shows that a request is a partner's: at least one certificate, key or kind of access token.
@@ -136,6 +143,8 @@ pub struct Partner {
     pub access_tokens: Vec<AccessToken>,
     /// Partners on whose behalf it may ask, under their agreements.
     pub acts_for: Vec<PartnerName>,
+    /// The networks that it connects from; empty: any.
+    pub networks: Arc<[IpNet]>,
 }
 
 /// An API key, of which only the hash is known here.
@@ -296,6 +305,28 @@ impl Check<'_> {
         others
     }
 
+    /// The networks that `partner` connects from.
+    fn networks(
+        &self,
+        pointer: &str,
+        partner: &PartnerAsWritten,
+        faults: &mut Vec<Fault>,
+    ) -> Arc<[IpNet]> {
+        let written = partner.networks.iter().flatten().enumerate();
+        let networks = written.filter_map(|(index, text)| {
+            let at = format!("{pointer}/networks/{index}");
+            match text.network() {
+                Ok(network) => Some(network),
+                Err(message) if !self.file.is_faulted_within(&at) => {
+                    self.file.fault(faults, &at, message);
+                    None
+                }
+                Err(_) => None,
+            }
+        });
+        networks.collect()
+    }
+
     /// Who is recognised at listeners for `audience`; `root` is where they stand, and the word for one.
     pub(super) fn identified(
         &self,
@@ -323,6 +354,7 @@ impl Check<'_> {
                 api_keys: Vec::new(),
                 access_tokens: Vec::new(),
                 acts_for: self.acts_for(&pointer, partner, partners, faults),
+                networks: self.networks(&pointer, partner, faults),
             };
             let identified = Identified {
                 check: self,
@@ -362,7 +394,7 @@ impl Check<'_> {
         hash: &Sha256Text,
         faults: &mut Vec<Fault>,
     ) -> Option<[u8; 32]> {
-        let bytes = sha256_of(hash)?;
+        let bytes = hash.bytes()?;
         self.first(seen, pointer, hash.0.to_ascii_lowercase(), faults)
             .then_some(bytes)
     }
@@ -615,6 +647,7 @@ mod tests {
                 })
                 .collect(),
             access_tokens: Vec::new(),
+            networks: Arc::default(),
             acts_for: Vec::new(),
         }
     }

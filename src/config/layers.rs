@@ -1,15 +1,14 @@
-//! The register, the charter and directorates' policies: their files, and what they ask of the configuration.
+//! The register, the charter and directorates' policies: their files.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::GatewayAsWritten;
 use super::load::read_text;
-use super::{Config, ConfigFault, Partner, Transport, approvals};
-use crate::agreement::{AgreementSet, PartnerName, Source};
+use super::{ConfigFault, approvals};
+use crate::agreement::Source;
 use crate::approval::Kind;
-use crate::charter::{Charter, Layer};
+use crate::charter::Charter;
 use crate::explained::Texts;
 use crate::register::Register;
 use crate::written::text::PathName;
@@ -137,96 +136,4 @@ pub(super) fn load(
         }
     };
     Ok((Some(Arc::new(register)), charter))
-}
-
-/// Adds a fault wherever the configuration is less than the layers ask for.
-pub(super) fn security(
-    file: &File,
-    config: &Config,
-    agreements: &AgreementSet,
-    faults: &mut Vec<Fault>,
-) {
-    let (Some(register), Some(charter)) = (&agreements.register, &agreements.charter) else {
-        return;
-    };
-    if let Some(layer) = charter.layers().find(|layer| layer.terms.tls) {
-        for (index, listener) in config.listen.iter().enumerate() {
-            match listener.transport {
-                Transport::Tls(_) => {}
-                Transport::PlainHttp => {
-                    let message = format!(
-                        "`{}` asks for TLS on every listener (security: tls); write tls: {{ certificate: FILE, key: FILE }}",
-                        layer.name
-                    );
-                    file.fault(faults, &format!("/listen/{index}"), message);
-                }
-            }
-        }
-        delivered_by_tls(file, config, agreements, &layer.name, faults);
-    }
-    let above = |owner: &str| -> &Layer { charter.layer(owner) };
-    let mut certified: BTreeSet<&PartnerName> = BTreeSet::new();
-    for agreement in &agreements.agreements {
-        for disclosure in &agreement.disclosures {
-            let data_set = disclosure.data_set.as_deref();
-            let data_set = data_set.and_then(|name| register.data_set(name));
-            let asks =
-                data_set.is_some_and(|data_set| above(&data_set.owner).terms.client_certificates);
-            if asks {
-                certified.insert(&agreement.partner);
-            }
-        }
-    }
-    let unbound = |partner: &Partner| {
-        let mut tokens = partner.access_tokens.iter();
-        tokens.any(|token| {
-            let mut issuers = config.issuers.iter();
-            !issuers.any(|issuer| issuer.name == token.issuer && issuer.bound)
-        })
-    };
-    for (index, partner) in config.partners.iter().enumerate() {
-        if certified.contains(&partner.name) && unbound(partner) {
-            let message = format!(
-                "the charter asks that {} is known by certificates alone (security: client_certificates); leave the tokens out, or write bound: required at their issuer",
-                partner.name
-            );
-            let pointer = format!("/partners/{index}/identify/access_tokens");
-            file.fault(faults, &pointer, message);
-        }
-        if certified.contains(&partner.name) && !partner.api_keys.is_empty() {
-            let message = format!(
-                "the charter asks that {} is known by certificates alone (security: client_certificates); leave the keys out",
-                partner.name
-            );
-            file.fault(
-                faults,
-                &format!("/partners/{index}/identify/api_keys"),
-                message,
-            );
-        }
-    }
-}
-
-/// Adds a fault at each service that a push goes to without TLS, which the layer named `asks` asks for.
-fn delivered_by_tls(
-    file: &File,
-    config: &Config,
-    agreements: &AgreementSet,
-    asks: &str,
-    faults: &mut Vec<Fault>,
-) {
-    for (index, service) in config.services.iter().enumerate() {
-        let mut pushes = agreements
-            .agreements
-            .iter()
-            .flat_map(|agreement| &agreement.disclosures)
-            .filter(|disclosure| disclosure.is_push() && disclosure.service == service.name);
-        if let (Some(push), false) = (pushes.next(), service.https) {
-            let message = format!(
-                "`{asks}` asks for TLS (security: tls), and `{}` is pushed here; write https",
-                push.name
-            );
-            file.fault(faults, &format!("/services/{index}/url"), message);
-        }
-    }
 }

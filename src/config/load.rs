@@ -12,6 +12,7 @@ use std::thread;
 use super::file::{GatewayAsWritten, HINTS};
 use super::{
     Config, ConfigFault, KeyPlaces, KeySource, KeyUrl, Loaded, Transport, approvals, check, layers,
+    security,
 };
 use crate::agreement::{
     AgreementSet, Checked, Checking, Context, PartnerName, ServiceName, Source, SystemName, Tables,
@@ -105,7 +106,7 @@ fn load_with(path: &Path, key_files: KeyFiles) -> Result<Loaded, ConfigFault> {
         }
     };
     if let (Some(config), Some(agreements)) = (&config, &agreements) {
-        layers::security(&file, config, agreements, &mut faults);
+        security::check(&file, config, agreements, &mut faults);
     }
     sources.append(&mut files_read.lock().unwrap_or_else(PoisonError::into_inner));
     match (config, agreements) {

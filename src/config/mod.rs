@@ -14,6 +14,7 @@ mod identify;
 mod issuers;
 mod layers;
 mod load;
+mod security;
 mod services;
 mod systems;
 mod traces;
@@ -141,6 +142,8 @@ pub struct ListenerTls {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+    /// Whether nothing older than TLS 1.3 is spoken.
+    pub only_tls13: bool,
     /// Certificates that sign partners' certificates. Without it only pinned ones (`spki_sha256`) identify.
     pub client_ca: Option<PathBuf>,
     /// Lists of certificates that `client_ca`'s authorities have revoked. Empty: nothing is looked up.

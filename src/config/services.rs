@@ -87,11 +87,21 @@ pub(super) struct ServiceTlsAsWritten {
 /// A version of TLS.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[schemars(inline)]
-enum TlsVersionAsWritten {
+pub(super) enum TlsVersionAsWritten {
     #[serde(rename = "1.2")]
     Tls12,
     #[serde(rename = "1.3")]
     Tls13,
+}
+
+impl TlsVersionAsWritten {
+    /// Whether it is 1.3.
+    pub(super) fn is_tls13(self) -> bool {
+        match self {
+            Self::Tls12 => false,
+            Self::Tls13 => true,
+        }
+    }
 }
 
 /// Whether HTTP/2 is spoken to a service.
@@ -504,10 +514,9 @@ impl Check<'_> {
             ca: self.path(ca?),
             identity,
             server_name: written.server_name.as_ref().map(|name| name.0.clone()),
-            only_tls13: match written.min_version {
-                None | Some(TlsVersionAsWritten::Tls12) => false,
-                Some(TlsVersionAsWritten::Tls13) => true,
-            },
+            only_tls13: written
+                .min_version
+                .is_some_and(TlsVersionAsWritten::is_tls13),
         })
     }
 

@@ -257,6 +257,9 @@ fn decide(
         Audience::Council => Some(SystemName::new(identity.partner.as_str())),
     };
     known.caller.system.clone_from(&system);
+    if !identity.is_at(connection.address) {
+        return Err(Stop::from(Reason::NetworkNotAgreed));
+    }
 
     let mut values = head.headers.get_all(&running.purpose_header).iter();
     // Two are as wrong as more, so no more are looked at.

@@ -190,6 +190,7 @@ impl Limit {
             | Reason::ReasonMissing
             | Reason::ReviewOverdue
             | Reason::OnBehalfRefused
+            | Reason::NetworkNotAgreed
             | Reason::SelfLookUp
             | Reason::QuotaExceeded
             | Reason::GuardReached

@@ -76,6 +76,8 @@ pub enum Reason {
     ReviewOverdue,
     /// It is asked on behalf of a partner for whom the caller may not ask.
     OnBehalfRefused,
+    /// The caller connects from a network that is not agreed with the partner.
+    NetworkNotAgreed,
     /// Somebody asked for a record that is their own.
     SelfLookUp,
     /// A quota of the agreement is used up.
@@ -209,6 +211,7 @@ impl Reason {
             Self::ReasonMissing,
             Self::ReviewOverdue,
             Self::OnBehalfRefused,
+            Self::NetworkNotAgreed,
             Self::SelfLookUp,
             Self::QuotaExceeded,
             Self::GuardReached,
@@ -307,6 +310,7 @@ impl Reason {
             Self::ReasonMissing => "reason_missing",
             Self::ReviewOverdue => "review_overdue",
             Self::OnBehalfRefused => "on_behalf_refused",
+            Self::NetworkNotAgreed => "network_not_agreed",
             Self::SelfLookUp => "self_look_up",
             Self::QuotaExceeded => "quota_exceeded",
             Self::GuardReached => "guard_reached",
@@ -510,6 +514,11 @@ impl Reason {
                 StatusCode::FORBIDDEN,
                 "The caller may not ask on behalf of this partner",
                 "Name one partner in Data-On-Behalf-Of for whom the configuration lets the caller ask, or ask as yourself without it.",
+            ),
+            Self::NetworkNotAgreed => (
+                StatusCode::FORBIDDEN,
+                "Requests of this partner come from its own networks alone",
+                "Ask from a network that you have agreed with the controller, or have this one added to them.",
             ),
             Self::SelfLookUp => (
                 StatusCode::FORBIDDEN,
@@ -818,6 +827,7 @@ impl Reason {
             | Self::ReasonMissing
             | Self::ReviewOverdue
             | Self::OnBehalfRefused
+            | Self::NetworkNotAgreed
             | Self::SelfLookUp
             | Self::QuotaExceeded
             | Self::GuardReached

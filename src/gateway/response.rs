@@ -28,6 +28,8 @@ use crate::transform::Occasion;
 /// The header that says under which agreement, version and text an answer is given.
 pub(crate) const DATA_AGREEMENT: HeaderName = HeaderName::from_static("data-agreement");
 /// The header that says by which day the partner is to delete the answer.
+/// How the answer is marked.
+pub(crate) const DATA_MARKING: HeaderName = HeaderName::from_static("data-marking");
 pub(crate) const DATA_DELETE_BY: HeaderName = HeaderName::from_static("data-delete-by");
 
 /// What every answer says of being kept: not at all, and least of all by what others use, too.
@@ -253,6 +255,9 @@ pub(crate) fn release(
     }
     headers.insert(X_REQUEST_ID, request_id_value(id));
     headers.insert(DATA_AGREEMENT, route.told.clone());
+    if let Some(marking) = &route.marking {
+        headers.insert(DATA_MARKING, marking.clone());
+    }
     if let Some(retention) = &route.agreement.law.retention {
         let day = retention.delete_by(occasion.today).to_string();
         if let Ok(day) = HeaderValue::from_str(&day) {

@@ -88,6 +88,8 @@ pub(crate) struct Route {
     pub(crate) vary: Option<HeaderValue>,
     /// Under which agreement an answer is given: its name, version and hash.
     pub(crate) told: HeaderValue,
+    /// What its answers are marked with, where its agreement says so.
+    pub(crate) marking: Option<HeaderValue>,
     /// The quotas and guards that each of its purposes is under.
     ways: Vec<(PurposeName, Arc<Way>)>,
     /// Hears of what its service has begun to send, where the register says what is known.
@@ -223,6 +225,7 @@ impl Running {
                     validators: Validators::new(keys.as_ref(), agreement, disclosure),
                     ways: desk.ways(agreement, disclosure),
                     told: told(agreement),
+                    marking: marking(agreement),
                     unknown: Unknown::new(
                         desk,
                         agreements.register.as_ref(),
@@ -515,6 +518,12 @@ fn vary(config: &Config, disclosure: &Disclosure) -> Option<HeaderValue> {
     }
     let names = (!names.is_empty()).then(|| names.join(", "))?;
     HeaderValue::from_str(&names).ok()
+}
+
+/// What the header Data-Marking says of what `agreement` lets out.
+fn marking(agreement: &Agreement) -> Option<HeaderValue> {
+    let marking = HeaderValue::from_str(agreement.marking.as_ref()?);
+    Some(marking.expect("a marking is of capitals, digits, spaces, colons and hyphens"))
 }
 
 /// What the header Data-Agreement says of `agreement`.

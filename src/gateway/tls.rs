@@ -14,9 +14,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::version::{TLS12, TLS13};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
-    SignatureScheme,
+    SignatureScheme, SupportedProtocolVersion,
 };
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
@@ -76,7 +77,7 @@ pub(crate) fn partner_tls(
         None
     };
     let builder = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions(files.only_tls13))
         .map_err(StartError::Tls)?;
     let builder = match &judge {
         Some(judge) => builder.with_client_cert_verifier(Arc::clone(judge) as _),
@@ -95,6 +96,13 @@ pub(crate) fn partner_tls(
         config: Arc::new(config),
         judge,
     })
+}
+
+/// The versions of TLS that are spoken.
+pub(super) fn versions(only_tls13: bool) -> &'static [&'static SupportedProtocolVersion] {
+    const NEWEST: &[&SupportedProtocolVersion] = &[&TLS13];
+    const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+    if only_tls13 { NEWEST } else { BOTH }
 }
 
 /// What vouches for certificates under `roots`, which were read from `path`. With lists of revoked ones every authority of

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -108,6 +109,8 @@ pub(crate) struct Worker {
 /// One connection from a partner, as its exchanges see it.
 pub(crate) struct PartnerConnection {
     pub(crate) certificate: Option<ConnectionCertificate>,
+    /// Where it comes from.
+    pub(crate) address: IpAddr,
     /// Who connects to the listener that it came by.
     pub(crate) audience: Audience,
     pub(crate) activity: Rc<Activity>,
@@ -239,7 +242,8 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener, index: usize) {
             refused(Limit::Connections);
             continue;
         };
-        spawn_local(connection(Rc::clone(&worker), running, stream, index, open));
+        let came = (stream, peer.ip());
+        spawn_local(connection(Rc::clone(&worker), running, came, index, open));
     }
 }
 
@@ -281,7 +285,7 @@ impl Drop for Open {
 async fn connection(
     worker: Rc<Worker>,
     running: Arc<Running>,
-    stream: TcpStream,
+    (stream, address): (TcpStream, IpAddr),
     index: usize,
     open: Open,
 ) {
@@ -311,6 +315,7 @@ async fn connection(
         };
         let connection = PartnerConnection {
             certificate: None,
+            address,
             audience,
             activity,
         };
@@ -342,6 +347,7 @@ async fn connection(
     let certificate = ConnectionCertificate::new(session.peer_certificates(), index, &running);
     let connection = PartnerConnection {
         certificate,
+        address,
         audience,
         activity: Rc::clone(&activity),
     };

@@ -230,8 +230,10 @@ impl Plan {
             },
         );
         match (plan, table) {
+            // Of a table nobody is entered in the ledger.
             (Ok(plan), Ok(table)) => Ok(Self {
                 aggregate: Some(Arc::new(table)),
+                subjects: plan.subjects.map(SubjectTokens::entering_nobody),
                 ..plan
             }),
             (plan, table) => {

@@ -114,6 +114,10 @@ pub enum Part {
     Territory,
     /// How long it may keep it.
     Retention,
+    /// How what leaves is marked.
+    Marking,
+    /// How much leaves at most.
+    Quota,
     /// The disclosure's data set.
     DataSet,
     /// Its purpose at this index.
@@ -157,6 +161,8 @@ pub(super) fn admit(
         | Part::Power
         | Part::Territory
         | Part::Retention
+        | Part::Marking
+        | Part::Quota
         | Part::DataSet
         | Part::Purpose(_)
         | Part::Service

@@ -54,6 +54,10 @@ pub(crate) fn canonical(json: &[u8], feed: impl FnOnce(&[u8])) -> bool {
 /// As [`canonical`] of plain text, which is no JSON: what `feed` makes of its form; `None` where it has none.
 pub(crate) fn canonical_text<T>(text: &[u8], feed: impl FnOnce(&[u8]) -> T) -> Option<T> {
     let mut form = Canonical::new();
+    if text.iter().all(u8::is_ascii_digit) {
+        Kind::Text.canonical_digits(text, &mut form).ok()?;
+        return Some(feed(form.as_bytes()));
+    }
     let text = std::str::from_utf8(text).ok()?;
     Kind::Text.canonical(text.chars(), &mut form).ok()?;
     Some(feed(form.as_bytes()))

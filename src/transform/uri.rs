@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 /// Whether `byte` means the same with and without encoding in any part of a URI (§2.3).
-pub(crate) fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+pub(crate) const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// The octet that two hexadecimal digits encode (§2.1); `None` if they are none.
@@ -33,8 +33,23 @@ pub(crate) fn encoded(byte: u8, room: &mut [u8; 3]) -> &str {
 /// Whether `byte` may stand as it is in a segment of a path: RFC 3986's `pchar` without `%`, and without `;`, after
 /// which some servers read parameters that others take for a part of the name.
 pub(crate) fn is_path_byte(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&'()*+,=:@".contains(&byte)
+    PATH_BYTES[usize::from(byte)]
 }
+
+/// By byte, whether it may stand plain in a segment.
+const PATH_BYTES: [bool; 256] = {
+    let (mut known, mut byte) = ([false; 256], 0);
+    while byte < 256 {
+        known[byte] = is_unreserved(byte as u8);
+        byte += 1;
+    }
+    let (others, mut at) = (b"!$&'()*+,=:@", 0);
+    while at < others.len() {
+        known[others[at] as usize] = true;
+        at += 1;
+    }
+    known
+};
 
 /// A part of a URI in the one form that it has: percent-encoded unreserved characters decoded, other encodings with
 /// capital hexadecimal digits (RFC 3986 §6.2.2). Reserved characters stay as they came, since with and without encoding

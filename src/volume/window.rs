@@ -70,6 +70,33 @@ impl Per {
         }
     }
 
+    /// The seconds of the shortest window of this length. A day on which the clocks go forward has 23 hours; the counts of
+    /// a policy take a day as 24.
+    #[must_use]
+    pub fn shortest_seconds(self) -> u64 {
+        match self {
+            Self::Minute => 60,
+            Self::QuarterHour => 15 * 60,
+            Self::Hour => 60 * 60,
+            Self::Day => 86_400,
+            Self::Week => 7 * 86_400,
+            Self::Month => 28 * 86_400,
+            Self::Year => 365 * 86_400,
+        }
+    }
+
+    /// The seconds of the longest, likewise.
+    #[must_use]
+    pub fn longest_seconds(self) -> u64 {
+        match self {
+            Self::Month => 31 * 86_400,
+            Self::Year => 366 * 86_400,
+            Self::Minute | Self::QuarterHour | Self::Hour | Self::Day | Self::Week => {
+                self.shortest_seconds()
+            }
+        }
+    }
+
     /// The window that `at` is in.
     #[must_use]
     pub fn window(self, at: Timestamp, zone: &TimeZone) -> Window {

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
@@ -92,6 +93,13 @@ forms! {
     SizeText: "^[1-9][0-9]{0,8}(B|KiB|MiB|GiB)$", "a size (a number and B, KiB, MiB or GiB)", "64KiB";
     /// An IP address and a port.
     AddressText: "^\\S+:[0-9]{1,5}$", "an IP address and a port", "127.0.0.1:8080";
+    /// A network of IP addresses.
+    NetworkText: "^[0-9A-Fa-f.:]+/[0-9]{1,3}$", "a network (address/prefix length, RFC 4632)", "10.20.0.0/16";
+    /// A window of a quota, as an ISO 8601 duration.
+    WindowText: "^(PT1M|PT15M|PT1H|P1D|P1W|P7D|P1M|P1Y)$", "a window (PT1M, PT15M, PT1H, P1D, P1W, P7D, P1M or P1Y)", "P1D";
+    /// How a document is marked.
+    MarkingText: "^[A-Z][A-Z0-9 :-]{0,62}[A-Z0-9]$",
+        "a marking (2 to 64 capitals, digits, spaces, colons and hyphens)", "OFFICIAL-SENSITIVE";
     /// A file or directory, from the directory of the file that names it.
     PathName: "\\S", "a path", "keys/root.hex";
     /// A file's name alone.
@@ -135,6 +143,35 @@ impl SpanText {
             "min" => Some(Duration::from_secs(number * 60)),
             "h" => Some(Duration::from_secs(number * 3600)),
             _ => None,
+        }
+    }
+}
+
+impl Sha256Text {
+    /// The hash; `None` where the form was at fault.
+    pub(crate) fn bytes(&self) -> Option<[u8; 32]> {
+        let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(self.0.as_bytes());
+        <[u8; 32]>::try_from(bytes.ok()?.as_slice()).ok()
+    }
+}
+
+impl NetworkText {
+    /// The network, or what is wrong with it.
+    pub(crate) fn network(&self) -> Result<IpNet, String> {
+        let text = &self.0;
+        let network: IpNet = text.parse().map_err(|_| {
+            format!("`{text}` is no network; write for example 10.20.0.0/16 or 2001:db8::/32")
+        })?;
+        // One address within a network is often meant for itself alone, so neither is guessed.
+        if network.trunc() == network {
+            Ok(network)
+        } else {
+            Err(format!(
+                "`{text}` is an address within a network; write {} for all of it, or {}/{} for that address alone",
+                network.trunc(),
+                network.addr(),
+                network.max_prefix_len()
+            ))
         }
     }
 }

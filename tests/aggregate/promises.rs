@@ -143,3 +143,30 @@ fn p8_the_same_people_have_the_same_change_in_tables_of_other_fields() {
         "something is changed: {one:?}"
     );
 }
+
+#[test]
+fn records_that_name_nobody_are_counted_as_where_the_records_leave() {
+    let people = ["4010232137", "\"P1\"", "null", "\"\"", "true", "\"n/a\""];
+    let lines: String = people
+        .iter()
+        .map(|person| format!("{{\"id\":{person},\"ward\":\"W\"}}\n"))
+        .collect();
+    let rows = "id,ward\n4010232137,W\nP1,W\n,W\n\"\",W\n -,W\nn/a,W\n";
+    for (format, body) in [("ndjson", lines.as_str()), ("csv", rows)] {
+        let rules = format!(
+            "format: {format}\nrecord: $[*]\nsubject: $[*].id\nfields:\n  - keep: [ \"$[*].ward\" ]\n"
+        );
+        let of_table = format!(
+            "{rules}aggregate: {{ by: [ \"$[*].ward\" ], measures: {{ n: count }}, rule: nhs-england }}\n"
+        );
+        let [(records, missing), (table, missing_of_table)] = [rules, of_table].map(|rules| {
+            let (plan, day) = (plan(&rules), jiff::civil::date(2026, 11, 22));
+            let (mut machine, mut out) = (fieldgate::minimise::machine(&plan, "", day), Vec::new());
+            machine.push(body.as_bytes(), &mut out).unwrap();
+            let tally = machine.finish(&mut out).unwrap();
+            (machine.take_subjects().len(), tally.subjects_missing)
+        });
+        assert_eq!((records, missing), (2, 4), "{format}");
+        assert_eq!((table, missing_of_table), (0, 4), "{format}");
+    }
+}

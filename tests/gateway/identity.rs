@@ -112,7 +112,7 @@ pub(crate) async fn council(
 }
 
 /// The same before it starts; `more` follows in the listener's TLS.
-async fn stopped(
+pub(crate) async fn stopped(
     identify: String,
     client_ca: Option<&Authority>,
     more: &str,

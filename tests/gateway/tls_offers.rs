@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::*;
-use crate::identity::{authority, council};
+use crate::identity::{authority, council, stopped};
 
 const TLS13: u16 = 0x0304;
 const TLS12: u16 = 0x0303;
@@ -344,6 +344,26 @@ fn of_what_a_client_offers_the_listener_takes_the_suite_that_it_likes_best_and_n
         ];
         for (why, hello, expected) in rows {
             assert_eq!(said(&council, &hello.record()).await, expected, "{why}");
+        }
+    });
+}
+
+#[test]
+fn a_listener_that_is_to_speak_tls_1_3_alone_speaks_nothing_older() {
+    run(async {
+        for (more, old) in [
+            ("", Said::Hello(TLS12, 0xc02b, 0)),
+            (", min_version: \"1.3\"", Said::Alert(PROTOCOL_VERSION)),
+        ] {
+            let identify = format!("api_keys: [{{ name: k, sha256: {} }}]", hash(HEALTH_KEY));
+            let (mut council, _service, _own) = stopped(identify, None, more).await;
+            council.start();
+            assert_eq!(said(&council, &GOOD.record()).await, old, "{more:?}");
+            let new = said(&council, &GOOD_13.record()).await;
+            assert!(
+                matches!(new, Said::Hello(TLS12, 0x1301, 0)),
+                "{more:?}: {new:?}"
+            );
         }
     });
 }

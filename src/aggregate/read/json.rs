@@ -102,6 +102,17 @@ impl JsonReader {
                 b'{' | b'[' => self.opens(*byte == b'['),
                 b'}' | b']' => self.closes(records)?,
                 b'"' => {
+                    let rest = &bytes[at..];
+                    // Nearly all strings are short, whole and without an escape: these are not copied first.
+                    if let Some(inside) = plain(rest) {
+                        at += inside.len() + 1;
+                        if self.names_next() {
+                            self.place = self.named(inside);
+                        } else {
+                            self.value_ends(inside, true);
+                        }
+                        continue;
+                    }
                     self.token.clear();
                     self.long = false;
                     self.state = if self.names_next() {
@@ -113,6 +124,13 @@ impl JsonReader {
                 }
                 b',' => self.place = self.next_place(),
                 b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
+                    let rest = &bytes[at - 1..];
+                    let rest = &rest[..rest.len().min(FIELD_BYTES)];
+                    if let Some(end) = rest.iter().position(|byte| !is_of_word(*byte)) {
+                        at += end - 1;
+                        self.value_ends(&rest[..end], false);
+                        continue;
+                    }
                     self.token.clear();
                     self.long = false;
                     self.state = State::Word;
@@ -196,7 +214,7 @@ impl JsonReader {
             if in_name {
                 self.name_ends();
             } else {
-                self.value_ends(true);
+                self.token_ends(true);
             }
         }
         at + end + 1
@@ -204,13 +222,11 @@ impl JsonReader {
 
     fn word(&mut self, bytes: &[u8], at: usize) -> usize {
         let rest = &bytes[at..];
-        let is_part =
-            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
-        let end = rest.iter().position(|byte| !is_part(byte));
+        let end = rest.iter().position(|byte| !is_of_word(*byte));
         self.take(&rest[..end.unwrap_or(rest.len())]);
         if end.is_some() {
             self.state = State::Between;
-            self.value_ends(false);
+            self.token_ends(false);
         }
         at + end.unwrap_or(rest.len())
     }
@@ -231,10 +247,29 @@ impl JsonReader {
         } else {
             self.layout.member_at(container, &self.token)
         };
+        self.long = false;
     }
 
-    /// A single value ends: of a string the token is its inside.
-    fn value_ends(&mut self, is_string: bool) {
+    /// The place of the member that is named so, as it is: short and without an escape.
+    fn named(&self, name: &[u8]) -> u16 {
+        match self.open.last() {
+            Some(Container { place, .. }) if *place != NOWHERE => {
+                self.layout.member_at(*place, name)
+            }
+            Some(_) | None => NOWHERE,
+        }
+    }
+
+    /// The value that came in parts ends.
+    fn token_ends(&mut self, is_string: bool) {
+        let token = std::mem::take(&mut self.token);
+        self.value_ends(&token, is_string);
+        self.token = token;
+        self.long = false;
+    }
+
+    /// A single value ends, `token`: of a string its inside.
+    fn value_ends(&mut self, token: &[u8], is_string: bool) {
         let next = if self.open.is_empty() {
             self.root
         } else {
@@ -251,13 +286,13 @@ impl JsonReader {
         if self.long {
             field.kind = Kind::Other;
         } else if is_string {
-            field.set_string(&self.token);
-        } else if self.token == b"null" {
+            field.set_string(token);
+        } else if token == b"null" {
             field.clear();
         } else {
             field.kind = Kind::Word;
             field.text.clear();
-            field.text.extend_from_slice(&self.token);
+            field.text.extend_from_slice(token);
         }
     }
 
@@ -273,6 +308,19 @@ impl JsonReader {
             self.token.extend_from_slice(bytes);
         }
     }
+}
+
+/// The inside of the string that `rest`, which stands behind its first quote, begins with; `None` where it has an escape,
+/// is too long or is not all there.
+fn plain(rest: &[u8]) -> Option<&[u8]> {
+    let rest = &rest[..rest.len().min(FIELD_BYTES + 1)];
+    let end = memchr2(b'"', b'\\', rest)?;
+    (rest[end] == b'"').then(|| &rest[..end])
+}
+
+/// Whether numbers and words have such a byte.
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
 /// In place of a place: a member's name comes.
@@ -409,5 +457,13 @@ mod tests {
         );
         let found = read("$[*]", &["@.b"], false, &json);
         assert!(found[0].starts_with("Text xx") && found[1] == "Other ");
+        // What comes behind it is what it is.
+        let long = "x".repeat(FIELD_BYTES + 1);
+        let json = format!(r#"[{{"{long}":1,"b":"{long}","c":"y","d":2}},{{"b":3}}]"#);
+        let found = read("$[*]", &["@.b", "@.c", "@.d"], false, &json);
+        assert_eq!(
+            found,
+            ["Other ; Text y; Word 2", "Word 3; Nothing ; Nothing "]
+        );
     }
 }

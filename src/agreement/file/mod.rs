@@ -42,7 +42,7 @@ pub(super) use withhold::WithholdAsWritten;
 
 use crate::identifier::Kind;
 use crate::written::text::{
-    Day, HeaderText, Name, PathText, Period, QueryText, RequestLine, Words,
+    Day, HeaderText, MarkingText, Name, PathText, Period, QueryText, RequestLine, Words,
 };
 
 /// Keys that the design knows and this version does not have, or that people try from other tools.
@@ -84,6 +84,8 @@ pub(super) struct AgreementAsWritten {
     pub(super) basis: Option<BasisAsWritten>,
     /// How long the partner may keep what it gets.
     pub(super) retention: Option<Period>,
+    /// How what leaves is marked, in the header Data-Marking of each answer.
+    pub(super) marking: Option<MarkingText>,
     /// Why the controller shares at all.
     pub(super) business_case: Option<BusinessCaseAsWritten>,
     /// What the sharing is good for.

@@ -14,8 +14,8 @@ use super::jws::Jws;
 use super::keys::KeySet;
 use super::metrics::{IdentityMetrics, TokenMeters};
 use super::{Identity, PresentedCertificate};
-use crate::agreement::{PartnerName, PurposeName, Role};
-use crate::config::{self, Algorithm, KeySource, KeyUrl, Partner, Standing, TokenOf};
+use crate::agreement::{PurposeName, Role};
+use crate::config::{self, Algorithm, KeySource, KeyUrl, Partner, TokenOf};
 use crate::gateway::StartError;
 use crate::gateway::reason::Reason;
 
@@ -23,7 +23,7 @@ use crate::gateway::reason::Reason;
 #[derive(Debug)]
 pub(crate) struct Issuer {
     pub(super) config: config::Issuer,
-    rules: Vec<(TokenOf, PartnerName, Standing)>,
+    rules: Vec<(TokenOf, Identity)>,
     /// The roles that agreements name: no other word of a token is taken over, since it could name a person.
     roles: Arc<HashSet<Role>>,
     pub(super) keys: Arc<IssuerKeys>,
@@ -198,8 +198,12 @@ impl Issuer {
         for partner in partners {
             for token in &partner.access_tokens {
                 if token.issuer == config.name {
-                    let standing = token.standing.clone();
-                    rules.push((token.by.clone(), partner.name.clone(), standing));
+                    let identity = Identity {
+                        partner: partner.name.clone(),
+                        standing: token.standing.clone(),
+                        networks: Arc::clone(&partner.networks),
+                    };
+                    rules.push((token.by.clone(), identity));
                 }
             }
         }
@@ -335,15 +339,16 @@ impl Issuer {
                 None | Some(_) => false,
             },
         };
-        let mut fitting = self.rules.iter().filter(|(by, _, _)| fits(by));
-        let (_, partner, standing) = fitting.next().ok_or(Flaw::Nobody)?;
-        let mut standing = standing.clone();
-        for (_, other, more) in fitting {
-            if other != partner {
+        let mut fitting = self.rules.iter().filter(|(by, _)| fits(by));
+        let (_, identity) = fitting.next().ok_or(Flaw::Nobody)?;
+        let mut identity = identity.clone();
+        let standing = &mut identity.standing;
+        for (_, other) in fitting {
+            if other.partner != identity.partner {
                 return Err(Flaw::Nobody);
             }
-            standing.roles.extend_from_slice(&more.roles);
-            standing.professional |= more.professional;
+            standing.roles.extend_from_slice(&other.standing.roles);
+            standing.professional |= other.standing.professional;
         }
         let claims = &self.config.claims;
         if let Some(claim) = &claims.roles {
@@ -357,10 +362,7 @@ impl Issuer {
         if let Some(claim) = &claims.professional {
             standing.professional |= jws.at(claim) == Some(&Value::Bool(true));
         }
-        Ok(Identity {
-            partner: partner.clone(),
-            standing,
-        })
+        Ok(identity)
     }
 
     /// Who acts. The issuer is a part of it: two issuers' `17` are two people.

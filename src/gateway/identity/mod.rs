@@ -24,11 +24,13 @@ mod remembered;
 mod strict;
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use prometheus::IntCounter;
 use sha2::{Digest, Sha256};
@@ -69,6 +71,21 @@ pub(crate) struct Identities {
 pub(crate) struct Identity {
     pub(crate) partner: PartnerName,
     pub(crate) standing: Standing,
+    /// The networks that it connects from; empty: any.
+    pub(crate) networks: Arc<[IpNet]>,
+}
+
+impl Identity {
+    /// Whether it may ask from `address`.
+    pub(crate) fn is_at(&self, address: IpAddr) -> bool {
+        // A listener for both families shows an IPv4 address within IPv6 (RFC 4291 §2.5.5.2).
+        let address = address.to_canonical();
+        self.networks.is_empty()
+            || self
+                .networks
+                .iter()
+                .any(|network| network.contains(&address))
+    }
 }
 
 /// An API key, known by its hash.
@@ -178,6 +195,7 @@ impl Identities {
             let identity = |standing: &Standing| Identity {
                 partner: partner.name.clone(),
                 standing: standing.clone(),
+                networks: Arc::clone(&partner.networks),
             };
             for pin in &partner.spki_sha256 {
                 let identity = identity(&pin.standing);
@@ -428,6 +446,7 @@ mod tests {
                 ),
                 key("next", Some("2026-06-15T12:00:01Z"), None),
             ],
+            networks: Arc::default(),
             access_tokens: Vec::new(),
             acts_for: Vec::new(),
         }
@@ -459,7 +478,9 @@ mod tests {
         let remembered = Remembered::default();
         let asker = identities.asker(certificate.as_ref(), &headers, &remembered, 0, now);
         let asker = asker.ok()?;
-        let Identity { partner, standing } = asker.identity();
+        let Identity {
+            partner, standing, ..
+        } = asker.identity();
         Some(format!(
             "{partner} {} {}",
             standing.roles[0], asker.credentials

@@ -38,7 +38,7 @@ use super::problem::{Stop, X_REQUEST_ID, request_id_value};
 use super::reason::Reason;
 use super::reidentify::Asked;
 use super::request::RequestFate;
-use super::response::{DATA_AGREEMENT, DATA_DELETE_BY, NOT_STORED};
+use super::response::{DATA_AGREEMENT, DATA_DELETE_BY, DATA_MARKING, NOT_STORED};
 use super::running::{Route, Running};
 use super::worker::Worker;
 use crate::agreement::Permit;
@@ -263,6 +263,9 @@ pub(crate) fn tell(
 ) {
     let headers = request.headers_mut();
     headers.insert(DATA_AGREEMENT, route.told.clone());
+    if let Some(marking) = &route.marking {
+        headers.insert(DATA_MARKING, marking.clone());
+    }
     if let Some(purpose) = &occasion.purpose
         && let Ok(purpose) = HeaderValue::from_str(purpose)
     {

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::version::{TLS12, TLS13};
 use zeroize::Zeroizing;
 
 use crate::config::{Http2, ServiceTls};
 use crate::gateway::StartError;
-use crate::gateway::tls::{certificates, provider, roots};
+use crate::gateway::tls::{certificates, provider, roots, versions};
 use crate::keyring::open_private;
 
 /// Bytes of a private key's file.
@@ -22,13 +21,8 @@ const KEY_BYTES: u64 = 64 << 10;
 /// # Errors
 /// If a file cannot be read, holds no certificate or key that can be used, or a key may be read by others.
 pub(super) fn client(files: &ServiceTls, http2: Http2) -> Result<Arc<ClientConfig>, StartError> {
-    let versions: &[_] = if files.only_tls13 {
-        &[&TLS13]
-    } else {
-        &[&TLS13, &TLS12]
-    };
     let builder = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(versions)
+        .with_protocol_versions(versions(files.only_tls13))
         .map_err(StartError::Tls)?
         .with_root_certificates(roots(&files.ca)?);
     let mut config = match &files.identity {

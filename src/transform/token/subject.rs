@@ -14,7 +14,11 @@ use crate::transform::canonical::identify;
 /// Keyed by the controller's own key: no partner holds such a token, so a ledger that leaks joins with
 /// nothing that a partner has.
 #[derive(Clone)]
-pub struct SubjectTokens(Hmac<Sha256>);
+pub struct SubjectTokens {
+    key: Hmac<Sha256>,
+    /// Nobody is entered in the ledger: of bodies that leave as a table.
+    enters_nobody: bool,
+}
 
 /// As what an identifier with letters is read, the first that it is, so that a person has one token however it is grouped and
 /// in whatever case it is written. In digits alone all kinds leave out the same.
@@ -24,13 +28,24 @@ impl SubjectTokens {
     /// Ready to make tokens under `key`: 26 characters each, lower-case base32 without padding.
     #[must_use]
     pub fn new(key: &SubjectKey) -> Self {
-        Self(Hmac::new_from_slice(&*key.hmac()).expect("HMAC takes a key of any length"))
+        Self {
+            key: Hmac::new_from_slice(&*key.hmac()).expect("HMAC takes a key of any length"),
+            enters_nobody: false,
+        }
+    }
+
+    /// The same for a body of which nobody is entered: [`token`](Self::token) says whether somebody is named, and no more.
+    pub(crate) fn entering_nobody(self) -> Self {
+        Self {
+            enters_nobody: true,
+            ..self
+        }
     }
 
     /// The token of something else that a request names, a case for example: no subject has the same.
     #[must_use]
     pub fn other(&self, what: &str, text: &[u8]) -> SubjectToken {
-        let mut state = self.0.clone();
+        let mut state = self.key.clone();
         // No canonical form has such a byte, and no `what`.
         state.update(&[0]);
         state.update(what.as_bytes());
@@ -46,6 +61,10 @@ impl SubjectTokens {
     /// integer, containers.
     #[must_use]
     pub fn token(&self, json: &[u8]) -> Option<SubjectToken> {
+        if self.enters_nobody {
+            let named = identify(Kind::Text, json, &mut Canonical::new());
+            return named.is_ok().then(|| SubjectToken(String::new()));
+        }
         self.bytes(json).map(|bytes| written(&bytes))
     }
 
@@ -61,7 +80,7 @@ impl SubjectTokens {
                 form = strict;
             }
         }
-        let mut state = self.0.clone();
+        let mut state = self.key.clone();
         state.update(form.as_bytes());
         Some(cut(state))
     }

@@ -1,6 +1,8 @@
 //! What the charter and directorates' policies let load.
 
 use fieldgate::approval::SigningKey;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
+use sha2::{Digest, Sha256};
 
 use super::law::Law;
 
@@ -474,4 +476,148 @@ fn clause_p10_5_6_security_minima_hold_for_the_gateway() {
         .unwrap_err()
         .iter()
         .for_each(|fault| assert!(fault.contains("wider") || fault.contains("TLS"), "{fault}"));
+}
+
+/// The shipped files under a charter whose `security:` is `setting`.
+fn under(setting: &str) -> Law {
+    let to = format!("sign_off: [dpo]\nsecurity: {setting}\n");
+    Law::shipped().with("charter.yaml", "sign_off: [dpo]\n", &to)
+}
+
+impl Law {
+    /// With `line` at the end of each agreement.
+    fn with_in_each_agreement(self, line: &str) -> Self {
+        let names = self.names("agreements/");
+        names.into_iter().fold(self, |law, name| {
+            let text = format!("{}\n{line}\n", law.text(&name).trim_end());
+            law.with_file(&name, &text)
+        })
+    }
+
+    /// With `line` beside what identifies each partner.
+    fn with_at_each_partner(self, line: &str) -> Self {
+        let text = self.text("fieldgate.yaml");
+        let text = text.replace("    identify:", &format!("    {line}\n    identify:"));
+        self.with_file("fieldgate.yaml", &text)
+    }
+
+    /// With TLS at the listener, of which `more` is a part.
+    fn with_tls(self, more: &str) -> Self {
+        let tls = format!("    tls: {{ certificate: chain.pem, key: key.pem{more} }}\n");
+        self.with("fieldgate.yaml", "    insecure_plain_http: true\n", &tls)
+    }
+}
+
+/// Each setting of a layer's `security:` refuses what is less and takes what is enough: the oldest version of TLS, the authorities of certificates, the networks of partners, the most requests, the marking.
+#[test]
+fn clause_p10_5_6_each_security_setting_refuses_what_is_less() {
+    let charter = "charter.yaml";
+    let minimum = || under("{ minimum_tls: \"1.3\" }");
+    minimum().is_refused("fieldgate.yaml", &["TLS on every listener"]);
+    minimum()
+        .with_tls("")
+        .is_refused("fieldgate.yaml", &["TLS 1.3 on every listener"]);
+    minimum()
+        .with_tls(", min_version: \"1.2\"")
+        .is_refused("fieldgate.yaml", &["TLS 1.3 on every listener"]);
+    minimum().with_tls(", min_version: \"1.3\"").loads();
+
+    let authority = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap()
+    };
+    let (ours, other) = (authority("ours"), authority("other"));
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(ours.der()));
+    let signed_by = |pem: &str| {
+        under(&format!("{{ certificate_authorities: [{hash}] }}"))
+            .with_tls(", client_ca: ca.pem")
+            .with_file("ca.pem", pem)
+    };
+    signed_by(&ours.pem()).loads();
+    signed_by(&other.pem()).is_refused("fieldgate.yaml", &["none of those of `isle-council`"]);
+    signed_by(&format!("{}{}", ours.pem(), other.pem()))
+        .is_refused("fieldgate.yaml", &["none of those of `isle-council`"]);
+    signed_by("nothing").is_refused("fieldgate.yaml", &["certificate_authorities", "PEM"]);
+    let pinned = format!("certificates: [{{ spki_sha256: {hash} }}], api_keys:");
+    signed_by(&ours.pem())
+        .with("fieldgate.yaml", "api_keys:", &pinned)
+        .is_refused("fieldgate.yaml", &["write a san"]);
+
+    let networks = || under("{ networks: [10.0.0.0/8, \"2001:db8::/32\"] }");
+    networks().is_refused("fieldgate.yaml", &["connects from"]);
+    networks()
+        .with_at_each_partner("networks: [10.20.0.0/16, \"2001:db8:1::/48\"]")
+        .loads();
+    networks()
+        .with_at_each_partner("networks: [8.0.0.0/6]")
+        .is_refused("fieldgate.yaml", &["8.0.0.0/6 is not within"]);
+    under("{ networks: [10.1.0.0/8] }").is_refused(charter, &["write 10.0.0.0/8"]);
+
+    let requests = || under("{ requests: { most: 2400, per: P1D } }");
+    let quota = |quota: &str| format!("quota: [{quota}]");
+    let refused = |law: Law| {
+        for fault in law.load().map(drop).unwrap_err() {
+            assert!(
+                fault.contains("with 2400 requests in each day at most"),
+                "{fault}"
+            );
+        }
+    };
+    refused(requests());
+    refused(requests().with_in_each_agreement(&quota("{ per: PT1H, requests: 101 }")));
+    refused(requests().with_in_each_agreement(&quota("{ per: P1D, records: 10 }")));
+    requests()
+        .with_in_each_agreement(&quota("{ per: PT1H, requests: 100 }"))
+        .loads();
+
+    let marking = || under("{ marking: OFFICIAL-SENSITIVE }");
+    for less in [
+        marking(),
+        marking().with_in_each_agreement("marking: OFFICIAL"),
+    ] {
+        for fault in less.load().map(drop).unwrap_err() {
+            assert!(
+                fault.contains("write marking: OFFICIAL-SENSITIVE"),
+                "{fault}"
+            );
+        }
+    }
+    marking()
+        .with_in_each_agreement("marking: OFFICIAL-SENSITIVE")
+        .loads();
+}
+
+/// A directorate asks for more security than the charter and never for less.
+#[test]
+fn clause_p10_5_6_a_directorate_asks_for_no_less_security() {
+    let charter = "{ minimum_tls: \"1.3\", client_certificates: true, networks: [10.0.0.0/8], requests: { most: 2400, per: P1D }, marking: OFFICIAL-SENSITIVE }";
+    for (less, enough) in [
+        ("minimum_tls: \"1.2\"", "minimum_tls: \"1.3\""),
+        ("client_certificates: false", "client_certificates: true"),
+        ("networks: [10.0.0.0/7]", "networks: [10.1.0.0/16]"),
+        (
+            "requests: { most: 101, per: PT1H }",
+            "requests: { most: 99, per: PT1H }",
+        ),
+        ("marking: OFFICIAL", "marking: OFFICIAL-SENSITIVE"),
+    ] {
+        let faults = |directorate: &str| -> Vec<String> {
+            let to = format!("version: 1\nsecurity: {{ {directorate} }}\n");
+            let law = under(charter).with(REVENUES, "version: 1\n", &to);
+            law.load().map(drop).unwrap_err()
+        };
+        let wider = |fault: &String| fault.starts_with(REVENUES) && fault.contains("wider");
+        assert!(
+            faults(less).iter().any(wider),
+            "{less}: {:#?}",
+            faults(less)
+        );
+        assert!(
+            !faults(enough).iter().any(wider),
+            "{enough}: {:#?}",
+            faults(enough)
+        );
+    }
 }

@@ -56,6 +56,15 @@ impl Law {
         self
     }
 
+    /// The files whose paths begin with `prefix`.
+    pub(super) fn names(&self, prefix: &str) -> Vec<String> {
+        let names = self.0.keys();
+        names
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect()
+    }
+
     pub(super) fn text(&self, file: &str) -> &str {
         &self.0[file]
     }

@@ -1,9 +1,10 @@
 //! Layers only narrow, for charters and directorates of any terms; and a permit needs every layer.
 
 use fieldgate::agreement::{Ask, Asker, Caller, PartnerName, PurposeName, Role, Source};
-use fieldgate::charter::{Case, Charter, Retention};
+use fieldgate::charter::{Case, Charter, Rate, Retention};
 use fieldgate::plan::{Action, BodyRules, OnMismatch, Rule, Selector};
 use fieldgate::register::Register;
+use fieldgate::volume::Per;
 use proptest::prelude::*;
 
 use super::law::Law;
@@ -12,6 +13,7 @@ const COUNTRIES: [&str; 3] = ["GB", "FR", "US"];
 const DATA_SETS: [&str; 3] = ["council-tax", "tenancies", "repairs"];
 const PURPOSES: [&str; 3] = ["council-tax", "empty-homes", "housing-trends"];
 const PERIODS: [&str; 3] = ["P3M", "P1Y", "P2Y"];
+const RATES: [(u64, &str); 3] = [(100, "PT1H"), (2_400, "P1D"), (9_000, "P1W")];
 const SENSITIVITIES: [&str; 3] = ["personal", "special", "criminal"];
 const PATHS: [&str; 4] = ["@.name", "@.phone", "@.tenant.name", "@.bankDetails"];
 
@@ -28,8 +30,12 @@ fn terms() -> impl Strategy<Value = String> {
         (list(&SENSITIVITIES), list(&SENSITIVITIES), list(&PATHS)),
         proptest::option::of(any::<bool>()),
         proptest::option::of((proptest::sample::select(&COUNTRIES[..]), 2026..2029)),
+        (
+            proptest::option::of(proptest::sample::select(&["OFFICIAL", "SECRET"][..])),
+            proptest::option::of(proptest::sample::select(&RATES[..])),
+        ),
     )
-        .prop_map(|(territory, data_sets, purposes, longest, (never, never_raw, paths), compatible, transfer)| {
+        .prop_map(|(territory, data_sets, purposes, longest, (never, never_raw, paths), compatible, transfer, (marking, rate))| {
             let mut text = String::new();
             for (key, list) in [
                 ("territory", &territory),
@@ -46,6 +52,12 @@ fn terms() -> impl Strategy<Value = String> {
             }
             if let Some(compatible) = compatible {
                 text.push_str(&format!("internal_compatible_use: {compatible}\n"));
+            }
+            let marking = marking.map(|marking| format!("marking: {marking}"));
+            let rate = rate.map(|(most, per)| format!("requests: {{ most: {most}, per: {per} }}"));
+            let security: Vec<String> = marking.into_iter().chain(rate).collect();
+            if !security.is_empty() {
+                text.push_str(&format!("security: {{ {} }}\n", security.join(", ")));
             }
             if let Some((country, year)) = transfer {
                 text.push_str(&format!("transfers: [{{ country: {country}, instrument: IDTA, until: {year}-12-31 }}]\n"));
@@ -100,7 +112,11 @@ fn answers(
         for purpose in PURPOSES {
             for country in COUNTRIES {
                 for period in PERIODS {
-                    for ends in ["2026-12-31", "2027-12-31"] {
+                    for (ends, marking, quota) in [
+                        ("2026-12-31", None, None),
+                        ("2027-12-31", Some("OFFICIAL"), Some((100, Per::Hour))),
+                        ("2027-12-31", Some("SECRET"), Some((1_000, Per::Day))),
+                    ] {
                         let purpose = PurposeName::new(purpose);
                         let territory = [country.to_owned()];
                         let retention = Retention::parse(period).unwrap();
@@ -109,11 +125,18 @@ fn answers(
                             purposes: &[&purpose],
                             territory: Some(&territory),
                             retention: Some(&retention),
+                            marking,
+                            quotas: &quota
+                                .map(|(requests, per)| (None, Rate { requests, per }))
+                                .into_iter()
+                                .collect::<Vec<_>>(),
                             ends: ends.parse().unwrap(),
                             rules: &rules,
                         });
-                        let asked =
-                            format!("{} {purpose} {country} {period} {ends}", data_set.name);
+                        let asked = format!(
+                            "{} {purpose} {country} {period} {ends} {marking:?} {quota:?}",
+                            data_set.name
+                        );
                         answers.push((asked, against.is_empty(), drops.clone()));
                     }
                 }

@@ -436,3 +436,52 @@ fn clause_p10_3a_a_new_field_of_a_service_stays_behind_and_opens_one_case() {
         assert!(case["contact"].is_string(), "{case}");
     });
 }
+
+/// A partner is served from its networks alone: from anywhere else its credential is refused, before any service hears of it.
+#[test]
+fn clause_p10_5_6_a_partner_is_served_from_its_networks_alone() {
+    run(async {
+        for (networks, status) in [("127.0.0.0/8", 200), ("192.0.2.0/24, \"::/0\"", 403)] {
+            let service = Service::answering(answer(ACCOUNT)).await;
+            let from = format!("  - name: revenues\n    networks: [{networks}]\n");
+            let mut council = Law::shipped()
+                .with("fieldgate.yaml", "  - name: revenues\n", &from)
+                .serve(service.address);
+            let path = "/accounts/4471";
+            let got = get(&council, "revenues-key", "council-tax-billing", path, "").await;
+            assert_eq!(got.status(), status, "{}", got.text());
+            council.stop().await;
+            if status == 403 {
+                got.is_problem(403, "network_not_agreed");
+                assert_eq!(service.requests().len(), 0);
+                let refusal = &council.entries("refusal")[0];
+                assert_eq!(refusal["partner"], json!("revenues"));
+                assert_eq!(refusal["reason"], json!("network_not_agreed"));
+            }
+        }
+    });
+}
+
+/// What an agreement lets out carries the marking that it states.
+#[test]
+fn clause_p10_5_6_each_answer_is_marked_as_its_agreement_says() {
+    run(async {
+        let service = Service::answering(answer(ACCOUNT)).await;
+        let billing = "agreements/council-tax-billing.yaml";
+        let law = Law::shipped();
+        let text = format!(
+            "{}\nmarking: \"OFFICIAL-SENSITIVE: PERSONAL\"\n",
+            law.text(billing).trim_end()
+        );
+        let council = law.with_file(billing, &text).serve(service.address);
+        let path = "/accounts/4471";
+        let got = get(&council, "revenues-key", "council-tax-billing", path, "").await;
+        assert_eq!(got.status(), 200, "{}", got.text());
+        let marked = "data-marking: official-sensitive: personal\r\n";
+        assert!(got.head().contains(marked), "{}", got.head());
+        let path = "/empty-homes/4471";
+        let got = get(&council, "empty-homes-team-key", "empty-homes", path, "").await;
+        assert_eq!(got.status(), 200, "{}", got.text());
+        assert!(!got.head().contains("data-marking"), "{}", got.head());
+    });
+}

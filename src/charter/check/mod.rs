@@ -16,6 +16,8 @@ use crate::register::{Register, Sensitivity};
 use crate::written::text::{Name, Period};
 use crate::written::{Fault, Faults, Reader, Written, nearest};
 
+mod security;
+
 /// Layers under one charter at most.
 const LAYERS: usize = 1_000;
 
@@ -511,28 +513,10 @@ impl Narrowing<'_> {
             self.terms.checked.extend(checked.iter().map(|kind| kind.0));
             self.state("accuracy");
         }
-        let Some(security) = &written.security else {
-            return;
-        };
-        for (key, own, above) in [
-            ("tls", security.tls, self.terms.tls),
-            (
-                "client_certificates",
-                security.client_certificates,
-                self.terms.client_certificates,
-            ),
-        ] {
-            if own == Some(false) && above {
-                self.widens(
-                    &format!("/security/{key}"),
-                    "security",
-                    &format!("{key}: false"),
-                );
-            }
+        if self.file.value.security.is_some() {
+            self.security();
+            self.state("security");
         }
-        self.terms.tls |= security.tls == Some(true);
-        self.terms.client_certificates |= security.client_certificates == Some(true);
-        self.state("security");
     }
 }
 
