@@ -614,6 +614,7 @@ fn aborted(
 
 #[cfg(target_os = "linux")]
 #[test]
+#[expect(clippy::print_stdout, reason = "says what was skipped")]
 fn p7_a_process_that_has_keys_leaves_no_core_dump() {
     let desk = desk();
     done(&desk, "create falls");

@@ -373,7 +373,7 @@ fn rotation_under_load_makes_no_wrong_token_and_refuses_no_old_one() {
         }
         assert!(service.requests().len() >= asked_before + PEOPLE.len());
         done.set(true);
-        let known = known.borrow();
+        let known = known.borrow().clone();
         let mut count = 0;
         for partner in partners {
             for (person, token) in partner.await.unwrap() {
