@@ -56,6 +56,7 @@ fn the_core_does_no_io_and_asks_no_clock() {
         "src/charter",
         "src/written",
         "src/ledger/entry.rs",
+        "src/ledger/members.rs",
         "src/ledger/chain.rs",
     ];
     let foreign = [
@@ -137,4 +138,54 @@ fn no_test_is_ignored_and_none_sleeps() {
             assert!(!text.contains(word), "{}: {word}", path.display());
         }
     }
+}
+
+/// The names in back quotes of a cell: files, and after each the tests that are said to be in it.
+fn tests_said(cell: &str) -> Vec<(&str, &str)> {
+    let mut said = Vec::new();
+    let mut file = None;
+    for name in cell.split('`').skip(1).step_by(2) {
+        if name.ends_with(".rs") {
+            file = Some(name);
+        } else {
+            said.push((file.unwrap_or_else(|| panic!("{name} is in no file")), name));
+        }
+    }
+    said
+}
+
+#[test]
+fn the_page_of_what_gateways_let_pass_names_tests_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/gateway/openings.md")).unwrap();
+    let mut classes = Vec::new();
+    for line in page.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let ["", class, _, shortest, in_depth, ""] = cells[..] else {
+            continue;
+        };
+        let Ok(class) = class.parse::<u32>() else {
+            continue;
+        };
+        classes.push(class);
+        let (shortest, in_depth) = (tests_said(shortest), tests_said(in_depth));
+        assert_eq!(shortest.len(), 1, "class {class}");
+        assert!(!in_depth.is_empty(), "class {class} has no test in depth");
+        assert!(
+            shortest[0].1.contains("opening_") && shortest[0].1.contains(&class.to_string()),
+            "class {class} has another's test"
+        );
+        for (file, test) in shortest.into_iter().chain(in_depth) {
+            let text = fs::read_to_string(root.join(file))
+                .unwrap_or_else(|error| panic!("class {class}: {file}: {error}"));
+            let above = text.split_once(&format!("\nfn {test}() {{"));
+            let attributes = above.map_or("", |(above, _)| above);
+            let attributes = attributes.rsplit("\n\n").next().unwrap_or_default();
+            assert!(
+                attributes.lines().any(|line| line == "#[test]"),
+                "class {class}: no test {test} in {file}"
+            );
+        }
+    }
+    assert_eq!(classes, (1..=15).collect::<Vec<u32>>());
 }

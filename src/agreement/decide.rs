@@ -68,6 +68,8 @@ pub struct Caller<'a> {
     pub roles: &'a [Role],
     /// Its credential states a health or social-work professional.
     pub professional: bool,
+    /// From when on the training in this sharing that its credential states counts no longer.
+    pub trained_until: Option<Timestamp>,
     /// The case or task that it is for, as it came; empty where it came more than once.
     pub reference: Option<&'a [u8]>,
     /// Why life is at risk, as it came; empty where it came more than once.
@@ -238,6 +240,16 @@ pub enum Refusal {
         /// The purpose that was declared.
         purpose: PurposeName,
     },
+    /// The purpose asks for a training that counts, and the credential states none, or one that does no longer.
+    #[error(
+        "agreement {agreement} shares for {purpose} with callers whose training in this sharing still counts"
+    )]
+    NotTrained {
+        /// The agreement whose term refused.
+        agreement: AgreementName,
+        /// The purpose that was declared.
+        purpose: PurposeName,
+    },
     /// The purpose asks for a case or task, and none is named in the form that one has.
     #[error("agreement {agreement} asks for the case or task that a request for {purpose} is for")]
     ReferenceMissing {
@@ -276,6 +288,7 @@ impl Refusal {
             Self::CredentialMissing { .. } => "credential_missing",
             Self::RoleNotHeld { .. } => "role_not_held",
             Self::NotProfessional { .. } => "not_professional",
+            Self::NotTrained { .. } => "not_trained",
             Self::ReferenceMissing { .. } => "reference_missing",
             Self::ReasonMissing { .. } => "reason_missing",
         }
@@ -301,7 +314,7 @@ pub enum RouteMiss {
 pub struct Step {
     /// What was asked: `route`, `purpose declared`, `purpose in token` where a token says what it is for, `purpose agreed`, `ground` where there is a register, `approval` where
     /// it is asked for, `version` where the request names one, `term`; `keys` only where they
-    /// are destroyed; `credentials`, `role`, `professional`, `reference` and `reason` where the purpose asks for them.
+    /// are destroyed; `credentials`, `role`, `professional`, `training`, `reference` and `reason` where the purpose asks for them.
     pub name: &'static str,
     /// Whether it let the request through.
     pub passed: bool,
@@ -460,7 +473,7 @@ impl AgreementSet {
             note("keys", false, format_args!("{refusal}"));
             return Err(refusal);
         }
-        asked_of_caller(&self.router, answer, &ask.caller, note)?;
+        asked_of_caller(&self.router, answer, ask, note)?;
         let without_special = answer.has_special
             && !ask.caller.professional
             && agreement
@@ -517,9 +530,10 @@ impl fmt::Display for Agreed<'_> {
 fn asked_of_caller(
     router: &Router,
     answer: &Answer,
-    caller: &Caller<'_>,
+    ask: &Ask<'_>,
     note: &mut impl FnMut(&'static str, bool, fmt::Arguments<'_>),
 ) -> Result<(), Refusal> {
+    let (caller, at) = (&ask.caller, ask.at);
     let terms: &Asks = router.asks(answer);
     let of = || {
         let agreement = router.agreement(answer);
@@ -571,6 +585,13 @@ fn asked_of_caller(
         caller.professional,
         |(agreement, purpose)| Refusal::NotProfessional { agreement, purpose },
         "the caller's credential states a health or social-work professional",
+    )?;
+    ask(
+        terms.training,
+        "training",
+        caller.trained_until.is_some_and(|until| at < until),
+        |(agreement, purpose)| Refusal::NotTrained { agreement, purpose },
+        "the training in this sharing that the caller's credential states still counts",
     )?;
     ask(
         terms.reference,

@@ -11,7 +11,7 @@ use super::volume::per_of;
 use super::{Context, PartnerName, PathTemplate, PurposeName, ServiceName};
 use crate::charter::{Case, Rate, Retention};
 use crate::minimise::Withheld;
-use crate::plan::{Check, Format};
+use crate::plan::Check;
 use crate::register::{
     CollectedPart, Collection, Ground, NotCollected, Objection, Part, Proposal, ProposedPurpose,
     Register,
@@ -37,7 +37,6 @@ impl DisclosureCheck<'_> {
             return Vec::new();
         };
         self.never_share(register, disclosure, released, warnings);
-        self.unheard(disclosure, released, warnings);
         let mut objections = self.against_charter(register, disclosure, purposes, released);
         let grounds = match self.proposed(register, disclosure, purposes, request, released) {
             Some(Ok(grounds)) => grounds,
@@ -245,27 +244,6 @@ impl DisclosureCheck<'_> {
             | Part::Response => true,
         });
         against
-    }
-
-    /// Says where nobody hears of fields that a service begins to send: they stay behind, and open no case.
-    fn unheard(
-        &self,
-        disclosure: &DisclosureAsWritten,
-        released: &Body,
-        warnings: &mut Vec<String>,
-    ) {
-        match &released.rules.format {
-            Format::Json | Format::Ndjson | Format::JsonSequence | Format::EventStream => {}
-            format @ (Format::Csv(_) | Format::Xml(_) | Format::Form | Format::Multipart) => {
-                let named = disclosure.name.as_ref().map_or("", |name| name.0.as_str());
-                warnings.push(format!(
-                    "{named}: a field of {} that no rule names stays behind and opens no case, as one of json does; hold samples against the register yourself",
-                    format.word()
-                ));
-            }
-            // Nothing in it is looked into, which is told to reviewers as such.
-            Format::Opaque(_) => {}
-        }
     }
 
     /// Adds a `drop` for what never leaves and a rule could let leave, and says so.

@@ -25,6 +25,8 @@ pub struct Purpose {
     pub reference: bool,
     /// The caller's credential must say that they are a health or social-work professional (UK GDPR Art. 9(3)).
     pub professional: bool,
+    /// The caller's credential must state a training in this sharing that still counts.
+    pub training: bool,
     /// It is direct marketing (DPA 2018 s.122(5)), to which anybody may object for good (UK GDPR Art. 21(3)).
     pub direct_marketing: bool,
     /// It protects somebody's life (UK GDPR Art. 6(1)(d)): a request must say why, and is looked at afterwards.
@@ -68,6 +70,7 @@ pub(super) fn check(
                 .collect(),
             reference: terms.reference.is_some(),
             professional: terms.professional.is_some(),
+            training: terms.training.is_some(),
             direct_marketing: terms.direct_marketing.unwrap_or(false),
             vital_interests: terms.vital_interests.unwrap_or(false),
             credentials: of_agreement.and(credentials(terms.credentials.as_deref())),

@@ -20,17 +20,36 @@ use crate::written::text::ExemptText;
 pub struct Exemption {
     /// What is kept back.
     pub selector: String,
-    /// The exemption, in the style of schedule, part and paragraph of the Data Protection Act 2018: `S3P3-11`.
+    /// The exemption, in the style of schedule, part and paragraph of the Data Protection Act 2018: `S3P3-11`. Schedule 4 has no
+    /// parts (`S4-3`), and national security is a section's (`s26`).
     pub code: String,
 }
 
-/// The parts of the Act's schedules that are for a class of data; others are written by their number.
-const CLASSES: [(&str, &str); 5] = [
+/// The places of the Act that are for a class of data; others are written by their number.
+const CLASSES: [(&str, &str); 23] = [
     ("health", "S3P2"),
     ("social-work", "S3P3"),
     ("education", "S3P4"),
     ("child-abuse", "S3P5"),
     ("third-party", THIRD_PARTY),
+    ("national-security", "s26"),
+    ("crime-and-taxation", "S2P1-2"),
+    ("legal-proceedings", "S2P1-5"),
+    ("protection-of-the-public", "S2P2-7"),
+    ("judicial", "S2P2-14"),
+    ("legal-privilege", "S2P4-19"),
+    ("self-incrimination", "S2P4-20"),
+    ("management-forecast", "S2P4-22"),
+    ("negotiation", "S2P4-23"),
+    ("confidential-reference", "S2P4-24"),
+    ("examination", "S2P4-25"),
+    ("journalism", "S2P5-26"),
+    ("research", "S2P6-27"),
+    ("archiving", "S2P6-28"),
+    ("fertilisation", "S4-2"),
+    ("adoption", "S4-3"),
+    ("special-educational-needs", "S4-4"),
+    ("parental-order", "S4-5"),
 ];
 
 /// The exemption of what shows others (Data Protection Act 2018, Schedule 2, Part 3).

@@ -94,6 +94,7 @@ pub(super) struct Asks {
     pub(super) credentials: Credentials,
     pub(super) roles: Vec<Role>,
     pub(super) professional: bool,
+    pub(super) training: bool,
     pub(super) reference: bool,
     pub(super) vital_interests: bool,
 }
@@ -104,6 +105,7 @@ impl Asks {
             credentials: purpose.credentials,
             roles: purpose.roles.clone(),
             professional: purpose.professional,
+            training: purpose.training,
             reference: purpose.reference,
             vital_interests: purpose.vital_interests,
         }

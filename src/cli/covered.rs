@@ -41,6 +41,9 @@ pub struct CoveredArgs {
     /// The caller's credential would state a health or social-work professional
     #[arg(long)]
     pub professional: bool,
+    /// From when on the training that the caller's credential would state counts no longer: a day, or an instant
+    #[arg(long, value_name = "WHEN")]
+    pub trained_until: Option<String>,
     /// When: a day, or an instant such as 2026-04-01T09:30:00Z [default: now]
     #[arg(long, value_name = "WHEN")]
     pub at: Option<String>,
@@ -68,6 +71,10 @@ pub fn run(args: &CoveredArgs) -> Result<(), Stop> {
         caller: Caller {
             roles: &roles,
             professional: args.professional,
+            trained_until: match &args.trained_until {
+                None => None,
+                Some(text) => Some(instant(text, &loaded.config.controller.time_zone)?),
+            },
             ..covered::GIVEN
         },
         at,

@@ -354,6 +354,9 @@ impl Archive {
                 Ok(loaded) => {
                     let (set, notes) = &**loaded;
                     let mut again = replay(past, set);
+                    again
+                        .not_repeated
+                        .extend(tables_changed(past, &ran.began, set));
                     again.not_repeated.extend(notes.iter().cloned());
                     Ok(again)
                 }
@@ -369,6 +372,23 @@ impl Archive {
         }
         first.unwrap_or_else(|| Err("the ledger does not say which agreements ran then".to_owned()))
     }
+}
+
+/// Said where the look-up tables of the agreement that decided `past` are not what they were: its text is kept, they are not, and
+/// its hash, which is of both, is another now.
+fn tables_changed(past: &Past, began: &Began, set: &AgreementSet) -> Option<String> {
+    let hash = past.hash.as_ref()?;
+    let then = began.ran.iter().find(|ran| ran.hash == *hash)?;
+    let now = set
+        .agreements
+        .iter()
+        .find(|agreement| agreement.text_hash == then.text)?;
+    (now.hash != then.hash).then(|| {
+        format!(
+            "tables: a look-up table that agreement {} names holds something else now; no table decides a request, but what of a value leaves then was by another",
+            now.name
+        )
+    })
 }
 
 /// Tables that agreements name are looked for from where the agreements are.

@@ -68,6 +68,9 @@ pub struct ExplainArgs {
     /// The caller's credential states a health or social-work professional
     #[arg(long)]
     pub professional: bool,
+    /// From when on the training that the caller's credential states counts no longer: a day, or an instant [default: none is stated]
+    #[arg(long, value_name = "WHEN")]
+    pub trained_until: Option<String>,
     /// A credential that is shown: certificate, api_key or access_token [default: all that could be asked for]
     #[arg(long, value_name = "KIND", value_parser = credential)]
     pub credential: Vec<Credential>,
@@ -220,6 +223,10 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         None => Clock::system().now(),
         Some(text) => instant(text, &zone)?,
     };
+    let trained_until = match &args.trained_until {
+        None => None,
+        Some(text) => Some(instant(text, &zone)?),
+    };
     let (path, query) = match args.path.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (args.path.as_str(), None),
@@ -237,6 +244,7 @@ fn explain(args: &ExplainArgs, loaded: &Loaded) -> Result<Explanation, Stop> {
         caller: Caller {
             roles: &roles,
             professional: args.professional,
+            trained_until,
             reference: args.reference.as_deref().map(str::as_bytes),
             version: args.accepted_version.as_deref().map(str::as_bytes),
             reason: args.reason.as_deref().map(str::as_bytes),

@@ -7,12 +7,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Service;
-use super::check::{Check, parse_url, span};
+use super::check::{Check, count, parse_url, span};
 use crate::written::Fault;
 use crate::written::text::{PathName, SpanText, WebhookText};
 
 /// Attempts to deliver one alert, where the configuration says nothing: some two hours.
 const RETRIES: u32 = 20;
+
+/// Alerts that are on their way at once, where the configuration says nothing.
+const AT_ONCE: usize = 4;
 
 /// Where alerts go, beside the log and the metrics.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,6 +45,9 @@ struct WebhookAsWritten {
     /// Attempts, each after a longer wait, until an alert is given up. Default: 20, some two hours.
     #[schemars(range(min = 1, max = 1000), example = 20)]
     retries: Option<u32>,
+    /// Alerts that are on their way at once: one that is taken slowly holds up no other until so many are. Default: 4.
+    #[schemars(range(min = 1, max = 64), example = 4)]
+    at_once: Option<u32>,
 }
 
 /// A web server that takes alerts.
@@ -55,6 +61,8 @@ pub struct Webhook {
     pub secret: PathBuf,
     /// Attempts until an alert is given up.
     pub retries: u32,
+    /// Alerts that are on their way at once. Default 4.
+    pub at_once: usize,
 }
 
 impl Check<'_> {
@@ -74,6 +82,7 @@ impl Check<'_> {
             path,
             secret: self.path(webhook.secret_file.as_ref()?),
             retries: webhook.retries.unwrap_or(RETRIES),
+            at_once: count(webhook.at_once, AT_ONCE),
         })
     }
 

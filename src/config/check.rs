@@ -446,6 +446,12 @@ impl Check<'_> {
             exchange_wait: span(limits.exchange_wait.as_ref(), default.exchange_wait),
             drain_idle: span(limits.drain_idle.as_ref(), default.drain_idle),
             linger: span(limits.linger.as_ref(), default.linger),
+            unread_bytes: in_memory(limits.unread_bytes.as_ref(), default.unread_bytes),
+            pending_resets: count(limits.pending_resets, default.pending_resets),
+            ledger_ahead_bytes: in_memory(
+                limits.ledger_ahead_bytes.as_ref(),
+                default.ledger_ahead_bytes,
+            ),
         };
         if checked.header_bytes < 1 << 10 || checked.header_bytes > 1 << 20 {
             self.file.fault(

@@ -312,6 +312,13 @@ pub(super) struct LimitsAsWritten {
     pub(super) drain_idle: Option<SpanText>,
     /// How long what a partner still sends is thrown away after the last answer on its connection. Default: 2s.
     pub(super) linger: Option<SpanText>,
+    /// What is let come and thrown away of the body of an HTTP/2 request that was answered before its end. Default: 1MiB.
+    pub(super) unread_bytes: Option<SizeText>,
+    /// Streams of an HTTP/2 connection that a partner may reset before they were taken up. Default: 20.
+    #[schemars(range(min = 1, max = 1_000), example = 20)]
+    pub(super) pending_resets: Option<u32>,
+    /// Tokens of one exchange's subjects that may wait for the disk while more of its body leaves. Default: 64KiB.
+    pub(super) ledger_ahead_bytes: Option<SizeText>,
 }
 
 /// What is logged, and how.

@@ -66,6 +66,8 @@ pub(super) struct CertificateAsWritten {
     pub(super) roles: Option<Vec<Name>>,
     /// Its holders are health or social-work professionals. Default: false.
     pub(super) professional: Option<bool>,
+    /// From when on its holders' training in this sharing counts no longer. Default: none is stated.
+    pub(super) trained_until: Option<MomentText>,
 }
 
 /// An API key, by its hash.
@@ -88,6 +90,8 @@ pub(super) struct ApiKeyAsWritten {
     pub(super) roles: Option<Vec<Name>>,
     /// Its holders are health or social-work professionals. Default: false.
     pub(super) professional: Option<bool>,
+    /// From when on its holders' training in this sharing counts no longer. Default: none is stated.
+    pub(super) trained_until: Option<MomentText>,
 }
 
 /// Which access tokens of an issuer are a partner's: by their client, their subject or another claim.
@@ -109,6 +113,8 @@ pub(super) struct AccessTokenAsWritten {
     pub(super) roles: Option<Vec<Name>>,
     /// Their bearers are health or social-work professionals. Default: false, unless the token itself says so.
     pub(super) professional: Option<bool>,
+    /// From when on their bearers' training in this sharing counts no longer. Default: none is stated, unless the token itself does.
+    pub(super) trained_until: Option<MomentText>,
 }
 
 /// A claim and the value that it has.
@@ -205,6 +211,8 @@ pub struct Standing {
     pub roles: Vec<Role>,
     /// They are health or social-work professionals, owing secrecy (UK GDPR Art. 9(3), DPA 2018 s.11(1)).
     pub professional: bool,
+    /// From when on their training in this sharing counts no longer; `None` where none is stated.
+    pub trained_until: Option<Timestamp>,
 }
 
 impl Partner {
@@ -480,7 +488,14 @@ impl Identified<'_, '_> {
                 "no listener speaks TLS, so no certificate can be shown; give a listener `tls`",
             );
         }
-        let standing = standing(&certificate.roles, certificate.professional);
+        let standing = Standing {
+            trained_until: check.instant(
+                &format!("{at}/trained_until"),
+                certificate.trained_until.as_ref(),
+                faults,
+            ),
+            ..standing(&certificate.roles, certificate.professional)
+        };
         let vouched = |key: &str, faults: &mut Vec<Fault>| {
             if has_tls && !has_client_ca {
                 check.file.fault(
@@ -546,6 +561,14 @@ impl Identified<'_, '_> {
             let message = "the key would never count; write an instant after `not_before`";
             check.file.fault(faults, &expires_at, message);
         }
+        let standing = Standing {
+            trained_until: check.instant(
+                &format!("{at}/trained_until"),
+                key.trained_until.as_ref(),
+                faults,
+            ),
+            ..standing(&key.roles, key.professional)
+        };
         let (Some(name), Some(sha256)) = (&key.name, &key.sha256) else {
             return;
         };
@@ -556,7 +579,7 @@ impl Identified<'_, '_> {
                 sha256,
                 not_before,
                 expires,
-                standing: standing(&key.roles, key.professional),
+                standing,
             });
         }
     }
@@ -567,6 +590,14 @@ impl Identified<'_, '_> {
             let message = "a system is known by `certificates` or `api_keys`; leave this out";
             check.file.fault(faults, at, message);
         }
+        let standing = Standing {
+            trained_until: check.instant(
+                &format!("{at}/trained_until"),
+                token.trained_until.as_ref(),
+                faults,
+            ),
+            ..standing(&token.roles, token.professional)
+        };
         let Some(issuer) = &token.issuer else { return };
         let mut issuers = check.file.value.issuers.iter().flatten();
         if !issuers.any(|known| known.name.as_ref() == Some(issuer)) {
@@ -607,7 +638,7 @@ impl Identified<'_, '_> {
             self.found.access_tokens.push(AccessToken {
                 issuer: issuer.0.clone(),
                 by,
-                standing: standing(&token.roles, token.professional),
+                standing,
             });
         }
     }
@@ -622,6 +653,7 @@ fn standing(roles: &Option<Vec<Name>>, professional: Option<bool>) -> Standing {
             .map(|role| Role::new(&role.0))
             .collect(),
         professional: professional.unwrap_or(false),
+        trained_until: None,
     }
 }
 

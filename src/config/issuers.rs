@@ -84,6 +84,8 @@ pub(super) struct ClaimsAsWritten {
     pub(super) acting: Option<ClaimText>,
     /// true where the caller is a health or social-work professional.
     pub(super) professional: Option<ClaimText>,
+    /// From when on the caller's training in this sharing counts no longer: seconds as in exp, an instant (RFC 3339), or its last day.
+    pub(super) trained_until: Option<ClaimText>,
 }
 
 /// An algorithm of signatures (RFC 7518, RFC 8037). Only those with public keys: no secret is shared, none is none.
@@ -250,6 +252,8 @@ pub struct Claims {
     pub acting: Option<String>,
     /// Whether the caller is a professional.
     pub professional: Option<String>,
+    /// Until when the caller's training counts.
+    pub trained_until: Option<String>,
 }
 
 impl Check<'_> {
@@ -308,6 +312,7 @@ impl Check<'_> {
                     roles: claims.and_then(|claims| claim(claims.roles.as_ref())),
                     acting: claims.and_then(|claims| claim(claims.acting.as_ref())),
                     professional: claims.and_then(|claims| claim(claims.professional.as_ref())),
+                    trained_until: claims.and_then(|claims| claim(claims.trained_until.as_ref())),
                 },
             });
         }

@@ -204,6 +204,9 @@ impl Default for Limits {
             exchange_wait: Duration::from_secs(1),
             drain_idle: Duration::from_millis(500),
             linger: Duration::from_secs(2),
+            unread_bytes: 1 << 20,
+            pending_resets: 20,
+            ledger_ahead_bytes: 64 << 10,
         }
     }
 }
@@ -327,6 +330,14 @@ pub struct Limits {
     /// How long what a partner still sends is thrown away after the last answer on its connection, so that no reset
     /// takes the answer's end away (RFC 9112 section 9.6). Default 2 s.
     pub linger: Duration,
+    /// Bytes that are let come, and thrown away, of the body of an HTTP/2 request that was answered before its end.
+    /// Default 1 MiB.
+    pub unread_bytes: usize,
+    /// Streams of an HTTP/2 connection that a partner may reset before they were taken up (CVE-2023-44487). Default 20.
+    pub pending_resets: usize,
+    /// Bytes of tokens of one exchange's subjects that may wait for the disk while more of its body leaves, one piece over.
+    /// Default 64 KiB.
+    pub ledger_ahead_bytes: usize,
 }
 
 /// What is logged, and how.

@@ -2,7 +2,7 @@
 
 use super::Score;
 use super::kind::Kind;
-use super::pieces::{Gap, Piece, REACH, is_word};
+use super::pieces::{Gap, Piece, REACH, is_word, put};
 use super::search::Search;
 use crate::identifier::check;
 use crate::identifier::grammar;
@@ -12,20 +12,31 @@ const LONGEST: usize = 34;
 
 /// Letters and digits in a row without what stands between, letters in upper case.
 struct Code {
+    /// Where it starts in the text.
+    start: usize,
     characters: [u8; LONGEST],
     /// The ends of its pieces, in order.
-    ends: [End; REACH],
+    stops: [Stop; REACH],
     length: usize,
 }
 
-/// Where a piece ends.
+/// Where a piece ends. Small, since room for many is cleared for each code.
 #[derive(Debug, Clone, Copy, Default)]
-struct End {
+struct Stop {
     /// Characters up to it.
-    total: usize,
+    total: u8,
     /// What stands before the piece that ends here.
     gap: Gap,
     /// What stands between all pieces up to it.
+    gaps: Gap,
+    /// Bytes of the text from the code's start up to it: of 34 characters and what stands between.
+    behind: u8,
+}
+
+/// Where a code ends.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    /// What stands between all its pieces.
     gaps: Gap,
     /// Its place in the text.
     at: usize,
@@ -34,8 +45,9 @@ struct End {
 impl Code {
     fn read(text: &[u8], pieces: &[Piece], first: usize) -> Self {
         let mut code = Self {
+            start: pieces[first].start,
             characters: [0; LONGEST],
-            ends: [End::default(); REACH],
+            stops: [Stop::default(); REACH],
             length: 0,
         };
         let (mut total, mut gaps) = (0, Gap::GLUED);
@@ -50,21 +62,20 @@ impl Code {
                     break;
                 }
             }
-            let from = &text[piece.start..piece.end];
-            if !from.is_ascii() {
+            if !piece.digits && !text[piece.start..piece.end].is_ascii() {
                 break;
             }
-            code.characters[total..after].copy_from_slice(from);
-            code.characters[total..after].make_ascii_uppercase();
+            put(&mut code.characters, total, text, piece);
             total = after;
-            code.ends[index] = End {
-                total,
+            code.stops[index] = Stop {
+                total: byte(total),
                 gap: piece.gap,
                 gaps,
-                at: piece.end,
+                behind: byte(piece.end - code.start),
             };
             code.length = index + 1;
         }
+        code.characters.make_ascii_uppercase();
         code
     }
 
@@ -76,19 +87,23 @@ impl Code {
 
     /// As [`Self::whole`], for a length that is not known before.
     fn upto(&self, total: usize, text: &[u8]) -> Option<(&[u8], End)> {
-        let end = *self.ends[..self.length]
+        let stop = self.stops[..self.length]
             .iter()
-            .find(|end| end.total == total)?;
+            .find(|stop| usize::from(stop.total) == total)?;
+        let end = End {
+            gaps: stop.gaps,
+            at: self.start + usize::from(stop.behind),
+        };
         let is_clean = text.get(end.at).is_none_or(|byte| !is_word(*byte));
         is_clean.then_some((&self.characters[..total], end))
     }
 
     /// Whether pieces end after each of these characters, or nowhere inside the code.
     fn is_grouped(&self, total: usize, at: &[usize]) -> bool {
-        let mut gaps = self.ends[..self.length]
+        let mut gaps = self.stops[..self.length]
             .windows(2)
-            .filter(|pair| pair[0].total < total && pair[1].gap != Gap::GLUED)
-            .map(|pair| pair[0].total);
+            .filter(|pair| usize::from(pair[0].total) < total && pair[1].gap != Gap::GLUED)
+            .map(|pair| usize::from(pair[0].total));
         gaps.all(|gap| at.contains(&gap))
     }
 }
@@ -104,6 +119,10 @@ impl Search<'_> {
         }
         let code = Code::read(text, pieces, first);
         self.steps += code.length;
+        // As the shortest postcode and registration mark.
+        if code.length == 0 || code.stops[code.length - 1].total < 5 {
+            return;
+        }
         match piece.len() {
             1 => {
                 self.upn(&code, piece.start);
@@ -238,10 +257,10 @@ impl Search<'_> {
         if !self.kinds.has(Kind::Iban) || !code.characters[2..4].iter().all(u8::is_ascii_digit) {
             return;
         }
-        let ends = code.ends[..code.length].iter().rev();
-        for end in ends.filter(|end| end.total >= 15) {
+        let stops = code.stops[..code.length].iter().rev();
+        for stop in stops.filter(|stop| stop.total >= 15) {
             self.steps += 1;
-            if let Some((iban, end)) = code.upto(end.total, self.text)
+            if let Some((iban, end)) = code.upto(usize::from(stop.total), self.text)
                 && end.gaps.is_uniform()
                 && check::iban(iban)
             {
@@ -264,6 +283,10 @@ impl Search<'_> {
             self.take(Kind::DriverNumber, 95, start, end);
         }
     }
+}
+
+fn byte(count: usize) -> u8 {
+    u8::try_from(count).expect("a code and what stands between its pieces are shorter")
 }
 
 /// Whether there are letters in upper case, and in lower case.

@@ -1,6 +1,7 @@
 //! Words near a candidate that say what it is.
 
 use super::kind::{Kind, Kinds};
+use super::scan::{EACH, HIGH, letters};
 
 /// Words on either side of a candidate that are looked at.
 pub(super) const WORDS: usize = 5;
@@ -193,6 +194,35 @@ pub fn about(name: &str) -> Kinds {
     kinds.or(meaning(word))
 }
 
+impl Word {
+    /// The whole word that ends at `at` in `text`, and where it starts: one of at most seven letters of which `from` on is
+    /// seen, and what stands before it. `None` says nothing.
+    #[inline]
+    fn short_before(text: &[u8], from: usize, at: usize) -> Option<(usize, Self)> {
+        let eight = u64::from_be_bytes(*text[from..at].last_chunk::<8>()?);
+        let others = !letters(eight) & HIGH;
+        let length = others.trailing_zeros() / 8;
+        if length == 8 || is_joint((eight >> (8 * length)) as u8) {
+            return None;
+        }
+        let word = (eight | (EACH * 0x20)) & ((1 << (8 * length)) - 1);
+        Some((at - length as usize, Self(word)))
+    }
+
+    /// As [`short_before`](Self::short_before), of the word that starts at `at`, up to `until`; gives where it ends.
+    #[inline]
+    fn short_after(text: &[u8], at: usize, until: usize) -> Option<(usize, Self)> {
+        let eight = u64::from_be_bytes(*text[at..until].first_chunk::<8>()?);
+        let others = !letters(eight) & HIGH;
+        let length = others.leading_zeros() / 8;
+        if length == 0 || length == 8 || is_joint((eight >> (56 - 8 * length)) as u8) {
+            return None;
+        }
+        let word = (eight | (EACH * 0x20)) >> (64 - 8 * length);
+        Some((at + length as usize, Self(word)))
+    }
+}
+
 /// Up to five words on each side of a candidate.
 #[derive(Debug, Default)]
 pub(super) struct Near {
@@ -205,6 +235,18 @@ pub(super) struct Near {
 impl Near {
     /// The words around `start..end`. Takes time bounded by the window, not by the text.
     pub(super) fn around(text: &[u8], start: usize, end: usize) -> Self {
+        Self::around_by(text, start, end, Word::short_before, Word::short_after)
+    }
+
+    /// With what reads most words at once.
+    #[inline(always)] // so that the two are inlined into it
+    fn around_by(
+        text: &[u8],
+        start: usize,
+        end: usize,
+        short_before: impl Fn(&[u8], usize, usize) -> Option<(usize, Word)>,
+        short_after: impl Fn(&[u8], usize, usize) -> Option<(usize, Word)>,
+    ) -> Self {
         let mut near = Self::default();
         let from = start.saturating_sub(BEFORE);
         let (mut at, mut digits) = (start, 0);
@@ -220,6 +262,11 @@ impl Near {
                 continue;
             }
             digits = 0;
+            if let Some((start, word)) = short_before(text, from, at) {
+                at = start;
+                near.push_word(word);
+                continue;
+            }
             let end = at;
             loop {
                 while at > from && is_letter(text[at - 1]) {
@@ -256,6 +303,11 @@ impl Near {
                 continue;
             }
             digits = 0;
+            if let Some((end, word)) = short_after(text, at, until) {
+                at = end;
+                near.push_word(word);
+                continue;
+            }
             let start = at;
             loop {
                 while at < until && is_letter(text[at]) {
@@ -279,7 +331,11 @@ impl Near {
     /// One more word: the letters of `text`.
     fn push(&mut self, text: &[u8]) {
         let letters = text.iter().copied().filter(|byte| is_letter(*byte));
-        self.words[self.length] = letters.fold(Word::default(), Word::and);
+        self.push_word(letters.fold(Word::default(), Word::and));
+    }
+
+    fn push_word(&mut self, word: Word) {
+        self.words[self.length] = word;
         self.length += 1;
     }
 
@@ -315,6 +371,7 @@ fn is_joint(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn near(text: &str) -> Kinds {
         let start = text.find('[').unwrap();
@@ -337,6 +394,8 @@ mod tests {
             ("born one two three four five [x]", Kinds::NONE),
             ("[x] one two three four born", dob),
             ("[x] one two three four five born", Kinds::NONE),
+            ("the person's D.O.B. is [x]", dob),
+            ("[x] is what the D.O.B. said", dob),
             ("H&C number [x]", Kinds::NONE.with(Kind::HcNumber)),
             ("a/c [x]", Kinds::NONE.with(Kind::SortCodeAndAccount)),
             ("born 12/03/1941 seen [x]", Kinds::NONE),
@@ -348,6 +407,23 @@ mod tests {
         ];
         for (text, kinds) in rows {
             assert_eq!(near(text), kinds, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn words_are_read_at_once_as_letter_by_letter(
+            text in "([a-zA-Z]{1,10}|[a-z][.&/][a-z]|[ .&/,\u{e9}]{1,3}|[0-9]{1,4}){0,30}",
+            start in 0_usize..150,
+            length in 0_usize..20,
+        ) {
+            let text = text.as_bytes();
+            let start = start.min(text.len());
+            let end = (start + length).min(text.len());
+            let plain = Near::around_by(text, start, end, |_, _, _| None, |_, _, _| None);
+            let near = Near::around(text, start, end);
+            prop_assert_eq!(near.words(), plain.words());
+            prop_assert_eq!(near.before(), plain.before());
         }
     }
 

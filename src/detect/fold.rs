@@ -5,6 +5,7 @@
 //! original does an [`Anchor`] remember how far apart the two are, so that the whole original spelling of what is found
 //! can be replaced.
 
+use super::scan::{self, EACH, HIGH, first_zero};
 use crate::identifier::fold::digit;
 use crate::transform::Characters;
 
@@ -120,20 +121,11 @@ impl Fold {
 /// Where from `from` on the first byte stands that is not itself: an escape, an entity, no ASCII.
 fn next_special(inside: &[u8], from: usize) -> Option<usize> {
     let special = |byte: u8| byte >= 0x80 || byte == b'\\' || byte == b'&';
-    let rest = inside.get(from..)?;
-    let (chunks, _) = rest.as_chunks::<32>();
-    let mut at = from;
-    for chunk in chunks {
-        // One test for 32 bytes: the compiler makes it a vector's.
-        if chunk.iter().fold(false, |any, &byte| any | special(byte)) {
-            break;
-        }
-        at += 32;
-    }
-    inside[at..]
-        .iter()
-        .position(|&byte| special(byte))
-        .map(|found| at + found)
+    scan::next(inside, from, special, |word| {
+        let escape = first_zero(word ^ (EACH * u64::from(b'\\')));
+        let entity = first_zero(word ^ (EACH * u64::from(b'&')));
+        word & HIGH | escape | entity
+    })
 }
 
 /// The first character of the inside of a JSON string and its length there.

@@ -31,7 +31,9 @@ mod names;
 mod numbers;
 mod patterns;
 mod pieces;
+mod scan;
 mod search;
+mod starts;
 
 pub use context::about;
 pub use kind::{Kind, Kinds};
@@ -148,6 +150,7 @@ impl Detectors {
             threshold: self.threshold,
             about,
             found: candidates,
+            near: None,
             steps: 0,
         };
         search.run(cluster, &self.www);

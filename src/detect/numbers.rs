@@ -2,7 +2,7 @@
 
 use super::Score;
 use super::kind::Kind;
-use super::pieces::{Gap, Piece, REACH, is_word};
+use super::pieces::{Gap, Piece, REACH, is_word, put};
 use super::search::Search;
 use crate::identifier::check;
 use crate::identifier::grammar;
@@ -12,12 +12,13 @@ const DIGITS: usize = 19;
 
 /// Digits in a row, with how they are grouped.
 struct Number {
-    digits: [u8; DIGITS],
+    /// Digits, and room for what is written behind them.
+    digits: [u8; DIGITS + 8],
     groups: [Group; REACH],
     length: usize,
 }
 
-/// A run of digits in a number.
+/// A run of digits in a number. Small, since room for many is cleared for each number.
 #[derive(Debug, Clone, Copy, Default)]
 struct Group {
     /// Its own digits.
@@ -26,14 +27,15 @@ struct Group {
     total: u8,
     /// What stands before the groups up to this one, the first one's excepted.
     gaps: Gap,
-    end: usize,
+    /// Bytes of the text from the number's start up to its end: of 19 digits and what stands between.
+    behind: u8,
 }
 
 impl Number {
     /// From the piece at `first` on, as far as a number can go.
     fn read(text: &[u8], pieces: &[Piece], first: usize) -> Self {
         let mut number = Self {
-            digits: [0; DIGITS],
+            digits: [0; DIGITS + 8],
             groups: [Group::default(); REACH],
             length: 0,
         };
@@ -49,13 +51,13 @@ impl Number {
                     break;
                 }
             }
-            number.digits[total..after].copy_from_slice(&text[piece.start..piece.end]);
+            put(&mut number.digits, total, text, piece);
             total = after;
             number.groups[index] = Group {
                 digits: count(piece.len()),
                 total: count(total),
                 gaps,
-                end: piece.end,
+                behind: count(piece.end - pieces[first].start),
             };
             number.length = index + 1;
         }
@@ -68,7 +70,7 @@ impl Number {
 }
 
 fn count(digits: usize) -> u8 {
-    u8::try_from(digits).expect("no more digits than a number has")
+    u8::try_from(digits).expect("a number and what stands between its digits are shorter")
 }
 
 /// Whether people group a number of these digits so. A line's end may stand anywhere.
@@ -116,7 +118,8 @@ impl Search<'_> {
     }
 
     fn number_of(&mut self, start: usize, digits: &[u8], groups: &[Group]) {
-        let Group { gaps, end, .. } = groups[groups.len() - 1];
+        let Group { gaps, behind, .. } = groups[groups.len() - 1];
+        let end = start + usize::from(behind);
         let glued_before = start > 0 && is_word(self.text[start - 1]);
         let glued_behind = self.text.get(end).is_some_and(|byte| is_word(*byte));
         let is_clean = !glued_before && !glued_behind;
@@ -185,12 +188,11 @@ impl Search<'_> {
                 best - 60
             }
         };
-        let mut near = None;
         if check::nhs_number(digits) {
-            self.offer_near(Kind::NhsNumber, base(100), start, end, &mut near);
-            self.offer_near(Kind::HcNumber, base(90), start, end, &mut near);
+            self.offer(Kind::NhsNumber, base(100), start, end);
+            self.offer(Kind::HcNumber, base(90), start, end);
             if check::chi_number(digits) {
-                self.offer_near(Kind::ChiNumber, base(100), start, end, &mut near);
+                self.offer(Kind::ChiNumber, base(100), start, end);
             }
         }
         // A reference may end in a K that is no part of it.
@@ -199,13 +201,14 @@ impl Search<'_> {
                 .first()
                 .is_some_and(|byte| matches!(byte, b'K' | b'k'));
         if clean && check::utr(digits) {
-            self.offer_near(Kind::Utr, base(90), start, end, &mut near);
+            self.offer(Kind::Utr, base(90), start, end);
         }
     }
 
     /// A sort code and an account number, or one of them beside words that say so.
     fn account(&mut self, start: usize, digits: &[u8], groups: &[Group]) {
         let last = groups[groups.len() - 1];
+        let end = start + usize::from(last.behind);
         let lengths = |usual: &[u8]| {
             usual.len() == groups.len()
                 && usual
@@ -216,10 +219,10 @@ impl Search<'_> {
         let kind = Kind::SortCodeAndAccount;
         match digits.len() {
             6 if last.gaps.is_uniform() && (lengths(&[2, 2, 2]) || lengths(&[6])) => {
-                self.offer(kind, 30, start, last.end);
+                self.offer(kind, 30, start, end);
             }
             8 if last.gaps.is_uniform() && (lengths(&[8]) || lengths(&[4, 4])) => {
-                self.offer(kind, 30, start, last.end);
+                self.offer(kind, 30, start, end);
             }
             14 => {
                 let Ok(digits) = <&[u8; 14]>::try_from(digits) else {
@@ -243,7 +246,7 @@ impl Search<'_> {
                     return;
                 };
                 if grammar::sort_code_and_account(digits) {
-                    self.offer(kind, base, start, last.end);
+                    self.offer(kind, base, start, end);
                 }
             }
             _ => {}
@@ -274,7 +277,7 @@ impl Search<'_> {
             Some(b'(') => piece.start > 1 && text[piece.start - 2] == b'+',
             Some(_) | None => false,
         };
-        let mut digits = [0; LONGEST];
+        let mut digits = [0; LONGEST + 8];
         let (mut total, mut gaps) = (0, Gap::GLUED);
         let mut best: Option<(Score, usize)> = None;
         for (index, part) in pieces[first..].iter().take(REACH).enumerate() {
@@ -285,10 +288,11 @@ impl Search<'_> {
             if index > 0 {
                 gaps = gaps.or(part.gap);
             }
-            digits[total..after].copy_from_slice(&text[part.start..part.end]);
+            put(&mut digits, total, text, part);
             total = after;
             self.steps += 1;
-            if text.get(part.end).is_some_and(|byte| is_word(*byte)) {
+            // Of fewer digits none is believed.
+            if total < 6 || text.get(part.end).is_some_and(|byte| is_word(*byte)) {
                 continue;
             }
             let groups = index + 1;

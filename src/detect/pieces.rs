@@ -136,6 +136,20 @@ pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
+/// Writes a `piece` of `text` to `room` at `at`. What stands behind it in the room, up to seven bytes, may be anything then.
+#[inline]
+pub(super) fn put(room: &mut [u8], at: usize, text: &[u8], piece: &Piece) {
+    let places = (
+        room[at..].first_chunk_mut::<8>(),
+        text[piece.start..].first_chunk::<8>(),
+    );
+    match places {
+        // Nearly all are short: so many bytes are copied without a call.
+        (Some(room), Some(eight)) if piece.len() <= 8 => *room = *eight,
+        _ => room[at..at + piece.len()].copy_from_slice(&text[piece.start..piece.end]),
+    }
+}
+
 impl Cluster {
     /// The pieces in order.
     pub(super) fn pieces(&self) -> &[Piece] {
@@ -265,6 +279,12 @@ fn letters_start(text: &[u8], end: usize) -> Option<usize> {
 
 /// Where the piece after the one that ends at `end` starts, and what stands between.
 fn next_piece(text: &[u8], end: usize) -> Option<(usize, Gap)> {
+    // As nearly all stand.
+    match &text[end..] {
+        [next, ..] if is_word(*next) => return Some((end, Gap::GLUED)),
+        [b' ', next, ..] if is_word(*next) => return Some((end + 1, Gap::SPACE)),
+        _ => {}
+    }
     let window = &text[end..text.len().min(end + GAP + 1)];
     let length = window.iter().position(|&byte| is_word(byte))?;
     Some((end + length, Gap::between(&window[..length])?))

@@ -5,6 +5,7 @@ use memchr::memmem::Finder;
 use super::context::Near;
 use super::kind::{Kind, Kinds};
 use super::pieces::{Cluster, Gap};
+use super::scan::{self, EACH, first_zero};
 use super::{Score, What};
 
 /// What words near a candidate add to its score.
@@ -27,6 +28,8 @@ pub(super) struct Search<'a> {
     /// What is known of the whole text, as from the name of its field.
     pub(super) about: Kinds,
     pub(super) found: &'a mut Vec<Candidate>,
+    /// What stands near the place that was looked at last: several kinds ask for it.
+    pub(super) near: Option<(usize, usize, Kinds)>,
     /// How often something was looked at more closely: what a test counts in place of time.
     pub(super) steps: usize,
 }
@@ -106,24 +109,17 @@ impl Search<'_> {
 
     /// Takes a candidate of `kind` that is believed as far as `base` by itself.
     pub(super) fn offer(&mut self, kind: Kind, base: Score, start: usize, end: usize) {
-        self.offer_near(kind, base, start, end, &mut None);
-    }
-
-    /// As [`Self::offer`]; `near` is shared by those of one place.
-    pub(super) fn offer_near(
-        &mut self,
-        kind: Kind,
-        base: Score,
-        start: usize,
-        end: usize,
-        near: &mut Option<Kinds>,
-    ) {
         if !self.kinds.has(kind) || base + CONTEXT < self.threshold {
             return;
         }
-        let (text, about) = (self.text, self.about);
-        let meaning =
-            near.get_or_insert_with(|| Near::around(text, start, end).meaning().or(about));
+        let meaning = match self.near {
+            Some((from, to, meaning)) if (from, to) == (start, end) => meaning,
+            Some(_) | None => {
+                let meaning = Near::around(self.text, start, end).meaning().or(self.about);
+                self.near = Some((start, end, meaning));
+                meaning
+            }
+        };
         let score = if meaning.has(kind) {
             base + CONTEXT
         } else {
@@ -149,20 +145,36 @@ impl Search<'_> {
 fn next_interesting(text: &[u8], from: usize) -> Option<usize> {
     // The colon follows the nine.
     let interesting = |byte: u8| byte.wrapping_sub(b'0') <= b':' - b'0' || byte == b'@';
-    let mut at = from;
-    let (chunks, _) = text.get(from..)?.as_chunks::<32>();
-    for chunk in chunks {
-        // One test for 32 bytes: the compiler makes it a vector's.
-        if chunk
-            .iter()
-            .fold(false, |any, &byte| any | interesting(byte))
-        {
-            break;
+    scan::next(text, from, interesting, |word| {
+        let from_0 = word ^ (EACH * u64::from(b'0'));
+        // Nothing in the upper half of a byte, neither with five more: 0 to 10.
+        let up_to_10 = (from_0 | ((from_0 & (EACH * 0x0f)) + EACH * 5)) & (EACH * 0xf0);
+        first_zero(up_to_10) | first_zero(word ^ (EACH * u64::from(b'@')))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_interesting_is_found_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for other in [b'a', b' ', b'/', b';', 0, 0x7f, 0xb0, 0xff] {
+                for place in 0..45 {
+                    let mut text = [other; 45];
+                    text[place] = byte;
+                    for (after, other) in text.iter_mut().enumerate().skip(place + 1) {
+                        *other = b"9:@a"[after % 4];
+                    }
+                    let is = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b':' | b'@');
+                    assert_eq!(
+                        next_interesting(&text, 0),
+                        text.iter().position(is),
+                        "{text:?}"
+                    );
+                }
+            }
         }
-        at += 32;
     }
-    text[at..]
-        .iter()
-        .position(|&byte| interesting(byte))
-        .map(|found| at + found)
 }

@@ -509,6 +509,9 @@ impl Reviewed<'_> {
             if purpose.professional {
                 terms.push("a professional".to_owned());
             }
+            if purpose.training {
+                terms.push("trained in it".to_owned());
+            }
             if purpose.reference {
                 terms.push("with a case named".to_owned());
             }

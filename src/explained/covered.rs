@@ -33,6 +33,7 @@ pub struct Question<'a> {
 pub const GIVEN: Caller<'static> = Caller {
     roles: &[],
     professional: false,
+    trained_until: None,
     reference: Some(b"given"),
     reason: Some(b"given"),
     version: None,

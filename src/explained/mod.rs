@@ -11,6 +11,7 @@ pub mod document;
 pub mod observe;
 pub mod odrl;
 pub mod past;
+pub mod plain;
 pub mod propose;
 pub mod publish;
 pub mod reconcile;

@@ -42,6 +42,8 @@ pub struct Past {
     pub roles: Vec<Role>,
     /// It stated a health or social-work professional.
     pub professional: bool,
+    /// From when on the training that it stated counts no longer.
+    pub trained_until: Option<Timestamp>,
     /// What was shown together, where that is entered.
     pub credentials: Option<Credentials>,
     /// The reason's code; `None` for what was permitted.
@@ -81,6 +83,7 @@ impl Past {
                 .map(Role::new)
                 .collect(),
             professional: entry.get("professional") == Some(&Value::Bool(true)),
+            trained_until: text("trained_until").and_then(|text| text.parse().ok()),
             credentials: entry
                 .get("credentials")
                 .and_then(Value::as_array)
@@ -284,6 +287,7 @@ fn replay_of(
         caller: Caller {
             roles: &past.roles,
             professional: past.professional,
+            trained_until: past.trained_until,
             // Of these the ledger has tokens at most. Every other verdict than their own was given beyond them.
             reference: (past.verdict() != "reference_missing").then_some(b"given"),
             reason: (past.verdict() != "reason_missing").then_some(b"given"),
@@ -473,6 +477,7 @@ fn is_of_agreements(code: &str) -> bool {
             | "credential_missing"
             | "role_not_held"
             | "not_professional"
+            | "not_trained"
             | "reference_missing"
             | "reason_missing"
             | "agreement_changed"

@@ -4,11 +4,12 @@ use std::future::Future as _;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::limits::Limit;
 use super::meters::Times;
 use super::metrics::RequestLabels;
 use super::problem::Stop;
@@ -21,9 +22,6 @@ use crate::ledger::entry::SUBJECTS_PER_ENTRY;
 use crate::ledger::{CallerEntry, Event, LedgerError, Outcome, RegisteredEntry, RequestId, Ticket};
 use crate::minimise::{SubjectToken, Tally};
 use crate::subjects::RightsGate;
-
-/// Bytes of one exchange's subjects that may wait for the disk, twice: a service may be faster than it.
-const AHEAD_BYTES: usize = 32 << 10;
 
 /// One permitted exchange, from its intent on. Dropped without an end it ends as what went away with whoever
 /// asked.
@@ -46,8 +44,12 @@ pub(crate) struct Account {
     ended: bool,
     /// Bytes of subjects that were entered after `behind`.
     ahead_bytes: usize,
+    /// How many there may be before the next is marked: half of what may wait, since as many may be before the mark.
+    ahead_most: usize,
     /// An entry of subjects that was not durable yet.
     behind: Option<Ticket>,
+    /// It waits for that.
+    waits: bool,
 }
 
 impl Account {
@@ -89,7 +91,9 @@ impl Account {
             trace: None,
             ended: false,
             ahead_bytes: 0,
+            ahead_most: running.config.limits.ledger_ahead_bytes / 2,
             behind: None,
+            waits: false,
         };
         Ok((account, ticket))
     }
@@ -139,7 +143,7 @@ impl Account {
             };
             // Written without waiting: the intent already accounts for this release (P3).
             let outbox = &self.worker.outbox;
-            let entered = if self.ahead_bytes >= AHEAD_BYTES && self.behind.is_none() {
+            let entered = if self.ahead_bytes >= self.ahead_most && self.behind.is_none() {
                 self.ahead_bytes = 0;
                 outbox.intend(&event).map(|mark| self.behind = Some(mark))
             } else {
@@ -159,11 +163,18 @@ impl Account {
         let Some(mark) = &mut self.behind else {
             return Poll::Ready(Ok(()));
         };
-        if self.ahead_bytes < AHEAD_BYTES {
+        if self.ahead_bytes < self.ahead_most {
             return Poll::Ready(Ok(()));
         }
-        let durable = ready!(Pin::new(mark).poll(cx));
+        let Poll::Ready(durable) = Pin::new(mark).poll(cx) else {
+            if !std::mem::replace(&mut self.waits, true) {
+                let limits = &self.running.metrics.limits;
+                limits.reached(Limit::LedgerAheadBytes);
+            }
+            return Poll::Pending;
+        };
         self.behind = None;
+        self.waits = false;
         Poll::Ready(durable.map(drop).map_err(|_| Reason::LedgerUnavailable))
     }
 

@@ -52,8 +52,9 @@ pub(crate) async fn exchange(
         return Stop::from(Reason::LedgerUnavailable).response(&RequestId::new([0; 16]));
     };
     let (head, body) = request.into_parts();
-    let idle = running.config.limits.body_idle;
-    let body = Unread::new(body, head.version, &connection.activity, idle);
+    let limits = &running.config.limits;
+    let activity = &connection.activity;
+    let body = Unread::new(body, head.version, activity, limits, &running.metrics);
 
     let mut known = Known {
         trace: worker
@@ -128,7 +129,7 @@ pub(crate) async fn exchange(
             id,
         };
         // In a place of its own, so that other exchanges do not carry its room with them.
-        return Box::pin(push.run(body.take(), account, intent)).await;
+        return Box::pin(push.run(body, account, intent)).await;
     }
     let asking = Asking {
         occasion: occasion.clone(),
@@ -143,7 +144,7 @@ pub(crate) async fn exchange(
     let labelled = (label.as_ref(), occasion.clone());
     let pace = Pace::of_partner(&running.config.limits);
     let coding = label.as_ref().and_then(|label| label.coding);
-    let body = (body.take(), Framing::of_request(head.version));
+    let body = (body, Framing::of_request(head.version));
     let body = running.source(body, coding, Direction::FromPartner);
     let body = RequestBody::new(body, &route, labelled, &worker.clock, deadline, pace);
     let begun = Instant::now();
@@ -185,7 +186,11 @@ pub(crate) async fn exchange(
     let patience = Patience::new(deadline, pace);
     let (coding, framing) = (answer.head.coding(), answer.head.framing());
     let release = Release::new(
-        running.source((answer.body, framing), coding, Direction::FromService),
+        running.source(
+            (answer.body.into(), framing),
+            coding,
+            Direction::FromService,
+        ),
         (permit.released(), occasion.clone()),
         route.agreement.term.until,
         answer.head.boundary(),
@@ -298,6 +303,7 @@ fn decide(
     let caller = Caller {
         roles: &identity.standing.roles,
         professional: identity.standing.professional,
+        trained_until: identity.standing.trained_until,
         reference: request::once(&head.headers, &request::DATA_REFERENCE),
         reason: request::once(&head.headers, &request::DATA_REASON),
         version: request::once(&head.headers, &request::DATA_AGREEMENT_VERSION),
@@ -308,6 +314,7 @@ fn decide(
         decided: Some(at),
         roles: caller.roles.to_vec(),
         professional: caller.professional,
+        trained_until: caller.trained_until,
         system: system.clone(),
         ..CallerEntry::default()
     };

@@ -69,13 +69,17 @@ pub(crate) enum Limit {
     DecodedBytes,
     /// `limits.decoded_ratio`
     DecodedRatio,
+    /// `limits.unread_bytes`
+    UnreadBytes,
+    /// `limits.ledger_ahead_bytes`
+    LedgerAheadBytes,
     /// The file descriptors that the system lets the process have.
     FileDescriptors,
 }
 
 impl Limit {
     /// Every limit.
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::TlsHandshake,
         Self::HeaderRead,
         Self::ConnectionIdle,
@@ -106,6 +110,8 @@ impl Limit {
         Self::NameBytes,
         Self::DecodedBytes,
         Self::DecodedRatio,
+        Self::UnreadBytes,
+        Self::LedgerAheadBytes,
         Self::FileDescriptors,
     ];
 
@@ -142,6 +148,8 @@ impl Limit {
             Self::NameBytes => "name_bytes",
             Self::DecodedBytes => "decoded_bytes",
             Self::DecodedRatio => "decoded_ratio",
+            Self::UnreadBytes => "unread_bytes",
+            Self::LedgerAheadBytes => "ledger_ahead_bytes",
             Self::FileDescriptors => "file_descriptors",
         }
     }
@@ -186,6 +194,7 @@ impl Limit {
             | Reason::AgreementChanged
             | Reason::RoleNotHeld
             | Reason::NotProfessional
+            | Reason::NotTrained
             | Reason::ReferenceMissing
             | Reason::ReasonMissing
             | Reason::ReviewOverdue

@@ -42,6 +42,7 @@ mod response;
 mod running;
 mod service;
 mod sockets;
+mod through;
 mod tls;
 mod traces;
 mod unread;

@@ -5,11 +5,13 @@
 //! slowly its reader goes on (P5). Read in pieces, it takes one piece; and a piece is in the nearest cache still when it is
 //! minimised.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
+
+use super::through::{hand_on_ends, hand_on_writes};
 
 /// The most that is read at once: one byte less than what hyper takes as a reason for more room.
 const PIECE_BYTES: u64 = (16 << 10) - 1;
@@ -37,33 +39,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Pieces<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Pieces<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(self.0.get_mut()).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(self.0.get_mut()).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.get_ref().is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.0.get_mut()).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.0.get_mut()).poll_shutdown(cx)
-    }
+    hand_on_writes!(this => this.0.get_mut(), this.0.get_ref());
+    hand_on_ends!(this => this.0.get_mut());
 }
 
 #[cfg(test)]

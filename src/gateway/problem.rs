@@ -115,6 +115,7 @@ impl From<Refusal> for Stop {
             | Refusal::CredentialMissing { agreement, .. }
             | Refusal::RoleNotHeld { agreement, .. }
             | Refusal::NotProfessional { agreement, .. }
+            | Refusal::NotTrained { agreement, .. }
             | Refusal::ReferenceMissing { agreement, .. }
             | Refusal::ReasonMissing { agreement, .. } => Term {
                 agreement: Some(agreement),

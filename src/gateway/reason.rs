@@ -68,6 +68,8 @@ pub enum Reason {
     RoleNotHeld,
     /// The purpose asks for a health or social-work professional.
     NotProfessional,
+    /// The purpose asks for a training that counts, and the credential states none.
+    NotTrained,
     /// The purpose asks for a case or task, and none is named.
     ReferenceMissing,
     /// The purpose asks for a reason, and none is given.
@@ -207,6 +209,7 @@ impl Reason {
             Self::CredentialMissing,
             Self::RoleNotHeld,
             Self::NotProfessional,
+            Self::NotTrained,
             Self::ReferenceMissing,
             Self::ReasonMissing,
             Self::ReviewOverdue,
@@ -306,6 +309,7 @@ impl Reason {
             Self::CredentialMissing => "credential_missing",
             Self::RoleNotHeld => "role_not_held",
             Self::NotProfessional => "not_professional",
+            Self::NotTrained => "not_trained",
             Self::ReferenceMissing => "reference_missing",
             Self::ReasonMissing => "reason_missing",
             Self::ReviewOverdue => "review_overdue",
@@ -494,6 +498,11 @@ impl Reason {
                 StatusCode::FORBIDDEN,
                 "The purpose is for health and social-work professionals",
                 "Ask with a credential that states a health or social-work professional.",
+            ),
+            Self::NotTrained => (
+                StatusCode::FORBIDDEN,
+                "The purpose is for callers who are trained in this sharing",
+                "Ask with a credential that states until when the caller's training counts, or have the training renewed.",
             ),
             Self::ReferenceMissing => (
                 StatusCode::BAD_REQUEST,
@@ -823,6 +832,7 @@ impl Reason {
             | Self::CredentialMissing
             | Self::RoleNotHeld
             | Self::NotProfessional
+            | Self::NotTrained
             | Self::ReferenceMissing
             | Self::ReasonMissing
             | Self::ReviewOverdue
@@ -878,6 +888,7 @@ impl From<&Refusal> for Reason {
             Refusal::CredentialMissing { .. } => Self::CredentialMissing,
             Refusal::RoleNotHeld { .. } => Self::RoleNotHeld,
             Refusal::NotProfessional { .. } => Self::NotProfessional,
+            Refusal::NotTrained { .. } => Self::NotTrained,
             Refusal::ReferenceMissing { .. } => Self::ReferenceMissing,
             Refusal::ReasonMissing { .. } => Self::ReasonMissing,
         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use http::header::{ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use hyper::body::Incoming;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
@@ -23,6 +22,7 @@ use super::problem::Stop;
 use super::request;
 use super::service::Target;
 use super::tls;
+use super::unread::Unread;
 use super::validators::Validators;
 use super::worker::{PartnerConnection, Worker};
 use crate::agreement::{
@@ -270,7 +270,7 @@ impl Running {
     /// `body` with what tells its end, which comes in `direction`, decoded if it is in `coding`.
     pub(crate) fn source(
         &self,
-        body: (Incoming, Framing),
+        body: (Unread, Framing),
         coding: Option<Coding>,
         direction: Direction,
     ) -> Source {
@@ -372,6 +372,7 @@ impl Running {
             decided: Some(decided),
             roles: caller.roles.to_vec(),
             professional: caller.professional,
+            trained_until: caller.trained_until,
             credentials: (!terms.credentials.is_empty()).then_some(caller.credentials),
             reference: token(terms.reference, "reference", caller.reference),
             reason: token(terms.vital_interests, "reason", caller.reason),

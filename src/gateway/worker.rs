@@ -60,9 +60,6 @@ const USUAL_HEADER_COUNT: usize = 100;
 /// How often idle connections to services are looked through.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Rapid resets (CVE-2023-44487): streams that a partner may reset before they were taken up.
-const PENDING_RESETS: usize = 20;
-
 /// What all workers share.
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -413,7 +410,7 @@ async fn speak<S>(
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams_per_connection)
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-            .max_pending_accept_reset_streams(PENDING_RESETS)
+            .max_pending_accept_reset_streams(limits.pending_resets)
             .max_send_buf_size(BUFFER_BYTES)
             .serve_connection(io, service);
         let mut served = pin!(served);

@@ -33,12 +33,6 @@ impl Canonical {
         &self.bytes[..self.length]
     }
 
-    /// The form's first 16 bytes; what is behind its end is anything.
-    #[must_use]
-    pub(crate) fn first_block(&self) -> &[u8; 16] {
-        self.bytes.first_chunk().expect("there is room for more")
-    }
-
     /// The form as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -141,6 +141,7 @@ pub(crate) fn is_day(year: u32, month: u32, day: u32) -> bool {
 }
 
 /// The sum of the digits, each by its weight; `None` where a byte is no digit.
+#[inline(always)] // with the weights known it is some additions
 fn weighted<const N: usize>(digits: &[u8; N], weights: [u32; N]) -> Option<u32> {
     let values = digits.iter().zip(weights);
     let sum = values

@@ -19,6 +19,9 @@ pub use unknown::Unknown;
 
 use fold::fold;
 
+/// Digits of the longest text that [`Kind::is_own_form`] looks at.
+const OWN_DIGITS: usize = 15;
+
 /// Why a value has no canonical form. Says nothing of the value (P7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
@@ -191,6 +194,38 @@ impl Kind {
             out.clear();
         }
         result
+    }
+
+    /// Whether `bytes` are ASCII digits and stand in their canonical form already, as most identifiers do: nothing has to
+    /// be written anywhere then. `false` says nothing: they are to be asked for by [`canonical`](Self::canonical).
+    #[must_use]
+    pub(crate) fn is_own_form(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::NhsNumber | Self::HcNumber => bytes.try_into().is_ok_and(check::nhs_number),
+            Self::ChiNumber => bytes.try_into().is_ok_and(check::chi_number),
+            Self::Text => {
+                bytes.len() <= OWN_DIGITS
+                    && bytes.iter().all(u8::is_ascii_digit)
+                    && text::somebody(bytes).is_ok()
+            }
+            Self::Digits
+            | Self::UpperAlphanumeric
+            | Self::Nino
+            | Self::Upn
+            | Self::Utr
+            | Self::Uprn
+            | Self::Postcode
+            | Self::Email
+            | Self::Phone
+            | Self::Name
+            | Self::Date
+            | Self::DriverNumber
+            | Self::Passport
+            | Self::VehicleRegistration
+            | Self::Iban
+            | Self::PaymentCard
+            | Self::SortCodeAndAccount => false,
+        }
     }
 
     /// As [`canonical`](Self::canonical), of a number's `digits` as they stand in a document that writes numbers without

@@ -56,7 +56,7 @@ pub(super) fn text_digits(digits: &[u8], out: &mut Canonical) -> Result<(), Unfi
 }
 
 /// Whether digits can be somebody's number.
-fn somebody(digits: &[u8]) -> Result<(), Unfit> {
+pub(super) fn somebody(digits: &[u8]) -> Result<(), Unfit> {
     if digits.is_empty() || unknown::is_filler(digits) || unknown::is_run(digits) {
         return Err(Unfit::Nobody);
     }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::entry::{EVENTS, RequestId, decimal};
+use super::entry::{EVENTS, RequestId};
+use super::members::decimal;
 
 /// The longest line, without its end: holds 1,000 subjects or some 5,000 agreements many times over.
 pub const LINE_BYTES: usize = 1 << 20;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use jiff::fmt::temporal::DateTimePrinter;
 
+use super::members::Members;
 use crate::agreement::{
     AgreementName, Credential, Credentials, DisclosureName, PartnerName, PurposeName, Role,
     SystemName, TableDigest,
@@ -203,6 +203,8 @@ pub struct CallerEntry {
     pub roles: Vec<Role>,
     /// The credential states a health or social-work professional.
     pub professional: bool,
+    /// From when on the training in this sharing that the credential states counts no longer.
+    pub trained_until: Option<Timestamp>,
     /// What was shown together, where the purpose asks for several credentials.
     pub credentials: Option<Credentials>,
     /// A keyed token of the case or task that was named, where the purpose asks for one.
@@ -540,6 +542,9 @@ fn caller_members(caller: &CallerEntry, members: &mut Members<'_>) {
     if caller.professional {
         members.flag("professional");
     }
+    if let Some(until) = caller.trained_until {
+        members.time("trained_until", until);
+    }
     if let Some(shown) = caller.credentials {
         let kinds: Vec<Credential> = shown.kinds().collect();
         members.list("credentials", &kinds, |kind, list| list.string(kind.word()));
@@ -610,117 +615,6 @@ fn tally_members(tally: &Tally, members: &mut Members<'_>) {
     }
 }
 
-/// Members of a JSON object being written, without its braces.
-///
-/// By hand and not by serde, since the bytes are hashed: their order and form are part of the format, and
-/// stand here to be read.
-struct Members<'a> {
-    out: &'a mut Vec<u8>,
-    /// Where in `out` they begin.
-    start: usize,
-}
-
-/// How instants stand in the ledger: RFC 3339 in UTC, to the microsecond.
-const TIMES: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
-
-impl Members<'_> {
-    /// A member's name: a word of this module's.
-    fn name(&mut self, name: &str) {
-        if self.out.len() > self.start && self.out.last() != Some(&b'{') {
-            self.out.push(b',');
-        }
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
-    }
-
-    fn string(&mut self, text: &str) {
-        let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-        if text.bytes().all(is_plain) {
-            self.out.push(b'"');
-            self.out.extend_from_slice(text.as_bytes());
-            self.out.push(b'"');
-            return;
-        }
-        serde_json::to_writer(&mut *self.out, text).expect("text goes into a vector as JSON");
-    }
-
-    fn text(&mut self, name: &str, text: &str) {
-        self.name(name);
-        self.string(text);
-    }
-
-    fn time(&mut self, name: &str, time: Timestamp) {
-        self.name(name);
-        self.out.push(b'"');
-        TIMES
-            .print_timestamp(&time, &mut *self.out)
-            .expect("an instant goes into a vector");
-        self.out.push(b'"');
-    }
-
-    /// A text, or nothing at all.
-    fn maybe(&mut self, name: &str, text: Option<&str>) {
-        if let Some(text) = text {
-            self.text(name, text);
-        }
-    }
-
-    fn number(&mut self, name: &str, number: u64) {
-        self.name(name);
-        decimal(number, self.out);
-    }
-
-    /// Something that is so.
-    fn flag(&mut self, name: &str) {
-        self.name(name);
-        self.out.extend_from_slice(b"true");
-    }
-
-    /// A number in a list.
-    fn count(&mut self, number: u32) {
-        decimal(u64::from(number), self.out);
-    }
-
-    fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
-        self.name(name);
-        self.braces(write);
-    }
-
-    fn braces(&mut self, write: impl FnOnce(&mut Self)) {
-        self.out.push(b'{');
-        write(self);
-        self.out.push(b'}');
-    }
-
-    fn list<T>(&mut self, name: &str, items: &[T], write: impl Fn(&T, &mut Self)) {
-        self.name(name);
-        self.out.push(b'[');
-        for (index, item) in items.iter().enumerate() {
-            if index > 0 {
-                self.out.push(b',');
-            }
-            write(item, self);
-        }
-        self.out.push(b']');
-    }
-}
-
-/// Appends `number` in decimal digits.
-pub(super) fn decimal(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -731,15 +625,6 @@ mod tests {
 
     fn request() -> RequestId {
         RequestId::new([0xa7; 16])
-    }
-
-    #[test]
-    fn numbers_are_written_as_they_are_everywhere() {
-        for number in [0, 7, 10, 99, 1_000, u64::MAX - 1, u64::MAX] {
-            let mut out = Vec::new();
-            decimal(number, &mut out);
-            assert_eq!(out, number.to_string().into_bytes());
-        }
     }
 
     #[test]
@@ -830,6 +715,7 @@ mod tests {
                         decided: Some(at()),
                         roles: vec![Role::new("social-worker")],
                         professional: true,
+                        trained_until: Some(at()),
                         reference: Some(SubjectToken("cccc".to_owned())),
                         reason: Some(SubjectToken("dddd".to_owned())),
                         acting: Some(PartnerName::new("social-care-team")),
@@ -846,7 +732,7 @@ mod tests {
                         },
                     }),
                 },
-                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"reference":"cccc","reason_given":"dddd","acting":"social-care-team","person":"eeee","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
+                r#""event":"intent","request":"a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7","partner":"island-health","agreement":"falls","version":3,"hash":"ab","disclosure":"adult","purpose":"falls-prevention","decided":"2026-11-22T09:15:00.250000Z","roles":["social-worker"],"professional":true,"trained_until":"2026-11-22T09:15:00.250000Z","reference":"cccc","reason_given":"dddd","acting":"social-care-team","person":"eeee","kind":"use","data_set":"council-tax","ground":"statute","statute":"empty-homes""#,
             ),
             (
                 Event::Refusal {

@@ -19,6 +19,7 @@
 pub mod chain;
 pub mod disk;
 pub mod entry;
+mod members;
 pub mod outbox;
 pub mod read;
 pub mod texts;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::asking::Asking;
-use crate::plan::Plan;
+use crate::plan::{Plan, StateId};
 use crate::transform::Occasion;
 
 /// Knows people: says of a record by its subject whether it may leave. Given with the occasion, asked in the stream,
@@ -34,6 +34,13 @@ pub trait Notice: fmt::Debug + Send + Sync {
 
     /// Where the member is: names alone, `$.items[*].ethnicity`.
     fn tell(&self, path: &str);
+}
+
+/// The number by which a [`Notice`] knows a name: its `hash` at the place `at` of the plan.
+pub(super) fn member_key(hash: u64, at: StateId) -> u64 {
+    /// Spreads the numbers of places, so that a name at one of them is not taken for it at another.
+    const PLACES: u64 = 0x9e37_79b9_7f4a_7c15;
+    hash ^ u64::from(at.0).wrapping_mul(PLACES)
 }
 
 /// Lets every record leave: for samples that nobody is shown.

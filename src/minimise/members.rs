@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::transform::Occasion;
 
+use super::gate::{Notice, member_key};
 use super::names::Names;
 use super::text::Texts;
 use super::walk::Key;
@@ -198,7 +199,24 @@ impl Form {
     /// an array.
     pub(super) fn enter(&mut self, name: &str, whole: bool, at: u64) -> Result<StateId, Broken> {
         let entered = self.members.enter(name, whole);
-        entered.map_err(|fault| (fault, at))
+        let state = entered.map_err(|fault| (fault, at))?;
+        if let (Key::Other, Some(notice)) = (self.members.key, self.texts.notice()) {
+            self.tells(notice, name, state);
+        }
+        Ok(state)
+    }
+
+    /// Tells `notice` of the member `name`, whose value is in `state`, if no rule names it.
+    fn tells(&self, notice: &dyn Notice, name: &str, state: StateId) {
+        let automaton = self.plan.automaton();
+        let hash = hash_name(name.as_bytes(), automaton.seed());
+        let is_walked = automaton.state(automaton.root()).branch.passes();
+        if is_walked
+            && automaton.state(state).is_unnamed()
+            && notice.is_new(member_key(hash, automaton.root()))
+        {
+            notice.tell(&format!("$.{name}"));
+        }
     }
 
     /// The member in hand is over.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::asking::Asking;
-use super::gate::Withheld;
+use super::gate::{Notice, Withheld};
 use super::looked::Looked;
 use super::nodes::Nodes;
 use super::vector::Level;
@@ -68,6 +68,11 @@ impl Texts {
     /// What is known of the record.
     pub(super) fn known(&self) -> &Known {
         self.setting.known()
+    }
+
+    /// Who hears of members that no rule names.
+    pub(super) fn notice(&self) -> Option<&dyn Notice> {
+        self.occasion.notice.as_deref()
     }
 
     /// The occasion on which the body is read.

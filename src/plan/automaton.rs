@@ -168,6 +168,11 @@ impl State {
         self.subject || matches!(self.leaf, Leaf::Transform(_))
     }
 
+    /// Whether no rule names the node or anything in it.
+    pub(crate) fn is_unnamed(&self) -> bool {
+        self.leaf == Leaf::Undeclared && self.branch == Branch::Undeclared && !self.walked
+    }
+
     /// Whether a node's start asks for more than to be walked.
     pub(crate) fn special(&self) -> bool {
         self.record || self.counted

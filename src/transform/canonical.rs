@@ -27,6 +27,19 @@ pub(crate) fn identify(kind: Kind, json: &[u8], out: &mut Canonical) -> Result<(
     }
 }
 
+/// The identifier of `kind` that `json` spells, where it stands there in its canonical form already: what
+/// [`identify`] writes then, without a copy. `None` says nothing.
+#[inline]
+pub(crate) fn own_form(kind: Kind, json: &[u8]) -> Option<&[u8]> {
+    let inside = match json {
+        [b'"', inside @ .., b'"'] => inside,
+        // A number that could have lost a zero at its front is none.
+        _ if kind == Kind::NhsNumber => json,
+        _ => return None,
+    };
+    kind.is_own_form(inside).then_some(inside)
+}
+
 /// Whether the inside of a string is ASCII without an escape, as nearly all identifiers are.
 fn is_plain(inside: &[u8]) -> bool {
     inside.iter().all(|&byte| byte.is_ascii() && byte != b'\\')
@@ -104,6 +117,53 @@ mod tests {
                 assert_eq!(form(spelling).as_deref(), Some(*expected), "{spelling}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_its_own_form_is_what_would_be_written() {
+        let mut out = Canonical::new();
+        let mut own = 0;
+        for kind in Kind::ALL {
+            for inside in [
+                "9434765919",
+                "0101016898",
+                "9434765918",
+                "9999999999",
+                "0000000000",
+                "1111111111",
+                "943476591",
+                "94347659190",
+                "943 476 5919",
+                "943476591a",
+                "9434765919\\n",
+                "\u{ff19}434765919",
+                "1",
+                "0",
+                "12",
+                "012",
+                "00",
+                "123456",
+                "123456789012345",
+                "1234567890123456",
+                "222222",
+                "22222",
+                "",
+                " ",
+                "a",
+                "010101689",
+                "4000000004",
+                "4000000011",
+            ] {
+                for json in [inside.to_owned(), format!("\"{inside}\"")] {
+                    if let Some(form) = own_form(*kind, json.as_bytes()) {
+                        own += 1;
+                        identify(*kind, json.as_bytes(), &mut out).unwrap();
+                        assert_eq!(out.as_bytes(), form, "{kind:?} {json}");
+                    }
+                }
+            }
+        }
+        assert!(own > 10, "{own}");
     }
 
     #[test]

@@ -80,8 +80,8 @@ forms! {
     /// A selector; `plan` parses it.
     SelectorText: "\\S", "a selector", "$.address.postcode";
     /// Why something is kept from the person it is about.
-    ExemptText: "^(health|social-work|education|child-abuse|third-party|S[1-4]P[0-9]{1,2}(-[0-9]{1,3})?)$",
-        "an exemption (health, social-work, education, child-abuse, third-party, or schedule, part and paragraph of the DPA 2018)", "S3P3-11";
+    ExemptText: "^(health|social-work|education|child-abuse|third-party|national-security|crime-and-taxation|legal-proceedings|protection-of-the-public|judicial|legal-privilege|self-incrimination|management-forecast|negotiation|confidential-reference|examination|journalism|research|archiving|fertilisation|adoption|special-educational-needs|parental-order|s26|S4-[1-6]|S[1-3]P[0-9]{1,2}(-[0-9]{1,3})?)$",
+        "an exemption (health, social-work, education, child-abuse, third-party, another class of the Data Protection Act 2018 as docs/law/rights.md lists them, or schedule, part and paragraph)", "S3P3-11";
     /// A condition; `plan` parses it.
     ConditionText: "\\S", "a condition", "@.consent.sharing == true";
     /// A SHA-256 in hexadecimal.

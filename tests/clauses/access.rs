@@ -332,8 +332,8 @@ fn clause_p8_3_what_an_exemption_hides_leaves_no_trace() {
     });
 }
 
-/// A class of data (health, education, social work) selects the part of the schedule whose test applies: the exemption's
-/// code follows from the class.
+/// A class of data (health, education, social work, and what else the Act exempts) selects the part of the schedule whose test applies:
+/// the exemption's code follows from the class; a class that the Act has not does not load.
 #[test]
 fn clause_p8_4_a_class_of_data_selects_its_exemption() {
     run(async {
@@ -345,12 +345,40 @@ fn clause_p8_4_a_class_of_data_selects_its_exemption() {
             ("child-abuse", "S3P5"),
             ("third-party", "S2P3"),
             ("S3P4-18", "S3P4-18"),
+            ("national-security", "s26"),
+            ("crime-and-taxation", "S2P1-2"),
+            ("legal-proceedings", "S2P1-5"),
+            ("protection-of-the-public", "S2P2-7"),
+            ("judicial", "S2P2-14"),
+            ("legal-privilege", "S2P4-19"),
+            ("self-incrimination", "S2P4-20"),
+            ("management-forecast", "S2P4-22"),
+            ("negotiation", "S2P4-23"),
+            ("confidential-reference", "S2P4-24"),
+            ("examination", "S2P4-25"),
+            ("journalism", "S2P5-26"),
+            ("research", "S2P6-27"),
+            ("archiving", "S2P6-28"),
+            ("fertilisation", "S4-2"),
+            ("adoption", "S4-3"),
+            ("special-educational-needs", "S4-4"),
+            ("parental-order", "S4-5"),
+            ("s26", "s26"),
+            ("S4-3", "S4-3"),
         ] {
             let text = ACCESS.replace("exempt: health", &format!("exempt: {class}"));
             let council = setup(&service, &text).write();
             let loaded = fieldgate::config::load(&council.config()).unwrap();
             let agreement = loaded.agreements.agreement("access").unwrap();
             assert_eq!(agreement.disclosures[0].exemptions[2].code, code);
+        }
+        for none in ["secret", "S5P1", "S4P1-2", "s27", "S4-9"] {
+            let text = ACCESS.replace("exempt: health", &format!("exempt: {none}"));
+            let fault = setup(&service, &text).write().try_start().unwrap_err();
+            assert!(
+                fault.to_string().contains("an exemption (health"),
+                "{fault}"
+            );
         }
     });
 }

@@ -18,6 +18,7 @@ purposes:
   legal-proceedings: { text: Bring or defend a claim, reference: required }
   medical: { text: Treat people, professional: required }
   rescue: { text: Save a life, vital_interests: true }
+  outreach: { text: Visit people at home, training: required }
 disclosures:
   - name: everyday
     purposes: [care]
@@ -26,7 +27,7 @@ disclosures:
     parameters: { path: { person: keep } }
     response: { format: json, fields: [{ keep: [$.name] }] }
   - name: serious
-    purposes: [safeguarding, legal-proceedings, medical]
+    purposes: [safeguarding, legal-proceedings, medical, outreach]
     request: GET /adults/{person}
     service: { name: social-care, path: "/api/{person}" }
     parameters: { path: { person: keep } }
@@ -45,16 +46,21 @@ const RECORD: &str = r#"{"name":"Ada Quill","risk":"high","address":"1 High Stre
 const WORKER: &str = "worker-key-0123456789";
 const DOCTOR: &str = "doctor-key-0123456789";
 const CLERK: &str = "clerk-key-01234567890";
+/// Of a third, whose training ends in a second, and a fourth, whose training has just ended.
+const TRAINED: &str = "trained-key-0123456789";
+const LAPSED: &str = "lapsed-key-0123456789";
 
 async fn council() -> (Council, Service) {
     let service = Service::answering(json(RECORD)).await;
     let setup = Setup {
         agreements: vec![("terms.yaml".to_owned(), TERMS.to_owned())],
         identify: format!(
-            "api_keys: [{{ name: worker, sha256: {}, roles: [social-worker] }}, {{ name: doctor, sha256: {}, professional: true, roles: [doctor] }}, {{ name: clerk, sha256: {} }}]",
+            "api_keys: [{{ name: worker, sha256: {}, roles: [social-worker] }}, {{ name: doctor, sha256: {}, professional: true, roles: [doctor] }}, {{ name: clerk, sha256: {} }}, {{ name: trained, sha256: {}, trained_until: 2026-06-15T12:00:01Z }}, {{ name: lapsed, sha256: {}, trained_until: 2026-06-15T12:00:00Z }}]",
             hash(WORKER),
             hash(DOCTOR),
-            hash(CLERK)
+            hash(CLERK),
+            hash(TRAINED),
+            hash(LAPSED)
         ),
         ..Setup::with(service.address)
     };
@@ -194,6 +200,32 @@ fn clause_p3_4_8_medical_purposes_are_for_professionals() {
         let answer = ask(&council, DOCTOR, "Data-Purpose: medical\r\n").await;
         assert_eq!(answer.status(), 200);
         assert_eq!(council.entries("intent")[0]["professional"], true);
+    });
+}
+
+/// A purpose that asks for training is refused to callers whose credential states none, or one that has ended; the entry of a use says
+/// until when the caller's training counted.
+#[test]
+fn clause_a21_a_purpose_for_the_trained_is_refused_once_the_training_has_ended() {
+    run(async {
+        let (mut council, service) = council().await;
+        for key in [CLERK, LAPSED] {
+            let refused = ask(&council, key, "Data-Purpose: outreach\r\n").await;
+            let problem = refused.is_problem(403, "not_trained");
+            assert_eq!(problem["agreement"], "terms");
+        }
+        assert!(service.requests().is_empty());
+        let got = ask(&council, TRAINED, "Data-Purpose: outreach\r\n").await;
+        assert_eq!(got.status(), 200, "{}", got.text());
+        // Other purposes ask for none.
+        let care = ask(&council, LAPSED, "Data-Purpose: care\r\n").await;
+        assert_eq!(care.status(), 200);
+        council.stop().await;
+        let used = council.entries("intent");
+        assert_eq!(used[0]["trained_until"], "2026-06-15T12:00:01.000000Z");
+        let refused = council.entries("refusal");
+        assert!(refused[0].get("trained_until").is_none());
+        assert_eq!(refused[1]["trained_until"], "2026-06-15T12:00:00.000000Z");
     });
 }
 

@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::harness::{CARE, Council, HEALTH_KEY, Service, Setup, care, hash, json, run};
 
 /// How a run of the command ended.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
-fn fieldgate(folder: &Path, words: &str) -> Ran {
+pub(crate) fn fieldgate(folder: &Path, words: &str) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_fieldgate"))
         .current_dir(folder)
         .args(words.split(' '))
@@ -341,23 +341,67 @@ fn clause_p10_5_6_an_explanation_has_the_quota_that_the_gateway_refuses_by() {
     });
 }
 
-/// A sample is explained in the disclosure's own format: of JSON and NDJSON each field with its rule, of CSV how many values had
-/// which fate.
+/// A sample is explained in the disclosure's own format: of JSON and NDJSON each field with its rule, of the others how many values had
+/// which fate, and of what is no such body where it breaks. Of bodies that no sample shows it says what does.
 #[test]
 fn a_sample_is_explained_in_the_disclosures_own_format() {
-    for (format, sample, told) in [
+    const TERMS: &str = "      format: json\n      record: \"$[*]\"\n      subject: \"@.id\"\n      fields:\n        - keep: [\"$[*].name\"]\n";
+    let rows = "      record: \"$[*]\"\n      subject: \"@.id\"\n      fields:\n        - keep: [\"$[*].name\"]\n";
+    let form =
+        "      record: $\n      subject: \"@.id\"\n      fields:\n        - keep: [$.name]\n";
+    let xml = "      record: $.people.person\n      subject: \"@.id\"\n      fields:\n        - keep: [$.people.person.name]\n";
+    let events = "\u{1e}{\"id\":1,\"name\":\"Ada\"}\n\u{1e}{\"id\":2,\"name\":\"Ben\"}\n";
+    for (format, rules, sample, code, told) in [
         (
-            "ndjson",
-            "{\"id\":1,\"name\":\"Ada\"}\n{\"id\":2,\"name\":\"Ben\"}\n",
+            "json",
+            rows,
+            r#"[{"id":1,"name":"Ada"},{"id":2,"name":"Ben"}]"#,
+            0,
             "$[1]['name']  keep",
         ),
-        ("csv", "id,name\n1,Ada\n2,Ben\n", "2  keep"),
+        (
+            "ndjson",
+            rows,
+            "{\"id\":1,\"name\":\"Ada\"}\n{\"id\":2,\"name\":\"Ben\"}\n",
+            0,
+            "$[1]['name']  keep",
+        ),
+        ("json-seq", rows, events, 0, "2  keep"),
+        (
+            "event-stream",
+            rows,
+            "data: {\"id\":1,\"name\":\"Ada\"}\n\ndata: {\"id\":2,\"name\":\"Ben\"}\n\n",
+            0,
+            "2  keep",
+        ),
+        ("csv", rows, "id,name\n1,Ada\n2,Ben\n", 0, "2  keep"),
+        (
+            "xml",
+            xml,
+            "<people><person><id>1</id><name>Ada</name></person><person><id>2</id><name>Ben</name></person></people>",
+            0,
+            "2  keep",
+        ),
+        ("form", form, "id=1&name=Ada", 0, "1  keep"),
+        ("json", rows, r#"[{"id":1,"name":"Ada"}"#, 1, "at byte 22"),
+        ("csv", rows, "id,name\n1,Ada,more\n", 1, "(ragged) at byte"),
+        (
+            "xml",
+            xml,
+            "<people><person></people>",
+            1,
+            "(malformed) at byte",
+        ),
+        (
+            "multipart",
+            form,
+            "--x--",
+            2,
+            "`fieldgate apply --config FILE",
+        ),
     ] {
-        let text = CARE.replace(
-            "    service: { name: social-care, path: /api }\n    response:\n      format: json\n",
-            &format!("    service: {{ name: social-care, path: /api }}\n    response:\n      format: {format}\n"),
-        );
-        assert!(text.contains(format));
+        let text = CARE.replace(TERMS, &format!("      format: {format}\n{rules}"));
+        assert_ne!(text == CARE, format != "json", "{format}");
         let setup = Setup {
             agreements: vec![("care.yaml".to_owned(), text)],
             ..Setup::with("127.0.0.1:9".parse().unwrap())
@@ -368,9 +412,10 @@ fn a_sample_is_explained_in_the_disclosures_own_format() {
             council.folder.path(),
             "explain --config fieldgate.yaml --partner island-health --purpose care --at 2026-06-15 GET /adults --sample sample",
         );
-        assert_eq!(ran.code, 0, "{}", ran.err);
-        assert!(ran.out.contains(told), "{}", ran.out);
-        assert!(!ran.out.contains("Ada"), "{}", ran.out);
+        assert_eq!(ran.code, code, "{format}: {}{}", ran.out, ran.err);
+        let said = ran.out + &ran.err;
+        assert!(said.contains(told), "{format}: {said}");
+        assert!(!said.contains("Ada"), "{format}: {said}");
     }
 }
 

@@ -21,5 +21,6 @@ mod channels;
 mod explained;
 mod page;
 mod register;
+mod replayed;
 mod rights;
 mod volume;

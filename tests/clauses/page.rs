@@ -135,6 +135,117 @@ fn row_of<'a>(name: &str, rows: &[(&'a str, &str)]) -> Option<&'a str> {
         .max_by_key(|id| id.len())
 }
 
+/// What a council's reader would try first: the rows, what is tried, and the tests that try it over the wire.
+const TWELVE: [(&str, &str, &[&str]); 12] = [
+    (
+        "P5.1a",
+        "a declared purpose counts where agreement, register and notice have it",
+        &["clause_p5_1a_a_purpose_is_answered_where_agreement_register_and_notice_have_it"],
+    ),
+    (
+        "P3.2.3",
+        "the same record under two purposes is two sets of fields",
+        &["clause_a13_one_purpose_a_request_and_each_has_its_own_fields"],
+    ),
+    (
+        "P6.1b",
+        "data set, purpose and recipient are one registered triple",
+        &[
+            "clause_p6_1b_every_permutation_of_partner_purpose_and_path_is_a_registered_triple_or_refused",
+        ],
+    ),
+    (
+        "P5.3a, P5.3b",
+        "council tax both ways",
+        &[
+            "clause_p5_3a_council_tax_data_for_empty_homes_is_name_address_and_contact_number",
+            "clause_p5_3b_other_data_for_collecting_council_tax_is_capped_and_needs_no_notice",
+        ],
+    ),
+    (
+        "P5.4",
+        "the electoral registration officer",
+        &["clause_p5_4_the_registration_officer_looks_at_one_record_in_that_role"],
+    ),
+    (
+        "P4.3c",
+        "who refused stays behind, and so does who may have",
+        &[
+            "clause_p4_3c_who_may_have_refused_is_held_back",
+            "clause_p4_3c_the_refusals_of_a_list_are_honoured_and_unknown_is_withheld",
+        ],
+    ),
+    (
+        "P7.3",
+        "an objection to direct marketing has no override",
+        &["clause_p7_3_an_objection_to_direct_marketing_is_absolute"],
+    ),
+    (
+        "P8.2b",
+        "third parties are taken out of free text",
+        &["clause_p8_2b_third_parties_are_taken_out_of_free_text"],
+    ),
+    (
+        "A14, A15",
+        "a table of trends under a rule for small numbers",
+        &[
+            "clause_a14_the_partner_of_a_trend_gets_a_table_and_nobodys_record",
+            "clause_a15_each_table_is_under_the_published_rule_that_it_names",
+            "clause_a15_two_overlapping_tables_taken_from_each_other_give_no_hidden_count",
+        ],
+    ),
+    (
+        "P10.3a",
+        "a service begins to send a new field, and what leaves is the same",
+        &[
+            "clause_p10_3a_a_new_field_of_a_service_stays_behind_and_opens_one_case",
+            "clause_p10_3a_a_new_field_is_held_back_and_told_in_every_format",
+        ],
+    ),
+    (
+        "P10.4a",
+        "territory is a hard stop",
+        &["clause_p10_4a_a_gateway_never_runs_an_agreement_beyond_the_charters_territory"],
+    ),
+    (
+        "P9.3",
+        "an old decision is decided again with the same verdict",
+        &[
+            "clause_p9_3_old_decisions_are_decided_again_and_what_was_told_is_shown",
+            "clause_p9_3_two_thousand_live_requests_end_as_explained_and_as_decided_again",
+        ],
+    ),
+];
+
+/// The page's part on [`TWELVE`]. Each test has to be there, and to ask a gateway.
+fn twelve(proofs: &BTreeMap<String, Vec<Proof>>) -> String {
+    let mut part = String::from(
+        "\n## Twelve to try first\n\n\
+         What a council's reader would try by hand, and the tests that do it over the wire.\n\n\
+         | rows | what is tried | by |\n| --- | --- | --- |\n",
+    );
+    for (ids, what, tests) in TWELVE {
+        let mut by = Vec::new();
+        for test in tests {
+            let mut all = proofs.values().flatten();
+            let proof = all
+                .find(|proof| proof.name == *test)
+                .unwrap_or_else(|| panic!("no test {test}"));
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&proof.file);
+            let text = fs::read_to_string(path).unwrap();
+            let from = text.find(&format!("fn {test}(")).unwrap();
+            let body = text[from..].split("\n}\n").next().unwrap();
+            assert!(body.contains(".await"), "{test} asks no gateway");
+            by.push(format!("`{test}`"));
+        }
+        for id in ids.split(", ") {
+            assert!(proofs.contains_key(id), "no row {id}");
+        }
+        writeln!(part, "| {ids} | {what} | {} |", by.join(", ")).unwrap();
+    }
+    part
+}
+
 fn page() -> String {
     let rows = rows();
     let proofs = proofs(&rows);
@@ -185,6 +296,7 @@ fn page() -> String {
             .unwrap();
         }
     }
+    page.push_str(&twelve(&proofs));
     page
 }
 

@@ -157,7 +157,7 @@ fn clause_a19_flows_are_the_disclosures_and_fields_of_the_agreements() {
         flows[0]["basis"]
             .as_str()
             .unwrap()
-            .contains("uk-gdpr:6-1-e")
+            .contains("a task in the public interest (UK GDPR Article 6(1)(e))")
     );
     assert!(
         flows[5]["fields that come in"]
@@ -188,14 +188,56 @@ fn clause_p6_1a_the_record_of_processing_has_every_data_set_shared_or_not() {
     let processing = rows(&files, "processing");
     let shared = &processing[0];
     assert_eq!(shared["data set"], "adult-social-care");
-    assert_eq!(shared["shared for"], "falls-prevention, service-evaluation");
+    let shared_for = shared["shared for"].as_str().unwrap();
+    assert!(
+        shared_for.contains("falls-prevention: Find adults at risk")
+            && shared_for.contains("service-evaluation: "),
+        "{shared_for}"
+    );
+    assert_eq!(shared["people"], "people: Adults who get care");
+    assert!(
+        shared["categories of data"]
+            .as_str()
+            .unwrap()
+            .contains("date of birth"),
+        "{shared}"
+    );
     assert_eq!(shared["recipient"], "island-health");
-    assert_eq!(shared["kept by the recipient for"], "P6M");
+    assert_eq!(shared["kept by the recipient for"], "6 months");
     let unshared: Vec<&Value> = processing
         .iter()
         .filter(|row| row["shared for"] == "not shared")
         .collect();
     assert_eq!(unshared.len(), 1);
     assert_eq!(unshared[0]["data set"], "electoral-roll");
-    assert_eq!(unshared[0]["kept by the controller for"], "P1Y");
+    assert_eq!(unshared[0]["kept by the controller for"], "1 year");
+}
+
+/// What the public reads has no code of a file's: neither a provision's, nor a period's, nor a ground's, nor a selector where data is
+/// named by its kind.
+/// Rows: P6.2.
+#[test]
+fn what_the_public_reads_is_in_words() {
+    let files = published();
+    for name in ["register", "processing"] {
+        for row in rows(&files, name) {
+            for (column, cell) in row.as_object().unwrap() {
+                let cell = cell.as_str().unwrap();
+                for code in [
+                    "uk-gdpr:",
+                    "dpa-",
+                    "P6M",
+                    "P8Y",
+                    "P1Y",
+                    "statutory-duty",
+                    "$.",
+                    "@.",
+                ] {
+                    assert!(!cell.contains(code), "{name}, {column}: {cell}");
+                }
+            }
+        }
+    }
+    let register = rows(&files, "register");
+    assert_eq!(register[0]["held in"], "United Kingdom (GB)");
 }

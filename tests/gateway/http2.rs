@@ -138,6 +138,158 @@ fn p6_a_refusal_reaches_a_partner_that_still_sends_its_body() {
     });
 }
 
+/// A stream on a connection of its own on which a note is sent, and what becomes of it.
+struct Sending {
+    answer: h2::client::ResponseFuture,
+    body: h2::SendStream<Bytes>,
+    client: h2::client::SendRequest<Bytes>,
+}
+
+impl Sending {
+    async fn begin(council: &Council) -> Self {
+        let stream = TcpStream::connect(council.address()).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::task::spawn_local(connection);
+        let note = Request::post("http://gateway/adults/7/notes")
+            .header("x-api-key", HEALTH_KEY)
+            .header("data-purpose", "care")
+            .header("content-type", "application/json")
+            .body(())
+            .unwrap();
+        let (answer, body) = client.send_request(note, false).unwrap();
+        Self {
+            answer,
+            body,
+            client,
+        }
+    }
+
+    /// Sends `data` as the windows allow; gives the rest that they did not before the stream was reset.
+    async fn send(&mut self, mut data: Bytes, is_end: bool) -> Result<(), h2::Reason> {
+        while !data.is_empty() {
+            self.body.reserve_capacity(data.len());
+            let room = std::future::poll_fn(|cx| {
+                if let Poll::Ready(reset) = self.body.poll_reset(cx) {
+                    return Poll::Ready(Err(reset.unwrap()));
+                }
+                self.body.poll_capacity(cx).map(Ok)
+            });
+            let room = room.await?.unwrap().unwrap().min(data.len());
+            let piece = data.split_to(room);
+            let is_last = is_end && data.is_empty();
+            self.body.send_data(piece, is_last).unwrap();
+        }
+        Ok(())
+    }
+
+    /// The refusal's reason, read to its end.
+    async fn reason(&mut self) -> String {
+        let answer = (&mut self.answer).await.unwrap();
+        let mut answer = answer.into_body();
+        let mut problem = Vec::new();
+        while let Some(piece) = answer.data().await {
+            let piece = piece.unwrap();
+            answer.flow_control().release_capacity(piece.len()).unwrap();
+            problem.extend_from_slice(&piece);
+        }
+        let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap();
+        problem["reason"].as_str().unwrap().to_owned()
+    }
+
+    /// Another exchange on the connection: its answer comes after anything that was said of this one.
+    async fn another_is_answered(&mut self) {
+        let asked = request("/adults/7").map(|_| ());
+        let (answer, _) = self.client.send_request(asked, true).unwrap();
+        assert_eq!(answer.await.unwrap().status(), StatusCode::OK);
+    }
+
+    async fn reset(&mut self) -> Poll<Result<h2::Reason, h2::Error>> {
+        std::future::poll_fn(|cx| Poll::Ready(self.body.poll_reset(cx))).await
+    }
+}
+
+/// A service that answers records, and waits for ever for the end of a note.
+async fn taking_notes() -> Service {
+    Service::scripted(|head, mut stream| async move {
+        if head.starts_with("POST ") {
+            skip_body(&head, &mut stream).await?;
+        }
+        stream
+            .write_all(json(r#"{"text":"Ada"}"#).as_bytes())
+            .await?;
+        Ok(Some(stream))
+    })
+    .await
+}
+
+/// What is wrong with an upload shows in its middle. The partner that still sends reads why, and its connection goes on.
+#[test]
+fn p6_a_refusal_in_the_middle_of_a_body_reaches_a_partner_that_still_sends_it() {
+    run(async {
+        let service = taking_notes().await;
+        let mut setup = Setup::with(service.address);
+        setup.limits = "  request_body_bytes: 16KiB".to_owned();
+        let council = setup.start();
+        for (begins, reason) in [
+            (r#"{"text":"Ada"}}}}"#.to_owned(), "request_trailing_bytes"),
+            (r#"{"text":"Ada""text""#.to_owned(), "request_malformed"),
+            (
+                format!(r#"{{"x":"{}"#, "x".repeat(17 << 10)),
+                "request_body_too_large",
+            ),
+        ] {
+            for rest in [1, 2_000, 60_000] {
+                let mut sending = Sending::begin(&council).await;
+                let begun = sending.send(Bytes::from(begins.clone()), false).await;
+                assert_eq!(begun, Ok(()));
+                assert_eq!(sending.reason().await, reason);
+                sending.another_is_answered().await;
+                let reset = sending.reset().await;
+                assert!(reset.is_pending(), "{reason}, {rest}: {reset:?}");
+                let sent = sending.send(Bytes::from(vec![b' '; rest]), true).await;
+                assert_eq!(sent, Ok(()), "{reason}, {rest}");
+                sending.another_is_answered().await;
+                let reset = sending.reset().await;
+                assert!(reset.is_pending(), "{reason}, {rest}: {reset:?}");
+            }
+        }
+    });
+}
+
+/// What has no end is reset, after the answer and with the one code that says that the answer stands.
+#[test]
+fn p5_what_comes_after_a_refusal_in_the_middle_of_a_body_is_let_come_within_a_limit() {
+    run(async {
+        let service = taking_notes().await;
+        let mut setup = Setup::with(service.address);
+        setup.limits = "  unread_bytes: 100KiB".to_owned();
+        let council = setup.start();
+        let mut sending = Sending::begin(&council).await;
+        let begins = Bytes::from_static(br#"{"text":"Ada"}}}}"#);
+        assert_eq!(sending.send(begins, false).await, Ok(()));
+        assert_eq!(sending.reason().await, "request_trailing_bytes");
+        let more = Bytes::from(vec![b' '; 50 << 10]);
+        assert_eq!(sending.send(more.clone(), false).await, Ok(()));
+        sending.another_is_answered().await;
+        assert!(sending.reset().await.is_pending());
+        let mut sent = 50 << 10;
+        let reset = loop {
+            match sending.send(more.clone(), false).await {
+                Ok(()) => sent += more.len(),
+                Err(reset) => break reset,
+            }
+            assert!(sent < 10 << 20, "it comes without end");
+        };
+        assert_eq!(reset, h2::Reason::NO_ERROR);
+        sending.another_is_answered().await;
+        assert!(
+            council
+                .has_metric(r#"fieldgate_limits_reached_total{limit="unread_bytes"} 1"#)
+                .await
+        );
+    });
+}
+
 /// A literal header without indexing (RFC 7541 §6.2.2), of at most 126 bytes each.
 fn literal(name: &str, value: &str) -> Vec<u8> {
     let text = |text: &str| {

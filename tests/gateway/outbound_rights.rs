@@ -10,9 +10,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::harness::*;
-use crate::outbound::{
-    HUB_KEY, TAKEN, chunk, has, noting, of_council, partner, push, with_agreement,
-};
+use crate::outbound::{HUB_KEY, TAKEN, of_council, partner, push, with_agreement};
+use crate::outbound_ends::{chunk, has, noting};
 
 /// Pushes for purposes with rights of several kinds: each path in another format, `/people/{person}` of one person.
 const RIGHTS: &str = r#"

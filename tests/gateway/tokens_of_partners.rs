@@ -554,6 +554,49 @@ fn what_a_token_says_of_purposes_roles_and_professionals_counts() {
 }
 
 #[test]
+fn a_token_says_until_when_its_bearers_training_counts() {
+    run(async {
+        let signer = Signer::new("a");
+        let text = CARE.replace(
+            "  care: Offer care\n",
+            "  care: { text: Offer care, training: required }\n",
+        );
+        let more = "    claims: { trained_until: /hr/trained }\n";
+        let (council, service) = council(&jwks(&[&signer]), more, &text).await;
+        let token = |until: Value| signer.sign(&with(&[("hr", json!({ "trained": until }))]));
+        // The tests' present is noon of 15 June 2026, in UTC.
+        for until in [
+            json!(1_781_524_801),
+            json!("2026-06-15T12:00:01Z"),
+            json!("2026-06-15"),
+            json!("2027-01-31"),
+        ] {
+            let got = council.send(&bearing(&token(until.clone()))).await;
+            assert_eq!(got.status(), 200, "{until}");
+        }
+        let asked = service.requests().len();
+        for until in [
+            json!(1_781_524_800),
+            json!("2026-06-15T12:00:00Z"),
+            json!("2026-06-14"),
+            json!("next year"),
+            json!("9999-99-99"),
+            json!(true),
+            json!(1e300),
+            json!(null),
+            json!(["2027-01-31"]),
+        ] {
+            let got = council.send(&bearing(&token(until))).await;
+            got.is_problem(403, "not_trained");
+        }
+        let without = signer.sign(&with(&[]));
+        let got = council.send(&bearing(&without)).await;
+        got.is_problem(403, "not_trained");
+        assert_eq!(service.requests().len(), asked);
+    });
+}
+
+#[test]
 fn the_acting_person_may_be_named_by_the_partner_and_two_partners_numbers_are_two_people() {
     run(async {
         let signer = Signer::new("a");

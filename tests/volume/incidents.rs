@@ -183,6 +183,61 @@ fn an_alert_that_the_webhook_does_not_take_holds_up_no_other() {
 }
 
 #[test]
+fn alerts_that_the_webhook_is_slow_to_answer_hold_up_no_other_until_so_many_are_on_their_way() {
+    run(async {
+        let service = people(|_| 0..1).await;
+        // Those that were told of, and the one whose answers are awaited no more.
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&told);
+        let hook = Service::scripted(move |head, mut stream| {
+            let noted = Arc::clone(&noted);
+            async move {
+                skip_body(&head, &mut stream).await?;
+                let head = head.to_ascii_lowercase();
+                let number = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("fieldgate-alert-id: "));
+                let number: u64 = number.unwrap().parse().unwrap();
+                noted.lock().unwrap().push(number);
+                if number <= 2 {
+                    // Never answered: the stream is held until the gateway gives it up.
+                    std::future::pending::<()>().await;
+                }
+                stream
+                    .write_all(b"HTTP/1.1 204 Taken\r\nContent-Length: 0\r\n\r\n")
+                    .await?;
+                Ok(Some(stream))
+            }
+        })
+        .await;
+        for (at_once, comes) in [(3, vec![1, 2, 3, 4]), (2, vec![1, 2])] {
+            told.lock().unwrap().clear();
+            let council = with_webhook(&service, &hook, "");
+            let config = std::fs::read_to_string(council.config()).unwrap();
+            let slow = format!("timeout: 1h, at_once: {at_once}");
+            let config = config.replace("timeout: 5s", &slow);
+            std::fs::write(council.config(), config).unwrap();
+            let mut council = council;
+            start(&mut council, &Hands::at(NOON));
+            for reason in ["one", "two", "three", "four"] {
+                assert_eq!(council.send(&emergency(reason)).await.status(), 200);
+            }
+            until("as many as may be are on their way", || {
+                told.lock().unwrap().len() == comes.len()
+            })
+            .await;
+            // Whatever else would be sent has had its turns.
+            for _ in 0..20 {
+                assert_eq!(council.admin("/healthz").await.status(), 200);
+            }
+            let mut found = told.lock().unwrap().clone();
+            found.sort_unstable();
+            assert_eq!(found, comes, "{at_once}");
+        }
+    });
+}
+
+#[test]
 fn an_alert_that_was_not_delivered_is_delivered_after_a_restart() {
     run(async {
         let service = people(|_| 0..1).await;

@@ -52,7 +52,13 @@ pub(in crate::agreement) struct LawAsWritten<'a> {
     pub(in crate::agreement) touched: Vec<Touched>,
     /// Its last day, if that is known.
     pub(in crate::agreement) ends: Option<Date>,
+    /// The most people, or records where people are not counted, that one of its quotas lets out in a window.
+    pub(in crate::agreement) volume: Option<u64>,
 }
+
+/// From how many people or records in a window on an agreement is of a large volume, and needs an impact assessment. The law says
+/// "large scale" and gives no number; this one is the gateway's.
+pub(in crate::agreement) const LARGE_VOLUME: u64 = 10_000;
 
 /// What of a purpose the law asks about.
 #[derive(Debug)]
@@ -145,6 +151,7 @@ pub(in crate::agreement) fn check<T>(
         }
     }
     checking.touched(&law, written);
+    checking.volume(&law, written);
     if demand == Demand::Required {
         checking.required(&law, written);
     }
@@ -438,6 +445,19 @@ impl<T> Checking<'_, '_, T> {
                     ),
                 );
             }
+        }
+    }
+
+    /// What lets a great many people's records out has an assessment.
+    fn volume(&mut self, law: &Law, written: &LawAsWritten<'_>) {
+        let large = written.volume.filter(|volume| *volume >= LARGE_VOLUME);
+        if let (Some(volume), None) = (large, &law.assessment) {
+            self.fault(
+                "/quota",
+                format!(
+                    "a quota of {volume} is a large volume, which needs an impact assessment; write assessment: {{ reference, date, outcome }} in `basis`, or a smaller quota"
+                ),
+            );
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// The terms that a risk may name as its control, by the words that it names them with.
-pub(in crate::agreement) const TERMS: [&str; 15] = [
+pub(in crate::agreement) const TERMS: [&str; 16] = [
     "release_if",
     "subject",
     "retention",
@@ -11,6 +11,7 @@ pub(in crate::agreement) const TERMS: [&str; 15] = [
     "territory",
     "reference",
     "professional",
+    "training",
     "roles",
     "withhold.refused",
     "withhold.deceased",

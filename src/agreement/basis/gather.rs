@@ -68,6 +68,12 @@ pub(in crate::agreement) fn law(
             .collect::<Vec<(PurposeName, PurposeName)>>(),
         touched,
         ends,
+        volume: written
+            .quota
+            .iter()
+            .flatten()
+            .filter_map(|quota| quota.people.or(quota.records))
+            .max(),
     };
     super::check::check(file, &law_as_written, demand, faults)
 }
@@ -127,6 +133,7 @@ fn rules(written: &AgreementAsWritten, purposes: &[Purpose]) -> (Controls, Vec<S
             "professional",
             purposes.iter().any(|purpose| purpose.professional),
         ),
+        ("training", purposes.iter().any(|purpose| purpose.training)),
         (
             "roles",
             purposes.iter().any(|purpose| !purpose.roles.is_empty()),

@@ -124,7 +124,7 @@ pub(in crate::agreement) struct RiskAsWritten {
     /// The risk.
     #[schemars(required)]
     pub(in crate::agreement) risk: Option<Words>,
-    /// A rule of this file, as in "tokenise $.nhsNumber", or one of its terms: release_if, subject, retention, review, territory, reference, professional, roles, withhold.KEY.
+    /// A rule of this file, as in "tokenise $.nhsNumber", or one of its terms: release_if, subject, retention, review, territory, reference, professional, training, roles, withhold.KEY.
     #[schemars(required)]
     pub(in crate::agreement) control: Option<Words>,
 }

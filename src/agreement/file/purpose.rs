@@ -28,6 +28,8 @@ pub(in crate::agreement) struct PurposeAsWritten {
     pub(in crate::agreement) reference: Option<RequiredAsWritten>,
     /// `required`: the caller's credential must state a health or social-work professional.
     pub(in crate::agreement) professional: Option<RequiredAsWritten>,
+    /// `required`: the caller's credential must state a training in this sharing that still counts (trained_until).
+    pub(in crate::agreement) training: Option<RequiredAsWritten>,
     /// It is direct marketing: whoever objects to that is left out, whatever else is agreed.
     pub(in crate::agreement) direct_marketing: Option<bool>,
     /// It protects somebody's life. A request must say why, in the header Data-Reason, and is looked at afterwards.

@@ -1,5 +1,5 @@
-//! Alerts on their way to the webhook: the oldest first, each again and again until it is taken or given up. One that is
-//! not taken holds up no other.
+//! Alerts on their way to the webhook: the oldest first, each again and again until it is taken or given up. Some are on
+//! their way at once, so that neither one that is not taken nor one that is taken slowly holds up the others.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderValue};
 use http::{HeaderName, Method, Request};
 use http_body_util::Full;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, interval, timeout};
 use zeroize::Zeroizing;
 
@@ -50,49 +51,78 @@ impl Desk {
     /// Delivers alerts, until the task is dropped.
     pub(crate) async fn deliver(self: Arc<Self>, running: Arc<ArcSwap<Running>>) {
         let mut failed = Failed::default();
+        let mut attempts = JoinSet::new();
+        // The alert of each attempt.
+        let mut under_way = HashMap::new();
         loop {
-            let first = self.first_waiting(&failed);
-            let running = running.load_full();
-            let (Some(waiting), Some(webhook)) = (first, &running.config.webhook) else {
+            let loaded = running.load_full();
+            let webhook = loaded.config.webhook.as_ref();
+            let next = webhook
+                .filter(|webhook| under_way.len() < webhook.at_once)
+                .and_then(|webhook| Some((self.first_waiting(&failed, &under_way)?, webhook)));
+            if let Some((waiting, webhook)) = next {
+                let (desk, limits) = (Arc::clone(&self), loaded.config.limits.clone());
+                let (webhook, id) = (webhook.clone(), waiting.id);
+                let attempt = attempts.spawn_local(async move {
+                    let taken = desk.post(&webhook, &limits, &waiting).await;
+                    (taken, webhook.retries)
+                });
+                under_way.insert(attempt.id(), id);
+                continue;
+            }
+            tokio::select! {
+                Some(ended) = attempts.join_next_with_id() => {
+                    let attempt = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+                    if let Some(id) = under_way.remove(&attempt) {
+                        let (taken, retries) = ended.map_or_else(
+                            |error| (Err(error.to_string()), u32::MAX),
+                            |(_, ended)| ended,
+                        );
+                        self.attempted(id, taken, retries, &mut failed);
+                    }
+                }
                 // A webhook may be configured later: the file of the configuration says so, not a wake. One that failed
                 // is due within that time too, or is looked for again.
-                drop(timeout(TEND, self.wake.notified()).await);
-                continue;
-            };
-            match self.post(webhook, &running.config.limits, &waiting).await {
-                Ok(()) => {
-                    failed.forget(waiting.id);
-                    self.end(waiting.id, Ended::Delivered);
-                }
-                Err(why) => {
-                    let attempts = failed.again(waiting.id);
-                    if attempts >= webhook.retries {
-                        tracing::error!(
-                            alert = waiting.id,
-                            attempts,
-                            "an alert is given up, the webhook did not take it: {why}"
-                        );
-                        failed.forget(waiting.id);
-                        self.end(waiting.id, Ended::GivenUp);
-                    } else {
-                        tracing::warn!(
-                            alert = waiting.id,
-                            attempt = attempts,
-                            "the webhook did not take an alert, which is tried again: {why}"
-                        );
-                    }
+                _ = timeout(TEND, self.wake.notified()) => {}
+            }
+        }
+    }
+
+    /// Notes what came of an attempt to deliver the alert `id`, of which there are `retries` at most.
+    fn attempted(&self, id: u64, taken: Result<(), String>, retries: u32, failed: &mut Failed) {
+        match taken {
+            Ok(()) => {
+                failed.forget(id);
+                self.end(id, Ended::Delivered);
+            }
+            Err(why) => {
+                let attempts = failed.again(id);
+                if attempts >= retries {
+                    tracing::error!(
+                        alert = id,
+                        attempts,
+                        "an alert is given up, the webhook did not take it: {why}"
+                    );
+                    failed.forget(id);
+                    self.end(id, Ended::GivenUp);
+                } else {
+                    tracing::warn!(
+                        alert = id,
+                        attempt = attempts,
+                        "the webhook did not take an alert, which is tried again: {why}"
+                    );
                 }
             }
         }
     }
 
-    /// The oldest alert that is to be sent now.
-    fn first_waiting(&self, failed: &Failed) -> Option<Waiting> {
+    /// The oldest alert that is to be sent now and is not `under_way`.
+    fn first_waiting(&self, failed: &Failed, under_way: &HashMap<Id, u64>) -> Option<Waiting> {
         let alerts = lock(&self.alerts);
         let queue = alerts.as_ref()?.state();
         self.metrics.alerts_queued.set(queue.len() as i64);
         let now = Instant::now();
-        queue.first(|id| failed.is_due(id, now))
+        queue.first(|id| failed.is_due(id, now) && !under_way.values().any(|sent| *sent == id))
     }
 
     fn end(&self, id: u64, how: Ended) {

@@ -6,10 +6,10 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use http::Version;
 use http_body::Body;
-use hyper::body::Incoming;
 
 use super::meter::{Direction, Meter, Meters};
 use super::{Bounds, Coding, DecodeFault, Decoder, PIECE_BYTES};
+use crate::gateway::unread::Unread;
 
 /// Pieces that are decoded at a stretch before others get a turn: a small frame may hold very much.
 const PIECES_AT_ONCE: u32 = 64;
@@ -25,7 +25,7 @@ pub(crate) struct Source {
 /// How what comes becomes what is handed on.
 enum Way {
     /// As it is.
-    Plain(Incoming),
+    Plain(Unread),
     /// In a coding.
     Coded(Box<Coded>),
 }
@@ -74,7 +74,7 @@ pub(crate) enum Broken {
 
 /// A body in a coding.
 struct Coded {
-    body: Incoming,
+    body: Unread,
     framing: Framing,
     decoder: Decoder,
     /// What came and is not yet decoded.
@@ -89,7 +89,7 @@ struct Coded {
 impl Source {
     /// `body`, whose end `framing` tells, in `coding` if it is in one, decoded up to `bounds`.
     pub(crate) fn new(
-        (body, framing): (Incoming, Framing),
+        (body, framing): (Unread, Framing),
         coding: Option<Coding>,
         bounds: Bounds,
         meters: &Meters,
@@ -140,7 +140,7 @@ impl Source {
 
 /// The data of the next frame; empty if it has trailers.
 fn poll_frame(
-    body: &mut Incoming,
+    body: &mut Unread,
     framing: Framing,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Bytes, Broken>>> {

@@ -349,6 +349,7 @@ impl Issuer {
             }
             standing.roles.extend_from_slice(&other.standing.roles);
             standing.professional |= other.standing.professional;
+            standing.trained_until = standing.trained_until.max(other.standing.trained_until);
         }
         let claims = &self.config.claims;
         if let Some(claim) = &claims.roles {
@@ -361,6 +362,10 @@ impl Issuer {
         standing.roles.dedup();
         if let Some(claim) = &claims.professional {
             standing.professional |= jws.at(claim) == Some(&Value::Bool(true));
+        }
+        if let Some(claim) = &claims.trained_until {
+            // What the token says of its bearer counts in the place of what was agreed of all bearers, also where it says nothing.
+            standing.trained_until = jws.at(claim).and_then(instant);
         }
         Ok(identity)
     }
@@ -481,5 +486,19 @@ impl Verified {
     pub(super) fn may_come_with(&self, certificate: Option<&PresentedCertificate>) -> bool {
         self.bound_to
             .is_none_or(|hash| certificate.is_some_and(|shown| shown.sha256 == hash))
+    }
+}
+
+/// The instant that a claim names: seconds as in `exp` (RFC 7519, `NumericDate`), an instant as text, or a day, at whose end in UTC
+/// it is; `None` for anything else.
+fn instant(claim: &Value) -> Option<Timestamp> {
+    match claim {
+        Value::Number(seconds) => Timestamp::from_second(seconds.as_i64()?).ok(),
+        Value::String(text) => text.parse().ok().or_else(|| {
+            let last: jiff::civil::Date = text.parse().ok()?;
+            let next = last.tomorrow().ok()?;
+            Some(next.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+        }),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }

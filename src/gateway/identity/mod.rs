@@ -415,6 +415,7 @@ mod tests {
         Standing {
             roles: vec![Role::new(role)],
             professional: role == "keyed",
+            ..Standing::default()
         }
     }
 

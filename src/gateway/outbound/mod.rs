@@ -23,7 +23,6 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 use super::account::Account;
@@ -40,6 +39,7 @@ use super::reidentify::Asked;
 use super::request::RequestFate;
 use super::response::{DATA_AGREEMENT, DATA_DELETE_BY, DATA_MARKING, NOT_STORED};
 use super::running::{Route, Running};
+use super::unread::Unread;
 use super::worker::Worker;
 use crate::agreement::Permit;
 use crate::ledger::{RequestId, Ticket};
@@ -69,7 +69,7 @@ impl Push<'_> {
     /// Brings the permitted `body` to the partner, and answers the system. `account` ends here, or with the exchange.
     pub(crate) async fn run(
         self,
-        body: Incoming,
+        body: Unread,
         account: Account,
         intent: Ticket,
     ) -> Response<PartnerBody> {
@@ -173,7 +173,7 @@ impl Push<'_> {
             head, body, lease, ..
         } = answer;
         let body = self.running.source(
-            (body, head.framing()),
+            (body.into(), head.framing()),
             head.coding(),
             Direction::FromService,
         );

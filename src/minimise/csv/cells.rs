@@ -262,6 +262,9 @@ impl Table {
 
     pub(super) fn header_ends(&mut self, io: &mut Io<'_>) -> Outcome {
         self.columns.complete();
+        if let Some(notice) = self.texts.notice() {
+            self.columns.tell(&self.plan, notice);
+        }
         self.last = self.columns.count() - 1;
         if self.columns.showing == 1 && self.bare_name {
             io.bytes(EMPTY);

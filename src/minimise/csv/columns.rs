@@ -10,6 +10,7 @@
 use std::collections::HashSet;
 
 use super::super::FieldOutcome;
+use super::super::gate::{Notice, member_key};
 use crate::plan::filter::Members;
 use crate::plan::{Automaton, Branch, CandidateId, Leaf, Next, Plan, StateId, hash_name};
 
@@ -157,6 +158,34 @@ impl Columns {
         self.ends.push(self.names.len());
         self.shown.push(shown);
         Some(shown)
+    }
+
+    /// Tells `notice` of the columns that no rule names, each once. Where a rule names none of them, the first row may be no
+    /// header at all but somebody's record: then nothing is told.
+    pub(super) fn tell(&self, plan: &Plan, notice: &dyn Notice) {
+        let Body::Walked(root) = self.body else {
+            return;
+        };
+        let automaton = plan.automaton();
+        let is_unnamed = |name: &[u8], hash: u64| {
+            self.elements.iter().all(|&element| {
+                let (state, known) = automaton.member(element, name, hash);
+                known.is_none() && automaton.state(state.settled()).is_unnamed()
+            })
+        };
+        let hashed = |column: usize| {
+            let name = self.name(column);
+            (name, hash_name(name.as_bytes(), automaton.seed()))
+        };
+        let all = || (0..self.count()).map(hashed);
+        if all().all(|(name, hash)| is_unnamed(name.as_bytes(), hash)) {
+            return;
+        }
+        for (name, hash) in all() {
+            if is_unnamed(name.as_bytes(), hash) && notice.is_new(member_key(hash, root)) {
+                notice.tell(&format!("$[*].{name}"));
+            }
+        }
     }
 
     /// All columns are there.

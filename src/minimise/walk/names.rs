@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
+use super::super::gate::member_key;
 use super::super::shapes::{Member, ShapeId};
 use super::super::{BodyFault, FieldOutcome, Notice};
 use super::single::Single;
 use super::{Fault, Io, Key, Mode, Outcome, Walk};
-use crate::plan::{Branch, Leaf, Renames, StateId, hash_name};
-
-/// Spreads the numbers of states, so that a name at one place is not taken for it at another.
-const PLACES: u64 = 0x9e37_79b9_7f4a_7c15;
+use crate::plan::{Renames, hash_name};
 
 /// Where the name of the member that is open stands, with its quotes.
 #[derive(Debug, Clone, Copy)]
@@ -78,8 +76,8 @@ impl Walk {
         if let (Mode::Walk(state), Key::Other, Mode::Walk(next)) =
             (frame.mode, frame.key, frame.next)
             && let Some(notice) = self.notice()
-            && self.is_unnamed(next)
-            && notice.is_new(hash ^ u64::from(state.0).wrapping_mul(PLACES))
+            && self.plan.automaton().state(next).is_unnamed()
+            && notice.is_new(member_key(hash, state))
         {
             notice.tell(&self.path_of_names(name));
         }
@@ -130,12 +128,6 @@ impl Walk {
 
     fn notice(&self) -> Option<&dyn Notice> {
         self.setting.occasion()?.notice.as_deref()
-    }
-
-    /// Whether no rule names what is at `state` or anything in it.
-    fn is_unnamed(&self, state: StateId) -> bool {
-        let state = self.plan.automaton().state(state);
-        state.leaf == Leaf::Undeclared && state.branch == Branch::Undeclared && !state.walked
     }
 
     /// Where the member `name` of the open object is, positions left out.

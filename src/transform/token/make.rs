@@ -9,7 +9,7 @@ use super::siv::{BLOCK, Siv};
 use super::written::{Letters, Prefix, push_base32};
 use super::{Identified, Invalid, Part, Scope, Shape};
 use crate::identifier::{CANONICAL_BYTES, Canonical, Kind, Unfit, Unknown};
-use crate::transform::canonical::{characters, identify};
+use crate::transform::canonical::{characters, identify, own_form};
 use crate::transform::{AgreementKeys, Algorithm, EpochKeys, Mismatch, Setting};
 
 /// One-way tokens of one rule.
@@ -75,13 +75,20 @@ impl Pseudonyms {
         out: &mut Vec<u8>,
     ) -> Result<(), Mismatch> {
         let code = if self.parts.is_empty() {
-            let mut form = Canonical::new();
-            if !self.values.read(json, &mut form, out)? {
-                return Ok(());
-            }
+            let mut made;
+            let form = match self.values.own_form(json) {
+                Some(form) => form,
+                None => {
+                    made = Canonical::new();
+                    if !self.values.read(json, &mut made, out)? {
+                        return Ok(());
+                    }
+                    made.as_bytes()
+                }
+            };
             let mut state = self.start(setting)?;
             if self.scope != Scope::Never {
-                state.update(form.as_bytes());
+                state.update(form);
             }
             code(state)
         } else {
@@ -187,16 +194,28 @@ impl Tokens {
         setting: &mut Setting,
         out: &mut Vec<u8>,
     ) -> Result<(), Mismatch> {
-        let mut form = Canonical::new();
-        if !self.values.read(json, &mut form, out)? {
-            return Ok(());
-        }
+        let mut made;
+        let form = match self.values.own_form(json) {
+            Some(form) => form,
+            None => {
+                made = Canonical::new();
+                if !self.values.read(json, &mut made, out)? {
+                    return Ok(());
+                }
+                made.as_bytes()
+            }
+        };
         match &self.how {
             How::Shaped(shaped) => {
                 let mut room = [0; shape::LONGEST];
-                let token = shaped.token(form.as_bytes(), &mut room).ok_or(Mismatch)?;
+                let token = shaped.token(form, &mut room).ok_or(Mismatch)?;
                 out.push(b'"');
                 out.extend_from_slice(token);
+                out.push(b'"');
+            }
+            // Most identifiers are shorter than a block, and most tokens link in the whole agreement.
+            How::Sealed { siv, .. } if form.len() < BLOCK && self.scope == Scope::Agreement => {
+                self.prefix.push_short(siv.seal_short(None, form), out);
             }
             How::Sealed { siv, nonces } => {
                 let nonce = match self.scope {
@@ -209,42 +228,20 @@ impl Tokens {
                 };
                 let beside = nonce.map(|nonce| beside(self.scope, nonce));
                 let beside = beside.as_ref().map(<[u8; BLOCK + 1]>::as_slice);
-                let length = form.as_bytes().len();
-                // Most identifiers are shorter than a block. Clearing and copying more would cost as much as a block.
-                if length < BLOCK {
-                    let mut room = [0; 3 * BLOCK];
-                    let value = room.last_chunk_mut().expect("a block of three");
-                    *value = *form.first_block();
-                    let tag = siv.seal_short(beside, value, length);
-                    self.push(&mut room, nonce, tag, length, out);
-                } else {
-                    let mut room = [0; 2 * BLOCK + CANONICAL_BYTES];
-                    let value = &mut room[2 * BLOCK..2 * BLOCK + length];
-                    value.copy_from_slice(form.as_bytes());
-                    let tag = siv.seal(beside, value);
-                    self.push(&mut room, nonce, tag, length, out);
-                }
+                // The nonce if there is one, the tag, the value.
+                let mut room = [0; 2 * BLOCK + CANONICAL_BYTES];
+                let value = &mut room[2 * BLOCK..][..form.len()];
+                value.copy_from_slice(form);
+                let tag = siv.seal(beside, value);
+                room[..BLOCK].copy_from_slice(&nonce.unwrap_or_default());
+                room[BLOCK..2 * BLOCK].copy_from_slice(&tag);
+                let start = if nonce.is_some() { 0 } else { BLOCK };
+                self.prefix.push(out);
+                push_base32(&room[start..2 * BLOCK + form.len()], out);
+                out.push(b'"');
             }
         }
-        out.push(b'"');
         Ok(())
-    }
-
-    /// Appends a token but for its last quote: `nonce`, `tag` and the `length` bytes that stand behind two blocks in `room`.
-    #[inline]
-    fn push(
-        &self,
-        room: &mut [u8],
-        nonce: Option<[u8; BLOCK]>,
-        tag: [u8; BLOCK],
-        length: usize,
-        out: &mut Vec<u8>,
-    ) {
-        room[..BLOCK].copy_from_slice(&nonce.unwrap_or_default());
-        room[BLOCK..2 * BLOCK].copy_from_slice(&tag);
-        let start = if nonce.is_some() { 0 } else { BLOCK };
-        self.prefix.push(out);
-        push_base32(&room[start..2 * BLOCK + length], out);
     }
 
     pub(in crate::transform) fn reads_document(&self) -> bool {
@@ -308,6 +305,15 @@ impl Values {
                         .into(),
                 ),
             },
+        }
+    }
+
+    /// The canonical form of `json` where it stands there already; `None` says nothing.
+    #[inline]
+    fn own_form<'a>(&self, json: &'a [u8]) -> Option<&'a [u8]> {
+        match self.unknown.is_empty() {
+            true => own_form(self.kind, json),
+            false => None,
         }
     }
 

@@ -117,11 +117,18 @@ impl Resolver {
             .iter()
             .find(|epoch| epoch.number == number)
             .map_or((&*self.decoy, false), |epoch| (&epoch.siv, true));
-        let opened = siv.open(nonce.as_ref().map(<[u8; BLOCK + 1]>::as_slice), &tag, value);
+        let nonce = nonce.as_ref().map(<[u8; BLOCK + 1]>::as_slice);
+        // Which of the two depends on the length alone.
+        let opened = if value.len() < BLOCK {
+            siv.open_short(nonce, &tag, value)
+        } else {
+            siv.open(nonce, &tag, value)
+        };
         let text = str::from_utf8(value).unwrap_or_default();
         let good = opened & known & written & length.is_some() & !text.is_empty();
         let good = good && out.set(text).is_ok();
-        bytes.zeroize();
+        // What is behind them was never written.
+        bytes[..count].zeroize();
         good
     }
 }

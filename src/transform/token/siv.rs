@@ -31,6 +31,18 @@ pub(super) struct Siv<C> {
     filled: u128,
     /// S2V's state when all associated data are in it.
     state: u128,
+    /// What a value of less than a block is put on: the state, doubled, and the subkey of whole blocks.
+    short: u128,
+}
+
+/// What a value of less than a block becomes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Short {
+    pub(super) tag: u128,
+    /// Its first `length` bytes; zeros behind them.
+    pub(super) text: u128,
+    /// Less than [`BLOCK`].
+    pub(super) length: usize,
 }
 
 impl<C: Cipher> Siv<C> {
@@ -46,11 +58,13 @@ impl<C: Cipher> Siv<C> {
             whole,
             filled: double(whole),
             state: 0,
+            short: 0,
         };
         siv.state = siv.cmac(&[0; BLOCK]);
         for text in associated {
             siv.state = siv.with(text);
         }
+        siv.short = double(siv.state) ^ siv.whole;
         siv
     }
 
@@ -59,23 +73,53 @@ impl<C: Cipher> Siv<C> {
         double(self.state) ^ self.cmac(associated)
     }
 
-    /// As [`seal`](Self::seal), of the first `length` bytes of `value`, at most 15: without a copy or a loop. What is behind
-    /// them is no longer as it was.
+    /// As [`seal`](Self::seal), of a value of at most 15 bytes: without a copy or a loop.
     #[inline]
-    pub(super) fn seal_short(
+    pub(super) fn seal_short(&self, nonce: Option<&[u8]>, value: &[u8]) -> Short {
+        let bits = short_block(value);
+        let one = 1 << (127 - 8 * value.len());
+        let tag = encrypt_bytes(&self.mac, (self.short(nonce) ^ bits ^ one).to_be_bytes());
+        let stream = self.first_stream(&tag);
+        Short {
+            tag: u128::from_be_bytes(tag),
+            text: (bits ^ stream) & !(u128::MAX >> (8 * value.len())),
+            length: value.len(),
+        }
+    }
+
+    /// As [`open`](Self::open), of a value of at most 15 bytes.
+    #[must_use]
+    #[inline]
+    pub(super) fn open_short(
         &self,
         nonce: Option<&[u8]>,
-        value: &mut [u8; BLOCK],
-        length: usize,
-    ) -> [u8; BLOCK] {
-        debug_assert!(length < BLOCK, "less than a block");
-        let state = nonce.map_or(self.state, |nonce| self.with(nonce));
-        let bits = u128::from_be_bytes(*value);
-        let behind = u128::MAX >> (8 * length);
-        let padded = bits & !behind | (behind ^ (behind >> 1));
-        let tag = encrypt(&self.mac, double(state) ^ padded ^ self.whole);
-        *value = (bits ^ encrypt(&self.ctr, first_counter(tag))).to_be_bytes();
-        tag.to_be_bytes()
+        tag: &[u8; BLOCK],
+        value: &mut [u8],
+    ) -> bool {
+        let stream = self.first_stream(tag);
+        let behind = u128::MAX >> (8 * value.len());
+        let mut bits = (short_block(value) ^ stream) & !behind;
+        let one = behind ^ (behind >> 1);
+        let expected = encrypt_bytes(&self.mac, (self.short(nonce) ^ bits ^ one).to_be_bytes());
+        let difference = u128::from_be_bytes(expected) ^ u128::from_be_bytes(*tag);
+        let same = ((difference >> 64) as u64 | difference as u64).ct_eq(&0);
+        // Of another tag's value nothing is left.
+        bits &= u128::from(same.unwrap_u8()).wrapping_neg();
+        value.copy_from_slice(&bits.to_be_bytes()[..value.len()]);
+        same.into()
+    }
+
+    /// The key stream's first block.
+    #[inline]
+    fn first_stream(&self, tag: &[u8; BLOCK]) -> u128 {
+        let mut block = *tag;
+        and(&mut block, &FIRST_COUNTER.to_be_bytes());
+        u128::from_be_bytes(encrypt_bytes(&self.ctr, block))
+    }
+
+    #[inline]
+    fn short(&self, nonce: Option<&[u8]>) -> u128 {
+        nonce.map_or(self.short, |nonce| double(self.with(nonce)) ^ self.whole)
     }
 
     /// Encrypts `value` in place and gives its tag. `nonce` is one more associated text, if there is one.
@@ -154,7 +198,18 @@ impl<C: Cipher> Siv<C> {
 
 /// From where key stream is counted: the tag without the top bits of its two last 32-bit words (§2.5).
 fn first_counter(tag: u128) -> u128 {
-    tag & !((1 << 63) | (1 << 31))
+    tag & FIRST_COUNTER
+}
+
+const FIRST_COUNTER: u128 = !((1 << 63) | (1 << 31));
+
+/// Clears of `block` the bits that `bits` has not. A call, since between two runs of the cipher a block has to be written as
+/// a whole: inlined it is taken apart for the bits that change, and the cipher waits for the parts.
+#[inline(never)]
+fn and(block: &mut [u8; BLOCK], bits: &[u8; BLOCK]) {
+    for (byte, bits) in block.iter_mut().zip(bits) {
+        *byte &= bits;
+    }
 }
 
 /// One block through the cipher.
@@ -163,6 +218,32 @@ pub(super) fn encrypt<C: Cipher>(cipher: &C, block: u128) -> u128 {
     let mut block = block.to_be_bytes().into();
     cipher.encrypt_block(&mut block);
     u128::from_be_bytes(block.into())
+}
+
+/// As [`encrypt`], of bytes: between two blocks they stay where they are.
+#[inline]
+fn encrypt_bytes<C: Cipher>(cipher: &C, block: [u8; BLOCK]) -> [u8; BLOCK] {
+    let mut block = block.into();
+    cipher.encrypt_block(&mut block);
+    block.into()
+}
+
+/// Fewer than 16 bytes and zeros.
+#[inline]
+fn short_block(bytes: &[u8]) -> u128 {
+    debug_assert!(bytes.len() < BLOCK, "less than a block");
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        // The two overlap: what both have is shifted out of the second.
+        (Some(first), Some(last)) => {
+            let rest = u64::from_be_bytes(*last) << (8 * (15 - bytes.len())) << 8;
+            u128::from(u64::from_be_bytes(*first)) << 64 | u128::from(rest)
+        }
+        _ => {
+            let mut block = [0; BLOCK];
+            block[..bytes.len()].copy_from_slice(bytes);
+            u128::from_be_bytes(block)
+        }
+    }
 }
 
 /// Doubling in the field of 2¹²⁸ elements (RFC 5297 §2.3), without a branch.
@@ -215,10 +296,16 @@ mod tests {
         let mut text = value.to_vec();
         let tag = siv.seal(None, &mut text);
         if value.len() < BLOCK {
-            let mut short = [0xaa; BLOCK];
-            short[..value.len()].copy_from_slice(value);
-            assert_eq!(siv.seal_short(None, &mut short, value.len()), tag);
-            assert_eq!(short[..value.len()], text);
+            let short = siv.seal_short(None, value);
+            assert_eq!(short.tag.to_be_bytes(), tag);
+            assert_eq!(short.text.to_be_bytes()[..value.len()], text);
+            assert_eq!(
+                short.text.to_be_bytes()[value.len()..],
+                [0; BLOCK][value.len()..]
+            );
+            let mut opened = text.clone();
+            assert!(siv.open_short(None, &tag, &mut opened));
+            assert_eq!(opened, value);
         }
         let mut opened = text.clone();
         assert!(siv.open(None, &tag, &mut opened));
@@ -292,6 +379,11 @@ mod tests {
                 all[bit / 8] ^= 1 << (bit % 8);
                 let (tag, text) = all.split_at_mut(BLOCK);
                 let tag: [u8; BLOCK] = (&*tag).try_into().unwrap();
+                if length < BLOCK {
+                    let mut short = text.to_vec();
+                    assert!(!siv.open_short(None, &tag, &mut short), "{length} {bit}");
+                    assert!(short.iter().all(|&byte| byte == 0));
+                }
                 assert!(!siv.open(None, &tag, text), "{length} {bit}");
                 assert!(text.iter().all(|&byte| byte == 0));
             }

@@ -10,11 +10,11 @@ use crate::harness::{Answer, Council, Service, hash, send, write_secret};
 
 /// The shipped files, each by its path under `config/law`.
 #[derive(Clone)]
-pub(super) struct Law(BTreeMap<String, String>);
+pub(crate) struct Law(BTreeMap<String, String>);
 
 impl Law {
     /// As shipped.
-    pub(super) fn shipped() -> Self {
+    pub(crate) fn shipped() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/law");
         let mut files = BTreeMap::new();
         let mut todo = vec![root.clone()];
@@ -115,9 +115,16 @@ impl Law {
         faults.swap_remove(0)
     }
 
-    /// Starts a gateway on them, before `service` in the place of every service. The key of each partner is its name
+    /// As [`Law::before`], with a gateway that runs.
+    pub(crate) fn serve(&self, service: SocketAddr) -> Council {
+        let mut council = self.before(service);
+        council.start();
+        council
+    }
+
+    /// The folder of a gateway on them, before `service` in the place of every service. The key of each partner is its name
     /// and `-key`; the officer's is `officer-key`, the clerks' `clerks-key`.
-    pub(super) fn serve(&self, service: SocketAddr) -> Council {
+    pub(super) fn before(&self, service: SocketAddr) -> Council {
         let mut law = self.clone();
         let text = law.0.get_mut("fieldgate.yaml").unwrap();
         for port in [9010, 9011, 9012] {
@@ -163,17 +170,15 @@ impl Law {
             .collect();
         *text = lines.join("\n") + "\n";
         let (folder, _) = law.write();
-        let mut council = Council {
+        Council {
             folder,
             gateway: None,
-        };
-        council.start();
-        council
+        }
     }
 }
 
 /// `GET path` with a key, for a purpose; `more` are header lines, each with its CRLF.
-pub(super) async fn get(
+pub(crate) async fn get(
     council: &Council,
     key: &str,
     purpose: &str,

@@ -26,6 +26,7 @@ use super::scope::{Mark, Scope};
 use super::tag::{Attribute, Tag};
 use super::view::View;
 use super::{Fault, Outcome};
+use crate::minimise::gate::member_key;
 use crate::minimise::names::Names;
 use crate::minimise::text::Texts;
 use crate::minimise::{BodyFault, FieldOutcome, Limits, SubjectToken, Tally};
@@ -268,7 +269,11 @@ impl Walk {
             let automaton = self.plan.automaton();
             let hash = hash_name(&self.known, automaton.seed());
             let (next, known) = automaton.member(state, &self.known, hash);
-            let state = next.settled();
+            let next = next.settled();
+            if known.is_none() {
+                self.tells(state, next, hash, None);
+            }
+            let state = next;
             walked = Some((state, known));
             if automaton.state(state).record {
                 self.record_starts(offset);
@@ -527,6 +532,33 @@ impl Walk {
     /// The path of what is open: names that the plan knows, others as `*`.
     pub(super) fn path(&self) -> String {
         path(&self.plan, &self.frames, usize::MAX)
+    }
+
+    /// Tells whoever listens of the name in `known`, of a child of an element at the place `at`, which no rule names. It is an element,
+    /// or an attribute of the element `of`, by its number if the plan knows it, in that.
+    #[inline]
+    fn tells(&self, at: StateId, next: StateId, hash: u64, of: Option<Option<u32>>) {
+        if let Some(notice) = self.texts.notice()
+            && self.plan.automaton().state(next).is_unnamed()
+            && notice.is_new(member_key(hash, at))
+        {
+            let mut path = self.path();
+            if let Some(of) = of {
+                let parent = self.frames.last().map(|parent| parent.mode);
+                push_name(&self.plan, parent, of, &mut path);
+            }
+            let name = String::from_utf8_lossy(&self.known);
+            // What stands for a namespace that the agreement does not know says nothing to people.
+            let (sign, rest) = match name.strip_prefix('@') {
+                Some(rest) => ("@", rest),
+                None => ("", name.as_ref()),
+            };
+            let local = rest.rsplit('}').next().unwrap_or(rest);
+            path.push('.');
+            path.push_str(sign);
+            path.push_str(local);
+            notice.tell(&path);
+        }
     }
 
     fn attribute_path(&self, frame: &Frame, id: StateId, known: Option<u32>) -> String {

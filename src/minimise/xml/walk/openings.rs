@@ -115,6 +115,9 @@ impl Walk {
             let hash = hash_name(&self.known, automaton.seed());
             let (child, known) = automaton.member(id, &self.known, hash);
             let child = child.settled();
+            if known.is_none() {
+                self.tells(id, child, hash, Some(frame.known));
+            }
             let state = automaton.state(child);
             self.resolved.clear();
             if state.collects() {
