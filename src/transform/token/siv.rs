@@ -223,6 +223,7 @@ pub(super) fn encrypt<C: Cipher>(cipher: &C, block: u128) -> u128 {
 /// As [`encrypt`], of bytes: between two blocks they stay where they are.
 #[inline]
 fn encrypt_bytes<C: Cipher>(cipher: &C, block: [u8; BLOCK]) -> [u8; BLOCK] {
+    worked();
     let mut block = block.into();
     cipher.encrypt_block(&mut block);
     block.into()
