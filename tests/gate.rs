@@ -62,7 +62,7 @@ fn what_leaves(
 }
 
 /// Rules, a body with A, B and C in it as `{A}` and so on, and the same body without B.
-const ROWS: [(&str, &str, &str, &str); 8] = [
+const ROWS: [(&str, &str, &str, &str); 10] = [
     (
         "json",
         "record: $[*]\nsubject: $[*].id\nfields: [{ keep: ['$[*].v'] }]",
@@ -104,6 +104,18 @@ const ROWS: [(&str, &str, &str, &str); 8] = [
         "format: xml\nrecord: $.people.person\nsubject: '@.id'\nfields: [{ keep: ['$.people.person.v'] }]",
         "<people><person><id>A</id><v>1</v></person><person><id>B</id><v>2</v></person></people>",
         "<people><person><id>A</id><v>1</v></person></people>",
+    ),
+    (
+        "xml of several subjects",
+        "format: xml\nrecord: $.people.person\nsubject: '@.id'\nfields: [{ keep: ['$.people.person.v'] }]",
+        "<people><person><id>A</id><id>C</id><v>1</v></person><person><id>A</id><v>2</v><id>B</id></person></people>",
+        "<people><person><id>A</id><id>C</id><v>1</v></person></people>",
+    ),
+    (
+        "xml of several subjects below several elements",
+        "format: xml\nrecord: $.people.person\nsubject: '@.is.id'\nfields: [{ keep: ['$.people.person.v'] }]",
+        "<people><person><is><id>A</id></is><v>1</v></person><person><is><id>A</id></is><is><id>B</id></is></person></people>",
+        "<people><person><is><id>A</id></is><v>1</v></person></people>",
     ),
     (
         "json of several subjects",

@@ -7,12 +7,14 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use fieldgate::agreement::{AgreementSet, Context, Source, Turned, load_fields};
-use fieldgate::identifier::Canonical;
+use fieldgate::identifier::{Canonical, Kind};
 use fieldgate::minimise::{BodyFault, FieldOutcome, Limits, Tally, machine};
 use fieldgate::plan::{Plan, PlanKeys};
-use fieldgate::transform::{Keys, Occasion, RootKey};
+use fieldgate::transform::{AgreementKeys, Keys, Occasion, Resolver, RootKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
 
 fn plan_of(agreement: &str, fields: &str) -> Arc<Plan> {
     let root = RootKey::from_bytes([1; 32]);
@@ -235,6 +237,115 @@ fields:
     assert!(of_first.len() > 100_800 && of_first.len() == of_second.len());
     assert!(of_first.is_disjoint(&of_second));
     assert_ne!(first, second);
+}
+
+/// NHS numbers that pass their check, from some number on.
+fn nhs_numbers() -> impl Iterator<Item = String> {
+    let mut form = Canonical::new();
+    (4_000_000_000_u64..)
+        .map(|number| number.to_string())
+        .filter(move |number| Kind::NhsNumber.canonical(number.chars(), &mut form).is_ok())
+}
+
+/// How many numbers the attacker tries: `FIELDGATE_TRIES`, of which there are about a thousand million.
+fn tries() -> usize {
+    let asked = std::env::var("FIELDGATE_TRIES").ok();
+    asked.map_or(3_000, |count| {
+        count.parse().expect("FIELDGATE_TRIES is a number")
+    })
+}
+
+#[test]
+fn p7_who_tries_all_numbers_against_tokens_without_the_key_finds_nobody() {
+    // What the attacker has: this program, the agreement, the tokens of people whose numbers are among those tried.
+    let rules = "
+fields:
+  - pseudonymise: ['$[*].p']
+    as: person
+    form: nhs-number
+  - tokenise: ['$[*].t']
+    as: person
+    form: nhs-number
+";
+    let tokens_under = |keys: &AgreementKeys, numbers: &[String]| -> Vec<String> {
+        let fields = load_fields("fields.yaml", rules).unwrap();
+        let keys = PlanKeys {
+            agreement: Some(keys.clone()),
+            subject: None,
+        };
+        let plan = Arc::new(Plan::compile(&fields, &keys, &Limits::default()).unwrap());
+        let people: Vec<String> = numbers
+            .iter()
+            .map(|number| format!(r#"{{"p":{number},"t":{number}}}"#))
+            .collect();
+        let body = format!("[{}]", people.join(","));
+        let (text, _) = run(&plan, 1, [body.as_bytes()]).unwrap();
+        let found: Vec<String> = tokens(&text).into_iter().map(str::to_owned).collect();
+        assert_eq!(found.len(), 2 * numbers.len());
+        found
+    };
+    let tried: Vec<String> = nhs_numbers().take(tries()).collect();
+    let people: Vec<String> = tried.iter().step_by(97).cloned().collect();
+    let key = RootKey::from_bytes(*b"the council's own, of 256 bits, ");
+    let agreement = "falls-prevention";
+    let stolen: HashSet<String> = tokens_under(&key.agreement(agreement, 1), &people)
+        .into_iter()
+        .collect();
+    let stolen_bytes: HashSet<&[u8]> = stolen
+        .iter()
+        .map(|token| token.rsplit('-').next().unwrap().as_bytes())
+        .collect();
+
+    // With the key the loop finds everybody: the key is all there is between them.
+    let with_the_key = tokens_under(&key.agreement(agreement, 1), &tried);
+    let found = with_the_key.iter().filter(|token| stolen.contains(*token));
+    assert_eq!(found.count(), stolen.len());
+
+    // Keys that people guess, and the key one bit off.
+    let mut one_bit_off = *b"the council's own, of 256 bits, ";
+    one_bit_off[31] ^= 1;
+    for guess in [[0; 32], [0xff; 32], [1; 32], one_bit_off] {
+        let guess = RootKey::from_bytes(guess).agreement(agreement, 1);
+        let made = tokens_under(&guess, &tried);
+        assert!(made.iter().all(|token| !stolen.contains(token)));
+        let resolver = Resolver::new("person", Kind::NhsNumber, None, &guess);
+        let mut out = Canonical::new();
+        for token in &stolen {
+            assert!(resolver.resolve(token.as_bytes(), &mut out).is_err());
+        }
+    }
+    // Another agreement of the same council, another epoch: who may ask for tokens there learns none of these.
+    for keys in [key.agreement("meals", 1), key.agreement(agreement, 2)] {
+        let made = tokens_under(&keys, &tried);
+        assert!(made.iter().all(|token| !stolen.contains(token)));
+    }
+    // Hashes without a key, and with what everybody knows as one.
+    for number in &tried {
+        for text in [number.clone(), format!("\"{number}\"")] {
+            let mut made = vec![Sha256::digest(&text)[..16].to_vec()];
+            for known in ["", agreement, "fg1", "person", "island-health"] {
+                let mut mac = Hmac::<Sha256>::new_from_slice(known.as_bytes()).unwrap();
+                mac.update(text.as_bytes());
+                made.push(mac.finalize().into_bytes()[..16].to_vec());
+            }
+            for bytes in made {
+                assert!(!stolen_bytes.contains(base32(&bytes).as_bytes()));
+            }
+        }
+    }
+}
+
+/// Lower-case base32 (RFC 4648 §6) without padding.
+fn base32(bytes: &[u8]) -> String {
+    let bits = bytes
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+    let bits: Vec<u8> = bits.collect();
+    let letters = bits.chunks(5).map(|five| {
+        let value = five.iter().fold(0, |value, bit| value << 1 | bit) << (5 - five.len());
+        char::from(b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(value)])
+    });
+    letters.collect()
 }
 
 const AGREEMENT: &str = "agreement: first

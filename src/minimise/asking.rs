@@ -19,7 +19,7 @@ use super::looked::{Answer, Looked};
 use super::nodes::{Children, Kind, Nodes};
 use super::number;
 use crate::plan::filter::{Comparison, Expression, Operand, Origin, Part, Pattern, Query, Segment};
-use crate::plan::{Plan, iregexp};
+use crate::plan::{Format, Plan, iregexp};
 use crate::transform::{Characters, Knowing, Known, unescape};
 
 type Visit<'v> = &'v mut dyn FnMut(usize) -> ControlFlow<()>;
@@ -31,6 +31,9 @@ pub(super) struct Asking<'a> {
     pub(super) looked: &'a RefCell<Looked>,
     /// Given wherever the plan asks for it.
     pub(super) today: Option<Date>,
+    /// An array stands for each of its elements: in XML, where a name selects every child of that name, one is all
+    /// there is of several. Conditions see arrays.
+    pub(super) spreads: bool,
 }
 
 /// What an operand comes to. Text is the inside of a JSON string, numbers are their text.
@@ -56,9 +59,10 @@ impl<'a> Asking<'a> {
     /// Learns what `plan` must know of the record `current`.
     pub(super) fn know(self, plan: &Plan, current: usize, known: &mut Known) {
         known.forget();
+        let each = self.spreading(plan);
         for (knowing, query) in plan.known() {
             // Every node that the query selects is visited.
-            let _all = self.query(query, current, &mut |node| {
+            let _all = each.query(query, current, &mut |node| {
                 let json = self.nodes.bytes(node);
                 known.learn(*knowing, json);
                 if plan.shows_others() && *knowing == Knowing::Subject {
@@ -69,8 +73,20 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// The same, for the queries of `plan` that ask for all that its rules would select.
+    pub(super) fn spreading(self, plan: &Plan) -> Self {
+        Self {
+            spreads: matches!(plan.format(), Format::Xml(_)),
+            ..self
+        }
+    }
+
     /// Visits what `segments` select from `node`.
     fn walk(self, node: usize, segments: &[Segment], visit: Visit<'_>) -> ControlFlow<()> {
+        if self.spreads && self.nodes.is_array(node) {
+            let mut children = self.nodes.children(node);
+            return children.try_for_each(|child| self.walk(child, segments, visit));
+        }
         let Some((segment, rest)) = segments.split_first() else {
             return visit(node);
         };
@@ -81,7 +97,10 @@ impl<'a> Asking<'a> {
         };
         if segment.descendant {
             // Each node before what is in it: the order that the RFC asks for.
-            self.nodes.containers(node).try_for_each(parts)
+            self.nodes
+                .containers(node)
+                .filter(|container| !self.spreads || !self.nodes.is_array(*container))
+                .try_for_each(parts)
         } else if self.nodes.kind(node).is_container() {
             parts(node)
         } else {

@@ -145,7 +145,7 @@ impl Asking<'_> {
         };
         let mut somebody = false;
         let mut decided = Ok(());
-        let _all = self.query(asked, current, &mut |node| {
+        let _all = self.spreading(plan).query(asked, current, &mut |node| {
             let Some(subject) = subjects.bytes(self.nodes.bytes(node)) else {
                 return ControlFlow::Continue(());
             };

@@ -115,6 +115,7 @@ impl<'a> Held<'a> {
             nodes: self.nodes(),
             looked: &looked,
             today: self.today,
+            spreads: false,
         })
     }
 }

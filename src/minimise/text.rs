@@ -58,6 +58,13 @@ impl Texts {
         std::mem::swap(self.setting.known_mut(), other.setting.known_mut());
     }
 
+    /// Forgets what is known of the record, which is over.
+    pub(super) fn forgets(&mut self) {
+        if !self.plan.known().is_empty() {
+            self.setting.known_mut().forget();
+        }
+    }
+
     /// What is known of the record.
     pub(super) fn known(&self) -> &Known {
         self.setting.known()
@@ -183,6 +190,7 @@ impl Texts {
             nodes: Nodes::new(json, tokens),
             looked: &self.looked,
             today: Some(self.occasion.today),
+            spreads: false,
         });
         self.whole.give_back();
         match self.looked.get_mut().take_flaw() {

@@ -127,14 +127,12 @@ impl Format {
     }
 
     /// Why rules whose records are at `record` do not suit bodies of this format. `holds` says that only the whole
-    /// document decides them, `asks` that a part of it must be held to be decided., `knows` that
-    /// transforms must know something of each record.
+    /// document decides them, `asks` that a part of it must be held to be decided.
     pub(super) fn misfits(
         &self,
         record: Option<&Selector>,
         holds: bool,
         asks: bool,
-        knows: bool,
     ) -> Vec<PlanFault> {
         let record_is_body = record.map(|record| record.query().segments.is_empty());
         let mut messages = Vec::new();
@@ -156,9 +154,6 @@ impl Format {
                     messages.push("filters and positions from an array's end are not for forms; select by names and positions from the start");
                 }
             }
-        }
-        if knows && matches!(self, Self::Xml(_)) {
-            messages.push("transforms that go by the record's subject, by names in it or by several of its fields are not for XML yet; use them on JSON, CSV or forms");
         }
         messages
             .into_iter()

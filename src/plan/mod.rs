@@ -405,7 +405,6 @@ impl Plan {
             rules.record.as_ref(),
             holds_document,
             !automaton.candidates().is_empty(),
-            !known.is_empty(),
         );
         if !rules.names.is_empty() && !rules.format.is_json() {
             return Err(vec![PlanFault {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use fieldgate::clock::Clock;
 use fieldgate::ledger::{Event, Ledger, LedgerOptions};
@@ -539,23 +540,29 @@ fn processes_that_rotate_at_once_all_have_their_epoch() {
 fn a_rotation_that_is_killed_loses_no_key() {
     let desk = desk();
     done(&desk, "create falls");
-    let mut before = 1;
-    // Killed after more and more of its files' events: at some of them it is in the middle of its write.
-    for turns in 0..24 {
-        let mut child = fieldgate()
+    let rotate = || {
+        fieldgate()
             .current_dir(desk.path(""))
             .args(["keys", "rotate", "falls", "--config", "fieldgate.yaml"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap();
-        for _ in 0..turns {
-            // Work that takes about as long as a step of the child: a file is made and synced.
-            fs::File::create(desk.path("turn"))
-                .unwrap()
-                .sync_all()
-                .unwrap();
-        }
+            .unwrap()
+    };
+    // Work that is shorter than a step of the child: a file is made.
+    let turn = || drop(fs::File::create(desk.path("turn")).unwrap());
+    let mut child = rotate();
+    let mut whole = 0_usize;
+    while child.try_wait().unwrap().is_none() {
+        turn();
+        whole += 1;
+    }
+    let mut before = 2;
+    // Killed later and later in what a whole one takes: at some of these it is in the middle of its write.
+    const KILLS: usize = 48;
+    for kill in 0..KILLS {
+        let mut child = rotate();
+        (0..whole * kill / KILLS).for_each(|_| turn());
         child.kill().unwrap();
         child.wait().unwrap();
         let states = states(&desk);
@@ -576,27 +583,48 @@ fn a_rotation_that_is_killed_loses_no_key() {
     assert_eq!(desk.run(APPLY).code, 0);
 }
 
+/// How a process ends that is told to abort, where the system writes core dumps as far as the process lets it; `None`: it
+/// ended before it was ready.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_process_that_has_keys_writes_no_core_dump() {
+fn aborted(
+    desk: &Desk,
+    program: &str,
+    is_ready: impl Fn(&str) -> bool,
+) -> Option<(String, ExitStatus)> {
     use std::io::{BufRead, BufReader};
-    let desk = desk();
-    done(&desk, "create falls");
-    let mut child = fieldgate()
+    let mut child = Command::new("sh")
         .current_dir(desk.path(""))
-        .args(["serve", "--config", "fieldgate.yaml"])
+        .args(["-c", &format!("ulimit -c unlimited; exec {program}")])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let log = BufReader::new(child.stderr.take().unwrap());
-    let answers = log
+    let ready = log
         .lines()
         .map_while(Result::ok)
-        .any(|line| line.contains("partners are answered"));
+        .any(|line| is_ready(&line));
     let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(answers);
+    let told = Command::new("kill")
+        .args(["-ABRT", &child.id().to_string()])
+        .status();
+    assert!(told.unwrap().success());
+    let status = child.wait().unwrap();
+    ready.then_some((limits, status))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[expect(clippy::print_stdout, reason = "says what was skipped")]
+fn p7_a_process_that_has_keys_leaves_no_core_dump() {
+    let desk = desk();
+    done(&desk, "create falls");
+    let before = desk.names();
+    let serve = format!(
+        "{} serve --config fieldgate.yaml",
+        env!("CARGO_BIN_EXE_fieldgate")
+    );
+    let (limits, status) =
+        aborted(&desk, &serve, |line| line.contains("partners are answered")).unwrap();
     let core: Vec<&str> = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max core file size"))
@@ -604,6 +632,19 @@ fn a_process_that_has_keys_writes_no_core_dump() {
         .split_whitespace()
         .collect();
     assert_eq!(core, ["0", "0", "bytes"]);
+    assert_eq!(status.signal(), Some(6), "{status}");
+    assert!(!status.core_dumped(), "{status}");
+    let mut files = desk.names();
+    files.retain(|name| !before.contains(name) && name != "ledger");
+    assert!(files.is_empty(), "{files:?}");
+    // The same end of a process that does nothing about it, so that the system is known to write dumps at all.
+    let other = aborted(&desk, "sh -c 'echo ready >&2; read line'", |line| {
+        line == "ready"
+    });
+    match other {
+        Some((_, status)) if status.core_dumped() => {}
+        Some(_) | None => println!("skipped: this system writes no core dumps of any process"),
+    }
 }
 
 /// Where Debian and others put SoftHSM2.

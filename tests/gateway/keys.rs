@@ -1,10 +1,11 @@
 //! Keys change while the gateway runs.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use fieldgate::keyring::{KeyFile, OwnerName, Ring, RootSource};
 use fieldgate::transform::RootKey;
+use tokio::io::AsyncWriteExt;
 
 use crate::harness::*;
 
@@ -39,12 +40,16 @@ impl WithRing {
         Self::start_with(service, with_tokens("care", ""))
     }
 
-    /// As [`WithRing::start`], with this text of the agreement `care`.
+    /// As [`WithRing::start`], with this text of the agreement `care`; where its tokens turn back, those of `meals` do too.
     fn start_with(service: &Service, care: String) -> Self {
+        let mut meals = with_tokens("meals", "meals/");
+        if care.contains("- tokenise:") {
+            meals = meals.replace("- pseudonymise:", "- tokenise:");
+        }
         let mut setup = Setup::with(service.address);
         setup.agreements = vec![
             ("care.yaml".to_owned(), care),
-            ("meals.yaml".to_owned(), with_tokens("meals", "meals/")),
+            ("meals.yaml".to_owned(), meals),
         ];
         let mut council = setup.write();
         let config = std::fs::read_to_string(council.config()).unwrap();
@@ -274,21 +279,124 @@ fn rotation_under_load_refuses_no_request_and_never_goes_back_to_an_older_epoch(
     });
 }
 
+/// The agreement whose partner asks for a person by token and gets the token of the person.
+fn asked_by_token() -> String {
+    with_tokens("care", "")
+        .replace("- pseudonymise:", "- tokenise:")
+        .replace(
+            "path: { person: keep }\n      query",
+            "path: { person: { reidentify: person } }\n      query",
+        )
+        // A person's record is asked for by token alone, so the first tokens come from the list of all.
+        .replace(
+            r#"- keep: ["$[*].name"]"#,
+            "- tokenise: [\"$[*].id\"]\n          as: person",
+        )
+}
+
+/// A service that knows three people, and answers with whom it was asked for.
+async fn three_people() -> Service {
+    Service::scripted(|head, mut stream| async move {
+        skip_body(&head, &mut stream).await?;
+        let target = head.split(' ').nth(1).unwrap_or_default();
+        let body = match target.strip_prefix("/api/") {
+            None => PEOPLE.map(|id| format!(r#"{{"id":"{id}"}}"#)).join(","),
+            Some(id) => format!(r#"{{"id":"{id}"}}"#),
+        };
+        let body = if target == "/api" {
+            format!("[{body}]")
+        } else {
+            body
+        };
+        stream.write_all(json(&body).as_bytes()).await?;
+        Ok(Some(stream))
+    })
+    .await
+}
+
+const PEOPLE: [&str; 3] = ["4010232137", "9434765919", "9990000018"];
+
+#[test]
+fn rotation_under_load_makes_no_wrong_token_and_refuses_no_old_one() {
+    const ROTATIONS: usize = 8;
+    run(async {
+        let service = three_people().await;
+        let gateway = Rc::new(WithRing::start_with(&service, asked_by_token()));
+        let list = || async {
+            let answer = gateway.council.get("/adults").await;
+            assert_eq!(answer.status(), 200, "{answer:?}");
+            let people = answer.json();
+            let tokens = people.as_array().unwrap().iter();
+            tokens
+                .map(|person| person["id"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        // Every token that any partner ever got, by person.
+        let known = Rc::new(RefCell::new(vec![list().await]));
+        let done = Rc::new(Cell::new(false));
+        let partners: Vec<_> = (0..4)
+            .map(|partner| {
+                let (gateway, done) = (Rc::clone(&gateway), Rc::clone(&done));
+                let known = Rc::clone(&known);
+                tokio::task::spawn_local(async move {
+                    let mut answers = Vec::new();
+                    while !done.get() {
+                        let asked = answers.len() + partner;
+                        let person = asked % PEOPLE.len();
+                        let token = {
+                            let known = known.borrow();
+                            known[asked / PEOPLE.len() % known.len()][person].clone()
+                        };
+                        // Fails on anything but 200 with a token.
+                        let answer = gateway.token(&format!("/adults/{token}")).await;
+                        answers.push((person, answer));
+                    }
+                    answers
+                })
+            })
+            .collect();
+        for _ in 0..ROTATIONS {
+            gateway
+                .ring
+                .rotate(&owner("care"), &gateway.root, at())
+                .unwrap();
+            gateway.reload();
+            let tokens = list().await;
+            known.borrow_mut().push(tokens);
+        }
+        let asked_before = service.requests().len();
+        // The oldest once more, each of them, after all.
+        let oldest = known.borrow()[0].clone();
+        let newest = known.borrow()[ROTATIONS].clone();
+        for (old, new) in oldest.iter().zip(&newest) {
+            assert_eq!(gateway.token(&format!("/adults/{old}")).await, *new);
+        }
+        assert!(service.requests().len() >= asked_before + PEOPLE.len());
+        done.set(true);
+        let known = known.borrow().clone();
+        let mut count = 0;
+        for partner in partners {
+            for (person, token) in partner.await.unwrap() {
+                let its = known.iter().any(|epoch| epoch[person] == token);
+                assert!(its, "the token is one of whom was asked for");
+                count += 1;
+            }
+        }
+        assert!(count >= ROTATIONS, "the partners asked while keys changed");
+        // The service was asked about nobody else.
+        for request in service.requests() {
+            let target = request.split(' ').nth(1).unwrap().to_owned();
+            let id = target.strip_prefix("/api/");
+            assert!(id.is_none_or(|id| PEOPLE.contains(&id)), "{target}");
+        }
+    });
+}
+
 #[test]
 fn an_older_epochs_tokens_turn_back_until_it_is_retired() {
     run(async {
         let service = Service::answering(json(r#"{"id":"4010232137"}"#)).await;
-        let both_ways = with_tokens("care", "")
-            .replace("- pseudonymise:", "- tokenise:")
-            .replace(
-                "path: { person: keep }\n      query",
-                "path: { person: { reidentify: person } }\n      query",
-            );
-        // A person's record is asked for by token alone, so the first token comes from the list of all.
-        let both_ways = both_ways.replace(
-            r#"- keep: ["$[*].name"]"#,
-            "- tokenise: [$.id]\n          as: person",
-        );
+        let both_ways = asked_by_token().replace("\"$[*].id\"", "$.id");
         let gateway = WithRing::start_with(&service, both_ways);
         let asked = || {
             let last = service.requests().pop().unwrap();
@@ -312,15 +420,19 @@ fn an_older_epochs_tokens_turn_back_until_it_is_retired() {
             .retire(&owner("care"), 1, &gateway.root, at())
             .unwrap();
         gateway.reload();
-        let before = service.requests().len();
-        let never = gateway
-            .council
-            .get(&format!("/adults/{}", first.replace('a', "b")))
-            .await;
-        let retired = gateway.council.get(&format!("/adults/{first}")).await;
-        assert_eq!(retired.status(), never.status());
-        assert!((400..500).contains(&retired.status()), "{retired:?}");
-        assert_eq!(service.requests().len(), before, "the service is not asked");
+        // Also one that resolves elsewhere: of another agreement of this partner.
+        let elsewhere = gateway.token("/meals/adults/1").await;
+        let altered = first.replace('a', "b");
+        let asked = service.requests().len();
+        let mut told = Vec::new();
+        for token in [&first, &altered, &elsewhere] {
+            let answer = gateway.council.get(&format!("/adults/{token}")).await;
+            let mut problem = answer.is_problem(403, "token_refused");
+            problem["request_id"].take();
+            told.push(problem);
+        }
+        assert!(told.iter().all(|problem| *problem == told[0]), "{told:?}");
+        assert_eq!(service.requests().len(), asked, "the service is not asked");
         assert_eq!(gateway.token(&format!("/adults/{second}")).await, second);
     });
 }

@@ -197,11 +197,24 @@ fn p1_p7_identifiers_in_any_spelling_are_found_nowhere_but_at_the_council() {
             "{}",
             faulty.text()
         );
+        // Where nobody expects one: in a path that is none, in a query that was not agreed, in a header.
+        let mut problems = String::new();
+        for (_, _, groups) in IDENTIFIERS {
+            let number = groups.concat();
+            for request in [
+                care("GET", &format!("/nowhere/{number}"), ""),
+                care("GET", &format!("/planted/1?{number}={number}"), ""),
+                care("GET", "/nowhere", &format!("X-Person: {number}\r\n")),
+            ] {
+                problems += &council.send(&request).await.text();
+            }
+        }
         let metrics = council.metrics().await;
         council.stop().await;
         for (place, text) in [
             ("the answer", answer.text()),
             ("the broken answer", faulty.text()),
+            ("the problems", problems),
             ("the metrics", metrics),
             ("the ledger", council.ledger_text()),
             ("the logs", logs()),

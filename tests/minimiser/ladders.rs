@@ -43,7 +43,7 @@ fn run<'a>(
     plan: &Arc<Plan>,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<(String, Tally), BodyError> {
-    let mut machine = machine(plan, "", Occasion::from(TODAY));
+    let mut machine = machine(plan, "b", Occasion::from(TODAY));
     let mut out = Vec::new();
     for piece in pieces {
         machine.push(piece, &mut out)?;
@@ -54,7 +54,16 @@ fn run<'a>(
 
 /// As [`run`], whole, byte by byte and at every cut, which must all be the same (P8).
 pub(crate) fn run_every_way(yaml: &str, body: &str) -> Result<(String, Tally), BodyError> {
-    let plan = plan(&rules(yaml), &Limits::default());
+    run_every_way_within(yaml, body, &Limits::default())
+}
+
+/// As [`run_every_way`], within `limits`.
+pub(crate) fn run_every_way_within(
+    yaml: &str,
+    body: &str,
+    limits: &Limits,
+) -> Result<(String, Tally), BodyError> {
+    let plan = plan(&rules(yaml), limits);
     let body = body.as_bytes();
     let whole = run(&plan, [body]);
     assert_eq!(run(&plan, body.chunks(1)), whole, "byte by byte: {yaml}");

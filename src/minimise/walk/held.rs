@@ -221,6 +221,7 @@ impl Walk {
             nodes,
             looked: &self.looked,
             today: self.setting.today(),
+            spreads: false,
         }
     }
 
@@ -260,6 +261,10 @@ impl Walk {
             self.tally.subjects_missing += u64::from(self.plan.subjects().is_some());
         }
         self.subjects.append(&mut self.record_subjects);
+        // Nothing that is known of a record is there for what stands outside it.
+        if !self.plan.known().is_empty() {
+            self.setting.known_mut().forget();
+        }
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! What tokens promise, whatever the value.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use proptest::prelude::*;
 
+use super::siv::work::BLOCKS;
 use super::*;
 use crate::identifier::{Canonical, Unfit};
 use crate::transform::{
@@ -376,6 +378,73 @@ fn whatever_does_not_resolve_is_refused_in_the_same_way() {
     }
     for (what, text) in foreign {
         assert_eq!(resolve(&resolver, &text), None, "{what}");
+    }
+}
+
+#[test]
+fn p6_a_refusal_takes_the_same_work_whyever_it_is_one() {
+    let keys = epochs("a", &[1, 2]);
+    let nhs = identified(Kind::NhsNumber, Scope::Agreement);
+    let property = Identified {
+        namespace: "property".to_owned(),
+        ..nhs.clone()
+    };
+    let sealed = |keys: &AgreementKeys, of: &Identified, format: Option<Shape>| {
+        token(&reversible(of.clone(), format, keys), SPELLINGS[0]).unwrap()
+    };
+    let blocks_for = |resolver: &Resolver, token: &str| {
+        let before = BLOCKS.with(Cell::get);
+        let resolves = resolve(resolver, token).is_some();
+        (resolves, BLOCKS.with(Cell::get) - before)
+    };
+    let ours = sealed(&keys, &nhs, None);
+    let mut refused = vec![
+        sealed(&epochs("b", &[1, 2]), &nhs, None),
+        sealed(&keys, &property, None),
+        sealed(&keys, &identified(Kind::Text, Scope::Agreement), None),
+        // A retired epoch: ours are 1 and 2.
+        sealed(&epochs("a", &[3]), &nhs, None),
+        ours.replace("-2-", "-1-"),
+        ours.replace("-2-", "-0-"),
+        ours.replace("fg1t", "fg1p"),
+        ours.to_uppercase(),
+        "!".repeat(ours.len()),
+    ];
+    let body = ours.rfind('-').unwrap() + 1;
+    for (at, letter) in ours.char_indices().skip(body) {
+        let mut altered = ours.clone();
+        let other = if letter == 'a' { "b" } else { "a" };
+        altered.replace_range(at..=at, other);
+        refused.push(altered);
+    }
+    for shape in [None, Some(Shape::Digits)] {
+        let resolver = Resolver::new("person", Kind::NhsNumber, shape, &keys);
+        let (_, work) = blocks_for(&resolver, &refused[0]);
+        assert!(work > 0);
+        for token in &refused {
+            assert_eq!(blocks_for(&resolver, token), (false, work), "{token}");
+        }
+        if shape.is_none() {
+            assert_eq!(
+                blocks_for(&resolver, &ours),
+                (true, work),
+                "as one that resolves"
+            );
+        }
+    }
+    // Of ten digits: another agreement's, another namespace's, a retired epoch's, none.
+    let digits = Some(Shape::Digits);
+    let resolver = Resolver::new("person", Kind::NhsNumber, digits, &keys);
+    let refused = [
+        sealed(&epochs("b", &[3]), &nhs, digits),
+        sealed(&epochs("a", &[3]), &nhs, digits),
+        sealed(&epochs("a", &[4]), &property, digits),
+        "9434765919".to_owned(),
+        "0000000000".to_owned(),
+    ];
+    let (_, work) = blocks_for(&resolver, &refused[0]);
+    for token in &refused {
+        assert_eq!(blocks_for(&resolver, token), (false, work), "{token}");
     }
 }
 

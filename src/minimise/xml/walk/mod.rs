@@ -8,8 +8,10 @@
 //! an end tag    decides a single value; closes what has left
 //! ```
 //!
-//! A record is walked as it comes; with a condition what it produces is taken back if the condition does not hold.
+//! A record is walked as it comes; with a condition what it produces is taken back if the condition does not hold. One of
+//! which transforms must know something is read to its end first, and walked then ([`again`]).
 
+mod again;
 mod openings;
 mod records;
 mod text;
@@ -17,6 +19,8 @@ mod text;
 use std::sync::Arc;
 
 use crate::transform::Occasion;
+
+use again::Noted;
 
 use super::scope::{Mark, Scope};
 use super::tag::{Attribute, Tag};
@@ -113,6 +117,15 @@ struct Record {
     before: Option<Before>,
 }
 
+/// What became of a record at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It has left, or stays behind.
+    Settled,
+    /// It has been walked again, its end included.
+    Again,
+}
+
 #[derive(Debug)]
 struct Before {
     staged: Vec<u8>,
@@ -148,6 +161,9 @@ pub(super) struct Walk {
     from: usize,
     view: View,
     viewing: bool,
+    /// The open record is read for the first time: what comes of it is noted, and nothing leaves.
+    noting: bool,
+    noted: Noted,
     /// Something of the root has left.
     left: bool,
     /// White space around the root leaves.
@@ -186,6 +202,8 @@ impl Walk {
             from: 0,
             view: View::default(),
             viewing: false,
+            noting: false,
+            noted: Noted::default(),
             left: false,
             spaced,
             text_hash: hash_name(TEXT, seed),
@@ -261,11 +279,14 @@ impl Walk {
                 self.record_starts(offset);
             }
         }
+        if self.noting {
+            self.note_start(raw, offset)?;
+        }
         if self.viewing {
             self.view_element(tag, raw, offset)?;
         }
         let mut frame = Frame {
-            mode: parent,
+            mode: if self.noting { Mode::Skip } else { parent },
             opening: Opening::Stays,
             faithful: false,
             parent: false,
@@ -276,6 +297,7 @@ impl Walk {
             scope,
         };
         match walked {
+            Some(_) if self.noting => {}
             Some((state, _)) => self.opens(state, &mut frame, tag, raw)?,
             None if parent == Mode::Copy => self.copies(&mut frame, tag, raw),
             None => {}
@@ -298,28 +320,32 @@ impl Walk {
         if state.record {
             self.record_starts(offset);
         }
-        let mode = match branch {
-            Branch::KeepAll => {
-                self.tally.count(FieldOutcome::KeepAll);
-                Mode::Copy
-            }
-            Branch::Structure { in_vain, .. } => {
-                if in_vain {
-                    self.tally.count(FieldOutcome::Mismatch);
+        let mode = if self.noting {
+            Mode::Skip
+        } else {
+            match branch {
+                Branch::KeepAll => {
+                    self.tally.count(FieldOutcome::KeepAll);
+                    Mode::Copy
                 }
-                Mode::Walk(root)
-            }
-            Branch::Undeclared | Branch::Drop | Branch::Mismatch { .. } | Branch::Conflict => {
-                self.tally.count(branch.outcome());
-                if branch == (Branch::Mismatch { refuse: true }) {
-                    self.refuse(Fault::at(BodyFault::Mismatch, offset))?;
+                Branch::Structure { in_vain, .. } => {
+                    if in_vain {
+                        self.tally.count(FieldOutcome::Mismatch);
+                    }
+                    Mode::Walk(root)
                 }
-                if walked { Mode::Walk(root) } else { Mode::Skip }
+                Branch::Undeclared | Branch::Drop | Branch::Mismatch { .. } | Branch::Conflict => {
+                    self.tally.count(branch.outcome());
+                    if branch == (Branch::Mismatch { refuse: true }) {
+                        self.refuse(Fault::at(BodyFault::Mismatch, offset))?;
+                    }
+                    if walked { Mode::Walk(root) } else { Mode::Skip }
+                }
             }
         };
         self.frames.push(Frame {
             mode,
-            opening: if branch.passes() {
+            opening: if branch.passes() && !self.noting {
                 Opening::Left
             } else {
                 Opening::Stays
@@ -444,6 +470,10 @@ impl Walk {
         if self.open_names[frame.name_at..] != raw[2..name_end] {
             return Err(Fault::at(BodyFault::Malformed, offset + 2));
         }
+        if self.noting {
+            self.note_end(name_end, raw, offset)?;
+        }
+        let frame = self.frames.last().expect("the document is open");
         if let Mode::Walk(id) = frame.mode {
             if frame.parent {
                 self.text_ends(id)?;
@@ -480,14 +510,15 @@ impl Walk {
         }
         if let Some(record) = &self.record
             && record.depth == self.frames.len()
+            && self.record_ends(end)? == Ended::Again
         {
-            self.record_ends(end)?;
+            return Ok(());
         }
         if self.frames.len() == 1 {
             self.frames.clear();
             self.place = Place::After;
-            if self.record.is_some() {
-                self.record_ends(end)?;
+            if self.record.is_some() && self.record_ends(end)? == Ended::Again {
+                return Ok(());
             }
             if !self.left {
                 self.out.extend_from_slice(NOTHING);

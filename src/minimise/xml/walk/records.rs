@@ -3,7 +3,8 @@
 use super::super::reference::resolve_value;
 use super::super::tag::Tag;
 use super::super::{Fault, Outcome};
-use super::{Before, Frame, Opening, Record, Walk, path};
+use super::{Before, Ended, Frame, Opening, Record, Walk, path};
+use crate::minimise::gate::Withheld;
 use crate::minimise::{BodyFault, Tally};
 
 impl Walk {
@@ -14,8 +15,10 @@ impl Walk {
             return;
         }
         self.from = self.out.len();
+        self.noting = !self.plan.known().is_empty();
         let waits = |frame: &Frame| frame.opening == Opening::Waits;
-        let before = self.plan.decides_records().then(|| Before {
+        let decides = self.plan.decides_records() && !self.noting;
+        let before = decides.then(|| Before {
             staged: self.staged.clone(),
             waits_from: self
                 .frames
@@ -25,7 +28,7 @@ impl Walk {
             tally: self.tally.clone(),
             refused: None,
         });
-        self.viewing = before.is_some();
+        self.viewing = before.is_some() || self.noting;
         if self.viewing {
             self.view.start();
         }
@@ -37,21 +40,19 @@ impl Walk {
     }
 
     /// The open record ends before the offset `end`: it leaves, or with its condition not met it never was.
-    pub(super) fn record_ends(&mut self, end: u64) -> Outcome {
+    pub(super) fn record_ends(&mut self, end: u64) -> Outcome<Ended> {
         if let Some(limit) = self.reached(end) {
             return Err(limit);
         }
         let record = self.record.take().expect("one is open");
+        if self.noting {
+            return self.noted_ends(record, end);
+        }
         if let Some(before) = record.before {
-            self.viewing = false;
-            let mut json = std::mem::take(&mut self.resolved);
-            self.view.json(record.depth == 0, &mut json);
-            let released = self.texts.released(&json);
-            self.resolved = json;
-            if let Err(why) = released {
+            if let Err(why) = self.released(record.depth) {
                 self.withhold(record.depth, before);
                 self.tally.withhold(why);
-                return Ok(());
+                return Ok(Ended::Settled);
             }
             if let Some(refused) = before.refused {
                 self.out.truncate(self.from);
@@ -70,7 +71,32 @@ impl Walk {
             self.tally.subjects_missing += u64::from(self.plan.subjects().is_some());
         }
         self.subjects.append(&mut self.record_subjects);
-        Ok(())
+        // Nothing that is known of a record is there for what stands outside it.
+        self.texts.forgets();
+        Ok(Ended::Settled)
+    }
+
+    /// The record at `depth`, which has been shown, as its conditions see it.
+    fn released(&mut self, depth: usize) -> Result<(), Withheld> {
+        self.viewing = false;
+        let mut json = std::mem::take(&mut self.resolved);
+        self.view.json(depth == 0, &mut json);
+        let released = self.texts.released(&json);
+        self.resolved = json;
+        released
+    }
+
+    /// The open record, which was noted, ends before the offset `end`.
+    fn noted_ends(&mut self, record: Record, end: u64) -> Outcome<Ended> {
+        self.noting = false;
+        if let Err(why) = self.released(record.depth) {
+            self.forget_noted();
+            self.tally.withhold(why);
+            return Ok(Ended::Settled);
+        }
+        self.record = Some(record);
+        self.walk_again(end)?;
+        Ok(Ended::Again)
     }
 
     pub(super) fn withhold(&mut self, depth: usize, before: Before) {

@@ -10,6 +10,9 @@ use crate::plan::{Leaf, StateId};
 
 impl Walk {
     pub(in super::super) fn text(&mut self, piece: &[u8], offset: u64, data: Data) -> Outcome {
+        if self.noting {
+            self.note_text(piece, offset, data)?;
+        }
         if self.viewing {
             self.view.text(piece);
         }
