@@ -1,7 +1,9 @@
 //! What a decision costs, and loading, with few agreements and with many.
 //!
 //! `cargo bench --bench decisions` prints a table; `-- --quick` takes small sets and few asks, to see that it still runs.
-//! Each ask is a request as it comes: partner, method, path, purpose, caller. The peer is one look-up in a `HashMap` of
+//! Each ask is a request as it comes: partner, method, path, purpose, caller. The routes are asked for in turn, so that with
+//! many of them little of what a decision reads was read lately; *again* asks for one of them only, so that all of it was:
+//! what lies between is waiting for memory. The peer is one look-up in a `HashMap` of
 //! a text for each route, by the path: what the plainest router would have to do at least. Beside the permit alone stands
 //! what an exchange that it lets through costs with a quota of its agreement's own, and with one person looked up among a
 //! million objections.
@@ -80,6 +82,7 @@ fn main() {
     head(&[
         "agreements",
         "to load, ms",
+        "a permit again, ns",
         "a permit, ns",
         "a refusal, ns",
         "a permit and its quota, ns",
@@ -118,10 +121,11 @@ fn main() {
                 )
             })
             .collect();
-        let decide = |purpose: Option<&'static str>| {
+        let decide = |purpose: Option<&'static str>, again: bool| {
             let (set, requests, roles) = (&set, &requests, &roles);
             move || {
-                for (partner, path, agreed) in (0..times).flat_map(|_| requests) {
+                for next in (0..times).flat_map(|_| requests) {
+                    let (partner, path, agreed) = if again { &requests[0] } else { next };
                     let purposes = [purpose.unwrap_or(agreed).as_bytes()];
                     let decision = set.decide(&Ask {
                         asker: Asker::Partner(partner),
@@ -202,8 +206,9 @@ fn main() {
             .map(|(place, (_, path, _))| (path.as_str(), place))
             .collect();
         let mut contestants: Vec<Contestant<'_>> = vec![
-            ("permit", Box::new(decide(None))),
-            ("refusal", Box::new(decide(Some("marketing")))),
+            ("again", Box::new(decide(None, true))),
+            ("permit", Box::new(decide(None, false))),
+            ("refusal", Box::new(decide(Some("marketing"), false))),
             ("quota", Box::new(counted(false))),
             ("person", Box::new(counted(true))),
             (
@@ -227,6 +232,7 @@ fn main() {
             each(2),
             each(3),
             each(4),
+            each(5),
         ]);
     }
 }
