@@ -16,7 +16,7 @@
 
 use super::BodyFault;
 use super::scalar::{Read, Scalar};
-use super::scan::Tokens;
+use super::tokens::Tokens;
 use super::vector::{Classify, Level};
 
 /// Stands for an end that is not in this window.

@@ -14,7 +14,8 @@
 use std::sync::Arc;
 
 use super::grammar::Grammar;
-use super::scan::{Lent, Scan, Tokens, WINDOW};
+use super::scan::{Scan, WINDOW};
+use super::tokens::{Lent, Tokens};
 use super::vector::Level;
 use super::walk::{Fault, Io, Outcome, RootRefused, Walk};
 use super::{BodyError, BodyFault, Machine, SubjectToken, Tally};

@@ -26,6 +26,7 @@ mod scan;
 mod shapes;
 mod strict;
 mod text;
+mod tokens;
 mod utf8;
 mod vector;
 mod walk;

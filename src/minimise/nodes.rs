@@ -4,7 +4,7 @@
 //! literals their ends ([`super::grammar`]), so each step is an index further.
 
 use super::grammar::OPEN;
-use super::scan::Tokens;
+use super::tokens::Tokens;
 
 /// A window and its tokens. What is asked of a node must be whole in it, but for [`Nodes::end`].
 #[derive(Debug, Clone, Copy)]

@@ -11,8 +11,8 @@
 //! one that was walked comes to the same end (P8). That no name comes twice needs no look: those of the pattern do not.
 
 use super::FieldOutcome;
-use super::scan::Tokens;
 use super::shapes::Member;
+use super::tokens::Tokens;
 use super::walk::Single;
 
 /// Patterns of one shape: objects differ in where they have `null` for a text, and in what they lack.

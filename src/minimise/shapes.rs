@@ -7,7 +7,7 @@
 
 use super::FieldOutcome;
 use super::patterns::{PATTERNS, Patterns};
-use super::scan::Tokens;
+use super::tokens::Tokens;
 use super::walk::{Frame, Key, Mode, Single};
 
 /// Index of a shape.

@@ -2,7 +2,8 @@
 
 use super::BodyFault;
 use super::grammar::Grammar;
-use super::scan::{Lent, Scan, Tokens};
+use super::scan::Scan;
+use super::tokens::{Lent, Tokens};
 use super::vector::Level;
 
 /// Finds the tokens of whole values, one after the other.

@@ -21,7 +21,8 @@ use std::sync::OnceLock;
 
 use super::BodyFault;
 use super::grammar::{Check, Kinds};
-use super::scan::{Pass, Room, Tokens};
+use super::scan::Pass;
+use super::tokens::{Room, Tokens};
 use portable::Portable;
 
 /// The classes of 64 bytes, a bit each, the first byte lowest.

@@ -20,7 +20,7 @@ use super::super::BodyFault;
 use super::super::asking::Asking;
 use super::super::gate::Withheld;
 use super::super::nodes::Nodes;
-use super::super::scan::Tokens;
+use super::super::tokens::Tokens;
 use super::super::whole::Whole;
 use super::leave::Io;
 use super::names::NameSpan;

@@ -2,7 +2,7 @@
 
 use super::super::BodyFault;
 use super::super::patterns::Pattern;
-use super::super::scan::Tokens;
+use super::super::tokens::Tokens;
 use super::names::NameSpan;
 use super::{Fault, Walk};
 use crate::plan::Renames;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::scan::Tokens;
+use super::super::tokens::Tokens;
 use super::super::{BodyFault, FieldOutcome};
 use super::leave::Io;
 use super::{Fault, Mode, Open, Outcome, Walk};

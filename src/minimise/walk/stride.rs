@@ -6,8 +6,8 @@
 //! fast it is found (P8).
 
 use super::super::grammar::OPEN;
-use super::super::scan::Tokens;
 use super::super::shapes::{Opening, ShapeId};
+use super::super::tokens::Tokens;
 use super::leave::Io;
 use super::names::NameSpan;
 use super::single::Single;
