@@ -217,7 +217,6 @@ pub(crate) fn service_head(
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(TRACEPARENT, traceparent.clone());
     headers.insert(X_REQUEST_ID, request_id_value(id));
-    headers.remove(EXPECT);
     request
 }
 
