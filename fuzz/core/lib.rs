@@ -16,6 +16,8 @@ pub mod identifier;
 pub mod minimise;
 #[path = "../../src/plan/mod.rs"]
 pub mod plan;
+#[path = "../../src/spread.rs"]
+pub(crate) mod spread;
 #[path = "../../src/agreement/template.rs"]
 pub mod template;
 #[path = "../../src/transform/mod.rs"]
