@@ -1,6 +1,6 @@
 //! The modules of the core, as they are in the package: they know nothing of the others.
 
-#![allow(dead_code, reason = "the gateway calls what the targets do not")]
+#![allow(dead_code, unused_imports, reason = "the gateway calls what the targets do not")]
 
 #[path = "../../src/aggregate/mod.rs"]
 pub mod aggregate;
