@@ -60,17 +60,24 @@ fn faults(text: &str) -> Vec<String> {
         demand: Demand::Required,
         ..Context::alone(TimeZone::UTC)
     };
+    let found = faults_under(&context, text);
+    found.into_iter().map(|(_, message)| message).collect()
+}
+
+/// What is at fault in `text` under `context`: the line and the sentence of each.
+fn faults_under(context: &Context, text: &str) -> Vec<(usize, String)> {
     let source = Source {
         name: "falls.yaml",
         text,
     };
-    match AgreementSet::load(&[source], &context) {
+    match AgreementSet::load(&[source], context) {
         Ok(_) => Vec::new(),
-        Err(faults) => faults
-            .list()
-            .iter()
-            .map(|fault| fault.message.clone())
-            .collect(),
+        Err(faults) => {
+            let faults = faults.list().iter();
+            faults
+                .map(|fault| (fault.line, fault.message.clone()))
+                .collect()
+        }
     }
 }
 
@@ -147,18 +154,11 @@ fn registered(text: &str) -> Vec<String> {
         register: Some(Arc::new(register)),
         ..Context::alone(TimeZone::UTC)
     };
-    let source = Source {
-        name: "falls.yaml",
-        text,
-    };
-    match AgreementSet::load(&[source], &context) {
-        Ok(_) => Vec::new(),
-        Err(faults) => faults
-            .list()
-            .iter()
-            .map(|fault| format!("{}: {}", fault.line, fault.message))
-            .collect(),
-    }
+    let found = faults_under(&context, text);
+    let lines = found
+        .iter()
+        .map(|(line, message)| format!("{line}: {message}"));
+    lines.collect()
 }
 
 fn review(text: &str, today: &str) -> fieldgate::agreement::Review {
