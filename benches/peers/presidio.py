@@ -61,6 +61,8 @@ def analyzer():
 
 
 def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: presidio.py NOTES, which `cargo bench --bench detect -- --text > NOTES` makes")
     with open(sys.argv[1], encoding="utf-8") as notes:
         texts = notes.read().splitlines()
     engine = analyzer()
