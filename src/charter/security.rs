@@ -43,7 +43,11 @@ impl Rate {
             .per
             .longest_seconds()
             .div_ceil(self.per.shortest_seconds());
-        self.requests.saturating_mul(windows) <= other.requests
+        // Weeks begin within months and years and go over their ends, so that one more of the others is touched.
+        let weeks = [self.per, other.per].map(|per| per == Per::Week);
+        let calendar = [self.per, other.per].map(|per| matches!(per, Per::Month | Per::Year));
+        let across = weeks.contains(&true) && calendar.contains(&true);
+        self.requests.saturating_mul(windows + u64::from(across)) <= other.requests
     }
 }
 
@@ -81,9 +85,32 @@ mod tests {
         ] {
             assert_eq!(own.is_within(day), within, "{own}");
         }
-        // A month is at most 31 days, of which each is within 32 windows of a day at most.
-        assert!(rate(10, Per::Day).is_within(rate(310, Per::Month)));
-        assert!(!rate(10, Per::Day).is_within(rate(309, Per::Month)));
+        // A month has at most 31 days, and touches at most six weeks; a week touches two months, or years.
+        for (own, most, below) in [
+            (
+                rate(10, Per::Day),
+                rate(310, Per::Month),
+                rate(309, Per::Month),
+            ),
+            (
+                rate(10, Per::Week),
+                rate(60, Per::Month),
+                rate(59, Per::Month),
+            ),
+            (
+                rate(10, Per::Month),
+                rate(20, Per::Week),
+                rate(19, Per::Week),
+            ),
+            (
+                rate(10, Per::Year),
+                rate(20, Per::Week),
+                rate(19, Per::Week),
+            ),
+        ] {
+            assert!(own.is_within(most), "{own}, {most}");
+            assert!(!own.is_within(below), "{own}, {below}");
+        }
     }
 
     #[test]
