@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::basis::{self, Basis};
+use super::basis;
 use super::router::{Answer, Asks, Miss, Route, Router};
 use super::template;
 use super::{
@@ -329,14 +329,14 @@ impl AgreementSet {
     /// With the first term that refuses: route, then purpose, then term, then keys, then what the purpose asks of the
     /// caller.
     pub fn decide(&self, ask: &Ask<'_>) -> Result<Permit, Refusal> {
-        self.walk(ask, &mut |_, _, _| {})
+        self.walk::<false>(ask, &mut |_, _, _| {})
     }
 
     /// Each step of [`AgreementSet::decide`], to the one that refuses; by the same code.
     #[must_use]
     pub fn explain(&self, ask: &Ask<'_>) -> Vec<Step> {
         let mut steps = Vec::new();
-        let decision = self.walk(ask, &mut |name, passed, text| {
+        let decision = self.walk::<true>(ask, &mut |name, passed, text| {
             steps.push(Step {
                 name,
                 passed,
@@ -347,8 +347,9 @@ impl AgreementSet {
         steps
     }
 
-    /// The one way of a decision; `note` hears of each step. Texts are only made where `note` makes them.
-    fn walk(
+    /// The one way of a decision; `note` hears of each step if it is `TOLD`. Texts are only made where `note` makes them,
+    /// and what only they need is only then looked for.
+    fn walk<const TOLD: bool>(
         &self,
         ask: &Ask<'_>,
         note: &mut impl FnMut(&'static str, bool, fmt::Arguments<'_>),
@@ -419,7 +420,7 @@ impl AgreementSet {
         let mut agreed = None;
         for answer in self.router.answers(route, declared) {
             agreed = Some(answer);
-            if ask.at < self.router.agreement(answer).term.until {
+            if !answer.has_ended(ask.at) {
                 break;
             }
         }
@@ -434,30 +435,31 @@ impl AgreementSet {
             true,
             format_args!("{}", Agreed(&self.router, answer)),
         );
-        if self.register.is_some()
+        if TOLD
+            && self.register.is_some()
             && let disclosure = self.router.disclosure(answer)
             && let Some(ground) = disclosure.ground(&agreement.purposes[answer.terms()].name)
         {
             note("ground", true, format_args!("{ground}"));
         }
 
-        basis::standing(agreement, &ask.caller, note)?;
+        if TOLD || !answer.is_usable || ask.caller.version.is_some() {
+            basis::standing(agreement, &ask.caller, note)?;
+        }
         const TERM: &str = "term";
         let term = &agreement.term;
-        let refusal = if ask.at >= term.until {
-            Some(Refusal::Ended {
-                agreement: agreement.name.clone(),
-                ended: term.ends,
-            })
-        } else if ask.at < term.from {
-            Some(Refusal::NotStarted {
-                agreement: agreement.name.clone(),
-                starts: term.starts,
-            })
-        } else {
-            None
-        };
-        if let Some(refusal) = refusal {
+        if !answer.is_in_force(ask.at) {
+            let agreement = agreement.name.clone();
+            let refusal = match answer.has_ended(ask.at) {
+                true => Refusal::Ended {
+                    agreement,
+                    ended: term.ends,
+                },
+                false => Refusal::NotStarted {
+                    agreement,
+                    starts: term.starts,
+                },
+            };
             note(TERM, false, format_args!("{refusal}"));
             return Err(refusal);
         }
@@ -466,7 +468,7 @@ impl AgreementSet {
             true,
             format_args!("in force from {} to {}", term.starts, term.ends),
         );
-        if agreement.keys_destroyed {
+        if !answer.is_usable && agreement.keys_destroyed {
             let refusal = Refusal::KeysDestroyed {
                 agreement: agreement.name.clone(),
             };
@@ -474,12 +476,7 @@ impl AgreementSet {
             return Err(refusal);
         }
         asked_of_caller(&self.router, answer, ask, note)?;
-        let without_special = answer.has_special
-            && !ask.caller.professional
-            && agreement
-                .law
-                .basis_for(&agreement.purposes[answer.terms()].name)
-                .is_some_and(Basis::needs_professional);
+        let without_special = answer.has_professional_fields && !ask.caller.professional;
         if without_special {
             note(
                 "special fields",
@@ -662,10 +659,7 @@ fn is_name(text: &str) -> bool {
 /// The refusal of a purpose that the route is not for: with what is agreed and in force, or what was
 /// agreed where nothing is in force.
 fn not_agreed(router: &Router, route: Route, at: Timestamp) -> Refusal {
-    let in_force = |answer: &&Answer| {
-        let term = &router.agreement(answer).term;
-        term.from <= at && at < term.until
-    };
+    let in_force = |answer: &&Answer| answer.is_in_force(at);
     let named = router
         .all(route)
         .find(in_force)
@@ -678,8 +672,8 @@ fn not_agreed(router: &Router, route: Route, at: Timestamp) -> Refusal {
         .iter()
         .filter(|_| !all_in_force)
         .filter(|purpose| {
-            let mut answers = router.answers(route, purpose.as_str());
-            answers.any(|answer| in_force(&answer))
+            let answers = router.answers(route, purpose.as_str());
+            answers.iter().any(|answer| in_force(&answer))
         })
         .cloned()
         .collect();

@@ -38,6 +38,7 @@ mod tables;
 mod template;
 mod volume;
 mod withhold;
+mod words;
 
 pub use crate::written::{Fault, Faults};
 pub use basis::{Basis, Demand, Law, Touched};
@@ -105,11 +106,7 @@ names! {
 }
 
 /// One agreement, checked. Having one is the proof that its file held no fault.
-///
-/// What decides stands first and keeps its order: a request reads it of one agreement of many, and beside the count of
-/// those that share it, which a permit changes, it costs one wait for memory and not several.
 #[derive(Debug)]
-#[repr(C)]
 pub struct Agreement {
     /// From when until when it is in force.
     pub term: Term,
@@ -219,7 +216,6 @@ fn key_owner(name: &str, partner: &str, link: Option<&str>) -> String {
 
 /// From when until when an agreement is in force, in days of the controller's time zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[repr(C)]
 pub struct Term {
     /// The first instant in force: midnight at the start of `starts`.
     pub from: Timestamp,

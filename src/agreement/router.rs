@@ -1,67 +1,121 @@
 //! From partner, method and path to the disclosures that could answer: look-ups, built once at load.
 //!
-//! A partner has a tree of path segments, and so has a system that pushes: neither is ever looked up in the other's. At each segment a literal is tried before a variable, so the
-//! template that says most of the path answers. What a request costs depends on its path's segments and
-//! on how often a literal and a variable stand side by side in its partner's own templates, not on how
-//! many agreements there are.
+//! Whoever asks has its own routes, a partner as a system that pushes: neither is ever looked up in the other's. A
+//! template's *shape* says which of its segments are variables; of a request's path and a shape, the segments that are none
+//! are what a route is found by. The shapes of an asker are tried in their order, a literal before a variable from the
+//! first segment on, so the template that says most of the path answers. What a request costs depends on its path's
+//! segments and on how many shapes of that length its asker has, not on how many agreements there are.
 //!
 //! What does grow with their number is the memory that all of it takes, and what is not in the processor's caches is waited
-//! for. So a text is kept once and known by a number, places of the trees, routes and answers are rows of numbers beside
-//! one another, and what many agreements have in common they share.
+//! for. So what a permit reads of a route stands in one line of memory, and of what answers it in another: texts that are
+//! compared stand in the line itself, terms of the agreement are copied there, and what many have in common they share.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::template::{Asked, Segment};
-use super::{Agreement, Asker, Credentials, Disclosure, PartnerName, Purpose, PurposeName};
-use super::{Role, SystemName};
-use crate::spread::Spreading;
+use jiff::Timestamp;
+
+use super::template::{Asked, PathTemplate, Segment};
+use super::words::{Word, Words};
+use super::{Agreement, Asker, Basis, Credentials, Disclosure, Purpose, PurposeName, Role};
+use crate::spread::{Spread, Spreading};
 
 /// All routes: of what partners ask for, and of what the controller's systems push.
 #[derive(Debug, Default)]
 pub(super) struct Router {
-    partners: HashMap<PartnerName, u32>,
-    systems: HashMap<SystemName, u32>,
-    /// Of segments and purposes.
-    texts: Texts,
-    nodes: Vec<Node>,
-    /// From a node and a segment's text.
-    literals: HashMap<(u32, u32), u32, Spreading>,
-    routes: Vec<Method>,
-    /// From a route and a purpose's text to the first of its answers.
-    answers_of: HashMap<(u32, u32), u32, Spreading>,
+    words: Words,
+    partners: HashMap<Word, u32, Spreading>,
+    systems: HashMap<Word, u32, Spreading>,
+    /// The shapes of each asker, sorted.
+    shapes: Vec<Box<[Shape]>>,
+    /// The methods of all routes, each once.
+    methods: Vec<&'static str>,
+    /// Where the routes stand: a table of twice as many places at least, their number a power of two.
+    places: Vec<Place>,
+    routes: Vec<Line>,
+    /// The texts of routes that are too long for their line.
+    texts: Vec<Box<str>>,
+    /// Those of a route beside one another, by purpose and then in the order of their terms.
     answers: Vec<Answer>,
     agreements: Vec<Arc<Agreement>>,
-    variables: Shared<Vec<Variable>>,
-    asks: Shared<Asks>,
+    variables: Vec<Vec<Variable>>,
+    asks: Vec<Asks>,
     /// By route, what only refusals and explanations tell.
     told: Vec<Told>,
 }
 
-/// No node, route or answer.
+/// No route.
 const NONE: u32 = u32::MAX;
 
-/// One place in a partner's or system's tree.
-#[derive(Debug)]
-struct Node {
-    /// The node behind a variable.
-    variable: u32,
-    /// The first of its routes.
+/// Which segments of a template are variables. In the order in which an asker's are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Shape {
+    segments: u8,
+    /// A bit for each, the first segment's the highest.
+    variables: u32,
+}
+
+impl Shape {
+    fn of(template: &PathTemplate) -> Self {
+        let mut shape = Self {
+            segments: 0,
+            variables: 0,
+        };
+        for segment in template.segments() {
+            if matches!(segment, Segment::Variable(_)) {
+                shape.variables |= FIRST >> shape.segments;
+            }
+            shape.segments += 1;
+        }
+        shape
+    }
+
+    /// The segments of `path`, which has as many, that are no variables.
+    fn literals<'a>(self, path: &'a [Asked<'_>]) -> impl Iterator<Item = &'a str> {
+        let literals = path.iter().enumerate();
+        literals
+            .filter(move |(place, _)| self.variables & (FIRST >> place) == 0)
+            .map(|(_, asked)| &*asked.normal)
+    }
+}
+
+/// The first segment's bit. A template has at most 32.
+const FIRST: u32 = 1 << 31;
+
+/// One place of the table.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The upper half of the hash, by which most others are told apart without a look at them.
+    mark: u32,
     route: u32,
 }
 
-/// One method of a node: a route.
-#[derive(Debug)]
-struct Method {
-    method: &'static str,
-    /// The next of the same node.
-    next: u32,
-}
-
-/// One method and template of a partner or a system: the disclosures that answer it, by purpose.
+/// One method and template of a partner or a system, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Route(u32);
+
+/// What is read of a route to find it: one line of memory.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Line {
+    asker: u32,
+    shape: Shape,
+    method: u8,
+    /// The bytes of its text; [`Line::LONG`] where it stands in [`Router::texts`], at the number that `text` begins with.
+    length: u8,
+    /// Its literal segments, each with a `/` before it.
+    text: [u8; 40],
+    /// Its answers: from here, so many.
+    answers: u32,
+    count: u32,
+}
+
+impl Line {
+    const LONG: u8 = u8::MAX;
+}
+
+const _: () = assert!(size_of::<Line>() == 64 && size_of::<Answer>() == 64);
 
 #[derive(Debug, Default)]
 struct Told {
@@ -71,18 +125,23 @@ struct Told {
     all: Vec<u32>,
 }
 
-/// A disclosure that answers a route for a purpose.
+/// A disclosure that answers a route for a purpose, and what of its agreement decides: one line of memory.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 pub(super) struct Answer {
+    purpose: Word,
+    /// The agreement's term, from the first second in force to the first no longer: it begins and ends at midnights.
+    from: i64,
+    until: i64,
     agreement: u32,
     disclosure: u32,
     terms: u32,
     variables: u32,
     asks: u32,
-    /// The next for the same purpose, whose term starts later.
-    next: u32,
+    /// Nothing but the request decides any more: the agreement is approved or need not be, and its keys are there.
+    pub(super) is_usable: bool,
     /// There are fields that only professionals get.
-    pub(super) has_special: bool,
+    pub(super) has_professional_fields: bool,
 }
 
 /// A variable of a path: at which segment it stands, and its name.
@@ -120,7 +179,25 @@ pub(super) enum Miss {
     Method(Vec<String>),
 }
 
-impl Router {
+/// A router that is being made.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    router: Router,
+    /// By asker, method, shape and text.
+    routes: BTreeMap<(u32, u8, Shape, String), Begun>,
+    variables: Shared<Vec<Variable>>,
+    asks: Shared<Asks>,
+}
+
+/// A route that is being made: its answers in the order they came, each with the name of its purpose.
+#[derive(Debug, Default)]
+struct Begun {
+    answers: Vec<(PurposeName, Answer)>,
+    /// Those of the first purpose of each disclosure.
+    firsts: Vec<usize>,
+}
+
+impl Routes {
     /// Adds a disclosure of `agreement`, or gives the one that already answers the same route and purpose at some time
     /// in both terms, and its agreement.
     pub(super) fn add(
@@ -129,21 +206,35 @@ impl Router {
         index: usize,
     ) -> Result<(), (Arc<Agreement>, Arc<Disclosure>)> {
         let disclosure = &agreement.disclosures[index];
-        let route = self.route_of(agreement, disclosure);
-        let term = &agreement.term;
-        for purpose in &disclosure.purposes {
-            let clash = self.answers(route, purpose.as_str()).find(|answer| {
-                let other = &self.agreement(answer).term;
-                other.from < term.until && term.from < other.until
-            });
-            if let Some(other) = clash {
-                let agreement = self.agreement(other);
-                return Err((Arc::clone(agreement), Arc::clone(self.disclosure(other))));
+        let asker = self.asker(Asker::of(agreement, disclosure));
+        let router = &mut self.router;
+        let method = router.method(disclosure.method).unwrap_or_else(|| {
+            router.methods.push(disclosure.method);
+            u8::try_from(router.methods.len() - 1).expect("methods are few")
+        });
+        let mut text = String::new();
+        for segment in disclosure.path.segments() {
+            if let Segment::Literal(literal) = segment {
+                text.push('/');
+                text.push_str(literal);
             }
         }
+        let shape = Shape::of(&disclosure.path);
+        let route = self.routes.entry((asker, method, shape, text)).or_default();
         let same = |known: &Arc<Agreement>| Arc::ptr_eq(known, agreement);
-        if !self.agreements.last().is_some_and(same) {
-            self.agreements.push(Arc::clone(agreement));
+        if !router.agreements.last().is_some_and(same) {
+            router.agreements.push(Arc::clone(agreement));
+        }
+        let (from, until) = seconds(agreement);
+        for purpose in &disclosure.purposes {
+            let word = router.words.word(purpose.as_str());
+            let clash = route.answers.iter().find(|(_, answer)| {
+                answer.purpose == word && answer.from < until && from < answer.until
+            });
+            if let Some((_, other)) = clash {
+                let agreement = router.agreement(other);
+                return Err((Arc::clone(agreement), Arc::clone(router.disclosure(other))));
+            }
         }
         let variables = self.variables.number(disclosure.path.places());
         for (at, purpose) in disclosure.purposes.iter().enumerate() {
@@ -152,84 +243,182 @@ impl Router {
                 .iter()
                 .position(|known| known.name == *purpose)
                 .expect("a disclosure's purposes are its agreement's");
-            let answer = number(self.answers.len());
-            self.answers.push(Answer {
-                agreement: number(self.agreements.len() - 1),
+            let needs_professional = || {
+                let basis = agreement.law.basis_for(purpose);
+                basis.is_some_and(Basis::needs_professional)
+            };
+            let answer = Answer {
+                purpose: router.words.word(purpose.as_str()),
+                from,
+                until,
+                agreement: number(router.agreements.len() - 1),
                 disclosure: number(index),
                 terms: number(terms),
                 variables,
                 asks: self.asks.number(Asks::of(&agreement.purposes[terms])),
-                next: NONE,
-                has_special: disclosure.without_special.is_some(),
-            });
+                is_usable: agreement.approved.is_usable() && !agreement.keys_destroyed,
+                has_professional_fields: disclosure.without_special.is_some()
+                    && needs_professional(),
+            };
             if at == 0 {
-                self.told[route.0 as usize].all.push(answer);
+                route.firsts.push(route.answers.len());
             }
-            self.answer(route, purpose, answer);
+            route.answers.push((purpose.clone(), answer));
         }
         Ok(())
     }
 
-    /// The route of `disclosure`, made where there is none.
-    fn route_of(&mut self, agreement: &Agreement, disclosure: &Disclosure) -> Route {
-        let root = match Asker::of(agreement, disclosure) {
-            Asker::Partner(partner) => self.partners.entry(partner.clone()).or_insert(NONE),
-            Asker::System(system) => self.systems.entry(system.clone()).or_insert(NONE),
+    fn asker(&mut self, asker: Asker<'_>) -> u32 {
+        let router = &mut self.router;
+        let (askers, name) = match asker {
+            Asker::Partner(partner) => (&mut router.partners, partner.as_str()),
+            Asker::System(system) => (&mut router.systems, system.as_str()),
         };
-        let mut node = begun(&mut self.nodes, root);
-        for segment in disclosure.path.segments() {
-            node = match segment {
-                Segment::Literal(text) => {
-                    let step = (node, self.texts.number(text));
-                    begun(&mut self.nodes, self.literals.entry(step).or_insert(NONE))
-                }
-                Segment::Variable(_) => {
-                    let mut next = self.nodes[node as usize].variable;
-                    begun(&mut self.nodes, &mut next);
-                    self.nodes[node as usize].variable = next;
-                    next
-                }
-            };
+        let new = number(router.shapes.len());
+        let asker = *askers.entry(router.words.word(name)).or_insert(new);
+        if asker == new {
+            router.shapes.push(Box::default());
         }
-        let known = self
-            .methods(node)
-            .find(|(_, method)| *method == disclosure.method);
-        if let Some((known, _)) = known {
-            return known;
-        }
-        let route = Route(number(self.routes.len()));
-        let first = std::mem::replace(&mut self.nodes[node as usize].route, route.0);
-        self.routes.push(Method {
-            method: disclosure.method,
-            next: first,
-        });
-        self.told.push(Told::default());
-        route
+        asker
     }
 
-    /// Puts `answer` among those of `route` for `purpose`, in the order of their terms.
-    fn answer(&mut self, route: Route, purpose: &PurposeName, answer: u32) {
-        let starts = |router: &Self, at: u32| {
-            let answer = &router.answers[at as usize];
-            router.agreement(answer).term.from
+    /// The router of all that was added.
+    pub(super) fn done(self) -> Router {
+        let mut router = self.router;
+        router.variables = self.variables.all;
+        router.asks = self.asks.all;
+        let empty = Place {
+            mark: 0,
+            route: NONE,
         };
-        let key = (route.0, self.texts.number(purpose.as_str()));
-        let (mut before, mut next) = (NONE, self.answers_of.get(&key).copied().unwrap_or(NONE));
-        if next == NONE {
-            let purposes = &mut self.told[route.0 as usize].purposes;
-            let at = purposes.partition_point(|known| known < purpose);
-            purposes.insert(at, purpose.clone());
+        router.places = vec![empty; (self.routes.len() * 2).next_power_of_two()];
+        let mut shapes = vec![Vec::new(); router.shapes.len()];
+        for ((asker, method, shape, text), route) in self.routes {
+            shapes[asker as usize].push(shape);
+            let mut order: Vec<usize> = (0..route.answers.len()).collect();
+            order.sort_by_key(|place| {
+                let answer = &route.answers[*place].1;
+                (answer.purpose, answer.from)
+            });
+            let begins = router.answers.len();
+            let stands = |first: &usize| {
+                let place = order.iter().position(|place| place == first);
+                number(begins + place.expect("every answer is in the order"))
+            };
+            let all = route.firsts.iter().map(stands).collect();
+            router
+                .answers
+                .extend(order.iter().map(|place| route.answers[*place].1));
+            let mut purposes: Vec<PurposeName> = route
+                .answers
+                .into_iter()
+                .map(|(purpose, _)| purpose)
+                .collect();
+            purposes.sort_unstable();
+            purposes.dedup();
+            router.told.push(Told { purposes, all });
+            let mut line = Line {
+                asker,
+                shape,
+                method,
+                length: Line::LONG,
+                text: [0; 40],
+                answers: number(begins),
+                count: number(order.len()),
+            };
+            match line.text.get_mut(..text.len()) {
+                Some(room) => {
+                    room.copy_from_slice(text.as_bytes());
+                    line.length = text.len() as u8;
+                }
+                None => {
+                    line.text[..4].copy_from_slice(&number(router.texts.len()).to_le_bytes());
+                    router.texts.push(text.as_str().into());
+                }
+            }
+            // No segment holds the `/` that ends it.
+            let segments = text.split('/').skip(1);
+            router.place(hash(asker, method, shape, segments));
+            router.routes.push(line);
         }
-        while next != NONE && starts(self, next) <= starts(self, answer) {
-            before = next;
-            next = self.answers[next as usize].next;
+        for (all, mut shapes) in router.shapes.iter_mut().zip(shapes) {
+            shapes.sort_unstable();
+            shapes.dedup();
+            *all = shapes.into();
         }
-        self.answers[answer as usize].next = next;
-        if before == NONE {
-            self.answers_of.insert(key, answer);
-        } else {
-            self.answers[before as usize].next = answer;
+        router
+    }
+}
+
+/// The term of `agreement`, as an [`Answer`] has it.
+fn seconds(agreement: &Agreement) -> (i64, i64) {
+    let term = &agreement.term;
+    debug_assert!(term.from.subsec_nanosecond() == 0 && term.until.subsec_nanosecond() == 0);
+    (term.from.as_second(), term.until.as_second())
+}
+
+/// The second that `now` is in, rounded down also before 1970.
+fn second(now: Timestamp) -> i64 {
+    now.as_second() - i64::from(now.subsec_nanosecond() < 0)
+}
+
+fn hash<'a>(asker: u32, method: u8, shape: Shape, literals: impl Iterator<Item = &'a str>) -> u64 {
+    let mut hasher = Spread::default();
+    hasher.write_u64(u64::from(asker) << 32 | u64::from(shape.variables));
+    hasher.write_u64(u64::from(shape.segments) << 8 | u64::from(method));
+    for literal in literals {
+        hasher.write(literal.as_bytes());
+    }
+    hasher.finish()
+}
+
+impl Router {
+    /// Gives the route that comes next its place.
+    fn place(&mut self, hash: u64) {
+        let route = number(self.routes.len());
+        let mask = self.places.len() - 1;
+        let mut at = hash as usize & mask;
+        while self.places[at].route != NONE {
+            at = (at + 1) & mask;
         }
+        self.places[at] = Place {
+            mark: (hash >> 32) as u32,
+            route,
+        };
+    }
+
+    /// The number of `method`, if a route has it.
+    fn method(&self, method: &str) -> Option<u8> {
+        let known = self.methods.iter().position(|known| *known == method)?;
+        u8::try_from(known).ok()
+    }
+
+    /// The route of `asker` and `method` whose template has `shape` and the segments of `path`.
+    fn route(&self, asker: u32, method: u8, shape: Shape, path: &[Asked<'_>]) -> Option<Route> {
+        let hash = hash(asker, method, shape, shape.literals(path));
+        let mark = (hash >> 32) as u32;
+        let mask = self.places.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            let place = self.places[at];
+            let route = self.routes.get(place.route as usize)?;
+            let is_it = place.mark == mark
+                && (route.asker, route.method, route.shape) == (asker, method, shape)
+                && is_text(self.text(route), shape.literals(path));
+            if is_it {
+                return Some(Route(place.route));
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// The literal segments of `route`, each with a `/` before it.
+    fn text<'a>(&'a self, route: &'a Line) -> &'a [u8] {
+        if route.length == Line::LONG {
+            let [a, b, c, d, ..] = route.text;
+            return self.texts[u32::from_le_bytes([a, b, c, d]) as usize].as_bytes();
+        }
+        &route.text[..usize::from(route.length)]
     }
 
     /// The route of `method` and `path` for `asker`, most literal first.
@@ -239,79 +428,57 @@ impl Router {
         method: &str,
         path: &[Asked<'_>],
     ) -> Result<Route, Miss> {
-        let node = match asker {
-            Asker::Partner(partner) => self.partners.get(partner),
-            Asker::System(system) => self.systems.get(system),
+        let (askers, name) = match asker {
+            Asker::Partner(partner) => (&self.partners, partner.as_str()),
+            Asker::System(system) => (&self.systems, system.as_str()),
         };
-        let Some(node) = node else {
-            return Err(Miss::Path);
+        let asker = self.words.known(name).and_then(|name| askers.get(&name));
+        let asker = *asker.ok_or(Miss::Path)?;
+        let number = self.method(method);
+        // A HEAD asks for what a GET would get, without its body (RFC 9110 §9.3.2).
+        let instead = self.method("GET").filter(|_| method == "HEAD");
+        let shapes = || {
+            let shapes = self.shapes[asker as usize].iter();
+            shapes.filter(|shape| usize::from(shape.segments) == path.len())
         };
-        let mut methods = Vec::new();
-        match self.find_below(*node, method, path, &mut methods) {
-            Some(route) => Ok(route),
-            None if methods.is_empty() => Err(Miss::Path),
-            None => {
-                methods.sort();
-                methods.dedup();
-                Err(Miss::Method(methods))
+        let find = |shape: &Shape| {
+            let of = |method: Option<u8>| self.route(asker, method?, *shape, path);
+            of(number).or_else(|| of(instead))
+        };
+        shapes().find_map(find).ok_or_else(|| {
+            let mut methods: Vec<String> = (0u8..)
+                .zip(&self.methods)
+                .filter(|(method, _)| {
+                    shapes().any(|shape| self.route(asker, *method, *shape, path).is_some())
+                })
+                .map(|(_, method)| (*method).to_owned())
+                .collect();
+            if methods.is_empty() {
+                return Miss::Path;
             }
-        }
-    }
-
-    /// Recursion is as deep as `path` is long, which the template module bounds.
-    fn find_below(
-        &self,
-        node: u32,
-        method: &str,
-        path: &[Asked<'_>],
-        methods: &mut Vec<String>,
-    ) -> Option<Route> {
-        let Some((first, rest)) = path.split_first() else {
-            let of = |method: &str| {
-                let mut known = self.methods(node);
-                known.find(|(_, known)| *known == method)
-            };
-            // A HEAD asks for what a GET would get, without its body (RFC 9110 §9.3.2).
-            let found = of(method).or_else(|| of("GET").filter(|_| method == "HEAD"));
-            if found.is_none() {
-                methods.extend(self.methods(node).map(|(_, known)| known.to_owned()));
-                if of("GET").is_some() && of("HEAD").is_none() {
-                    methods.push("HEAD".to_owned());
-                }
+            if methods.iter().any(|method| method == "GET") {
+                methods.push("HEAD".to_owned());
             }
-            return found.map(|(route, _)| route);
-        };
-        let text = self.texts.known(&first.normal);
-        let literal = text.and_then(|text| self.literals.get(&(node, text)));
-        literal
-            .and_then(|next| self.find_below(*next, method, rest, methods))
-            .or_else(|| {
-                let next = self.nodes[node as usize].variable;
-                (next != NONE).then(|| self.find_below(next, method, rest, methods))?
-            })
-    }
-
-    /// The routes of `node` and their methods.
-    fn methods(&self, node: u32) -> impl Iterator<Item = (Route, &'static str)> {
-        let mut next = self.nodes[node as usize].route;
-        std::iter::from_fn(move || {
-            let known = self.routes.get(next as usize)?;
-            let route = Route(std::mem::replace(&mut next, known.next));
-            Some((route, known.method))
+            methods.sort();
+            methods.dedup();
+            Miss::Method(methods)
         })
     }
 
     /// The disclosures of `route` for `purpose` in the order of their terms, which do not overlap; none if it is not
     /// agreed.
-    pub(super) fn answers(&self, route: Route, purpose: &str) -> impl Iterator<Item = &Answer> {
-        let text = self.texts.known(purpose);
-        let first = text.and_then(|text| self.answers_of.get(&(route.0, text)));
-        let mut next = first.copied().unwrap_or(NONE);
-        std::iter::from_fn(move || {
-            let answer = self.answers.get(next as usize)?;
-            next = answer.next;
-            Some(answer)
-        })
+    pub(super) fn answers(&self, route: Route, purpose: &str) -> &[Answer] {
+        let route = &self.routes[route.0 as usize];
+        let all = &self.answers[route.answers as usize..][..route.count as usize];
+        let Some(purpose) = self.words.known(purpose) else {
+            return &[];
+        };
+        let begins = all.partition_point(|answer| answer.purpose < purpose);
+        let same = all[begins..]
+            .iter()
+            .take_while(|answer| answer.purpose == purpose);
+        let count = same.count();
+        &all[begins..][..count]
     }
 
     /// An answer of each disclosure of `route`, at least one.
@@ -337,16 +504,34 @@ impl Router {
 
     /// What the purpose of `answer` asks of the caller.
     pub(super) fn asks(&self, answer: &Answer) -> &Asks {
-        &self.asks.all[answer.asks as usize]
+        &self.asks[answer.asks as usize]
     }
 
     /// The variables of the path of `answer`.
     pub(super) fn variables(&self, answer: &Answer) -> &[Variable] {
-        &self.variables.all[answer.variables as usize]
+        &self.variables[answer.variables as usize]
     }
 }
 
+/// Whether `text` is `literals`, each with a `/` before it.
+fn is_text<'a>(text: &[u8], mut literals: impl Iterator<Item = &'a str>) -> bool {
+    let rest = literals.try_fold(text, |text, literal| {
+        text.strip_prefix(b"/")?.strip_prefix(literal.as_bytes())
+    });
+    rest.is_some_and(<[u8]>::is_empty)
+}
+
 impl Answer {
+    /// Whether its agreement's term is over at `now`.
+    pub(super) fn has_ended(&self, now: Timestamp) -> bool {
+        self.until <= second(now)
+    }
+
+    /// Whether its agreement is in force at `now`.
+    pub(super) fn is_in_force(&self, now: Timestamp) -> bool {
+        self.from <= second(now) && !self.has_ended(now)
+    }
+
     /// Where its disclosure stands among its agreement's.
     pub(super) fn disclosure(&self) -> usize {
         self.disclosure as usize
@@ -360,18 +545,6 @@ impl Answer {
 
 fn number(place: usize) -> u32 {
     u32::try_from(place).expect("agreements are fewer than numbers")
-}
-
-/// The node that `place` says, a new one where it says none.
-fn begun(nodes: &mut Vec<Node>, place: &mut u32) -> u32 {
-    if *place == NONE {
-        *place = number(nodes.len());
-        nodes.push(Node {
-            variable: NONE,
-            route: NONE,
-        });
-    }
-    *place
 }
 
 /// Things that many have in common, each once.
@@ -399,82 +572,5 @@ impl<T: Clone + Eq + Hash> Shared<T> {
         let new = number(self.all.len() - 1);
         self.numbers.insert(one, new);
         new
-    }
-}
-
-/// Texts by number. Most are short and stand in the table itself: to compare one, nothing else is read.
-#[derive(Debug, Default)]
-struct Texts {
-    short: HashMap<[u64; 3], u32, Spreading>,
-    long: HashMap<Box<str>, u32>,
-    count: u32,
-}
-
-impl Texts {
-    /// The text and its length, if it is short enough.
-    fn short(text: &str) -> Option<[u64; 3]> {
-        let mut words = [[0; 8]; 3];
-        let bytes = words.as_flattened_mut();
-        bytes[..23]
-            .get_mut(..text.len())?
-            .copy_from_slice(text.as_bytes());
-        bytes[23] = text.len() as u8;
-        Some(words.map(u64::from_le_bytes))
-    }
-
-    /// The number of `text`, if it has one.
-    fn known(&self, text: &str) -> Option<u32> {
-        match Self::short(text) {
-            Some(short) => self.short.get(&short).copied(),
-            None => self.long.get(text).copied(),
-        }
-    }
-
-    /// The number of `text`, which has one from now on.
-    fn number(&mut self, text: &str) -> u32 {
-        let new = self.count;
-        let number = match Self::short(text) {
-            Some(short) => *self.short.entry(short).or_insert(new),
-            None => match self.long.get(text) {
-                Some(known) => *known,
-                None => *self.long.entry(text.into()).or_insert(new),
-            },
-        };
-        self.count += u32::from(number == new);
-        number
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_has_one_number_and_no_other_has_it() {
-        let long = "a-segment-of-more-than-twenty-three-bytes";
-        let texts = [
-            "",
-            "a",
-            "a\0",
-            "aa",
-            "care",
-            "23-bytes-and-no-more-of",
-            "23-bytes-and-no-more-of-",
-            long,
-            &long[..24],
-        ];
-        let mut known = Texts::default();
-        for text in texts {
-            assert_eq!(known.known(text), None, "{text}");
-            let number = known.number(text);
-            assert_eq!(
-                (known.known(text), known.number(text)),
-                (Some(number), number),
-                "{text}"
-            );
-        }
-        let numbers: std::collections::BTreeSet<u32> =
-            texts.iter().filter_map(|text| known.known(text)).collect();
-        assert_eq!(numbers.len(), texts.len());
     }
 }

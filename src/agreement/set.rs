@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::basis::Demand;
 use super::file::{AgreementAsWritten, HINTS};
-use super::router::Router;
+use super::router::{Router, Routes};
 use super::tables::Tables;
 use super::{Agreement, AgreementName, PartnerName, PurposeName, ServiceName, SystemName, check};
 use crate::approval::Policy;
@@ -134,6 +134,7 @@ impl AgreementSet {
         };
         let mut names: HashMap<AgreementName, String> = HashMap::new();
         let mut groups = Groups::default();
+        let mut routes = Routes::default();
         checked.sort_by(|a, b| a.name.cmp(&b.name));
         for source in checked {
             faults.extend(source.faults);
@@ -150,7 +151,7 @@ impl AgreementSet {
                 continue;
             }
             for index in 0..agreement.disclosures.len() {
-                if let Err((other, taken)) = set.router.add(&agreement, index) {
+                if let Err((other, taken)) = routes.add(&agreement, index) {
                     file.fault(
                         &mut faults,
                         &format!("/disclosures/{index}/request"),
@@ -166,6 +167,7 @@ impl AgreementSet {
         }
         groups.check(&mut faults);
         Faults::none_of(faults)?;
+        set.router = routes.done();
         set.agreements.sort_by(|a, b| a.name.cmp(&b.name));
         let purposes = set.agreements.iter().flat_map(|one| &one.purposes);
         set.purposes = purposes.map(|purpose| purpose.name.clone()).collect();
