@@ -43,6 +43,11 @@ impl Shape {
         self.sizes[dimension] - 1
     }
 
+    /// How far apart neighbours along `dimension` are.
+    pub(crate) fn stride(&self, dimension: usize) -> usize {
+        self.strides[dimension]
+    }
+
     /// Where `cell` stands along `dimension`.
     pub(crate) fn along(&self, cell: usize, dimension: usize) -> usize {
         cell / self.strides[dimension] % self.sizes[dimension]

@@ -73,8 +73,19 @@ struct Search<'a> {
     shape: &'a Shape,
     /// Of each dimension, the places that the box may have beside the cell's own.
     partners: Vec<Vec<usize>>,
+    /// The same as the box's corners need them: looked at for every box, so made once for a cell.
+    ways: Vec<Vec<Way>>,
     /// How many partners are looked at along a dimension.
     most: usize,
+}
+
+/// The way from a cell to a partner along one dimension.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// How far on it is, or back, as a number that wraps.
+    to: usize,
+    /// The two go against each other, as two parts do; a part and its total go together.
+    turns: bool,
 }
 
 impl<'a> Search<'a> {
@@ -87,6 +98,7 @@ impl<'a> Search<'a> {
         Self {
             shape,
             partners: vec![Vec::new(); dimensions],
+            ways: vec![Vec::new(); dimensions],
             most: most.max(2),
         }
     }
@@ -96,7 +108,9 @@ impl<'a> Search<'a> {
         let (shape, most) = (self.shape, self.most);
         for dimension in 0..shape.dimensions() {
             let own = shape.along(cell, dimension);
-            let cost = |place: usize| price(&table[shape.moved(cell, dimension, place)]);
+            let first = shape.moved(cell, dimension, 0);
+            let stride = shape.stride(dimension);
+            let cost = |place: usize| price(&table[first + place * stride]);
             let partners = &mut self.partners[dimension];
             partners.clear();
             let others = (0..=shape.total(dimension)).filter(|place| *place != own);
@@ -114,6 +128,11 @@ impl<'a> Search<'a> {
                 partners.pop();
                 partners.push(total);
             }
+            self.ways[dimension].clear();
+            self.ways[dimension].extend(partners.iter().map(|partner| Way {
+                to: partner.wrapping_sub(own).wrapping_mul(stride),
+                turns: *partner != total && own != total,
+            }));
         }
         let mut chosen = vec![0; shape.dimensions()];
         let mut best: Option<(u64, Vec<usize>)> = None;
@@ -165,22 +184,17 @@ impl<'a> Search<'a> {
         upwards: bool,
         least: u64,
     ) -> Option<(u64, Vec<usize>)> {
-        let shape = self.shape;
         let mut hide = Vec::new();
         let mut cost = 0_u64;
-        for corner in 0..1_usize << shape.dimensions() {
+        for corner in 0..1_usize << self.ways.len() {
             let mut at = cell;
             let mut upwards = upwards;
-            for dimension in
-                (0..shape.dimensions()).filter(|dimension| corner >> dimension & 1 == 1)
-            {
-                let partner = self.partners[dimension][chosen[dimension]];
-                let total = shape.total(dimension);
-                // Two parts go against each other; a part and its total go together.
-                if partner != total && shape.along(cell, dimension) != total {
-                    upwards = !upwards;
+            for (dimension, (ways, chosen)) in self.ways.iter().zip(chosen).enumerate() {
+                if corner >> dimension & 1 == 1 {
+                    let way = ways[*chosen];
+                    at = at.wrapping_add(way.to);
+                    upwards ^= way.turns;
                 }
-                at = shape.moved(at, dimension, partner);
             }
             let known = &table[at];
             let way = |(up, down): (u64, u64)| if upwards { up } else { down };

@@ -1,5 +1,7 @@
 //! The table at its body's end: totals, and what of each number is shown.
 
+use std::collections::BTreeMap;
+
 use super::control;
 use super::cube::Shape;
 use super::groups::{Categories, Cell, Gathered, Groups, NONE, Numbers, OTHER};
@@ -174,12 +176,19 @@ impl Control<'_> {
             .collect();
         let none = vec![false; counts.len()];
         let hidden = self.hidden_counts(&counts, &none);
+        // Of one field's numbers the same is hidden, whatever is told of them.
+        let mut of_numbers = BTreeMap::new();
         let measures = self.prepared.measures.iter();
         measures
             .map(|measure| match measure.tells {
                 Tells::Count => self.counts(&counts, &hidden),
                 Tells::Subjects | Tells::Distinct => self.different(measure, &hidden),
-                Tells::Sum | Tells::Mean | Tells::Median => self.values(measure, &hidden),
+                Tells::Sum | Tells::Mean | Tells::Median => {
+                    let hidden = of_numbers
+                        .entry(measure.gathered)
+                        .or_insert_with(|| self.hidden_values(measure, &hidden));
+                    self.values(measure, hidden)
+                }
             })
             .collect()
     }
@@ -230,17 +239,19 @@ impl Control<'_> {
         self.counts(&counts, &hidden)
     }
 
-    /// What is shown of sums, means and medians: of enough people, none of whom has most of it, and where no other follows
-    /// from it.
-    fn values(&self, measure: &PreparedMeasure, hidden: &[bool]) -> Vec<Told> {
-        let numbers: Vec<Option<&Numbers>> = self
-            .cells
-            .iter()
-            .map(|cell| match cell.as_ref()?.gathered(measure)? {
-                Gathered::Numbers(numbers) => Some(&**numbers),
-                Gathered::Different(_) => None,
-            })
-            .collect();
+    /// The numbers that `measure` tells of, by cell.
+    fn numbers(&self, measure: &PreparedMeasure) -> impl Iterator<Item = Option<&Numbers>> {
+        let cells = self.cells.iter();
+        cells.map(|cell| match cell.as_ref()?.gathered(measure)? {
+            Gathered::Numbers(numbers) => Some(&**numbers),
+            Gathered::Different(_) => None,
+        })
+    }
+
+    /// Where sums, means and medians are hidden: all but of enough people, none of whom has most of it, and where no other
+    /// follows from it.
+    fn hidden_values(&self, measure: &PreparedMeasure, hidden: &[bool]) -> Vec<bool> {
+        let numbers: Vec<Option<&Numbers>> = self.numbers(measure).collect();
         let own: Vec<bool> = numbers
             .iter()
             .zip(hidden)
@@ -262,12 +273,15 @@ impl Control<'_> {
             .iter()
             .map(|numbers| numbers.map_or(0, |numbers| numbers.count))
             .collect();
-        let hidden = control::hidden_values(self.shape, &own, &people);
-        numbers
-            .into_iter()
+        control::hidden_values(self.shape, &own, &people)
+    }
+
+    /// What is shown of sums, means and medians where they are not `hidden`.
+    fn values(&self, measure: &PreparedMeasure, hidden: &[bool]) -> Vec<Told> {
+        self.numbers(measure)
             .zip(hidden)
             .map(|(numbers, hidden)| match numbers {
-                _ if hidden => Told::Hidden,
+                _ if *hidden => Told::Hidden,
                 None => Told::Nothing,
                 Some(numbers) if numbers.count == 0 => Told::Nothing,
                 Some(numbers) => {
