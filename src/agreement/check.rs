@@ -442,7 +442,13 @@ impl DisclosureCheck<'_> {
         opaque.extend(opaque_body(body_name(released_at), &written));
         let at = self.at(released_at);
         let fields = disclosure.released_fields();
-        let exemptions = rights::exemptions(self.file, &at, fields, access, faults);
+        let mut exemptions = rights::exemptions(self.file, &at, fields, access, faults);
+        let labelled = written
+            .withhold
+            .and_then(|withhold| withhold.exempt.as_ref());
+        if let Some(label) = labelled {
+            exemptions.push(rights::labelled(self.file, &at, label, access, faults));
+        }
         let mut released = Body::check(self.file, &at, &written, self.beside(), faults);
         released.rules.strict = disclosure.is_strict(released_at);
         let grounds = self.layers(

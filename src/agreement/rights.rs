@@ -13,7 +13,7 @@ use super::file::{
 use super::{Context, Fault, Purpose, purpose};
 use crate::rights::{Access, Children, Consent, Deceased, Terms, Unknown};
 use crate::written::child;
-use crate::written::text::ExemptText;
+use crate::written::text::{ExemptText, SelectorText};
 
 /// Something that is kept from the person it is about, and by which exemption.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Exemption {
     /// What is kept back.
     pub selector: String,
     /// The exemption, in the style of schedule, part and paragraph of the Data Protection Act 2018: `S3P3-11`. Schedule 4 has no
-    /// parts (`S4-3`), and national security is a section's (`s26`).
+    /// parts (`S4-3`), and national security is a section's (`s26`). Of whole records, that each says it itself.
     pub code: String,
 }
 
@@ -106,6 +106,28 @@ pub(super) fn exemptions(
         }
     }
     exemptions
+}
+
+/// The exemption of whole records by the `label` that each bears, in the body at `pointer`. Adds a fault where the disclosure
+/// is no person's own access (`access`): elsewhere an exemption from it keeps nothing from anybody.
+pub(super) fn labelled(
+    file: &File,
+    pointer: &str,
+    label: &SelectorText,
+    access: bool,
+    faults: &mut Vec<Fault>,
+) -> Exemption {
+    if !access {
+        file.fault(
+            faults,
+            &format!("{pointer}/withhold/exempt"),
+            "an exemption keeps a record from the person it is about; write rights: { access: subject } for the purpose, or the condition that is meant in release_if",
+        );
+    }
+    Exemption {
+        selector: label.0.clone(),
+        code: "the record's own label".to_owned(),
+    }
 }
 
 /// The concept of the Data Privacy Vocabulary that makes a purpose direct marketing, whatever else is written.

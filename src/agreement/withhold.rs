@@ -54,6 +54,7 @@ pub(super) fn check<T>(
             &withhold.court_restricted,
         ),
         ("harm_hold", Withheld::HarmHold, &withhold.harm_hold),
+        ("exempt", Withheld::Exempt, &withhold.exempt),
         ("restricted", Withheld::Restriction, &withhold.restricted),
         ("deceased", Withheld::Deceased, &withhold.deceased),
     ] {

@@ -87,6 +87,8 @@ withheld! {
     CourtRestricted = "court_restricted",
     /// Disclosing it could do serious harm; a professional has to decide.
     HarmHold = "harm_hold",
+    /// It says itself by which exemption it is kept from the person it is about, who asks.
+    Exempt = "exempt",
     /// Its subject has had its processing restricted.
     Restriction = "restriction",
     /// It is past the date to which it is kept.

@@ -332,6 +332,81 @@ fn clause_p8_3_what_an_exemption_hides_leaves_no_trace() {
     });
 }
 
+/// A record that bears a label of its own by which it is kept from the person it is about stays behind whatever the label is, and the
+/// answer is byte for byte that of a service without the record; it is counted. Where nobody asks for their own record such a
+/// label is not a term that loads.
+/// Rows: P8.1, P8.4.
+#[test]
+fn clause_p8_3_a_record_whose_own_label_exempts_it_leaves_no_trace() {
+    let entries = ACCESS
+        .replacen("record: $\n", "record: $[*]\n", 1)
+        .replacen(
+            "subject: \"@.nhs\"\n",
+            "subject: \"@.nhs\"\n      withhold: { exempt: \"@.label\" }\n",
+            1,
+        )
+        .replacen(
+            "keep: [$.name, $.plan, $.disputed]",
+            "keep: [\"$[*].name\"]",
+            1,
+        )
+        .replacen("drop: [$.reporter]", "drop: [\"$[*].reporter\"]", 1)
+        .replacen("drop: [$.assessment]", "drop: [\"$[*].assessment\"]", 1)
+        .replacen("drop: [$.diagnosis]", "drop: [\"$[*].diagnosis\"]", 1);
+    let entry = |name: &str, more: &str| format!(r#"{{"nhs":"4010232137","name":"{name}"{more}}}"#);
+    let (first, last) = (entry("first", ""), entry("last", r#","label":null"#));
+    run(async {
+        let answer_to = async |body: String| {
+            let service = Service::answering(json(&body)).await;
+            let mut council = setup(&service, &entries).write();
+            let path = council.folder.path().join("subjects");
+            Store::create(&path, root().subjects_seal(), june().now()).unwrap();
+            council.start();
+            let answer = ask(&council, "own-record").await;
+            council.stop().await;
+            (answer, council.entries("release")[0]["tally"].clone())
+        };
+        let (never, _) = answer_to(format!("[{first},{last}]")).await;
+        assert_eq!(never, r#"[{"name":"first"},{"name":"last"}]"#);
+        for label in [
+            r#""S3P3""#,
+            r#""health""#,
+            r#""nobody knows""#,
+            "true",
+            "{}",
+        ] {
+            let exempt = entry("canary", &format!(r#","label":{label}"#));
+            let (answer, tally) = answer_to(format!("[{first},{exempt},{last}]")).await;
+            assert_eq!(answer, never, "{label}");
+            assert_eq!(tally["withheld"]["exempt"], 1, "{label}");
+        }
+        let service = Service::answering(json(RECORD)).await;
+        let loaded = setup(&service, &entries).write();
+        let loaded = fieldgate::config::load(&loaded.config()).unwrap();
+        let listed = &loaded.agreements.agreement("access").unwrap().disclosures[0].exemptions;
+        assert!(
+            listed
+                .iter()
+                .any(|exemption| exemption.selector == "@.label")
+        );
+        let elsewhere = entries
+            .replace(
+                "rights: { access: subject }",
+                "rights: { children: release }",
+            )
+            .replace(
+                "rights: { access: parent }",
+                "rights: { children: release }",
+            );
+        let fault = setup(&service, &elsewhere)
+            .write()
+            .try_start()
+            .unwrap_err()
+            .to_string();
+        assert!(fault.contains("keeps a record from the person"), "{fault}");
+    });
+}
+
 /// A class of data (health, education, social work, and what else the Act exempts) selects the part of the schedule whose test applies:
 /// the exemption's code follows from the class; a class that the Act has not does not load.
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// The terms that a risk may name as its control, by the words that it names them with.
-pub(in crate::agreement) const TERMS: [&str; 16] = [
+pub(in crate::agreement) const TERMS: [&str; 17] = [
     "release_if",
     "subject",
     "retention",
@@ -17,6 +17,7 @@ pub(in crate::agreement) const TERMS: [&str; 16] = [
     "withhold.deceased",
     "withhold.court_restricted",
     "withhold.harm_hold",
+    "withhold.exempt",
     "withhold.restricted",
     "withhold.retention",
     "withhold.stale",

@@ -168,6 +168,7 @@ fn take(
                 withhold.court_restricted.is_some(),
             ),
             ("withhold.harm_hold", withhold.harm_hold.is_some()),
+            ("withhold.exempt", withhold.exempt.is_some()),
             ("withhold.restricted", withhold.restricted.is_some()),
             ("withhold.retention", withhold.retention.is_some()),
             ("withhold.stale", withhold.stale.is_some()),

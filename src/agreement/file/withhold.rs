@@ -19,6 +19,9 @@ pub(in crate::agreement) struct WithholdAsWritten {
     pub(in crate::agreement) court_restricted: Option<SelectorText>,
     /// Whether disclosing it could do serious harm.
     pub(in crate::agreement) harm_hold: Option<SelectorText>,
+    /// By which exemption it is kept from the person it is about, where that person asks (`access`): the record stays where
+    /// this names any.
+    pub(in crate::agreement) exempt: Option<SelectorText>,
     /// Whether its processing is restricted.
     pub(in crate::agreement) restricted: Option<SelectorText>,
     /// To when it is kept: past that it stays.
