@@ -2,13 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fieldgate::agreement::load_fields;
 use fieldgate::minimise::{self, Gate, SubjectToken, Tally, Withheld};
 use fieldgate::plan::{Plan, PlanKeys};
 use fieldgate::transform::{Keys, Occasion, RootKey, SubjectTokens};
 use jiff::civil::date;
+use proptest::prelude::*;
 
 /// Withholds the records of some people.
 #[derive(Debug)]
@@ -31,16 +32,29 @@ fn what_leaves(
     listed: &[&str],
     piece: usize,
 ) -> (String, Tally, Vec<SubjectToken>) {
-    let root = RootKey::from_bytes([7; 32]);
-    let tokens = SubjectTokens::new(&root.subject());
-    let keys = Keys::from_root(root);
+    what_leaves_under(&plan(rules), body, listed, piece)
+}
+
+/// The plan of `rules`, whose subjects are looked up.
+fn plan(rules: &str) -> Arc<Plan> {
+    let keys = Keys::from_root(RootKey::from_bytes([7; 32]));
     let mut rules = load_fields("fields.yaml", rules).unwrap();
     rules.gated = true;
     let plan_keys = PlanKeys {
         agreement: keys.of("a").ok(),
         subject: Some(keys.subject()),
     };
-    let plan = Arc::new(Plan::compile(&rules, &plan_keys, &minimise::Limits::default()).unwrap());
+    Arc::new(Plan::compile(&rules, &plan_keys, &minimise::Limits::default()).unwrap())
+}
+
+/// As [`what_leaves`], under a plan.
+fn what_leaves_under(
+    plan: &Arc<Plan>,
+    body: &str,
+    listed: &[&str],
+    piece: usize,
+) -> (String, Tally, Vec<SubjectToken>) {
+    let tokens = SubjectTokens::new(&RootKey::from_bytes([7; 32]).subject());
     let list = listed
         .iter()
         .map(|who| tokens.bytes(format!("\"{who}\"").as_bytes()).unwrap())
@@ -49,7 +63,7 @@ fn what_leaves(
         gate: Some(Arc::new(List(list))),
         ..Occasion::from(date(2026, 11, 22))
     };
-    let mut machine = minimise::machine(&plan, "b", occasion);
+    let mut machine = minimise::machine(plan, "b", occasion);
     let mut out = Vec::new();
     let mut subjects = Vec::new();
     for piece in body.as_bytes().chunks(piece) {
@@ -219,6 +233,122 @@ fn what_a_record_says_of_itself_withholds_it() {
                 assert_eq!(left, "[]", "{record}");
                 assert_eq!(tally.withheld[why as usize], 1, "{record}");
             }
+        }
+    }
+}
+
+/// One person's record: who it is about, what it says, and whether the one is written before the other.
+type Person = (usize, String, bool);
+
+/// How a format writes records, and the rules by which they leave.
+struct Form {
+    rules: &'static str,
+    /// The body of records of these people.
+    body: fn(&[&Person]) -> String,
+}
+
+/// The record of `person` as JSON.
+fn object((id, says, first): &Person) -> String {
+    let (id, says) = (format!(r#""id":"P{id}""#), format!(r#""v":"{says}""#));
+    match first {
+        true => format!("{{{id},{says}}}"),
+        false => format!("{{ {says} , {id} }}"),
+    }
+}
+
+fn each(people: &[&Person], write: impl Fn(&Person) -> String) -> String {
+    people.iter().map(|person| write(person)).collect()
+}
+
+fn array(people: &[&Person]) -> String {
+    let all: Vec<String> = people.iter().map(|person| object(person)).collect();
+    format!("[{}]", all.join(", "))
+}
+
+const FORMS: [Form; 10] = [
+    Form {
+        rules: "record: $[*]\nsubject: $[*].id\nfields: [{ keep: ['$[*].v'] }]",
+        body: array,
+    },
+    Form {
+        rules: "record: $.people[*]\nsubject: '@.id'\nprune: true\nfields: [{ keep: ['$.people[*].v', '$.as_of'] }]",
+        body: |people| format!(r#"{{"people":{},"as_of":"2026"}}"#, array(people)),
+    },
+    Form {
+        rules: "format: ndjson\nrecord: $[*]\nsubject: $[*].id\nfields: [{ keep: ['$[*].v'] }]",
+        body: |people| each(people, |person| object(person) + "\n"),
+    },
+    Form {
+        rules: "format: json-seq\nrecord: $[*]\nsubject: $[*].id\nfields: [{ keep: ['$[*].v'] }]",
+        body: |people| each(people, |person| format!("\u{1e}{}\n", object(person))),
+    },
+    Form {
+        rules: "format: event-stream\nrecord: $[*]\nsubject: $[*].id\nfields: [{ keep: ['$[*].v'] }]",
+        body: |people| each(people, |person| format!("data: {}\n\n", object(person))),
+    },
+    Form {
+        rules: "format: csv\nrecord: $[*]\nsubject: $[*].id\nfields: [{ keep: ['$[*].v'] }]",
+        body: |people| {
+            let rows = each(people, |(id, says, _)| format!("P{id},{says}\r\n"));
+            format!("id,v\r\n{rows}")
+        },
+    },
+    Form {
+        rules: "format: tsv\nrecord: $[*]\nsubject: $[*].id\nfields: [{ keep: ['$[*].v', '$[*].id'] }]",
+        body: |people| {
+            let rows = each(people, |(id, says, _)| format!("{says}\tP{id}\n"));
+            format!("v\tid\n{rows}")
+        },
+    },
+    Form {
+        rules: "format: xml\nrecord: $.people.person\nsubject: '@.id'\nfields: [{ keep: ['$.people.person.v'] }]",
+        body: |people| {
+            let all = each(people, |(id, says, first)| {
+                let (id, says) = (format!("<id>P{id}</id>"), format!("<v>{says}</v>"));
+                let both = if *first { id + &says } else { says + &id };
+                format!("<person>{both}</person>")
+            });
+            format!("<people>{all}</people>")
+        },
+    },
+    // Tables: who stays behind is in no cell, total or median, neither shown nor hidden.
+    Form {
+        rules: "format: ndjson\nrecord: $[*]\nsubject: $[*].id\nfields: [{ keep: ['$[*].v'] }]\naggregate: { by: ['$[*].v'], measures: { n: count, who: subjects }, rule: { threshold: 3, round: 1 }, totals: true }",
+        body: |people| each(people, |person| object(person) + "\n"),
+    },
+    Form {
+        rules: "record: $[*]\nsubject: $[*].id\nfields: [{ keep: ['$[*].v'] }]\naggregate: { by: ['$[*].v'], measures: { n: count }, rule: { cell_key: built-in, threshold: 3 }, output: csv }",
+        body: array,
+    },
+];
+
+/// A plan of each.
+static PLANS: LazyLock<Vec<Arc<Plan>>> =
+    LazyLock::new(|| FORMS.iter().map(|form| plan(form.rules)).collect());
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn p1_whoever_is_listed_might_as_well_never_have_been_there(
+        people in prop::collection::vec((0_usize..8, "[a-cé ]{0,3}", any::<bool>()), 0..14),
+        listed in prop::collection::btree_set(0_usize..8, 0..8),
+        piece in 1_usize..40,
+    ) {
+        let all: Vec<&Person> = people.iter().collect();
+        let others: Vec<&Person> =
+            all.iter().copied().filter(|person| !listed.contains(&person.0)).collect();
+        let names: Vec<String> = listed.iter().map(|id| format!("P{id}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for (Form { rules, body }, plan) in FORMS.iter().zip(&*PLANS) {
+            let (left, tally, subjects) = what_leaves_under(plan, &body(&all), &names, piece);
+            let (bare, bare_tally, bare_subjects) = what_leaves_under(plan, &body(&others), &[], piece);
+            prop_assert_eq!(left, bare, "{}", rules);
+            prop_assert_eq!(subjects, bare_subjects, "{}", rules);
+            prop_assert_eq!(tally.records_released, bare_tally.records_released, "{}", rules);
+            prop_assert_eq!(tally.table, bare_tally.table, "{}", rules);
+            let stayed = (all.len() - others.len()) as u64;
+            prop_assert_eq!(tally.withheld[Withheld::Objection as usize], stayed, "{}", rules);
         }
     }
 }
