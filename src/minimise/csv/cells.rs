@@ -30,7 +30,7 @@ impl Table {
             io.place(cursor.from)
         };
         let fate = match self.reading {
-            Reading::Crossed => return Ok(()),
+            Reading::Crossed | Reading::Noted => return Ok(()),
             Reading::Header => Fate::Asked,
             Reading::Walked => self.columns.fates().of[cursor.column],
         };
@@ -183,7 +183,7 @@ impl Table {
         let window = io.window;
         let part = &window[cursor.from..];
         let fate = match self.reading {
-            Reading::Crossed => return,
+            Reading::Crossed | Reading::Noted => return,
             Reading::Header => Fate::Asked,
             Reading::Walked => self.columns.fates().of[cursor.column],
         };
@@ -217,7 +217,7 @@ impl Table {
         io: &mut Io<'_>,
     ) -> Outcome {
         if raw.len() > self.limits.name_bytes {
-            let mut stop = self.name_too_long(start, io);
+            let mut stop = self.name_too_long(start.text, io);
             stop.seen = io.text_at(to);
             return Err(stop);
         }

@@ -62,14 +62,14 @@ impl Table {
     pub(super) fn row_reached(&self, seen: u64, io: &Io<'_>) -> Option<Box<Stop>> {
         if self.reading == Reading::Header {
             // The header is held as long as the body lasts.
-            return self.over(self.row_place(io).text, seen, Told::Body, io);
+            return self.over(self.row_text(io), seen, Told::Body, io);
         }
         if self.row_refused() {
-            let start = self.row_place(io);
-            return (seen > start.text).then(|| self.stop(BodyFault::Mismatch, start, Told::Row));
+            return (seen > self.row_text(io))
+                .then(|| self.stop(BodyFault::Mismatch, self.row_place(io), Told::Row));
         }
         if self.records.holds_row() {
-            return self.over(self.row_place(io).text, seen, Told::Row, io);
+            return self.over(self.row_text(io), seen, Told::Row, io);
         }
         None
     }
@@ -77,16 +77,16 @@ impl Table {
     /// What the open value, read up to `seen`, has gone over.
     fn value_reached(&self, seen: u64, io: &Io<'_>) -> Option<Box<Stop>> {
         let start = if self.carried {
-            self.value_start
+            self.value_start.text
         } else {
-            io.place(self.cursor.from)
+            io.text_at(self.cursor.from)
         };
         match self.reading {
             Reading::Header => {
-                let long = seen > start.text && seen - start.text > self.limits.name_bytes as u64;
+                let long = seen > start && seen - start > self.limits.name_bytes as u64;
                 long.then(|| self.name_too_long(start, io))
             }
-            Reading::Crossed => None,
+            Reading::Crossed | Reading::Noted => None,
             Reading::Walked => {
                 let collected = match self.columns.fates().of[self.cursor.column] {
                     Fate::Asked => true,
@@ -102,11 +102,20 @@ impl Table {
                     Fate::Stays | Fate::Empty | Fate::Leaves => false,
                 };
                 if collected {
-                    self.over(start.text, seen, Told::Value, io)
+                    self.over(start, seen, Told::Value, io)
                 } else {
                     None
                 }
             }
+        }
+    }
+
+    /// How many bytes of text stand before the open row.
+    fn row_text(&self, io: &Io<'_>) -> u64 {
+        if self.row_carried {
+            self.row_start.text
+        } else {
+            io.text_at(self.cursor.row_from)
         }
     }
 
@@ -162,8 +171,8 @@ impl Table {
         stop
     }
 
-    pub(super) fn name_too_long(&self, start: Place, io: &Io<'_>) -> Box<Stop> {
-        let at = start.text + self.limits.name_bytes as u64;
+    pub(super) fn name_too_long(&self, start: u64, io: &Io<'_>) -> Box<Stop> {
+        let at = start + self.limits.name_bytes as u64;
         let place = io.place(at.saturating_sub(io.base.text) as usize);
         self.stop(BodyFault::NameTooLong, place, Told::Body)
     }

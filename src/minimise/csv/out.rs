@@ -1,5 +1,7 @@
 //! One window of text and where its bytes go: ranges that follow each other are copied as one.
 
+use std::cell::Cell;
+
 use super::super::charset::Place;
 use crate::plan::Charset;
 
@@ -9,6 +11,8 @@ pub(super) struct Io<'a> {
     /// Where the window stands.
     pub(super) base: Place,
     pub(super) charset: Charset,
+    /// The place that was asked for last, and where in the window it is: the next is counted from there.
+    last: Cell<(usize, Place)>,
     /// The range of the window that leaves next.
     run: (usize, usize),
     pub(super) out: &'a mut Vec<u8>,
@@ -25,6 +29,7 @@ impl<'a> Io<'a> {
             window,
             base,
             charset,
+            last: Cell::new((0, base)),
             run: (0, 0),
             out,
         }
@@ -32,8 +37,14 @@ impl<'a> Io<'a> {
 
     /// The place of the byte at `at` of the window, which may lie behind it.
     pub(super) fn place(&self, at: usize) -> Place {
-        self.base
-            .after(&self.window[..at.min(self.window.len())], self.charset)
+        let at = at.min(self.window.len());
+        let (from, known) = match self.last.get() {
+            last if last.0 <= at => last,
+            _ => (0, self.base),
+        };
+        let place = known.after(&self.window[from..at], self.charset);
+        self.last.set((at, place));
+        place
     }
 
     /// How many bytes of text stand before `at`.

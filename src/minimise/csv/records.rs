@@ -13,7 +13,7 @@ use super::super::charset::Place;
 use super::limits::{Outcome, Stop, Told};
 use super::out::Io;
 use super::table::{Cursor, LineEnd, Reading, Table};
-use super::value::{self, Behind};
+use super::value;
 use crate::minimise::{BodyFault, Withheld};
 use crate::plan::CandidateId;
 use crate::transform::push_quoted;
@@ -36,6 +36,8 @@ pub(super) struct Records {
     text: Vec<u8>,
     text_from: usize,
     text_start: Place,
+    /// Where the values of the row that waits, or is walked again, end: from the row's start.
+    ends: Vec<u32>,
     /// It is decided, and its text is walked.
     pub(super) replaying: bool,
     /// The output of the open record from calls before, and where in the output that of this call starts.
@@ -76,6 +78,45 @@ impl Records {
         self.conditional && self.body.is_some() && !self.replaying
     }
 
+    /// A value of the row that waits ends before `to`, from where the row starts in this window.
+    #[inline]
+    pub(super) fn value_ends(&mut self, to: usize) {
+        // What of the row stands in windows before; a row that is held is far shorter than 4 GiB.
+        self.ends.push((self.text.len() + to) as u32);
+    }
+
+    /// Notes where the values of the row end that `row` starts with, which has been checked.
+    fn note(&mut self, row: &[u8], separator: u8) {
+        self.ends.clear();
+        let mut from = 0;
+        loop {
+            let end = value::end(row, from, separator);
+            self.ends.push(end as u32);
+            if row.get(end) != Some(&separator) {
+                return;
+            }
+            from = end + 1;
+        }
+    }
+
+    /// How long the row is that `row` starts with, which is noted, its line end included.
+    fn row_bytes(&self, row: &[u8]) -> usize {
+        let to = self.ends.last().map_or(0, |end| *end as usize);
+        to + line_end(row, to).bytes()
+    }
+
+    /// The value of the row `row`, whose values' ends are noted, in `column`. What a short row lacks is empty.
+    fn value<'a>(&self, row: &'a [u8], column: usize) -> &'a [u8] {
+        let end = |column: usize| self.ends.get(column).map(|end| *end as usize);
+        let from = column
+            .checked_sub(1)
+            .map_or(Some(0), |before| end(before).map(|end| end + 1));
+        match (from, end(column)) {
+            (Some(from), Some(to)) => &row[from..to],
+            (_, _) => b"",
+        }
+    }
+
     /// Starts a call with `out` as it is.
     pub(super) fn resume_at(&mut self, out: &[u8]) {
         self.mark = out.len();
@@ -94,6 +135,15 @@ impl Records {
         if self.open() || self.replaying {
             out.truncate(self.mark);
         }
+    }
+}
+
+/// The line end that stands at `at` of rows that have been checked.
+fn line_end(rows: &[u8], at: usize) -> LineEnd {
+    match rows.get(at) {
+        Some(b'\r') => LineEnd::Of(2),
+        Some(_) => LineEnd::Of(1),
+        None => LineEnd::Missing,
     }
 }
 
@@ -116,12 +166,13 @@ impl Table {
     /// A row comes, if the body goes on.
     pub(super) fn row_starts(&mut self, io: &mut Io<'_>) {
         self.count_rows();
+        self.records.ends.clear();
         let asked = self.columns.enter(&self.plan, self.row);
         // The rows of a body that waits are asked once it is walked.
         self.records.asked = asked.filter(|_| !self.records.body_waits());
         if asked.is_some() {
             self.records.rows = false;
-            self.reading = Reading::Crossed;
+            self.reading = self.waits();
         } else {
             self.row_settles(io);
         }
@@ -131,13 +182,23 @@ impl Table {
     fn row_settles(&mut self, io: &mut Io<'_>) {
         let fates = self.columns.fates();
         self.records.rows = fates.record && !self.records.whole;
-        self.reading = if fates.crossed || self.records.waiting() {
-            Reading::Crossed
-        } else {
-            Reading::Walked
+        self.reading = match (self.records.waiting(), fates.crossed) {
+            (true, _) => self.waits(),
+            (false, true) => Reading::Crossed,
+            (false, false) => Reading::Walked,
         };
         if self.records.rows && !self.records.replaying {
             self.records.mark = io.pushed().len();
+        }
+    }
+
+    /// How a row is read that waits.
+    fn waits(&self) -> Reading {
+        if self.records.body_waits() {
+            // Its values are looked for again when the body's are.
+            Reading::Crossed
+        } else {
+            Reading::Noted
         }
     }
 
@@ -239,8 +300,9 @@ impl Table {
         let mut from = 0;
         while from < text.len() {
             self.row_starts(&mut inner);
+            self.records.note(&text[from..], self.separator);
             if let Some(candidate) = self.records.asked {
-                self.show(text, from);
+                self.show(&text[from..]);
                 self.ask(candidate, from, &mut inner)?;
             }
             from = self.replay(text, from, &mut inner)?;
@@ -254,7 +316,7 @@ impl Table {
 
     /// A row has waited as `text`, which stands at `start`: what is asked of it decides, then its condition.
     fn row_waited(&mut self, text: &[u8], start: Place, io: &mut Io<'_>) -> Outcome {
-        self.show(text, 0);
+        self.show(text);
         io.flush();
         let mut inner = Io::new(text, start, io.charset, io.out);
         if let Some(candidate) = self.records.asked {
@@ -300,65 +362,55 @@ impl Table {
         io.pushed().truncate(mark);
     }
 
-    /// Walks the row at `from` of `text`, which has been checked and is in its state; gives where the next one starts.
+    /// Walks the row at `from` of `text`, which has been checked and noted and is in its state; gives where the next one
+    /// starts.
     fn replay(&mut self, text: &[u8], from: usize, io: &mut Io<'_>) -> Result<usize, Box<Stop>> {
         if self.row_refused() {
             return Err(self.stop(BodyFault::Mismatch, io.place(from), Told::Row));
         }
         let mut cursor = Cursor::at_row(from);
-        loop {
-            let (to, behind) = value::end(text, cursor.from, self.separator);
-            let line = match behind {
-                Behind::Separator => {
-                    self.value_ends(&cursor, to, io)?;
-                    cursor.column += 1;
-                    cursor.from = to + 1;
-                    continue;
-                }
-                Behind::Line(bytes) => LineEnd::Of(bytes),
-                Behind::Nothing => LineEnd::Missing,
-            };
-            self.values_end(&mut cursor, to, io)?;
-            let next = to + line.bytes();
-            self.row_leaves(next, line, io);
-            return Ok(next);
+        let last = self.records.ends.len() - 1;
+        for column in 0..last {
+            let to = from + self.records.ends[column] as usize;
+            self.value_ends(&cursor, to, io)?;
+            cursor.column += 1;
+            cursor.from = to + 1;
         }
+        let to = from + self.records.ends[last] as usize;
+        self.values_end(&mut cursor, to, io)?;
+        let line = line_end(text, to);
+        let next = to + line.bytes();
+        self.row_leaves(next, line, io);
+        Ok(next)
     }
 
-    /// Shows the row at `from` of `text` to what is asked of it: the columns that it looks at.
-    fn show(&mut self, text: &[u8], from: usize) {
+    /// Shows the row that `row` starts with, which is noted, to what is asked of it: the columns that it looks at.
+    fn show(&mut self, row: &[u8]) {
         let mut json = std::mem::take(&mut self.records.json);
         json.clear();
-        let _last = self.show_row(text, from, self.columns.asked().iter().copied(), &mut json);
+        self.show_row(row, self.columns.asked().iter().copied(), &mut json);
         self.records.json = json;
     }
 
     /// Shows all rows of `text` as JSON.
-    fn show_body(&self, text: &[u8], json: &mut Vec<u8>) {
+    fn show_body(&mut self, text: &[u8], json: &mut Vec<u8>) {
         json.push(b'[');
         let mut from = 0;
         while from < text.len() {
             if from > 0 {
                 json.push(b',');
             }
-            from = self.show_row(text, from, 0..self.columns.count(), json);
+            let row = &text[from..];
+            self.records.note(row, self.separator);
+            self.show_row(row, 0..self.columns.count(), json);
+            from += self.records.row_bytes(row);
         }
         json.push(b']');
     }
 
-    /// Shows `columns`, in the table's order, of the row that starts at `from` as JSON; gives where the next row starts
-    /// if the last column is one of them.
-    fn show_row(
-        &self,
-        text: &[u8],
-        mut from: usize,
-        columns: impl Iterator<Item = usize>,
-        json: &mut Vec<u8>,
-    ) -> usize {
+    /// Shows `columns` of the row that `row` starts with, which is noted, as JSON.
+    fn show_row(&self, row: &[u8], columns: impl Iterator<Item = usize>, json: &mut Vec<u8>) {
         let mut plain = Vec::new();
-        let mut next = None;
-        // The column of the value that starts at `from`.
-        let mut at = 0;
         json.push(b'{');
         for (place, column) in columns.enumerate() {
             if place > 0 {
@@ -366,23 +418,12 @@ impl Table {
             }
             push_quoted(self.columns.name(column), json);
             json.push(b':');
-            let mut value = 0..0;
-            while at <= column && next.is_none() {
-                let (to, behind) = value::end(text, from, self.separator);
-                value = from..to;
-                match behind {
-                    Behind::Separator => from = to + 1,
-                    Behind::Line(bytes) => next = Some(to + bytes),
-                    Behind::Nothing => next = Some(to),
-                }
-                at += 1;
-            }
-            // What a short row lacks is empty.
-            let raw = if at > column { &text[value] } else { b"" };
-            push_quoted(value::text(raw, &mut plain), json);
+            push_quoted(
+                value::text(self.records.value(row, column), &mut plain),
+                json,
+            );
         }
         json.push(b'}');
-        next.unwrap_or(text.len())
     }
 
     /// The open record leaves.

@@ -76,6 +76,8 @@ pub(super) enum Reading {
     Header,
     /// Checked, nothing else.
     Crossed,
+    /// Checked, and where its values end is noted: it is decided at its end, and walked then.
+    Noted,
     /// As its columns' fates say.
     Walked,
 }
@@ -175,7 +177,7 @@ impl Table {
             rows_alike: 0,
             last: match reading {
                 Reading::Header => usize::MAX,
-                Reading::Crossed | Reading::Walked => columns.count() - 1,
+                Reading::Crossed | Reading::Noted | Reading::Walked => columns.count() - 1,
             },
             columns,
             carried: false,
@@ -334,19 +336,25 @@ impl Table {
     /// The open value ends before `to`.
     #[inline(always)]
     pub(super) fn value_ends(&mut self, cursor: &Cursor, to: usize, io: &mut Io<'_>) -> Outcome {
-        if self.reading == Reading::Crossed && !self.carried {
-            return Ok(());
-        }
-        if self.reading == Reading::Walked && !self.carried {
-            let (column, from) = (cursor.column, cursor.from);
-            match self.columns.fates().of[column] {
-                Fate::Stays => return Ok(()),
-                Fate::Leaves => {
-                    self.leaves(column, from, to, io);
-                    return Ok(());
-                }
-                Fate::Empty | Fate::Guarded | Fate::Asked => {}
+        match self.reading {
+            Reading::Crossed if !self.carried => return Ok(()),
+            Reading::Noted => {
+                self.carried = false;
+                self.records.value_ends(to - cursor.row_from);
+                return Ok(());
             }
+            Reading::Walked if !self.carried => {
+                let (column, from) = (cursor.column, cursor.from);
+                match self.columns.fates().of[column] {
+                    Fate::Stays => return Ok(()),
+                    Fate::Leaves => {
+                        self.leaves(column, from, to, io);
+                        return Ok(());
+                    }
+                    Fate::Empty | Fate::Guarded | Fate::Asked => {}
+                }
+            }
+            Reading::Header | Reading::Crossed | Reading::Walked => {}
         }
         self.other_value_ends(cursor, to, io)
     }

@@ -1,42 +1,24 @@
 //! One value as it stands in a row: its text, where it ends, how it is written, whether a spreadsheet calculates it.
 
-/// What stands behind a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Behind {
-    Separator,
-    /// A line end of this many bytes.
-    Line(usize),
-    /// Nothing: the text ends.
-    Nothing,
-}
-
-/// Where the value that starts at `from` ends, and what stands behind it. `text` is rows that have been checked.
-pub(super) fn end(text: &[u8], from: usize, separator: u8) -> (usize, Behind) {
+/// Where the value that starts at `from` ends. `text` is rows that have been checked.
+pub(super) fn end(text: &[u8], from: usize, separator: u8) -> usize {
     let mut at = from;
     if text.get(at) == Some(&b'"') {
         // Each quote inside is doubled, so a quote and another one after it go together.
         at += 1;
         loop {
             let Some(quote) = memchr::memchr(b'"', &text[at..]) else {
-                return (text.len(), Behind::Nothing);
+                return text.len();
             };
             at += quote + 1;
             if text.get(at) != Some(&b'"') {
-                break;
+                return at;
             }
             at += 1;
         }
-    } else {
-        let rest = &text[at..];
-        at += memchr::memchr3(separator, b'\n', b'\r', rest).unwrap_or(rest.len());
     }
-    let behind = match text.get(at) {
-        None => Behind::Nothing,
-        Some(b'\n') => Behind::Line(1),
-        Some(b'\r') => Behind::Line(2),
-        Some(_) => Behind::Separator,
-    };
-    (at, behind)
+    let rest = &text[at..];
+    at + memchr::memchr3(separator, b'\n', b'\r', rest).unwrap_or(rest.len())
 }
 
 /// The text of the value `raw`: without its quotes, doubled ones as one. `raw` is UTF-8 that has been checked.
@@ -133,19 +115,19 @@ mod tests {
 
     #[test]
     fn a_value_ends_where_its_row_says() {
-        let rows: &[(&str, usize, usize, Behind)] = &[
-            ("a,b", 0, 1, Behind::Separator),
-            ("a,b", 2, 3, Behind::Nothing),
-            (",", 0, 0, Behind::Separator),
-            (",", 1, 1, Behind::Nothing),
-            ("a\nb", 0, 1, Behind::Line(1)),
-            ("a\r\nb", 0, 1, Behind::Line(2)),
-            ("\"a,\"\"\nb\"\r\n", 0, 8, Behind::Line(2)),
-            ("\"\"", 0, 2, Behind::Nothing),
-            ("\"\"\"\",x", 0, 4, Behind::Separator),
+        let rows: &[(&str, usize, usize)] = &[
+            ("a,b", 0, 1),
+            ("a,b", 2, 3),
+            (",", 0, 0),
+            (",", 1, 1),
+            ("a\nb", 0, 1),
+            ("a\r\nb", 0, 1),
+            ("\"a,\"\"\nb\"\r\n", 0, 8),
+            ("\"\"", 0, 2),
+            ("\"\"\"\",x", 0, 4),
         ];
-        for (text, from, to, behind) in rows {
-            assert_eq!(end(text.as_bytes(), *from, b','), (*to, *behind), "{text}");
+        for (text, from, to) in rows {
+            assert_eq!(end(text.as_bytes(), *from, b','), *to, "{text}");
         }
     }
 
