@@ -141,7 +141,10 @@ impl Members {
 
     /// Whether the member `name`, unescaped, may be looked at.
     pub(crate) fn contain(&self, name: &str) -> bool {
-        self.all || self.named.contains(&Text::new(name))
+        if name.contains('\\') {
+            return self.all || self.named.contains(&Text::new(name));
+        }
+        self.all || self.named.iter().any(|text| *text.0 == *name)
     }
 }
 

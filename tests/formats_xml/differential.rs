@@ -168,6 +168,44 @@ pub(crate) fn assert_same_at_every_cut(text: &str, body: &[u8], draw: &mut Draw)
     }
 }
 
+/// Conditions that look at some of a record's children by their names.
+const NAMED: &[&str] = &[
+    "@.a == 'text'",
+    "@.a.b",
+    "@.c != null",
+    "@.a == @.b",
+    "@['@i'] == '1' || @.d",
+    "@['#text']",
+    "!@.b && !@['@j']",
+    "length(@.a) > 1",
+];
+
+/// Holds of every record, and looks at all of it.
+const LOOKS_AT_ALL: &str = "(@..* || !@..*)";
+
+#[test]
+fn a_condition_says_the_same_of_a_record_whether_anything_looks_at_the_rest_of_it() {
+    let (mut released, mut withheld) = (0, 0);
+    for seed in 0_u32..600 {
+        let mut draw = Draw::new(&seed.to_be_bytes());
+        let body = draw.document();
+        let condition = NAMED[draw.below(NAMED.len())];
+        let record = ["$..b", "$.*.*", "$.*", "$"][draw.below(4)];
+        let ran = |condition: &str| {
+            let rules = format!("record {record}; release_if {condition}; keep_all $");
+            let plan = plan(&rules, &[], &Limits::default());
+            let ran = run(&plan, body.as_bytes().chunks(1 + seed as usize % 90));
+            ran.unwrap_or_else(|error| panic!("{error}: {body}"))
+        };
+        let own = ran(condition);
+        let beside = ran(&format!("({condition}) && {LOOKS_AT_ALL}"));
+        assert_eq!(own, beside, "{record}, {condition}: {body}");
+        released += own.tally.records_released;
+        withheld += own.tally.records_withheld;
+    }
+    assert!(released > 100 && withheld > 100, "{released}, {withheld}");
+}
+
 #[test]
 fn a_line_end_behind_a_reference_is_the_same_whether_an_instruction_stands_between() {
     assert_same_verdict("<p>&gt;<?t u?>\r</p>");

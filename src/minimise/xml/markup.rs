@@ -6,8 +6,9 @@
 //! comments, PIs     checked and left behind
 //! ```
 //!
-//! Where a tag or processing instruction ends is for `quick-xml`'s push parsers to say, which take input in pieces;
-//! it checks next to nothing of what stands between, so that is done here.
+//! Where a tag or processing instruction ends that the window cuts is for `quick-xml`'s push parsers to say, which take
+//! input in pieces; it checks next to nothing of what stands between, so that is done here. A tag that stands in the
+//! window whole is checked at once, and ends where the check does.
 
 use quick_xml::parser::{ElementParser, Parser as _, PiParser};
 
@@ -254,6 +255,9 @@ impl Markup {
         if walk.place() != Place::Inside {
             return self.outside(window, from, walk);
         }
+        if bytes[from] == b'<' {
+            return self.markup(window, from, walk);
+        }
         let mut at = from;
         loop {
             let Some(found) = memchr::memchr3(b'<', b'&', b'>', &bytes[at..]) else {
@@ -411,6 +415,15 @@ impl Markup {
             }
             Some(b'/') => {
                 self.may_end(window.offset(at), walk)?;
+                // Nearly always it says the name that is open and no more, which was checked as that opened.
+                let name_end = 2 + walk.open_name().len();
+                let as_opened = bytes[at + 2..].starts_with(walk.open_name())
+                    && bytes.get(at + name_end) == Some(&b'>');
+                if as_opened && name_end < self.limits.held_bytes {
+                    let end = at + name_end + 1;
+                    walk.end(name_end, &bytes[at..end], window.offset(at))?;
+                    return Ok(end);
+                }
                 let Some(end) = memchr::memchr(b'>', &bytes[at + 2..]) else {
                     return Ok(self.hold(window, at, Open::EndTag));
                 };
@@ -420,6 +433,13 @@ impl Markup {
             }
             Some(_) => {
                 self.may_start(window.offset(at), walk)?;
+                let known = &bytes[at..bytes.len().min(at + self.limits.held_bytes)];
+                if self.tag.start(known, &self.limits) == Ok(true) {
+                    let end = at + self.tag.length;
+                    walk.start(&self.tag, &bytes[at..end], window.offset(at))?;
+                    return Ok(end);
+                }
+                // It is cut, or something is wrong with it, which counts once it is whole.
                 let mut parser = ElementParser::default();
                 let Some(end) = parser.feed(&bytes[at + 1..]) else {
                     return Ok(self.hold(window, at, Open::StartTag(parser)));

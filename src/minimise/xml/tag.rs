@@ -72,6 +72,8 @@ pub(super) struct Tag {
     pub(super) prefixed: bool,
     /// It is `<name/>`.
     pub(super) empty: bool,
+    /// Its bytes, if it is whole.
+    pub(super) length: usize,
 }
 
 impl Default for Tag {
@@ -85,6 +87,7 @@ impl Default for Tag {
             attributes: Vec::new(),
             prefixed: false,
             empty: false,
+            length: 0,
         }
     }
 }
@@ -105,9 +108,13 @@ impl Tag {
             at = skip_space(tag, at);
             match tag.get(at) {
                 None => return Ok(false),
-                Some(b'>') => return Ok(true),
+                Some(b'>') => {
+                    self.length = at + 1;
+                    return Ok(true);
+                }
                 Some(b'/') => {
                     self.empty = true;
+                    self.length = at + 2;
                     return match tag.get(at + 1) {
                         None => Ok(false),
                         Some(b'>') => Ok(true),

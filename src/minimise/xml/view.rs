@@ -3,8 +3,12 @@
 //! An element without child elements is its text, or `null` where it has none; where it has no text but attributes it
 //! is an object of these. Another is an object of its attributes, child elements and, as `#text`, the text beside
 //! these. Names that stand several times are one member, an array.
+//!
+//! Of a record's own children only those are shown that something looks at: what looks at members by their names sees
+//! the same without the others.
 
 use super::characters::is_blank;
+use crate::plan::filter::Members;
 use crate::transform::push_quoted;
 
 /// No node.
@@ -38,6 +42,12 @@ pub(super) struct View {
     open: Vec<u32>,
     /// The text that is open, as it is written.
     raw: Vec<u8>,
+    /// What is looked at in a record.
+    members: Members,
+    /// The record is the document, which is shown whole.
+    whole: bool,
+    /// So many of the elements that are open are not shown.
+    hidden: usize,
 }
 
 /// What is written next.
@@ -48,8 +58,18 @@ enum Work {
 }
 
 impl View {
-    /// Starts the view of a record: an element, or the document as an object of its root.
-    pub(super) fn start(&mut self) {
+    /// Views of records in which `members` are looked at.
+    pub(super) fn new(members: Members) -> Self {
+        Self {
+            members,
+            ..Self::default()
+        }
+    }
+
+    /// Starts the view of a record: an element, or the `document` as an object of its root.
+    pub(super) fn start(&mut self, document: bool) {
+        self.whole = document;
+        self.hidden = 0;
         self.nodes.clear();
         self.bytes.clear();
         self.open.clear();
@@ -61,28 +81,58 @@ impl View {
         self.nodes.len() * size_of::<Node>() + self.bytes.len() + self.raw.len()
     }
 
-    /// An element starts, known to selectors by `name`.
-    pub(super) fn element(&mut self, name: &[u8]) {
+    /// Whether the name of an element that starts matters.
+    #[inline]
+    pub(super) fn asks_names(&self) -> bool {
+        self.hidden == 0
+    }
+
+    /// An element starts, known to selectors by `name`. Whether it is shown, and with it its attributes.
+    pub(super) fn element(&mut self, name: &[u8]) -> bool {
+        if self.hidden > 0 {
+            self.hidden += 1;
+            return false;
+        }
         self.text_ends();
         if let Some(&parent) = self.open.last() {
             self.nodes[parent as usize].holds_elements = true;
         }
+        if self.hides(name) {
+            self.hidden = 1;
+            return false;
+        }
         let node = self.push(Kind::Element, name, b"");
         self.open.push(node);
+        true
     }
 
     /// An attribute of the element that has started, `value` resolved.
     pub(super) fn attribute(&mut self, name: &[u8], value: &[u8]) {
-        self.push(Kind::Attribute, name, value);
+        if !self.hides(name) {
+            self.push(Kind::Attribute, name, value);
+        }
+    }
+
+    /// Whether nothing looks at what is called `name` in the element that is open.
+    fn hides(&self, name: &[u8]) -> bool {
+        // The body's bytes were checked before they came here.
+        let looks = |name| std::str::from_utf8(name).is_ok_and(|name| self.members.contain(name));
+        self.open.len() == 1 && !self.whole && !looks(name)
     }
 
     /// Character data, as they are written.
     pub(super) fn text(&mut self, raw: &[u8]) {
-        self.raw.extend_from_slice(raw);
+        if self.hidden == 0 {
+            self.raw.extend_from_slice(raw);
+        }
     }
 
     /// An element ends.
     pub(super) fn element_ends(&mut self) {
+        if self.hidden > 0 {
+            self.hidden -= 1;
+            return;
+        }
         self.text_ends();
         self.open.pop();
     }
@@ -231,7 +281,7 @@ mod tests {
     #[test]
     fn a_record_is_seen_as_the_object_it_is() {
         let mut view = View::default();
-        view.start();
+        view.start(true);
         view.element(b"person");
         view.attribute(b"@id", b"1");
         view.text(b"\n ");

@@ -188,7 +188,6 @@ impl Walk {
             limits: plan.limits().clone(),
             texts: Texts::new(Arc::clone(&plan), occasion),
             scope: Scope::new(xml, seed),
-            plan,
             frames: Vec::new(),
             place: Place::Before,
             open_names: Vec::new(),
@@ -200,7 +199,8 @@ impl Walk {
             record: None,
             held: Vec::new(),
             from: 0,
-            view: View::default(),
+            view: View::new(plan.asked_members()),
+            plan,
             viewing: false,
             noting: false,
             noted: Noted::default(),
@@ -219,6 +219,13 @@ impl Walk {
 
     pub(super) fn place(&self) -> Place {
         self.place
+    }
+
+    /// The name of the innermost element that is open, as it is written.
+    #[inline]
+    pub(super) fn open_name(&self) -> &[u8] {
+        let frame = self.frames.last().expect("the document is open");
+        &self.open_names[frame.name_at..]
     }
 
     pub(super) fn declaration(&mut self, raw: &[u8]) {
@@ -260,7 +267,7 @@ impl Walk {
         let parent = self.frames.last().expect("the document is open").mode;
         let name = &raw[1..tag.name.end];
         let mut walked = None;
-        if self.viewing || matches!(parent, Mode::Walk(_)) {
+        if (self.viewing && self.view.asks_names()) || matches!(parent, Mode::Walk(_)) {
             self.known.clear();
             let colon = tag.name.colon.map(|colon| colon - 1);
             self.scope.element(name, colon, &mut self.known);

@@ -30,7 +30,7 @@ impl Walk {
         });
         self.viewing = before.is_some() || self.noting;
         if self.viewing {
-            self.view.start();
+            self.view.start(self.frames.is_empty());
         }
         self.record = Some(Record {
             start: offset,
@@ -123,7 +123,9 @@ impl Walk {
     pub(super) fn view_element(&mut self, tag: &Tag, raw: &[u8], offset: u64) -> Outcome {
         /// How many times what is held a view of it may be: a node is about 50 bytes, an element at least 4.
         const VIEW: usize = 16;
-        self.view.element(&self.known);
+        if !self.view.element(&self.known) {
+            return Ok(());
+        }
         let name = self.known.len();
         for attribute in tag
             .attributes
