@@ -21,6 +21,7 @@ mod opaque;
 mod part;
 mod patterns;
 pub mod query;
+mod remembered;
 mod scalar;
 mod scan;
 mod shapes;

@@ -8,6 +8,7 @@ use super::asking::Asking;
 use super::gate::{Notice, Withheld};
 use super::looked::Looked;
 use super::nodes::Nodes;
+use super::remembered::Remembered;
 use super::vector::Level;
 use super::whole::Whole;
 use super::{BodyFault, FieldOutcome, SubjectToken, Tally};
@@ -36,6 +37,7 @@ pub(super) struct Texts {
     setting: Setting,
     whole: Whole,
     looked: RefCell<Looked>,
+    remembered: Remembered,
 }
 
 impl Texts {
@@ -49,6 +51,7 @@ impl Texts {
             text: Vec::new(),
             whole: Whole::new(Level::best(), plan.limits().depth),
             looked: RefCell::new(Looked::new(plan.limits(), plan.automaton().seed())),
+            remembered: Remembered::new(plan.automaton().seed()),
             plan,
         }
     }
@@ -151,10 +154,20 @@ impl Texts {
         if !plan.decides_records() {
             return Ok(());
         }
+        // Whoever knows people is asked of each; conditions say the same of the same.
+        let same = plan.gated().is_none();
+        if same && let Some(answer) = self.remembered.answer(json) {
+            return answer;
+        }
         let occasion = self.occasion.clone();
         // What cannot be asked, only a doubled name, does not leave.
-        self.ask(json, |asking| asking.record(&plan, 0, Some(&occasion)))
-            .unwrap_or(Err(Withheld::Condition))
+        let answer = self
+            .ask(json, |asking| asking.record(&plan, 0, Some(&occasion)))
+            .unwrap_or(Err(Withheld::Condition));
+        if same {
+            self.remembered.remember(json, answer);
+        }
+        answer
     }
 
     /// The state of a candidate that `json` shows, strict JSON. `index` and `length` are its place in its array and
