@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -116,10 +117,22 @@ pub fn usage(asked: &clap::Error) -> ExitCode {
 /// # Errors
 /// If it cannot be written.
 pub fn data(bytes: &[u8]) -> Result<(), Stop> {
-    let mut out = io::stdout().lock();
-    out.write_all(bytes)
-        .and_then(|()| out.flush())
-        .map_err(|error| Stop::output(&error))
+    // Nobody else's bytes come between.
+    let out = io::stdout().lock();
+    write_all(out.as_fd(), bytes).map_err(|error| Stop::output(&error))
+}
+
+/// Writes `bytes` as they are. The library's own way looks through them for line ends, to write the last line apart.
+fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(to, bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Writes one line for people, or a report's only line, to standard output.
