@@ -1,7 +1,8 @@
 //! The tables of refusals in docs/FORMATS.md: each row is what it says.
 
+use fieldgate::agreement;
 use fieldgate::minimise::Limits;
-use fieldgate::plan::Format;
+use fieldgate::plan::{Csv, Format};
 
 use super::ways;
 
@@ -94,4 +95,16 @@ fn p4_bodies_are_refused_as_the_tables_say() {
     check(&Format::EventStream, "", "Server-sent events", 9);
     check(&Format::Form, "", "Forms", 18);
     check(&Format::Multipart, "b", "Multipart forms", 20);
+}
+
+#[test]
+fn how_rows_are_written_is_as_the_page_says_where_nothing_is_said() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/FORMATS.md")).unwrap();
+    let (_, options) = page.split_once("```yaml\nformat: csv").unwrap();
+    let (options, _) = options.split_once("```").unwrap();
+    assert!(options.contains("formulas:"));
+    let rules = format!("format: csv{options}fields:\n  - keep: [\"$[*].a\"]\n");
+    let rules = agreement::load_fields("the page", &rules).unwrap();
+    assert_eq!(rules.format, Format::Csv(Csv::default()));
 }
