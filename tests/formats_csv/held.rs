@@ -165,3 +165,22 @@ fn p5_a_row_leaves_only_once_it_is_read_where_it_is_a_record_and_at_once_where_n
         assert_eq!(String::from_utf8_lossy(&out), left, "{fields}");
     }
 }
+
+#[test]
+fn each_row_is_decided_by_what_stands_in_it_however_many_rows_said_something_else() {
+    let plan = plan(
+        "",
+        "keep $[*].id; record $[*]; release_if @.age < '50'",
+        &Limits::default(),
+    );
+    let (mut sent, mut leaves) = ("id,age\n".to_owned(), "id\n".to_owned());
+    for id in 0..600 {
+        let age = 10 + id * 37 % 90;
+        sent.push_str(&format!("{id},{age}\n"));
+        if age < 50 {
+            leaves.push_str(&format!("{id}\n"));
+        }
+    }
+    let ran = run(&plan, sent.as_bytes().chunks(1_009)).unwrap();
+    assert_eq!(ran.text, leaves);
+}

@@ -445,6 +445,13 @@ fn p5_limits_end_a_body_where_they_are_reached() {
         60,
         "$.*",
     );
+    // An end tag is a byte longer than the start tag that it closes.
+    let nine = Limits {
+        held_bytes: 9,
+        ..Limits::default()
+    };
+    let sent = b"<abcdefg></abcdefg>";
+    refused_within(&nine, "", sent, F::HeldTooLarge, 18, "$.*");
     // What is kept whole, or stays, is of any length.
     let long = "<a>0123456789abcdefghijk</a>";
     for (rules, leaves) in [("keep_all $", long), ("", "<null/>")] {
