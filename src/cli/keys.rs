@@ -144,7 +144,7 @@ pub struct ActivateArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  fieldgate keys retire falls-prevention 1 --config config/fieldgate.yaml
+  fieldgate keys retire falls-prevention --epoch 1 --config config/fieldgate.yaml
 
 Exit codes: 0 retired; 1 it is not an active epoch; 3 the ring or the root key cannot be used.")]
 pub struct RetireArgs {
@@ -152,7 +152,7 @@ pub struct RetireArgs {
     #[arg(value_name = "AGREEMENT", value_parser = name)]
     pub owner: OwnerName,
     /// The epoch's number
-    #[arg(value_name = "EPOCH")]
+    #[arg(long, value_name = "EPOCH")]
     pub epoch: u32,
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show them")]

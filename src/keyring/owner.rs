@@ -518,7 +518,7 @@ mod tests {
             let refused = change(&mut owner, secret(3), at(3)).unwrap_err();
             assert_eq!(
                 refused.to_string(),
-                "epoch 2 of falls-prevention is prepared; let it make the tokens with `fieldgate keys activate falls-prevention`, or give it up with `fieldgate keys retire falls-prevention 2`"
+                "epoch 2 of falls-prevention is prepared; let it make the tokens with `fieldgate keys activate falls-prevention`, or give it up with `fieldgate keys retire falls-prevention --epoch 2`"
             );
         }
         owner.activate(at(4)).unwrap();

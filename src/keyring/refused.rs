@@ -36,7 +36,7 @@ pub enum Refused {
     },
     /// An epoch is prepared, and no other is begun before that.
     #[error(
-        "epoch {epoch} of {owner} is prepared; let it make the tokens with `fieldgate keys activate {owner}`, or give it up with `fieldgate keys retire {owner} {epoch}`"
+        "epoch {epoch} of {owner} is prepared; let it make the tokens with `fieldgate keys activate {owner}`, or give it up with `fieldgate keys retire {owner} --epoch {epoch}`"
     )]
     IsPrepared {
         /// Whose.

@@ -127,7 +127,7 @@ fn keys_are_created_rotated_retired_and_destroyed() {
         "falls: epoch 3 current, 2 active, 1 active\n"
     );
     assert_eq!(
-        done(&desk, "retire falls 1"),
+        done(&desk, "retire falls --epoch 1"),
         "falls: epoch 3 current, 2 active, 1 retired\n"
     );
     assert_eq!(
@@ -215,9 +215,14 @@ fn what_cannot_be_done_ends_with_its_exit_code_and_changes_nothing() {
             "other has no keys; make them with `fieldgate keys create other`",
         ),
         ("list other", 1, "no keys for other"),
-        ("retire falls 2", 1, "epoch 2 of falls is current"),
-        ("retire falls 9", 1, "falls has no epoch 9"),
-        ("retire falls one", 2, "invalid value 'one'"),
+        ("retire falls --epoch 2", 1, "epoch 2 of falls is current"),
+        ("retire falls --epoch 9", 1, "falls has no epoch 9"),
+        ("retire falls --epoch one", 2, "invalid value 'one'"),
+        (
+            "retire falls 1",
+            2,
+            "fieldgate keys retire [OPTIONS] --epoch <EPOCH>",
+        ),
         (
             "destroy falls",
             2,
@@ -464,7 +469,7 @@ fn each_change_is_entered_in_the_ledger_once() {
     assert_eq!(unentered(&desk), 2);
     ledger.close().unwrap();
     // Whoever comes next enters all that waits.
-    let ran = keys(&desk, "retire falls 1");
+    let ran = keys(&desk, "retire falls --epoch 1");
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     assert_eq!(unentered(&desk), 0);
     done(&desk, "destroy falls --yes-destroy falls");
