@@ -1,10 +1,10 @@
 //! `fieldgate diff`: what a new version of an agreement would newly disclose, and no longer.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
+use super::file;
 use super::out::{self, Blame, Stop};
 use crate::agreement::{AgreementSet, Context};
 use crate::config;
@@ -97,9 +97,7 @@ fn compare(old: &Side, new: &Side) -> Diff {
 }
 
 fn side(path: &Path) -> Result<Side, Stop> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        Stop::environment(format_args!("cannot read {}: {error}", path.display()))
-    })?;
+    let text = file::text(path)?;
     let is_agreement = Stated::read(&text).at("agreement").is_some();
     if !is_agreement {
         let loaded = config::load_without_keys(path)?;

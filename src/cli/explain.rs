@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::file;
 use super::out::{self, Stop};
 use crate::agreement::{
     Ask, Asker, Caller, Credential, Credentials, Disclosure, PartnerName, Permit, PurposeName,
@@ -417,9 +418,7 @@ fn sample(permit: &Permit, path: &Path, today: Date) -> Result<Sample, Stop> {
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(SAMPLE_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| {
-            Stop::environment(format_args!("cannot read {}: {error}", path.display()))
-        })?;
+        .map_err(|error| file::unread(path.display(), &error))?;
     if bytes.len() as u64 > SAMPLE_BYTES {
         return Err(Stop::input(format_args!(
             "{}: a sample is one body of at most {} MiB; `fieldgate apply` takes any size",

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::file;
 use super::out::{self, Stop};
 use crate::alert::incidents::{Incident, Incidents, NotReviewed, Review};
 use crate::clock::Clock;
@@ -95,9 +96,7 @@ pub(super) fn note_hash(path: &Path) -> Result<String, Stop> {
     let mut note = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(NOTE_BYTES + 1).read_to_end(&mut note))
-        .map_err(|error| {
-            Stop::environment(format_args!("{}: cannot be read ({error})", path.display()))
-        })?;
+        .map_err(|error| file::unread(path.display(), &error))?;
     if note.is_empty() || note.len() as u64 > NOTE_BYTES {
         return Err(Stop::input(format_args!(
             "{}: a note says something, in at most 16 MiB",

@@ -18,6 +18,7 @@ pub mod decision;
 pub mod demo;
 pub mod diff;
 pub mod explain;
+mod file;
 pub mod incidents;
 pub mod keys;
 pub mod ledger;

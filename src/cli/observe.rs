@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::file;
 use super::out::{self, Stop};
 use crate::config;
 use crate::explained::observe::Inventory;
@@ -67,7 +68,7 @@ pub fn run(args: &ObserveArgs) -> Result<(), Stop> {
     let mut bytes = Vec::new();
     fs::File::open(&args.input)
         .and_then(|file| file.take(SAMPLE_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| Stop::environment(format_args!("cannot read {name}: {error}")))?;
+        .map_err(|error| file::unread(&name, &error))?;
     if bytes.len() as u64 > SAMPLE_BYTES {
         return Err(Stop::input(format_args!(
             "{name}: a sample has at most {} MiB",

@@ -1,8 +1,8 @@
 //! `fieldgate propose`: a change of the register, for somebody to sign and apply.
 
-use std::fs;
 use std::path::PathBuf;
 
+use super::file;
 use super::out::{self, Stop};
 use crate::explained::propose::{NewField, patch, propose};
 use crate::register::Register;
@@ -40,8 +40,7 @@ pub struct ProposeArgs {
 /// If the register cannot be read, or would not load with the change.
 pub fn run(args: &ProposeArgs) -> Result<(), Stop> {
     let name = args.register.display().to_string();
-    let text = fs::read_to_string(&args.register)
-        .map_err(|error| Stop::environment(format_args!("cannot read {name}: {error}")))?;
+    let text = file::text(&args.register)?;
     let faults = |faults: crate::agreement::Faults| Stop::Faults(faults.to_string());
     Register::load(&name, &text).map_err(faults)?;
     let field = NewField {

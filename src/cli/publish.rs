@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::explain::instant;
+use super::file;
 use super::out::{self, Stop};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
@@ -145,10 +146,7 @@ impl Written {
         match read {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => {
-                return Err(Stop::environment(format_args!(
-                    "cannot read {}: {error}",
-                    path.display()
-                )));
+                return Err(file::unread(path.display(), &error));
             }
             Ok(_) => {}
         }
@@ -173,9 +171,7 @@ impl Written {
             if !is_file {
                 continue;
             }
-            let bytes = fs::read(&path).map_err(|error| {
-                Stop::environment(format_args!("cannot read {}: {error}", path.display()))
-            })?;
+            let bytes = fs::read(&path).map_err(|error| file::unread(path.display(), &error))?;
             if EntryHash::of(&bytes).to_string() == hash {
                 fs::remove_file(&path).map_err(|error| unwritten(&path, &error))?;
                 removed.gone.push(name);
@@ -207,7 +203,11 @@ fn register(loaded: &Loaded) -> Option<Stated> {
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> Stop {
-    Stop::environment(format_args!("cannot write {}: {error}", path.display()))
+    Stop::environment(format_args!(
+        "{}: cannot be written ({}); give a directory that this user may write to",
+        path.display(),
+        error.kind()
+    ))
 }
 
 /// Runs `fieldgate export`.

@@ -33,13 +33,18 @@ pub fn propose(text: &str, field: &NewField<'_>) -> Result<String, NotProposed> 
     let stated = Stated::read(text);
     let no = |message: String| Err(NotProposed(message));
     let sets = stated.at("data_sets").and_then(|sets| sets.as_array());
-    let found =
-        sets.into_iter().flatten().enumerate().find(|(_, set)| {
-            set.get("name").and_then(|name| name.as_str()) == Some(field.data_set)
-        });
-    let Some((place, set)) = found else {
-        return no(format!("the register has no data set {}", field.data_set));
+    let sets = sets.map_or(&[][..], Vec::as_slice);
+    let name = |set: &serde_json::Value| set.get("name")?.as_str().map(str::to_owned);
+    let is_named = |set: &serde_json::Value| name(set).as_deref() == Some(field.data_set);
+    let Some(place) = sets.iter().position(is_named) else {
+        let names: Vec<String> = sets.iter().filter_map(name).collect();
+        return no(format!(
+            "the register has no data set {}; it has {}",
+            field.data_set,
+            names.join(", ")
+        ));
     };
+    let set = &sets[place];
     let fields = set.get("fields").and_then(|fields| fields.as_array());
     let fields = fields.map_or(&[][..], Vec::as_slice);
     let is_there = |one: &serde_json::Value| {
@@ -47,7 +52,7 @@ pub fn propose(text: &str, field: &NewField<'_>) -> Result<String, NotProposed> 
     };
     if fields.iter().any(is_there) {
         return no(format!(
-            "the data set {} has {} already",
+            "the data set {} has {} already; there is nothing to propose",
             field.data_set, field.path
         ));
     }
@@ -206,7 +211,7 @@ mod tests {
     #[test]
     fn what_cannot_be_proposed_is_said() {
         for (data_set, path, message) in [
-            ("c", "@.z", "no data set c"),
+            ("c", "@.z", "no data set c; it has a, b"),
             ("a", "@.x", "has @.x already"),
             ("b", "@.z", "one a line"),
         ] {

@@ -24,7 +24,8 @@ pub fn lines(
         let path = path.to_owned();
         move |source| ReadError::System { path, source }
     };
-    let segments = disk::segments(directory).map_err(system(directory))?;
+    let segments =
+        disk::segments(directory).map_err(|error| ReadError::listing(directory, error))?;
     if segments.is_empty() {
         return Err(ReadError::NoLedger(directory.to_owned()));
     }

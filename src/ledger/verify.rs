@@ -144,13 +144,24 @@ pub enum ReadError {
     )]
     NoLedger(PathBuf),
     /// The system refused.
-    #[error("cannot read {path}: {source}")]
+    #[error("{path}: cannot be read ({}); give a directory that this user may read", source.kind())]
     System {
         /// What was read.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl ReadError {
+    /// Why the segments in `directory` cannot be listed: a file in its place is no ledger.
+    pub(super) fn listing(directory: &Path, source: io::Error) -> Self {
+        let path = directory.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotADirectory => Self::NoLedger(path),
+            _ => Self::System { path, source },
+        }
+    }
 }
 
 /// Verifies the ledger in `directory`. `head`: an entry's sequence and hash that were written down before,
@@ -162,10 +173,7 @@ pub fn verify_directory(
     directory: &Path,
     head: Option<(u64, EntryHash)>,
 ) -> Result<Account, ReadError> {
-    let firsts = disk::segments(directory).map_err(|source| ReadError::System {
-        path: directory.to_owned(),
-        source,
-    })?;
+    let firsts = disk::segments(directory).map_err(|error| ReadError::listing(directory, error))?;
     let Some(&last) = firsts.last() else {
         return Err(ReadError::NoLedger(directory.to_owned()));
     };

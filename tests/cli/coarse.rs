@@ -195,7 +195,7 @@ fn p7_risk_that_cannot_go_on_says_where_and_no_value() {
             1,
             "torn.json: line 1, column 22: is no JSON that this reads",
         ),
-        ("risk none.json --keys $.a", 3, "cannot read none.json"),
+        ("risk none.json --keys $.a", 3, "none.json: cannot be read"),
         (
             "risk whole.json --keys $[*].a",
             2,

@@ -9,6 +9,7 @@ mod coarse;
 mod formats;
 mod keys;
 mod scan;
+mod unreadable;
 
 use std::fs;
 use std::io::{Read, Write};

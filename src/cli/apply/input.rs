@@ -12,6 +12,7 @@ use flate2::read::MultiGzDecoder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::cannot;
+use crate::cli::file;
 use crate::cli::out::{self, Progress, Stop};
 
 /// A file of fewer bytes is done before anybody could read its progress.
@@ -89,10 +90,10 @@ impl Input {
                 source,
             });
         };
-        let file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+        let file = File::open(path).map_err(|error| file::unread(path.display(), &error))?;
         let metadata = file
             .metadata()
-            .map_err(|error| cannot("read", path, &error))?;
+            .map_err(|error| file::unread(path.display(), &error))?;
         let source = Source::over(metadata.is_file().then_some(metadata.len()));
         let packing = Packing::of(path);
         // A packed stream is unpacked some way ahead of what is read, so nobody can tell of it.
@@ -182,7 +183,7 @@ impl Input {
     }
 
     fn cannot_be_read(&self, error: &io::Error) -> Stop {
-        Stop::environment(format_args!("cannot read {}: {error}", self.name))
+        file::unread(&self.name, error)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `fieldgate apply`: one body through one plan, from a file or a pipe, without a server.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use input::Input;
 use output::Output;
 use split::Splitter;
 
+use super::file;
 use super::out::{self, Stop};
 use crate::agreement::{self, Agreement, Disclosure};
 use crate::clock::Clock;
@@ -317,13 +317,7 @@ fn fields_plan(
     format: Option<Format>,
 ) -> Result<Arc<Plan>, Stop> {
     let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
-        if error.kind() == ErrorKind::InvalidData {
-            Stop::input(format_args!("{name}: not UTF-8 text"))
-        } else {
-            cannot("read", path, &error)
-        }
-    })?;
+    let text = file::text(path)?;
     let mut rules = agreement::load_fields_with(&name, &text, &config::tables())
         .map_err(|faults| Stop::Faults(faults.to_string()))?;
     if let Some(format) = format {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jsonpath_rust::query::js_path_process;
 use serde_json::{Value, json};
 
+use super::file;
 use super::out::{self, Stop};
 use crate::plan::Selector;
 use crate::risk::picture::{percent, svg};
@@ -161,8 +162,7 @@ impl Measure {
         let input: Box<dyn BufRead> = if name == "-" {
             Box::new(io::stdin().lock())
         } else {
-            let file = fs::File::open(path)
-                .map_err(|error| Stop::environment(format_args!("cannot read {name}: {error}")))?;
+            let file = fs::File::open(path).map_err(|error| file::unread(&name, &error))?;
             Box::new(BufReader::with_capacity(1 << 16, file))
         };
         let format = self.format.unwrap_or_else(|| RecordsFormat::of_name(&name));
@@ -193,9 +193,7 @@ impl Measure {
             }
             Err(ReadFault::Receiver(stop)) => Err(stop),
             Err(ReadFault::Content(message)) => Err(Stop::input(format_args!("{name}: {message}"))),
-            Err(ReadFault::Io(error)) => Err(Stop::environment(format_args!(
-                "cannot read {name}: {error}"
-            ))),
+            Err(ReadFault::Io(error)) => Err(file::unread(&name, &error)),
         }
     }
 

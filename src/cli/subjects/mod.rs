@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use super::file;
 use super::out::{self, Progress, Stop};
 use crate::clock::Clock;
 use crate::config::{self, ConfigFault};
@@ -415,13 +416,7 @@ fn read(
     let (input, bytes): (Box<dyn Read>, _) = match from {
         None => (Box::new(std::io::stdin()), None),
         Some(path) => {
-            let file = File::open(path).map_err(|error| {
-                Stop::environment(format_args!(
-                    "{}: cannot be read ({})",
-                    path.display(),
-                    error.kind()
-                ))
-            })?;
+            let file = File::open(path).map_err(|error| file::unread(path.display(), &error))?;
             let bytes = file.metadata().ok().map(|metadata| metadata.len());
             (Box::new(file), bytes)
         }
