@@ -7,6 +7,15 @@ use jiff::tz::TimeZone;
 
 use crate::{AGREEMENT, at, context};
 
+/// The agreement that the rows are about, alone.
+fn loaded(context: &Context) -> AgreementSet {
+    let source = Source {
+        name: "a.yaml",
+        text: AGREEMENT,
+    };
+    AgreementSet::load(&[source], context).unwrap()
+}
+
 fn decide(
     set: &AgreementSet,
     request: &str,
@@ -28,14 +37,7 @@ fn decide(
 
 #[test]
 fn a_request_of_an_agreement_is_permitted_with_its_variables_in_their_one_form() {
-    let set = AgreementSet::load(
-        &[Source {
-            name: "a.yaml",
-            text: AGREEMENT,
-        }],
-        &context(),
-    )
-    .unwrap();
+    let set = loaded(&context());
     for (path, person) in [
         ("/adults/42", "42"),
         ("/%61dults/a%20b", "a%20b"),
@@ -61,14 +63,7 @@ fn a_request_of_an_agreement_is_permitted_with_its_variables_in_their_one_form()
 
 #[test]
 fn p6_a_purpose_counts_only_when_it_is_one_name_byte_for_byte() {
-    let set = AgreementSet::load(
-        &[Source {
-            name: "a.yaml",
-            text: AGREEMENT,
-        }],
-        &context(),
-    )
-    .unwrap();
+    let set = loaded(&context());
     let rows: [(&[&[u8]], &str); 19] = [
         (&[b"falls-prevention"], "permitted"),
         (&[b" \tfalls-prevention \t"], "permitted"),
@@ -244,14 +239,7 @@ fn p6_each_refusal_names_the_term_that_refused() {
 
 #[test]
 fn days_begin_at_the_controllers_midnight_also_in_summer() {
-    let set = AgreementSet::load(
-        &[Source {
-            name: "a.yaml",
-            text: AGREEMENT,
-        }],
-        &context(),
-    )
-    .unwrap();
+    let set = loaded(&context());
     let term = &set.agreement("falls-prevention").unwrap().term;
     assert_eq!(term.from.to_string(), "2026-03-31T23:00:00Z");
     assert_eq!(term.until.to_string(), "2027-03-31T23:00:00Z");
@@ -259,14 +247,7 @@ fn days_begin_at_the_controllers_midnight_also_in_summer() {
         time_zone: TimeZone::get("Asia/Kolkata").unwrap(),
         ..context()
     };
-    let set = AgreementSet::load(
-        &[Source {
-            name: "a.yaml",
-            text: AGREEMENT,
-        }],
-        &elsewhere,
-    )
-    .unwrap();
+    let set = loaded(&elsewhere);
     assert_eq!(
         set.agreements[0].term.from.to_string(),
         "2026-03-31T18:30:00Z"
@@ -311,14 +292,7 @@ fn a_renewed_agreement_takes_over_at_midnight_without_a_gap() {
 
 #[test]
 fn explain_tells_each_step_to_the_one_that_refuses() {
-    let set = AgreementSet::load(
-        &[Source {
-            name: "a.yaml",
-            text: AGREEMENT,
-        }],
-        &context(),
-    )
-    .unwrap();
+    let set = loaded(&context());
     let steps = |request: &str, purpose: &str, when: &str| -> Vec<String> {
         let (method, path) = request.split_once(' ').unwrap();
         let partner = PartnerName::new("island-health");

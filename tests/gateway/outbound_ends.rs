@@ -53,6 +53,15 @@ pub(crate) fn chunk(text: &str) -> String {
     format!("{:x}\r\n{text}\r\n", text.len())
 }
 
+/// A council before the partner's service `intake`, and a push to it of which one record is sent.
+async fn begun(intake: &Service) -> (Council, TcpStream) {
+    let council = setup(intake.address, intake.address).start();
+    let mut stream = TcpStream::connect(of_council(&council)).await.unwrap();
+    let begin = chunked("/packages/e") + &chunk("{\"id\":1,\"package\":\"A\",\"sharing\":true}\n");
+    stream.write_all(begin.as_bytes()).await.unwrap();
+    (council, stream)
+}
+
 pub(crate) fn has(got: &Rc<RefCell<Vec<u8>>>, text: &str) -> bool {
     find(&got.borrow(), text.as_bytes()).is_some()
 }
@@ -61,11 +70,7 @@ pub(crate) fn has(got: &Rc<RefCell<Vec<u8>>>, text: &str) -> bool {
 fn p4_a_fault_after_the_first_output_breaks_the_request_off() {
     run(async {
         let (intake, got, ended) = noting().await;
-        let mut council = setup(intake.address, intake.address).start();
-        let mut stream = TcpStream::connect(of_council(&council)).await.unwrap();
-        let begin =
-            chunked("/packages/e") + &chunk("{\"id\":1,\"package\":\"A\",\"sharing\":true}\n");
-        stream.write_all(begin.as_bytes()).await.unwrap();
+        let (mut council, mut stream) = begun(&intake).await;
         until("the first record is there", || {
             has(&got, r#""package":"A""#)
         })
@@ -98,11 +103,7 @@ fn p4_a_fault_after_the_first_output_breaks_the_request_off() {
 fn p4_a_system_that_goes_away_leaves_nothing_that_looks_whole() {
     run(async {
         let (intake, got, ended) = noting().await;
-        let mut council = setup(intake.address, intake.address).start();
-        let mut stream = TcpStream::connect(of_council(&council)).await.unwrap();
-        let begin =
-            chunked("/packages/e") + &chunk("{\"id\":1,\"package\":\"A\",\"sharing\":true}\n");
-        stream.write_all(begin.as_bytes()).await.unwrap();
+        let (mut council, stream) = begun(&intake).await;
         until("the first record is there", || {
             has(&got, r#""package":"A""#)
         })
@@ -143,11 +144,7 @@ fn p4_an_answer_before_the_whole_body_is_no_success() {
                 Ok(Some(stream))
             })
             .await;
-            let mut council = setup(intake.address, intake.address).start();
-            let mut stream = TcpStream::connect(of_council(&council)).await.unwrap();
-            let begin =
-                chunked("/packages/e") + &chunk("{\"id\":1,\"package\":\"A\",\"sharing\":true}\n");
-            stream.write_all(begin.as_bytes()).await.unwrap();
+            let (mut council, mut stream) = begun(&intake).await;
             let answer = read_to_end(&mut stream).await;
             answer.is_problem(status, reason);
             assert!(!answer.text().contains("CANARY"));

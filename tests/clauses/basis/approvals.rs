@@ -18,15 +18,12 @@ fn approver(name: &str, role: &str, seed: u8) -> Approver {
     }
 }
 
+fn hex(seed: u8) -> String {
+    data_encoding::HEXLOWER.encode(&key(seed).public_key())
+}
+
 /// The configuration's section for an owner (key 2) and a DPO (key 1).
 fn approvals(documents: &str) -> String {
-    let hex = |seed| -> String {
-        key(seed)
-            .public_key()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    };
     format!(
         "approvals:\n  approvers:\n    - {{ name: office, role: dpo, public_key: {} }}\n    - {{ name: head-of-care, role: owner, public_key: {} }}\n  required: [owner, dpo]\n{documents}",
         hex(1),
@@ -56,6 +53,16 @@ fn sign(council: &Council, text: &str, (name, role, seed): (&str, &str, u8)) {
     std::fs::write(path, file.unwrap()).unwrap();
 }
 
+/// A gateway under an agreement that nobody has approved yet, and its service.
+async fn draft() -> (Council, Service) {
+    let service = Service::answering(json(r#"{"name":"A","id":"7"}"#)).await;
+    let setup = Setup {
+        limits: approvals(""),
+        ..Setup::with(service.address)
+    };
+    (setup.start(), service)
+}
+
 const OFFICE: (&str, &str, u8) = ("office", "dpo", 1);
 const OWNER: (&str, &str, u8) = ("head-of-care", "owner", 2);
 
@@ -63,12 +70,7 @@ const OWNER: (&str, &str, u8) = ("head-of-care", "owner", 2);
 #[test]
 fn clause_r01_an_agreement_is_a_draft_until_it_is_approved() {
     run(async {
-        let service = Service::answering(json(r#"{"name":"A","id":"7"}"#)).await;
-        let setup = Setup {
-            limits: approvals(""),
-            ..Setup::with(service.address)
-        };
-        let mut council = setup.start();
+        let (mut council, service) = draft().await;
         let problem = council
             .get("/adults/7")
             .await
@@ -88,12 +90,7 @@ fn clause_r01_an_agreement_is_a_draft_until_it_is_approved() {
 #[test]
 fn clause_p9_3_a_refusal_for_a_missing_approval_is_decided_again() {
     run(async {
-        let service = Service::answering(json(r#"{"name":"A","id":"7"}"#)).await;
-        let setup = Setup {
-            limits: approvals(""),
-            ..Setup::with(service.address)
-        };
-        let mut council = setup.start();
+        let (mut council, _service) = draft().await;
         council
             .get("/adults/7")
             .await
@@ -229,17 +226,9 @@ fn clause_r07_two_roles_are_never_one_key() {
             .unwrap_err()
             .to_string()
     };
-    let hex: String = key(1)
-        .public_key()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let other: String = key(2)
-        .public_key()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert!(fault(approvals("").replace(&other, &hex)).contains("this is the key of office too"));
+    assert!(
+        fault(approvals("").replace(&hex(2), &hex(1))).contains("this is the key of office too")
+    );
     assert!(
         fault(approvals("").replace("[owner, dpo]", "[owner, siro]"))
             .contains("no approver's role is `siro`")
@@ -250,12 +239,7 @@ fn clause_r07_two_roles_are_never_one_key() {
 #[test]
 fn clause_p9_2a_nothing_is_disclosed_without_the_controllers_consent() {
     run(async {
-        let service = Service::answering(json(r#"{"name":"A","id":"7"}"#)).await;
-        let setup = Setup {
-            limits: approvals(""),
-            ..Setup::with(service.address)
-        };
-        let mut council = setup.start();
+        let (mut council, service) = draft().await;
         for path in ["/adults", "/adults/7"] {
             council.get(path).await.is_problem(403, "not_approved");
         }
