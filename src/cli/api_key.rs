@@ -21,7 +21,8 @@ const PREFIX: &str = "fieldgate_";
 #[command(after_help = "\
 Examples:
   fieldgate api-key 2027 --secret island-health-2027.key
-  fieldgate api-key 2027 --secret FILE --not-before 2027-01-01T00:00:00Z --expires 2028-02-01T00:00:00Z
+  fieldgate api-key 2027 --secret FILE --not-before 2027-01-01T00:00:00Z \\
+      --expires 2028-02-01T00:00:00Z
   fieldgate api-key trial --print
 
 The line goes under the partner's identify: api_keys: in the configuration. It holds a hash alone;

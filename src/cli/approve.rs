@@ -28,8 +28,10 @@ const DOCUMENT_BYTES: u64 = 2 << 20;
     after_help = "\
 Examples:
   fieldgate approve --new-key dpo.pem
-  fieldgate approve config/agreements/falls-prevention.yaml --as data-protection-office --key dpo.pem
-  fieldgate approve config/register.yaml --kind register --as data-protection-office --key dpo.pem
+  fieldgate approve config/agreements/falls-prevention.yaml \\
+      --as data-protection-office --key dpo.pem
+  fieldgate approve config/register.yaml --kind register \\
+      --as data-protection-office --key dpo.pem
   fieldgate approve --list --config config/fieldgate.yaml
 
 What is signed is the text of the file, with LF line ends, what the look-up tables that it names hold, and its name,

@@ -18,7 +18,8 @@ use crate::journal::{Journal, JournalError};
 Examples:
   fieldgate cases list --config config/fieldgate.yaml
   fieldgate cases show 7 --config config/fieldgate.yaml
-  fieldgate cases close 7 --as dpo --note-file note.txt --config config/fieldgate.yaml")]
+  fieldgate cases close 7 --as dpo --note-file note.txt \\
+      --config config/fieldgate.yaml")]
 pub struct CasesArgs {
     /// What to do with them.
     #[command(subcommand)]
@@ -76,7 +77,8 @@ pub struct ShowArgs {
 #[command(after_help = "\
 Examples:
   fieldgate cases close 7 --as dpo --config config/fieldgate.yaml
-  fieldgate cases close 7 --as dpo --note-file note.txt --config config/fieldgate.yaml
+  fieldgate cases close 7 --as dpo --note-file note.txt \\
+      --config config/fieldgate.yaml
 
 Closing a case lets nothing flow: that takes the register and the agreement. A gap that is met
 again after its case was closed opens a new one. Of the note only its SHA-256 is kept here.")]

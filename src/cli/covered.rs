@@ -14,8 +14,10 @@ use crate::explained::covered::{self, Question};
 #[command(after_help = "\
 Examples:
   fieldgate covered --purpose falls-prevention --data-set adult-social-care
-  fieldgate covered --purpose research --data-set adult-social-care --partner island-health --json
-  curl 'http://127.0.0.1:9464/covered?purpose=research&data-set=adult-social-care'
+  fieldgate covered --purpose research --data-set adult-social-care \\
+      --partner island-health --json
+  curl \\
+      'http://127.0.0.1:9464/covered?purpose=research&data-set=adult-social-care'
 
 Takes the same decision as the gateway, by the same code. A case or a reason that a purpose asks for is
 taken as given.

@@ -128,7 +128,8 @@ pub struct ShowArgs {
 #[command(after_help = "\
 Examples:
   fieldgate decision replay 4711 --config config/fieldgate.yaml
-  fieldgate decision replay --all --ledger /evidence/ledger --config config/fieldgate.yaml
+  fieldgate decision replay --all --ledger /evidence/ledger \\
+      --config config/fieldgate.yaml
 
 Decides by the code of this program, under the texts that the ledger keeps by their hash and at the time of
 the decision, with the register, the approvals and the keys as they were. The ledger holds neither path nor

@@ -17,7 +17,8 @@ use crate::explained::{Stated, Texts};
 Examples:
   fieldgate diff falls-prevention-v3.yaml falls-prevention-v4.yaml
   fieldgate diff --json old/fieldgate.yaml new/fieldgate.yaml
-  git show HEAD:config/agreements/falls.yaml > old.yaml && fieldgate diff old.yaml config/agreements/falls.yaml
+  git show HEAD:config/agreements/falls.yaml > old.yaml \\
+      && fieldgate diff old.yaml config/agreements/falls.yaml
 
 Two agreements, or two configurations with all the agreements that they name. Both versions' rules are
 asked about every structure that tells them apart, so a wildcard that covers a field anew is told as that

@@ -39,7 +39,8 @@ Examples:
       --purpose falls-prevention GET /adults/9990000018
   fieldgate explain --config config/fieldgate.yaml --partner island-health \\
       --purpose falls-prevention --at 2027-04-01 GET /adults/9990000018 --sample adult.json
-  fieldgate explain --partner island-health --purpose research --format svg GET /adults/1 > why.svg
+  fieldgate explain --partner island-health --purpose research --format svg \\
+      GET /adults/1 > why.svg
 
 Takes the same decision as the gateway, by the same code. Where the agreement has quotas, the
 counts are those that the gateway with this configuration has written down; a replica's are its

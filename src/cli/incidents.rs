@@ -24,7 +24,8 @@ const NOTE_BYTES: u64 = 16 << 20;
 #[command(after_help = "\
 Examples:
   fieldgate incidents list --config config/fieldgate.yaml
-  fieldgate incidents review 3 --as dpo --note-file note.txt --config config/fieldgate.yaml")]
+  fieldgate incidents review 3 --as dpo --note-file note.txt \\
+      --config config/fieldgate.yaml")]
 pub struct IncidentsArgs {
     /// What to do with them.
     #[command(subcommand)]
@@ -62,7 +63,8 @@ pub struct ListArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  fieldgate incidents review 3 --as dpo --note-file note.txt --config config/fieldgate.yaml
+  fieldgate incidents review 3 --as dpo --note-file note.txt \\
+      --config config/fieldgate.yaml
 
 The review goes into the ledger: by this command, or, where a gateway has the ledger open, by
 the gateway within a second. Of the note only its SHA-256 is kept: keep the note itself.")]

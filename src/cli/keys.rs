@@ -144,7 +144,8 @@ pub struct ActivateArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  fieldgate keys retire falls-prevention --epoch 1 --config config/fieldgate.yaml
+  fieldgate keys retire falls-prevention --epoch 1 \\
+      --config config/fieldgate.yaml
 
 Exit codes: 0 retired; 1 it is not an active epoch; 3 the ring or the root key cannot be used.")]
 pub struct RetireArgs {
@@ -163,8 +164,10 @@ pub struct RetireArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  fieldgate keys destroy falls-prevention --epoch 1 --yes-destroy falls-prevention
-  fieldgate keys destroy falls-prevention --yes-destroy falls-prevention --config config/fieldgate.yaml
+  fieldgate keys destroy falls-prevention --epoch 1 \\
+      --yes-destroy falls-prevention
+  fieldgate keys destroy falls-prevention --yes-destroy falls-prevention \\
+      --config config/fieldgate.yaml
 
 There is no way back but a copy of the ring: destroy its backups too. Without --epoch all epochs are
 destroyed, and a gateway refuses every request under the agreement from then on.

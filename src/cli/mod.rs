@@ -165,6 +165,12 @@ mod tests {
             }
             let help = command.render_help().to_string();
             assert!(help.contains("Examples:\n  fieldgate "), "{help}");
+            // A longer one is broken where the terminal ends, and what is copied from there does not run.
+            let more = command.get_after_help().map(ToString::to_string);
+            for line in more.iter().flat_map(|more| more.lines()) {
+                let is_example = line.starts_with("  fieldgate ") || line.ends_with('\\');
+                assert!(!is_example || line.len() < 80, "{line}");
+            }
             commands.extend(command.get_subcommands().cloned());
         }
     }

@@ -22,7 +22,8 @@ const SAMPLE_BYTES: u64 = 256 << 20;
 Examples:
   fieldgate observe adults.json
   fieldgate observe --format ndjson --json extract.ndjson > inventory.json
-  fieldgate observe adult.json --config config/fieldgate.yaml --agreement falls-prevention --disclosure adult
+  fieldgate observe adult.json --config config/fieldgate.yaml \\
+      --agreement falls-prevention --disclosure adult
 
 For a register of what a service holds, and for finding fields that are always empty. Names that look like
 data (digits, addresses, names of objects with very many members) stand as *. A name that looks like a

@@ -11,7 +11,9 @@ use crate::register::Register;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  fieldgate propose --register config/register.yaml --data-set adult-social-care --field '@.falls' --sensitivity special > change.patch
+  fieldgate propose --register config/register.yaml \\
+      --data-set adult-social-care --field '@.falls' --sensitivity special \\
+      > change.patch
   git apply change.patch
 
 Changes nothing itself: what a service newly sends stays behind until somebody has signed the change of the

@@ -38,9 +38,11 @@ const READ_BYTES: usize = 64 << 10;
 Examples:
   fieldgate apply --fields rules.yaml people.json > shared.json
   fieldgate apply --fields rules.yaml people.json -o shared.json --tally
-  curl -s http://localhost:9000/adults | fieldgate apply --fields rules.yaml | jq .
+  curl -s http://localhost:9000/adults | fieldgate apply --fields rules.yaml \\
+      | jq .
   fieldgate apply --fields rules.yaml --keys root.key people.json
-  fieldgate apply --fields rules.yaml --format csv people.csv.gz -o shared.csv.zst
+  fieldgate apply --fields rules.yaml --format csv people.csv.gz \\
+      -o shared.csv.zst
   fieldgate apply --config config/fieldgate.yaml --agreement falls-prevention \\
       --disclosure adult sample.json
 

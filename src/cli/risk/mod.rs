@@ -22,8 +22,10 @@ use read::{ReadFault, RecordsFormat};
 #[command(after_help = "\
 Examples:
   fieldgate risk released.json --keys '$.ageBand,$.district'
-  fieldgate risk released.csv --keys '$.ageBand,$.district' --sensitive '$.diagnosis' --before extract.csv
-  fieldgate risk released.json --records '$.items' --keys '$.ageBand' --svg groups.svg
+  fieldgate risk released.csv --keys '$.ageBand,$.district' \\
+      --sensitive '$.diagnosis' --before extract.csv
+  fieldgate risk released.json --records '$.items' --keys '$.ageBand' \\
+      --svg groups.svg
 
 Keys are what somebody outside could know of a person: age, district, sex. Records with the
 same keys are a group; the smallest group is k. A sensitive field is one that keys should not

@@ -25,7 +25,8 @@ use crate::subjects::{Told, token_text, told};
 Examples:
   fieldgate subjects disclosures < number
   fieldgate subjects disclosures --recipients --from number
-  fieldgate subjects disclosures --json < number | jq -r '.disclosures[].purpose'
+  fieldgate subjects disclosures --json < number \\
+      | jq -r '.disclosures[].purpose'
 
 From the ledger: every exchange in which the person's record left. The fields are told where the agreement's
 text is still the one of then. With --recipients: only whom to tell when something about the person is put right;

@@ -31,8 +31,10 @@ const FEWER: usize = 10;
 #[command(after_help = "\
 Examples:
   fieldgate subjects create
-  fieldgate subjects add objection --by dpo --why 'letter of 3 June' --reference L-117 < number
-  fieldgate subjects import opt-out:national-data-opt-out optouts.csv --column 1 --replace --by dpo --why weekly
+  fieldgate subjects add objection --by dpo --why 'letter of 3 June' \\
+      --reference L-117 < number
+  fieldgate subjects import opt-out:national-data-opt-out optouts.csv \\
+      --column 1 --replace --by dpo --why weekly
   fieldgate subjects stats
 
 What can be entered: objection, objection:PURPOSE, marketing-objection, consent:PURPOSE,
@@ -126,10 +128,14 @@ pub struct CreateArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  fieldgate subjects add objection:research --by dpo --why 'call of 3 June' < number
-  fieldgate subjects add explicit-consent:care --reference FORM-88 --by clinic --why 'signed form' < number
-  fieldgate subjects add child --born 2010-06-16 --by registrar --why register < number
-  fieldgate subjects add harm-decision:care --professional SW12345 --by 'team 4' --why 'review of 3 June' < number
+  fieldgate subjects add objection:research --by dpo --why 'call of 3 June' \\
+      < number
+  fieldgate subjects add explicit-consent:care --reference FORM-88 \\
+      --by clinic --why 'signed form' < number
+  fieldgate subjects add child --born 2010-06-16 --by registrar \\
+      --why register < number
+  fieldgate subjects add harm-decision:care --professional SW12345 \\
+      --by 'team 4' --why 'review of 3 June' < number
 
 Exit codes: 0 entered; 1 a line identifies nobody, and nothing is entered; 2 wrong usage; 3 the store
 cannot be used.")]
@@ -164,7 +170,8 @@ pub struct AddArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  fieldgate subjects withdraw consent:care --by dpo --why 'letter of 3 June' < number
+  fieldgate subjects withdraw consent:care --by dpo --why 'letter of 3 June' \\
+      < number
 
 Withdrawing consent:PURPOSE takes explicit-consent:PURPOSE back too.
 
@@ -192,8 +199,10 @@ pub struct WithdrawArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  fieldgate subjects import opt-out:national-data-opt-out optouts.dat --form nhs-number --by dpo --why weekly
-  fieldgate subjects import opt-out:tick-box forms.csv --column 'Ref no' --replace --by dpo --why 'forms of May'
+  fieldgate subjects import opt-out:national-data-opt-out optouts.dat \\
+      --form nhs-number --by dpo --why weekly
+  fieldgate subjects import opt-out:tick-box forms.csv --column 'Ref no' \\
+      --replace --by dpo --why 'forms of May'
 
 Lines that identify nobody are left out and counted. With --replace whoever is not in the list loses
 it; a list that would take it from more than a tenth is taken for a broken one, unless --allow-fewer.
