@@ -23,4 +23,5 @@ mod page;
 mod register;
 mod replayed;
 mod rights;
+mod settings;
 mod volume;

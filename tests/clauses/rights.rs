@@ -364,6 +364,8 @@ fn clause_p7_4_a_restriction_holds_unless_a_reasoned_override_which_is_counted()
         assert_eq!(names(&council, "care").await, "Ben");
         assert_eq!(names(&council, "enforcement").await, "Ada Ben");
         assert_eq!(names(&council, "rescue").await, "Ada Ben");
+        enter(&council, "objection:care", BEN).await;
+        assert_eq!(names(&council, "care").await, "");
         let line =
             "fieldgate_records_overridden_total{agreement=\"rights\",disclosure=\"people\"} 2";
         assert!(council.has_metric(line).await);
@@ -373,7 +375,7 @@ fn clause_p7_4_a_restriction_holds_unless_a_reasoned_override_which_is_counted()
             .iter()
             .map(|entry| entry["records_overridden"].clone())
             .collect();
-        assert_eq!(counts, [Value::Null, json!(2), json!(1)]);
+        assert_eq!(counts, [Value::Null, json!(2), json!(1), Value::Null]);
     });
 }
 

@@ -81,9 +81,9 @@ fn clause_p6_1b_every_permutation_of_partner_purpose_and_path_is_a_registered_tr
         let register = Register::load("register.yaml", law.text("register.yaml")).unwrap();
         let mut council = law.serve(service.address);
         let (mut asked, mut refused) = (0, 0);
-        for (key, _) in KEYS {
+        for (key, partner) in KEYS {
             for purpose in &register.purposes {
-                for (path, _) in PATHS {
+                for (path, data_set) in PATHS {
                     let more = "Data-Reference: CASE-7\r\n";
                     let got = get(&council, key, purpose.name.as_str(), path, more).await;
                     asked += 1;
@@ -91,6 +91,10 @@ fn clause_p6_1b_every_permutation_of_partner_purpose_and_path_is_a_registered_tr
                     if matches!(got.status(), 403 | 404) {
                         refused += 1;
                         assert!(got.json()["remedy"].is_string(), "{}", got.text());
+                    } else {
+                        let partner = PartnerName::new(partner);
+                        let is = register.is_registered(data_set, &purpose.name, &partner);
+                        assert!(is, "{partner} got {path} for {}", purpose.name);
                     }
                 }
             }
