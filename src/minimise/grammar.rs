@@ -117,6 +117,21 @@ impl Grammar {
         self.scalar = None;
     }
 
+    /// How many containers are open.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Goes on behind values that are known to be right, where one was due or behind another.
+    pub(super) fn crossed(&mut self) {
+        debug_assert!(self.scalar.is_none(), "values are crossed between values");
+        self.before = Before {
+            colon: 0,
+            value: 1,
+            ..Before::START
+        };
+    }
+
     /// Whether something other than white space has come.
     pub(super) fn begun(&self) -> bool {
         self.before.colon == 0 || self.depth != 0
@@ -449,6 +464,15 @@ impl Pairs {
             inside: C::prefix_xor(pairs) << 1,
             in_object: C::prefix_xor(objects) << 1,
         }
+    }
+}
+
+/// Where the number or literal at `at` ends, if it is one and ends in the window.
+#[inline]
+pub(super) fn whole_scalar(window: &[u8], at: usize) -> Option<usize> {
+    match read_scalar(window, at) {
+        Ok(Read::Whole(end)) => Some(end),
+        Ok(Read::Open(_)) | Err(_) => None,
     }
 }
 

@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use super::grammar::Grammar;
-use super::scan::{Scan, WINDOW};
+use super::scan::{RECORDS_WINDOW, Scan, WINDOW};
 use super::tokens::{Lent, Tokens};
 use super::vector::Level;
 use super::walk::{Fault, Io, Outcome, RootRefused, Walk};
@@ -194,15 +194,24 @@ impl JsonMachine {
     fn walk_whole(&mut self, mut whole: &[u8], out: &mut Vec<u8>) -> Outcome {
         let mut tokens = Lent::new();
         while !whole.is_empty() {
-            let end = match whole.get(..WINDOW) {
-                Some(window) if whole.len() > WINDOW => WINDOW - cut_sequence(window),
+            let most = match self.walk.records_depth() {
+                Some(_) => RECORDS_WINDOW,
+                None => WINDOW,
+            };
+            let end = match whole.get(..most) {
+                Some(window) if whole.len() > most => most - cut_sequence(window),
                 Some(_) | None => whole.len(),
             };
-            let (window, rest) = whole.split_at(end);
-            self.front
-                .window(&mut self.walk, &mut tokens, window, self.offset, out)?;
-            self.offset += window.len() as u64;
-            whole = rest;
+            let window = Window {
+                bytes: &whole[..end],
+                offset: self.offset,
+                last: end == whole.len(),
+            };
+            let taken = self
+                .front
+                .window(&mut self.walk, &mut tokens, window, out)?;
+            self.offset += taken as u64;
+            whole = &whole[taken..];
         }
         Ok(())
     }
@@ -314,6 +323,16 @@ fn cut_sequence(bytes: &[u8]) -> usize {
     }
 }
 
+/// A part of the body that is looked at in one go.
+#[derive(Clone, Copy)]
+struct Window<'a> {
+    bytes: &'a [u8],
+    /// Of the first of them in the body.
+    offset: u64,
+    /// No more of the body is there yet.
+    last: bool,
+}
+
 /// What looks at a window before the walk.
 #[derive(Debug)]
 struct Front {
@@ -337,17 +356,76 @@ impl Front {
         self.grammar.restart();
     }
 
-    /// Scans a window, checks its grammar, walks over its tokens. Each looks only at what stands before the
-    /// fault that the one before found, so the fault that counts is the body's first.
+    /// Scans a window and goes over its tokens: how many of its bytes were taken. Where the rest is scanned again, that is
+    /// the beginning of a record.
+    ///
+    /// Records that are like ones before are crossed; each other one is a window of its own, and so is what stands around.
     fn window(
         &mut self,
         walk: &mut Walk,
         tokens: &mut Tokens,
+        window: Window<'_>,
+        out: &mut Vec<u8>,
+    ) -> Outcome<usize> {
+        let Window {
+            bytes,
+            offset,
+            last,
+        } = window;
+        let flaw = self.scan.index(bytes, tokens);
+        let (mut at, mut behind, mut part) = (0, 0, None);
+        while let Some(depth) = walk.records_depth() {
+            let Some(inside) = self.grammar.depth().checked_sub(depth) else {
+                break;
+            };
+            let between = inside == 0 && walk.is_between_values();
+            if between {
+                let mut io = Io::new(bytes, offset, out);
+                let token = walk.cross(at, behind, tokens, &mut io)?;
+                if token != at {
+                    self.grammar.crossed();
+                    (at, behind) = (token, tokens.position(token - 1) + 1);
+                }
+            }
+            let Some(to) = tokens.behind_close(at, inside) else {
+                break;
+            };
+            let end = tokens.position(to - 1) + 1;
+            let part = part.get_or_insert_with(Lent::new);
+            part.copy_part(tokens, at..to, behind);
+            let own = &bytes[behind..end];
+            self.walk(walk, part, own, None, offset + behind as u64, out)?;
+            if between {
+                walk.learn(part, own);
+            }
+            (at, behind) = (to, end);
+        }
+        let rest = &bytes[behind..];
+        if behind == 0 {
+            self.walk(walk, tokens, rest, flaw, offset, out)?;
+        } else if !last && flaw.is_none() && rest.len() < behind / 2 {
+            self.scan.restart();
+            return Ok(behind);
+        } else {
+            let part = part.get_or_insert_with(Lent::new);
+            part.copy_part(tokens, at..tokens.count(), behind);
+            let flaw = flaw.map(|(at, fault)| (at - behind, fault));
+            self.walk(walk, part, rest, flaw, offset + behind as u64, out)?;
+        }
+        Ok(bytes.len())
+    }
+
+    /// Checks the grammar of a window and walks over its tokens. Each looks only at what stands before the fault that the
+    /// one before found, so the fault that counts is the body's first.
+    fn walk(
+        &mut self,
+        walk: &mut Walk,
+        tokens: &mut Tokens,
         window: &[u8],
+        flaw: Option<(usize, BodyFault)>,
         offset: u64,
         out: &mut Vec<u8>,
     ) -> Outcome {
-        let flaw = self.scan.index(window, tokens);
         let sound = flaw.map_or(window, |(at, _)| &window[..at]);
         let wrong = self.grammar.check(self.level, sound, offset == 0, tokens);
         let sound = wrong.map_or(sound, |(at, _)| &sound[..at]);

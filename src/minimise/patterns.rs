@@ -34,15 +34,21 @@ pub(super) struct Patterns {
     tried: u8,
 }
 
-/// An object that was seen. Tokens are counted from its opening bracket.
+/// Tokens as they came once, and names among them. Tokens are counted from the first.
 #[derive(Debug)]
-pub(super) struct Pattern {
-    /// How many tokens it has.
+pub(super) struct Likeness {
+    /// How many tokens there are.
     pub(super) tokens: usize,
     /// What they are, and which of the bytes count.
     blocks: Vec<([u8; BLOCK], [u8; BLOCK])>,
     /// A multiple of [`FOUR`].
     words: Vec<Word>,
+}
+
+/// An object that was seen. Tokens are counted from its opening bracket.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    pub(super) like: Likeness,
     /// What leaves behind the opening bracket, where no white space stands between tokens.
     pub(super) ranges: Vec<Range>,
     /// The members that leave.
@@ -82,7 +88,7 @@ impl Patterns {
     pub(super) fn find(&self, token: usize, tokens: &Tokens, window: &[u8]) -> Option<usize> {
         self.known
             .iter()
-            .position(|pattern| pattern.is_at(token, tokens, window))
+            .position(|pattern| pattern.like.is_at(token, tokens, window))
     }
 
     #[inline(always)]
@@ -120,9 +126,37 @@ impl Patterns {
     }
 }
 
-impl Pattern {
+impl Likeness {
+    /// Of tokens of these kinds, whose names are still to be told.
+    pub(super) fn of(kinds: &[u8]) -> Self {
+        Self {
+            tokens: kinds.len(),
+            blocks: kinds.chunks(BLOCK).map(block).collect(),
+            words: Vec::new(),
+        }
+    }
+
+    /// The token `token` is the opening quote of a name, which with its closing quote is `closed`.
+    pub(super) fn name(&mut self, token: usize, closed: &[u8]) {
+        // How many words there are is hard to foretell: so they are compared four by four, of which the last are none.
+        self.words.truncate(self.words.len() - self.none());
+        for (piece, bytes) in closed.chunks(16).enumerate() {
+            self.words.push(Word::new(bytes, token, 1 + 16 * piece));
+        }
+        while !self.words.len().is_multiple_of(FOUR) {
+            self.words.push(Word::new(&[], 0, 0));
+        }
+    }
+
+    /// How many of the words are none.
+    fn none(&self) -> usize {
+        let none = |word: &&Word| word.mask == 0;
+        self.words.iter().rev().take_while(none).count()
+    }
+
+    /// Whether the tokens from `token` on are like these.
     #[inline(always)]
-    fn is_at(&self, token: usize, tokens: &Tokens, window: &[u8]) -> bool {
+    pub(super) fn is_at(&self, token: usize, tokens: &Tokens, window: &[u8]) -> bool {
         let Some(positions) = tokens.positions().get(token..token + self.tokens) else {
             return false;
         };
@@ -139,15 +173,13 @@ impl Pattern {
                 return false;
             }
         }
-        // Four by four, of which the last are none: how many there are is hard to foretell.
         for words in self.words.as_chunks::<FOUR>().0 {
             let mut differ = 0;
             for word in words {
                 let from = positions[word.token as usize] as usize + word.behind as usize;
-                let Some(came) = window.get(from..).and_then(|rest| rest.first_chunk()) else {
-                    return false;
-                };
-                differ |= (u128::from_le_bytes(*came) ^ word.bytes) & word.mask;
+                let came = window.get(from..).and_then(|rest| rest.first_chunk());
+                let came = came.map_or_else(|| cut_word(window, from), |came| *came);
+                differ |= (u128::from_le_bytes(came) ^ word.bytes) & word.mask;
             }
             if differ != 0 {
                 return false;
@@ -155,7 +187,18 @@ impl Pattern {
         }
         true
     }
+}
 
+/// The last bytes of `window`, from `from` on, and zeros, which are in no name.
+#[cold]
+fn cut_word(window: &[u8], from: usize) -> [u8; 16] {
+    let mut word = [0; 16];
+    let rest = window.get(from..).unwrap_or_default();
+    word[..rest.len()].copy_from_slice(rest);
+    word
+}
+
+impl Pattern {
     /// The object at `token`, if it is whole and all that is in it are single values of `members`, each once.
     fn read(members: &[Member], token: usize, tokens: &Tokens, window: &[u8]) -> Option<Self> {
         let close = *tokens.links().get(token)? as usize;
@@ -165,9 +208,7 @@ impl Pattern {
             return None;
         }
         let mut pattern = Self {
-            tokens: kinds.len(),
-            blocks: kinds.chunks(BLOCK).map(block).collect(),
-            words: Vec::new(),
+            like: Likeness::of(kinds),
             ranges: Vec::new(),
             leave: Vec::new(),
             counts: Vec::new(),
@@ -184,10 +225,7 @@ impl Pattern {
                 return None;
             }
             seen |= 1 << place;
-            let closed = &window[name.start..=name.end];
-            for (piece, bytes) in closed.chunks(16).enumerate() {
-                pattern.words.push(Word::new(bytes, at, 1 + 16 * piece));
-            }
+            pattern.like.name(at, &window[name.start..=name.end]);
             let value = at + 3;
             let next = value
                 + match kinds[value] {
@@ -206,9 +244,6 @@ impl Pattern {
                 }
             }
             at = next + 1;
-        }
-        while !pattern.words.len().is_multiple_of(FOUR) {
-            pattern.words.push(Word::new(&[], 0, 0));
         }
         // The closing bracket leaves with what stands before it.
         match pattern.ranges.last_mut() {

@@ -20,6 +20,9 @@ use super::vector::{Classify, Escapes, Level};
 /// Bytes looked at in one go: small enough for the walk to find them in the first-level cache.
 pub(super) const WINDOW: usize = 8 << 10;
 
+/// The same where records are crossed: of more of them fewer are cut.
+pub(super) const RECORDS_WINDOW: usize = 16 << 10;
+
 /// What windows before leave open.
 #[derive(Debug, Clone)]
 pub(super) struct Scan {
@@ -78,7 +81,7 @@ impl Scan {
         self.carry = Carry::default();
     }
 
-    /// Finds the tokens of `window`: at most [`WINDOW`] bytes, or a value that is held whole. With a fault in a
+    /// Finds the tokens of `window`: at most [`RECORDS_WINDOW`] bytes, or a value that is held whole. With a fault in a
     /// string: its place, and only the tokens before it.
     pub(super) fn index(
         &mut self,

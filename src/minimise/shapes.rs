@@ -163,6 +163,11 @@ impl Shapes {
         }
     }
 
+    /// Whether nothing was learnt.
+    pub(super) fn is_new(&self) -> bool {
+        self.shapes.is_empty()
+    }
+
     /// The shape `shape`, if it is one.
     #[inline(always)]
     pub(super) fn get(&self, shape: ShapeId) -> Option<&Shape> {

@@ -1,7 +1,7 @@
 //! The tokens of one window, and the room that they are written in.
 
 use std::cell::RefCell;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 use super::grammar::OPEN;
 
@@ -35,6 +35,34 @@ impl Tokens {
             self.positions.resize(window + 64, 0);
             self.kinds.resize(window + 64, 0);
         }
+    }
+
+    /// Makes these the tokens `part` of `other`, with the byte `from` of its window as the first of theirs.
+    pub(super) fn copy_part(&mut self, other: &Self, part: Range<usize>, from: usize) {
+        self.clear(part.len());
+        self.count = part.len();
+        self.compact = other.compact;
+        self.unescaped = other.unescaped;
+        self.kinds[..part.len()].copy_from_slice(&other.kinds[part.clone()]);
+        let positions = self.positions.iter_mut().zip(&other.positions[part]);
+        for (own, position) in positions {
+            *own = position - from as u32;
+        }
+    }
+
+    /// The token behind the bracket that closes the innermost of `depth` containers which are open at the token `token`, or
+    /// where none is open, the next one that is. The grammar may not have been checked: then there may be no sense in it.
+    pub(super) fn behind_close(&self, token: usize, depth: usize) -> Option<usize> {
+        let mut open = depth;
+        for (ahead, kind) in self.kinds().get(token..)?.iter().enumerate() {
+            match kind {
+                b'{' | b'[' => open += 1,
+                b'}' | b']' if open <= 1 => return Some(token + ahead + 1),
+                b'}' | b']' => open -= 1,
+                _ => {}
+            }
+        }
+        None
     }
 
     pub(super) fn count(&self) -> usize {
@@ -116,8 +144,9 @@ impl Tokens {
 #[derive(Debug)]
 pub(super) struct Lent(Tokens);
 
-/// Room that a thread keeps: for a window, and for a value of a window before that is looked at in the midst of it.
-const SPARES: usize = 2;
+/// Room that a thread keeps: for a window, for a part of it, and for a value of a window before that is looked at in the
+/// midst of it.
+const SPARES: usize = 3;
 
 /// The longest window or value whose room is kept.
 const SPARE_BYTES: usize = 16 << 10;

@@ -60,12 +60,14 @@ impl Walk {
             place: 0,
         });
         self.documents_are(self.plan.automaton().element(root, 0));
+        self.documents_differ = false;
         self.outside = 1;
         Ok(())
     }
 
     /// The documents that come are what `next` says; for an array whose indexes matter, its own states decide instead.
     pub(in crate::minimise) fn documents_are(&mut self, next: Next) {
+        self.documents_differ = true;
         let next = Mode::from(next);
         let single = Single::of(&self.plan, next);
         let around = self.around();
@@ -77,6 +79,7 @@ impl Walk {
 
     /// The documents that come are checked, in whatever state, and nothing of them leaves.
     pub(in crate::minimise) fn documents_are_held(&mut self) {
+        self.documents_differ = true;
         let around = self.around();
         around.next = Mode::Skip;
         around.single = Single::Crossed;

@@ -67,7 +67,7 @@ impl<'a> Io<'a> {
     /// Lets leave what does of the object at `token`, which is as `pattern` says and whose bracket has left.
     #[inline]
     pub(super) fn pattern(&mut self, pattern: &Pattern, token: usize, tokens: &Tokens) {
-        let positions = &tokens.positions()[token..token + pattern.tokens];
+        let positions = &tokens.positions()[token..token + pattern.like.tokens];
         let place = |token: usize| positions[token] as usize;
         if tokens.compact {
             for range in &pattern.ranges {
@@ -87,7 +87,7 @@ impl<'a> Io<'a> {
             };
             self.range(place(member.value), end);
         }
-        let close = place(pattern.tokens - 1);
+        let close = place(pattern.like.tokens - 1);
         self.range(close, close + 1);
     }
 

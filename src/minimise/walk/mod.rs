@@ -14,6 +14,7 @@
 //! A token that a window leaves open is `Open`; everything else between two windows is in the fields. Bytes
 //! that leave are copied as ranges of the window, adjacent ranges as one.
 
+mod alike;
 mod around;
 mod held;
 mod leave;
@@ -28,6 +29,7 @@ pub(super) use single::Single;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use alike::Alike;
 use held::{Hold, Span};
 use names::NameSpan;
 use single::Use;
@@ -171,6 +173,7 @@ pub(super) struct Walk {
     /// What becomes of the root.
     root: Mode,
     shapes: Shapes,
+    alike: Alike,
     /// Shapes are in use: not where an object may have fewer names than a shape.
     shaped: bool,
     /// No name that ends in the window that is walked has a backslash.
@@ -188,6 +191,8 @@ pub(super) struct Walk {
     record: Option<Span>,
     /// How many of the frames no bracket of the body opens.
     outside: usize,
+    /// What becomes of the documents in those frames is not the same for each.
+    documents_differ: bool,
     /// A record is open around all that is walked.
     record_around: bool,
     hold: Option<Hold>,
@@ -246,6 +251,9 @@ impl Walk {
         let whole = std::mem::replace(&mut self.whole, unused);
         let fresh = Self::with(Arc::clone(&self.plan), None, shapes, whole, self.level);
         let used = std::mem::replace(self, fresh);
+        if !self.shapes.is_new() {
+            self.alike = used.alike;
+        }
         self.frames = emptied(used.frames);
         self.name_kept = emptied(used.name_kept);
         self.renamed = emptied(used.renamed);
@@ -281,6 +289,7 @@ impl Walk {
             run: false,
             root: Mode::Walk(plan.automaton().root()),
             shapes,
+            alike: Alike::default(),
             shaped: plan.limits().object_members >= MEMBERS && plan.limits().name_bytes >= MEMBERS,
             plan,
             frames: Vec::new(),
@@ -299,6 +308,7 @@ impl Walk {
             copying: false,
             record: None,
             outside: 0,
+            documents_differ: false,
             record_around: false,
             hold: None,
             raw: Vec::new(),

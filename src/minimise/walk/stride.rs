@@ -194,13 +194,13 @@ impl Walk {
                                     }
                                 }
                                 Opening::Whole => {
-                                    let close = positions[token + pattern.tokens - 1];
+                                    let close = positions[token + pattern.like.tokens - 1];
                                     io.run.1 = close as usize + 1;
                                 }
                                 // All around it leaves.
                                 Opening::Within | Opening::Plain | Opening::Skipped(_) => {}
                             }
-                            token += pattern.tokens;
+                            token += pattern.like.tokens;
                         } else if let Some(template) = template.filter(|_| expect == Expect::Value)
                         {
                             let names_at = self.names.start();
