@@ -162,13 +162,10 @@ impl Likeness {
         };
         for (place, (kinds, mask)) in self.blocks.iter().enumerate() {
             let came = tokens.block(token + place * BLOCK);
-            let differ = came
-                .iter()
-                .zip(kinds)
-                .zip(mask)
-                .fold(0, |differ, ((came, kind), mask)| {
-                    differ | (came ^ kind) & mask
-                });
+            let mut differ = 0;
+            for at in 0..BLOCK {
+                differ |= (came[at] ^ kinds[at]) & mask[at];
+            }
             if differ != 0 {
                 return false;
             }

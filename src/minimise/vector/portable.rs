@@ -73,8 +73,14 @@ pub(super) fn flatten_by_eights(
 ) {
     let count = bits.count_ones();
     let (positions, kinds) = room.block();
-    let mut eight = |from: usize| {
-        for at in from..from + 8 {
+    // Written here once and in no closure: that would be a function without this level's instructions.
+    for (positions, kinds) in positions
+        .as_chunks_mut::<8>()
+        .0
+        .iter_mut()
+        .zip(kinds.as_chunks_mut::<8>().0)
+    {
+        for at in 0..8 {
             let bit = bits.trailing_zeros();
             positions[at] = base + bit;
             kinds[at] = if runs >> (bit & 63) & 1 == 1 {
@@ -84,14 +90,8 @@ pub(super) fn flatten_by_eights(
             };
             bits &= bits.wrapping_sub(1);
         }
-    };
-    eight(0);
-    if count > 8 {
-        eight(8);
-        let mut from = 16;
-        while from < count as usize {
-            eight(from);
-            from += 8;
+        if bits == 0 {
+            break;
         }
     }
     room.grow(count);

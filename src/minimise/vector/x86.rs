@@ -66,6 +66,18 @@ fn prefix_xor(bits: u64) -> u64 {
     }
 }
 
+/// Which bytes are from `first` to `last`, both below 0x80.
+#[inline(always)]
+fn within(bytes: __m256i, first: u8, last: u8) -> __m256i {
+    // SAFETY: inlined only into `index_avx2`.
+    unsafe {
+        _mm256_and_si256(
+            _mm256_cmpgt_epi8(bytes, _mm256_set1_epi8(first.cast_signed() - 1)),
+            _mm256_cmpgt_epi8(_mm256_set1_epi8(last.cast_signed() + 1), bytes),
+        )
+    }
+}
+
 pub(super) struct Avx2;
 
 impl Classify for Avx2 {
@@ -172,17 +184,8 @@ impl Classify for Avx2 {
             // Capitals as small letters; of digits it makes digits, of nothing else either.
             let fold = _mm256_set1_epi8(0x20);
             let (small_low, small_high) = (_mm256_or_si256(low, fold), _mm256_or_si256(high, fold));
-            // From `first` to `last`, both below 0x80.
             let among = |low: __m256i, high: __m256i, first: u8, last: u8| {
-                let first = _mm256_set1_epi8(first.cast_signed() - 1);
-                let last = _mm256_set1_epi8(last.cast_signed() + 1);
-                let within = |bytes| {
-                    _mm256_and_si256(
-                        _mm256_cmpgt_epi8(bytes, first),
-                        _mm256_cmpgt_epi8(last, bytes),
-                    )
-                };
-                both(within(low), within(high))
+                both(within(low, first, last), within(high, first, last))
             };
             let letters_ab = among(small_low, small_high, b'a', b'b');
             let letters_cf = among(small_low, small_high, b'c', b'f');
