@@ -165,6 +165,46 @@ fn p8_a_body_of_many_windows_leaves_as_it_does_byte_by_byte() {
 }
 
 #[test]
+fn p8_single_values_between_records_may_be_cut_anywhere() {
+    let record = r#"{"x":1.5,"p":{"n":""}}"#;
+    let body = [
+        "[",
+        record,
+        ",",
+        record,
+        r#","a\"b,{",-123,"#,
+        record,
+        r#","c",true,"#,
+        record,
+        ",",
+        record,
+        r#",4,"d",{"x":null}]"#,
+    ]
+    .concat();
+    let body = body.as_bytes();
+    for fields in [
+        "keep_all $",
+        "keep $[*].x",
+        "keep $[*]",
+        "keep_all $; drop $[*].p.n",
+    ] {
+        let plan = plan(&rules(fields), &Limits::default());
+        let plain = run(&plan, body.chunks(1));
+        assert!(plain.is_ok(), "{fields}");
+        for one in 0..body.len() {
+            for two in one..body.len() {
+                let pieces = [&body[..one], &body[one..two], &body[two..]];
+                assert_eq!(
+                    run(&plan, pieces),
+                    plain,
+                    "{fields}: cut at {one} and {two}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn p4_limits_are_reached_among_records_that_are_alike_as_they_are_byte_by_byte() {
     let (body, first) = body(&[RECORD; 12]);
     for length in [0, 1, 300, 301, 700, 1_000, 2_000] {
