@@ -163,6 +163,7 @@ impl Likeness {
         for (place, (kinds, mask)) in self.blocks.iter().enumerate() {
             let came = tokens.block(token + place * BLOCK);
             let mut differ = 0;
+            #[allow(clippy::needless_range_loop, reason = "made of vectors as it stands")]
             for at in 0..BLOCK {
                 differ |= (came[at] ^ kinds[at]) & mask[at];
             }

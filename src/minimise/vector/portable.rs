@@ -80,6 +80,7 @@ pub(super) fn flatten_by_eights(
         .iter_mut()
         .zip(kinds.as_chunks_mut::<8>().0)
     {
+        #[allow(clippy::needless_range_loop, reason = "made inline as it stands")]
         for at in 0..8 {
             let bit = bits.trailing_zeros();
             positions[at] = base + bit;

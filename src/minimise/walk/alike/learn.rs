@@ -275,7 +275,7 @@ impl Writer<'_, '_> {
         if let Some((_, shape)) = of {
             shape.template(b'{')?;
         }
-        if kinds.get(token + 1)? == &b'}' {
+        if *kinds.get(token + 1)? == b'}' {
             return Some(token + 2);
         }
         let (mut name, mut seen, mut some) = (token + 1, 0_u64, false);
@@ -308,7 +308,7 @@ impl Writer<'_, '_> {
                 None => self.value(name + 3, fate, lead, nested)?,
             };
             some |= leaves;
-            if kinds.get(end)? != &b',' {
+            if *kinds.get(end)? != b',' {
                 return Some(end + 1);
             }
             name = end + 1;
@@ -347,11 +347,11 @@ impl Writer<'_, '_> {
         let kinds = self.source.tokens.kinds();
         let place = self.alike.place(stands)?;
         let mut at = token + 1;
-        if kinds.get(at)? != &b']' {
+        if *kinds.get(at)? != b']' {
             loop {
                 let source = self.source;
                 at = source.ensure(self.alike, place, at, self.holes)?;
-                if kinds.get(at)? != &b',' {
+                if *kinds.get(at)? != b',' {
                     break;
                 }
                 at += 1;
@@ -394,17 +394,17 @@ impl Writer<'_, '_> {
         }
         let parts: Vec<Part> = self.parts.drain(..).collect();
         let own = |token: usize| (token - self.start) as u32;
-        let leave = parts.iter().flat_map(|part| match *part {
+        let leave = parts.iter().map(|part| match *part {
             Part::Tokens(one, last) if one == last && tokens.kinds()[one] == b'0' => {
-                vec![Leave::Scalar(own(one))]
+                Leave::Scalar(own(one))
             }
-            Part::Tokens(from, last) => vec![Leave::Range {
+            Part::Tokens(from, last) => Leave::Range {
                 from: own(from),
                 to: own(last),
                 more: 1,
-            }],
-            Part::Extend(to) => vec![Leave::Extend(own(to))],
-            Part::Byte(byte) => vec![Leave::Byte(byte)],
+            },
+            Part::Extend(to) => Leave::Extend(own(to)),
+            Part::Byte(byte) => Leave::Byte(byte),
         });
         self.pieces.push(Piece {
             like,
