@@ -250,7 +250,7 @@ fn decide(
     body: &Incoming,
     known: &mut Known,
 ) -> Result<(Permit, Option<Label>, Asked, CallerEntry, Place), Stop> {
-    request::check_form(head, running.config.limits.uri_bytes)?;
+    request::check_form(head, &running.config.limits)?;
     let at = worker.clock.now();
     let shown = running.asker(worker, connection, head, at)?;
     let identity = shown.identity();

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_UNMODIFIED_SINCE, UPGRADE,
+    IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
 };
 use http::request::Parts;
 use http::uri::{Authority, Uri};
@@ -30,8 +30,10 @@ use super::reidentify::Asked;
 use super::running::Route;
 use super::traces::TRACEPARENT;
 use super::wire;
+use super::worker::head_bytes;
 use crate::agreement::Disclosure;
 use crate::clock::Clock;
+use crate::config::Limits;
 use crate::ledger::RequestId;
 use crate::minimise::{self, Machine};
 use crate::transform::Occasion;
@@ -62,8 +64,9 @@ pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
 }
 
 /// Refuses requests whose form is not for a gateway, before anything else is looked at. What no head may have at all
-/// over HTTP/1 was found before hyper read it: then `head` only tells of it.
-pub(crate) fn check_form(head: &Parts, uri_bytes: usize) -> Result<(), Stop> {
+/// over HTTP/1 was found before hyper read it: then `head` only tells of it. Over HTTP/2 hyper resets what has fields of a
+/// connection, upgrades among them.
+pub(crate) fn check_form(head: &Parts, limits: &Limits) -> Result<(), Stop> {
     if let Some(fault) = wire::fault_in_head(head) {
         return Err(Stop::malformed(fault));
     }
@@ -74,7 +77,6 @@ pub(crate) fn check_form(head: &Parts, uri_bytes: usize) -> Result<(), Stop> {
         _ => return Err(Stop::from(Reason::HttpVersion)),
     };
     let is_for_gateway = head.method != Method::CONNECT
-        && !head.headers.contains_key(UPGRADE)
         && head.uri.path().starts_with('/')
         && names_one_host(head, http2);
     if !is_for_gateway {
@@ -91,10 +93,24 @@ pub(crate) fn check_form(head: &Parts, uri_bytes: usize) -> Result<(), Stop> {
         .uri
         .path_and_query()
         .map_or(0, |target| target.as_str().len());
-    if bytes > uri_bytes {
+    if bytes > limits.uri_bytes {
         return Err(Stop::from(Reason::UriTooLong));
     }
+    // Over HTTP/1.1 these were counted before hyper read them.
+    let is_too_large = head.headers.len() > limits.header_count
+        || bytes + lines_bytes(&head.headers) > head_bytes(limits);
+    if http2 && is_too_large {
+        return Err(Stop::from(Reason::HeadTooLarge));
+    }
     Ok(())
+}
+
+/// Bytes of `headers` as lines of HTTP/1.1, so that a head is as large whichever way it comes.
+fn lines_bytes(headers: &HeaderMap) -> usize {
+    let lines = headers.iter();
+    lines
+        .map(|(name, value)| name.as_str().len() + ": ".len() + value.len() + "\r\n".len())
+        .sum()
 }
 
 /// Whether the request names one host, the same in its target and its `Host` where both have one. An absolute target must
@@ -407,9 +423,6 @@ impl Body for RequestBody {
 impl MinimisedRequest {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Stop>>> {
         let mut out = Vec::new();
-        if !self.ended && self.patience.is_past_deadline() {
-            return Poll::Ready(Some(Err(Stop::from(Reason::Deadline))));
-        }
         if !self.ended && self.clock.now() >= self.until {
             return Poll::Ready(Some(Err(Stop::from(Reason::Ended))));
         }

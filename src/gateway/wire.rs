@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::form::Fault;
 use super::form::messages::{Bounds, Messages, Stopped};
 use super::through::{hand_on_ends, hand_on_writes};
+use super::worker::head_bytes;
 use crate::config::Limits;
 
 /// A partner's HTTP/1 stream, strictly read.
@@ -46,7 +47,7 @@ impl<S> Strict<S> {
         Self {
             stream,
             messages: Messages::new(Bounds {
-                bytes: limits.header_bytes + limits.uri_bytes,
+                bytes: head_bytes(limits),
                 fields: limits.header_count,
             }),
             held: Vec::new(),

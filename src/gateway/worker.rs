@@ -409,7 +409,9 @@ async fn speak<S>(
         let served = http2::Builder::new(Local)
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams_per_connection)
-            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            // What is larger than the limit is read so far, to be refused like any other request: with a reason, an entry
+            // and a count. What is larger still is refused unread, with a bare 431.
+            .max_header_list_size(u32::try_from(2 * head_bytes(limits)).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(limits.pending_resets)
             .max_send_buf_size(BUFFER_BYTES)
             .serve_connection(io, service);
@@ -422,10 +424,10 @@ async fn speak<S>(
             .timer(TokioTimer::new())
             // The watch below does this, for one timer a connection instead of one a request.
             .header_read_timeout(None)
-            .max_header_size(limits.header_bytes + limits.uri_bytes)
-            // A head has to fit. Of a body one piece waits to be sent ([`Activity::unsent`]).
-            .max_buf_size(BUFFER_BYTES.max(limits.header_bytes + limits.uri_bytes));
-        if limits.header_count != USUAL_HEADER_COUNT {
+            // A head has to fit: what is too large or has too many headers [`Strict`] has refused before. Of a body one
+            // piece waits to be sent ([`Activity::unsent`]).
+            .max_buf_size(BUFFER_BYTES.max(head_bytes(limits)));
+        if limits.header_count > USUAL_HEADER_COUNT {
             builder.max_headers(limits.header_count);
         }
         let io = TokioIo::new(Strict::new(stream, limits));
@@ -434,6 +436,11 @@ async fn speak<S>(
         let gently = |served: Pin<&mut _>| http1::Connection::graceful_shutdown(served);
         attending.attend(served.as_mut(), gently).await;
     }
+}
+
+/// Bytes of a whole head: its target and its headers.
+pub(crate) fn head_bytes(limits: &Limits) -> usize {
+    limits.header_bytes + limits.uri_bytes
 }
 
 /// What ends a connection that does not end by itself.
@@ -514,9 +521,6 @@ impl Attending<'_> {
 
     /// The limit for which `error` ended the connection, if it was one.
     fn limit_of(&self, error: &hyper::Error) -> Option<Limit> {
-        if error.is_parse_too_large() {
-            return Some(Limit::HeaderBytes);
-        }
         let source = std::error::Error::source(error)?;
         let calm =
             source.downcast_ref::<h2::Error>()?.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM);

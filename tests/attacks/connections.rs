@@ -15,6 +15,14 @@ async fn hasty(more: &str) -> (Council, Service) {
     (setup.start(), service)
 }
 
+/// A council whose limits are the usual ones but for `limits`.
+pub(crate) async fn usual(limits: &str) -> (Council, Service) {
+    let service = Service::answering(json(r#"{"name":"Ada"}"#)).await;
+    let mut setup = Setup::with(service.address);
+    setup.limits = limits.to_owned();
+    (setup.start(), service)
+}
+
 /// How often `limit` was reached.
 pub(crate) async fn reached(council: &Council, limit: &str) -> u64 {
     let start = format!("fieldgate_limits_reached_total{{limit=\"{limit}\"}} ");
@@ -108,30 +116,9 @@ fn a_connection_whose_partner_says_no_more_still_gets_its_answer() {
 }
 
 #[test]
-fn heads_that_are_too_long_or_have_too_many_headers_are_refused_unread() {
-    run(async {
-        let (council, service) = hasty("").await;
-        let many = "X-A: b\r\n".repeat(101);
-        let long = format!("X-A: {}\r\n", "b".repeat(48 << 10));
-        let endless = "X-A: b\r\n".repeat(8_000);
-        for more in [many, long, endless] {
-            let answer = council.send(&care("GET", "/adults/7", &more)).await;
-            assert_eq!(answer.status(), 431, "{}", answer.text());
-            another_is_answered(&council).await;
-        }
-        assert_eq!(reached(&council, "header_bytes").await, 3);
-        assert_eq!(
-            service.requests().len(),
-            3,
-            "nothing of them reached the service"
-        );
-    });
-}
-
-#[test]
 fn more_connections_than_may_be_open_are_closed_and_the_open_ones_answered() {
     run(async {
-        let (council, _service) = hasty("  connections: 5").await;
+        let (council, _service) = usual("  connections: 5").await;
         let mut open = Vec::new();
         for _ in 0..5 {
             let mut stream = TcpStream::connect(council.address()).await.unwrap();
@@ -156,7 +143,7 @@ fn more_connections_than_may_be_open_are_closed_and_the_open_ones_answered() {
 #[test]
 fn one_address_has_no_more_connections_than_its_own() {
     run(async {
-        let (council, _service) = hasty("  connections_per_address: 2").await;
+        let (council, _service) = usual("  connections_per_address: 2").await;
         let mut first = TcpStream::connect(council.address()).await.unwrap();
         ask(&mut first).await;
         let mut second = TcpStream::connect(council.address()).await.unwrap();

@@ -12,6 +12,7 @@ mod harness;
 mod bodies;
 mod connections;
 mod fair;
+mod heads;
 mod http2;
 mod proc;
 mod services;
