@@ -452,6 +452,13 @@ impl Check<'_> {
                 limits.ledger_ahead_bytes.as_ref(),
                 default.ledger_ahead_bytes,
             ),
+            body_free_pieces: limits
+                .body_free_pieces
+                .map_or(default.body_free_pieces, u64::from),
+            crl_bytes: size(limits.crl_bytes.as_ref(), default.crl_bytes),
+            admin_connections: count(limits.admin_connections, default.admin_connections),
+            admin_read: span(limits.admin_read.as_ref(), default.admin_read),
+            admin_body_bytes: in_memory(limits.admin_body_bytes.as_ref(), default.admin_body_bytes),
         };
         if checked.header_bytes < 1 << 10 || checked.header_bytes > 1 << 20 {
             self.file.fault(

@@ -297,9 +297,12 @@ pub(super) struct LimitsAsWritten {
     /// The least that a request's body may average in a second, once it was waited for as long as body_idle. Default: 128; 0 for no bound.
     #[schemars(range(min = 0, max = 1_000_000), example = 128)]
     pub(super) body_bytes_per_second: Option<u32>,
-    /// The bytes that the pieces of a body must average, either way, the first thousand aside. Default: 16; 0 for no bound.
+    /// The bytes that the pieces of a body must average, either way, the first body_free_pieces aside. Default: 16; 0 for no bound.
     #[schemars(range(min = 0, max = 65_536), example = 16)]
     pub(super) body_piece_bytes: Option<u32>,
+    /// Pieces of a body that may have any size. Default: 1000.
+    #[schemars(range(min = 0, max = 1_000_000_000), example = 1_000)]
+    pub(super) body_free_pieces: Option<u32>,
     /// Exchanges at once; each worker has its part. Default: 4096; 0 for no bound.
     #[schemars(range(min = 0, max = 1_000_000), example = 4_096)]
     pub(super) exchanges: Option<u32>,
@@ -319,6 +322,15 @@ pub(super) struct LimitsAsWritten {
     pub(super) pending_resets: Option<u32>,
     /// Tokens of one exchange's subjects that may wait for the disk while more of its body leaves. Default: 64KiB.
     pub(super) ledger_ahead_bytes: Option<SizeText>,
+    /// The size of one file of revoked certificates. Default: 64MiB.
+    pub(super) crl_bytes: Option<SizeText>,
+    /// Connections from operators open at once; further ones wait. Default: 32.
+    #[schemars(range(min = 1, max = 10_000), example = 32)]
+    pub(super) admin_connections: Option<u32>,
+    /// The longest that the head of an operator's request may take to come, and its body again. Default: 10s.
+    pub(super) admin_read: Option<SpanText>,
+    /// The size of the body of an operator's request. Default: 1MiB.
+    pub(super) admin_body_bytes: Option<SizeText>,
 }
 
 /// What is logged, and how.

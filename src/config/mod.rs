@@ -207,6 +207,11 @@ impl Default for Limits {
             unread_bytes: 1 << 20,
             pending_resets: 20,
             ledger_ahead_bytes: 64 << 10,
+            body_free_pieces: 1_000,
+            crl_bytes: 64 << 20,
+            admin_connections: 32,
+            admin_read: Duration::from_secs(10),
+            admin_body_bytes: 1 << 20,
         }
     }
 }
@@ -316,7 +321,7 @@ pub struct Limits {
     /// The least that a request's body may average in a second, once it was waited for as long as `body_idle`.
     /// Default 128 B; 0 for no bound.
     pub body_bytes_per_second: u64,
-    /// The least that the pieces of a body may average, either way, the first thousand aside. Default 16 B; 0 for
+    /// The least that the pieces of a body may average, either way, the first `body_free_pieces` aside. Default 16 B; 0 for
     /// no bound.
     pub body_piece_bytes: u64,
     /// Exchanges at once, of which each worker has its part; 0 for no bound. Default 4,096.
@@ -338,6 +343,16 @@ pub struct Limits {
     /// Bytes of tokens of one exchange's subjects that may wait for the disk while more of its body leaves, one piece over.
     /// Default 64 KiB.
     pub ledger_ahead_bytes: usize,
+    /// Pieces of a body that may have any size, before `body_piece_bytes` counts. Default 1,000.
+    pub body_free_pieces: u64,
+    /// Bytes of one file of revoked certificates, which is held in memory. Default 64 MiB.
+    pub crl_bytes: u64,
+    /// Connections from operators open at once; further ones wait. Default 32.
+    pub admin_connections: usize,
+    /// The longest that the head of an operator's request may take to come, and its body again. Default 10 s.
+    pub admin_read: Duration,
+    /// Bytes of the body of an operator's request. Default 1 MiB.
+    pub admin_body_bytes: usize,
 }
 
 /// What is logged, and how.

@@ -1,6 +1,8 @@
 //! The admin listener: metrics and health, for operators, on an address of its own.
 
+use std::cell::Cell;
 use std::convert::Infallible;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +18,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::spawn_local;
 
 use super::admin_subjects::{self, Subjects};
 use super::descriptors::Descriptors;
 use super::desk::Desk;
+use super::limits::Limit;
 use super::metrics::Metrics;
 use super::running::Running;
 use crate::agreement::PartnerName;
@@ -30,12 +33,6 @@ use crate::explained::covered::{self, Question};
 use crate::journal::JournalError;
 use crate::ledger::Ledger;
 use crate::volume::Scope;
-
-/// Connections from operators open at once.
-const CONNECTIONS: usize = 32;
-
-/// The longest an operator's request may take to come.
-const HEADER_READ: Duration = Duration::from_secs(10);
 
 /// What the admin listener tells of.
 #[derive(Clone)]
@@ -54,37 +51,51 @@ pub(crate) struct Admin {
 impl Admin {
     /// Answers operators, until the task is dropped.
     pub(crate) async fn serve(self, listener: TcpListener) {
-        let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        // Those that are open are counted anew at each reload: the limit is the one that runs now.
+        let open = Rc::new(Cell::new(0_usize));
+        let closed = Rc::new(Notify::new());
         loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                return;
-            };
+            let limit = || self.running.load().config.limits.admin_connections;
+            if open.get() >= limit() {
+                self.metrics.limits.reached(Limit::AdminConnections);
+            }
+            while open.get() >= limit() {
+                closed.notified().await;
+            }
             let Ok((stream, _)) = listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
             let admin = self.clone();
+            let place = Place::take(&open, &closed);
             spawn_local(async move {
+                let read = admin.running.load().config.limits.admin_read;
+                let metrics = Arc::clone(&admin.metrics);
                 let service = service_fn(move |request: Request<Incoming>| {
                     let admin = admin.clone();
                     async move { Ok::<_, Infallible>(admin.answer(request).await) }
                 });
                 let served = http1::Builder::new()
                     .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_READ)
+                    .header_read_timeout(read)
                     .serve_connection(TokioIo::new(stream), service);
                 // An operator's connection that breaks is the operator's to see.
-                drop(served.await);
-                drop(permit);
+                if served.await.is_err_and(|error| error.is_timeout()) {
+                    metrics.limits.reached(Limit::AdminRead);
+                }
+                drop(place);
             });
         }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         if admin_subjects::is_path(request.uri().path()) {
-            let token = self.running.load().config.admin_token;
+            let running = self.running.load_full();
             let now = self.clock.now();
-            return admin_subjects::answer(self.subjects.as_ref(), token, now, request).await;
+            let within = (&running.config.limits, &self.metrics.limits);
+            let token = running.config.admin_token;
+            return admin_subjects::answer(self.subjects.as_ref(), token, now, within, request)
+                .await;
         }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
@@ -270,6 +281,29 @@ impl Admin {
             HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
         );
         response
+    }
+}
+
+/// A connection from an operator is open, until this is dropped.
+struct Place {
+    open: Rc<Cell<usize>>,
+    closed: Rc<Notify>,
+}
+
+impl Place {
+    fn take(open: &Rc<Cell<usize>>, closed: &Rc<Notify>) -> Self {
+        open.set(open.get() + 1);
+        Self {
+            open: Rc::clone(open),
+            closed: Rc::clone(closed),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.set(self.open.get() - 1);
+        self.closed.notify_one();
     }
 }
 

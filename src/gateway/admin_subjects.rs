@@ -11,12 +11,11 @@
 //! whose SHA-256 the configuration has.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -25,18 +24,18 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::limits::{Limit, LimitMetrics};
+use crate::config::Limits;
 use crate::rights::{Entry, Fact, Token};
 use crate::subjects::{Act, Change, Line, StoreError, Watched, token_text};
 use crate::transform::SubjectTokens;
 
-/// Bytes of one request's body at most.
-const BODY_BYTES: usize = 1 << 20;
-
-/// People that one request names at most.
+/// People that one request names at most. Not configured: the body's size bounds what is held, and more than so many are
+/// an import's, which has progress and can go on where it ended.
 const SUBJECTS: usize = 10_000;
 
-/// The longest a request's body may take to come.
-const BODY_READ: Duration = Duration::from_secs(10);
+/// What bounds a request's body, and counts where it is reached.
+pub(crate) type Within<'a> = (&'a Limits, &'a LimitMetrics);
 
 /// The store, and what makes tokens of identifiers.
 #[derive(Clone)]
@@ -94,6 +93,7 @@ pub(crate) async fn answer(
     subjects: Option<&Subjects>,
     token: Option<[u8; 32]>,
     now: Timestamp,
+    within: Within<'_>,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let answered = async {
@@ -109,9 +109,13 @@ pub(crate) async fn answer(
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         match (method, path.as_str()) {
             (Method::GET, "/subjects/stats") => Ok(subjects.stats()),
-            (Method::POST, "/subjects/entries") => subjects.change(true, now, request).await,
-            (Method::DELETE, "/subjects/entries") => subjects.change(false, now, request).await,
-            (Method::POST, "/subjects/show") => subjects.show(request).await,
+            (Method::POST, "/subjects/entries") => {
+                subjects.change(true, now, within, request).await
+            }
+            (Method::DELETE, "/subjects/entries") => {
+                subjects.change(false, now, within, request).await
+            }
+            (Method::POST, "/subjects/show") => subjects.show(within, request).await,
             (_, "/subjects/stats" | "/subjects/entries" | "/subjects/show") => Err(Problem(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "admin_method",
@@ -184,9 +188,10 @@ impl Subjects {
         &self,
         enter: bool,
         now: Timestamp,
+        within: Within<'_>,
         request: Request<Incoming>,
     ) -> Result<Value, Problem> {
-        let sent: EntriesAsSent = read(request).await?;
+        let sent: EntriesAsSent = read(request, within).await?;
         let fact: Fact = sent
             .what
             .parse()
@@ -226,8 +231,8 @@ impl Subjects {
         Ok(json!({ "what": sent.what, done: entered.changed, "unchanged": entered.unchanged }))
     }
 
-    async fn show(&self, request: Request<Incoming>) -> Result<Value, Problem> {
-        let sent: ShowAsSent = read(request).await?;
+    async fn show(&self, within: Within<'_>, request: Request<Incoming>) -> Result<Value, Problem> {
+        let sent: ShowAsSent = read(request, within).await?;
         let token = self
             .token(&sent.subject)
             .ok_or_else(|| Problem::request("/subject identifies nobody"))?;
@@ -298,12 +303,27 @@ async fn off_the_thread<T: Send + 'static>(
     Ok(done?)
 }
 
-async fn read<T: serde::de::DeserializeOwned>(request: Request<Incoming>) -> Result<T, Problem> {
-    let body = Limited::new(request.into_body(), BODY_BYTES).collect();
-    let Ok(Ok(body)) = tokio::time::timeout(BODY_READ, body).await else {
-        return Err(Problem::request(format!(
-            "the body did not come whole, or is larger than {BODY_BYTES} bytes"
-        )));
+async fn read<T: serde::de::DeserializeOwned>(
+    request: Request<Incoming>,
+    (limits, metrics): Within<'_>,
+) -> Result<T, Problem> {
+    let body = Limited::new(request.into_body(), limits.admin_body_bytes).collect();
+    let body = match tokio::time::timeout(limits.admin_read, body).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            metrics.reached(Limit::AdminBodyBytes);
+            return Err(Problem::request(format!(
+                "the body is larger than {} bytes (limits.admin_body_bytes)",
+                limits.admin_body_bytes
+            )));
+        }
+        Ok(Err(_)) => return Err(Problem::request("the body did not come whole")),
+        Err(_) => {
+            metrics.reached(Limit::AdminRead);
+            return Err(Problem::request(
+                "the body did not come in time (limits.admin_read)",
+            ));
+        }
     };
     // serde_json's own text could repeat a value.
     serde_json::from_slice(&body.to_bytes()).map_err(|error| {

@@ -73,13 +73,19 @@ pub(crate) enum Limit {
     UnreadBytes,
     /// `limits.ledger_ahead_bytes`
     LedgerAheadBytes,
+    /// `limits.admin_connections`
+    AdminConnections,
+    /// `limits.admin_read`
+    AdminRead,
+    /// `limits.admin_body_bytes`
+    AdminBodyBytes,
     /// The file descriptors that the system lets the process have.
     FileDescriptors,
 }
 
 impl Limit {
     /// Every limit.
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::TlsHandshake,
         Self::HeaderRead,
         Self::ConnectionIdle,
@@ -112,6 +118,9 @@ impl Limit {
         Self::DecodedRatio,
         Self::UnreadBytes,
         Self::LedgerAheadBytes,
+        Self::AdminConnections,
+        Self::AdminRead,
+        Self::AdminBodyBytes,
         Self::FileDescriptors,
     ];
 
@@ -150,6 +159,9 @@ impl Limit {
             Self::DecodedRatio => "decoded_ratio",
             Self::UnreadBytes => "unread_bytes",
             Self::LedgerAheadBytes => "ledger_ahead_bytes",
+            Self::AdminConnections => "admin_connections",
+            Self::AdminRead => "admin_read",
+            Self::AdminBodyBytes => "admin_body_bytes",
             Self::FileDescriptors => "file_descriptors",
         }
     }
@@ -285,7 +297,7 @@ impl LimitMetrics {
     pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let options = Opts::new(
             "fieldgate_limits_reached_total",
-            "Connections and exchanges that a limit ended, refused or kept waiting, by the limit's key in the configuration",
+            "Connections, exchanges and operators' requests that a limit ended, refused or kept waiting, by the limit's key in the configuration",
         );
         let counter = IntCounterVec::new(options, &["limit"])?;
         registry.register(Box::new(counter.clone()))?;

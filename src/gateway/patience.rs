@@ -9,9 +9,6 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::reason::Reason;
 use crate::config::Limits;
 
-/// Pieces of a body that may have any size: heads of multipart bodies, first records, keep-alive comments.
-const FREE_PIECES: u64 = 1_000;
-
 /// How fast a body has to come, and whose it is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
@@ -21,8 +18,10 @@ pub(crate) struct Pace {
     idle_reason: Reason,
     /// Bytes a second on average, once `idle` was waited in all; nought for any.
     bytes_per_second: u64,
-    /// Bytes a piece on average, after [`FREE_PIECES`]; nought for any.
+    /// Bytes a piece on average, after the free ones; nought for any.
     piece_bytes: u64,
+    /// Pieces that may have any size: heads of multipart bodies, first records, keep-alive comments.
+    free_pieces: u64,
     /// What it is called when the body comes too slowly or in too many pieces.
     trickle_reason: Reason,
 }
@@ -35,6 +34,7 @@ impl Pace {
             idle_reason: Reason::RequestIdle,
             bytes_per_second: limits.body_bytes_per_second,
             piece_bytes: limits.body_piece_bytes,
+            free_pieces: limits.body_free_pieces,
             trickle_reason: Reason::RequestTrickle,
         }
     }
@@ -46,6 +46,7 @@ impl Pace {
             idle_reason: Reason::BodyIdle,
             bytes_per_second: 0,
             piece_bytes: limits.body_piece_bytes,
+            free_pieces: limits.body_free_pieces,
             trickle_reason: Reason::BodyTrickle,
         }
     }
@@ -99,7 +100,8 @@ impl Patience {
                 return Err(self.pace.trickle_reason);
             }
         }
-        let owed = (self.pieces.saturating_sub(FREE_PIECES)).saturating_mul(self.pace.piece_bytes);
+        let counted = self.pieces.saturating_sub(self.pace.free_pieces);
+        let owed = counted.saturating_mul(self.pace.piece_bytes);
         if self.bytes < owed {
             return Err(self.pace.trickle_reason);
         }

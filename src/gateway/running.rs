@@ -165,14 +165,14 @@ impl Running {
                     let ca = ca.and_then(|path| Expiry::of_certificates("client_ca", path));
                     expiries.extend(own.into_iter().chain(ca));
                     for path in &files.client_crl {
-                        let lists = tls::revocation_lists(path)?;
+                        let lists = tls::revocation_lists(path, config.limits.crl_bytes)?;
                         expiries.extend(Expiry::of_lists("client_crl", path, &lists));
                     }
                     let known = match listener.audience {
                         Audience::Partners => &identities,
                         Audience::Council => &systems,
                     };
-                    Some(tls::partner_tls(files, known)?)
+                    Some(tls::partner_tls(files, known, config.limits.crl_bytes)?)
                 }
             });
         }

@@ -25,9 +25,6 @@ use super::StartError;
 use super::identity::{self, Identities, PresentedCertificate, sha256};
 use crate::config::{ExpiredCrl, ListenerTls};
 
-/// Bytes of one file of revoked certificates.
-const LIST_BYTES: u64 = 64 << 20;
-
 /// The TLS of one listener.
 pub(crate) struct PartnerTls {
     pub(crate) config: Arc<ServerConfig>,
@@ -46,13 +43,15 @@ impl PartnerTls {
     }
 }
 
-/// The TLS of a listener with `files`, which asks for certificates where any could identify a partner.
+/// The TLS of a listener with `files`, of which lists of revoked certificates have at most `list_bytes` each; it asks for
+/// certificates where any could identify a partner.
 ///
 /// # Errors
 /// If a file cannot be read, or holds no certificate or key that can be used.
 pub(crate) fn partner_tls(
     files: &ListenerTls,
     identities: &Identities,
+    list_bytes: u64,
 ) -> Result<PartnerTls, StartError> {
     let chain = certificates(&files.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| StartError::Pem {
@@ -65,7 +64,7 @@ pub(crate) fn partner_tls(
             None => None,
             Some(path) => {
                 let roots = Arc::new(roots(path)?);
-                Some(authority(files, path, roots, &provider)?)
+                Some(authority(files, (path, roots), &provider, list_bytes)?)
             }
         };
         Some(Arc::new(Judge {
@@ -109,13 +108,13 @@ pub(super) fn versions(only_tls13: bool) -> &'static [&'static SupportedProtocol
 /// a chain needs one: where none says anything of a certificate, it is refused.
 fn authority(
     files: &ListenerTls,
-    path: &Path,
-    roots: Arc<RootCertStore>,
+    (path, roots): (&Path, Arc<RootCertStore>),
     provider: &Arc<CryptoProvider>,
+    list_bytes: u64,
 ) -> Result<Arc<dyn ClientCertVerifier>, StartError> {
     let mut builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
     for path in &files.client_crl {
-        builder = builder.with_crls(revocation_lists(path)?);
+        builder = builder.with_crls(revocation_lists(path, list_bytes)?);
     }
     builder = match files.expired_crl {
         ExpiredCrl::Refuse => builder.enforce_revocation_expiration(),
@@ -131,12 +130,13 @@ fn authority(
     })
 }
 
-/// The lists of revoked certificates in a file, PEM or DER.
+/// The lists of revoked certificates in a file of at most `most` bytes, PEM or DER.
 ///
 /// # Errors
 /// If it cannot be read, is too large, or holds none.
 pub(crate) fn revocation_lists(
     path: &Path,
+    most: u64,
 ) -> Result<Vec<CertificateRevocationListDer<'static>>, StartError> {
     let fault = |message: String| StartError::Pem {
         path: path.to_owned(),
@@ -144,12 +144,12 @@ pub(crate) fn revocation_lists(
     };
     let mut bytes = Vec::new();
     std::fs::File::open(path)
-        .and_then(|file| file.take(LIST_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes))
         .map_err(|error| fault(format!("cannot be read ({})", error.kind())))?;
-    if bytes.len() as u64 > LIST_BYTES {
-        return Err(fault(
-            "is larger than 64 MiB; split the authority's list".to_owned(),
-        ));
+    if bytes.len() as u64 > most {
+        return Err(fault(format!(
+            "is larger than {most} bytes; split the authority's list, or raise limits.crl_bytes"
+        )));
     }
     // DER begins with a sequence's tag, which no text does.
     if bytes.first() == Some(&0x30) {

@@ -20,6 +20,7 @@ mod labels;
 mod observed;
 mod opaque;
 mod openings;
+mod operators;
 mod outbound;
 mod outbound_ends;
 mod outbound_rights;
