@@ -1,6 +1,9 @@
 //! Requests' bodies that come too slowly, in too many pieces, or too deep; partners that do not read.
 
-use tokio::io::AsyncWriteExt;
+use std::cell::Cell;
+use std::rc::Rc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::connections::{another_is_answered, reached};
@@ -101,6 +104,24 @@ fn a_body_in_small_chunks_passes_where_they_are_few() {
 }
 
 #[test]
+fn how_many_small_chunks_are_few_is_configured() {
+    run(async {
+        let (council, service) = council("  body_free_pieces: 5").await;
+        let (mut reading, mut writing) = posting(&council).await.into_split();
+        let mut pieces = String::new();
+        for byte in b"{\"text\":\"abcdefghij\"}" {
+            pieces += &format!("1\r\n{}\r\n", char::from(*byte));
+        }
+        // The gateway may have answered before it has all.
+        let _closed = writing.write_all(pieces.as_bytes()).await;
+        let answer = read_to_end(&mut reading).await;
+        answer.is_problem(408, "request_trickle");
+        assert_eq!(reached(&council, "body_bytes_per_second").await, 1);
+        drop(service);
+    });
+}
+
+#[test]
 fn deep_json_is_refused_either_way() {
     run(async {
         let deep = format!("{{\"name\":{}", "[".repeat(100_000));
@@ -166,4 +187,44 @@ fn a_partner_that_does_not_stop_sending_after_its_answer_is_closed() {
         assert_eq!(reached(&council, "linger").await, 1);
         another_is_answered(&council).await;
     });
+}
+
+/// The answer has come and gone, and the request goes on: with its exchange's time it ends, whether it waits or never does.
+#[test]
+fn an_upload_that_goes_on_after_its_answer_ends_with_its_exchange() {
+    for waits in [true, false] {
+        run(async {
+            let ended = Rc::new(Cell::new(false));
+            let told = Rc::clone(&ended);
+            let service = Service::scripted(move |_, mut stream| {
+                let told = Rc::clone(&told);
+                async move {
+                    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await?;
+                    let mut all = Vec::new();
+                    // A reset is one way for a connection to end.
+                    let _reset = stream.read_to_end(&mut all).await;
+                    assert!(!all.ends_with(b"0\r\n\r\n"), "it does not look whole");
+                    told.set(true);
+                    Ok(None)
+                }
+            })
+            .await;
+            let mut setup = Setup::with(service.address);
+            setup.limits =
+                "  exchange: 500ms\n  request_body_bytes: 1GiB\n  body_idle: 1h\n  linger: 1h"
+                    .to_owned();
+            let council = setup.start();
+            let (mut reading, mut writing) = posting(&council).await.into_split();
+            writing.write_all(b"6\r\n{\"x\":\"\r\n").await.unwrap();
+            let writing = tokio::task::spawn_local(async move {
+                let piece = format!("4000\r\n{}\r\n", "a".repeat(16 << 10));
+                while !waits && writing.write_all(piece.as_bytes()).await.is_ok() {}
+                std::future::pending::<()>().await;
+            });
+            let head = read_head(&mut reading).await.unwrap();
+            assert!(head.starts_with("HTTP/1.1 204 "), "{head}");
+            until("the service's connection ends", || ended.get()).await;
+            writing.abort();
+        });
+    }
 }

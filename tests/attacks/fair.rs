@@ -111,6 +111,59 @@ fn an_exchange_that_waits_runs_when_another_has_ended() {
     });
 }
 
+/// As many of a partner's exchanges wait as may run; one more is refused without a wait.
+#[test]
+fn a_partners_line_is_as_long_as_what_it_may_have_at_once() {
+    run(async {
+        let (service, _held) = held_service().await;
+        let limits = "  exchanges: 4\n  exchanges_per_partner: 2\n  exchange_wait: 1h";
+        let council = two_partners(&service, limits).start();
+        let mut greedy = under_way(&council, &service, 2).await;
+        for waiting in 1..=2 {
+            greedy.push(asked(&council, &care("GET", "/adults/8", "")).await);
+            while reached(&council, "exchanges_per_partner").await < waiting {}
+        }
+        let busy = council.get("/adults/7").await;
+        busy.is_problem(503, "gateway_busy");
+        assert_eq!(reached(&council, "exchange_wait").await, 0);
+        drop(greedy);
+    });
+}
+
+/// A partner with a long line has one turn, and then it is the other's.
+#[test]
+fn partners_that_wait_have_turns_whoever_asked_most() {
+    run(async {
+        let (service, go_on) = held_service().await;
+        let limits = "  exchanges: 3\n  exchanges_per_partner: 3\n  exchange_wait: 1h";
+        let council = two_partners(&service, limits).start();
+        let mut greedy = under_way(&council, &service, 3).await;
+        for waiting in 1..=3 {
+            greedy.push(asked(&council, &care("GET", "/adults/8", "")).await);
+            while reached(&council, "exchanges").await < waiting {}
+        }
+        let small = asked(&council, &homes("/adults/9")).await;
+        while reached(&council, "exchanges").await < 4 {}
+        for round in 1..=2 {
+            go_on.notify_one();
+            until("the next is asked for", || {
+                service.requests().len() == 3 + round
+            })
+            .await;
+        }
+        let asked = service.requests();
+        assert!(asked[3].contains("/api/8") && asked[4].contains("/api/9"));
+        drop((greedy, small));
+    });
+}
+
+/// `request` on a connection of its own, sent.
+async fn asked(council: &Council, request: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(council.address()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
 #[test]
 fn exchanges_that_partners_give_up_give_their_places_back() {
     run(async {

@@ -149,6 +149,74 @@ fn streams_that_are_reset_at_once_end_their_connection() {
     });
 }
 
+/// However many exchanges a partner may give up: those that it resets before they are taken up have a bound of their own.
+#[test]
+fn streams_that_are_reset_before_they_are_taken_up_end_their_connection() {
+    run(async {
+        let (council, _service) =
+            council("  pending_resets: 5\n  connection_resets: 1000000").await;
+        let stream = connect(&council, &[]).await;
+        let came = flood(stream, |round| {
+            // Many at once: all of them are read before the first is looked at.
+            let frames = (0..50).flat_map(|one| {
+                let id = (round * 50 + one) * 2 + 1;
+                let ask = ask("GET", "/adults/7");
+                let head = frame(HEADERS, END_HEADERS | END_STREAM, id, &ask);
+                [head, frame(RST_STREAM, 0, id, &8_u32.to_be_bytes())].concat()
+            });
+            frames.collect()
+        })
+        .await;
+        // ENHANCE_YOUR_CALM, told or only counted: the goodbye may be lost to a reset.
+        assert!(is_told(&came).is_none_or(|code| code == 11));
+        assert_eq!(reached(&council, "streams_per_connection").await, 1);
+        another_is_answered(&council).await;
+    });
+}
+
+/// The first streams run and nobody answers them: the one beyond the bound is refused at once, and may be sent again.
+#[test]
+fn a_stream_beyond_those_that_may_run_is_refused_while_they_run() {
+    run(async {
+        let service = Service::scripted(|head, mut stream| async move {
+            if head.contains("/api/8") {
+                std::future::pending::<()>().await;
+            }
+            stream
+                .write_all(json(r#"{"name":"Ada"}"#).as_bytes())
+                .await?;
+            Ok(Some(stream))
+        })
+        .await;
+        let mut setup = Setup::with(service.address);
+        setup.limits = "  streams_per_connection: 2".to_owned();
+        let council = setup.start();
+        let mut stream = connect(&council, &[]).await;
+        for id in [1, 3, 5] {
+            let ask = ask("GET", "/adults/8");
+            let head = frame(HEADERS, END_HEADERS | END_STREAM, id, &ask);
+            stream.write_all(&head).await.unwrap();
+        }
+        let refused = async {
+            loop {
+                let mut head = [0; 9];
+                stream.read_exact(&mut head).await.unwrap();
+                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+                let mut payload = vec![0; usize::try_from(length).unwrap()];
+                stream.read_exact(&mut payload).await.unwrap();
+                if head[3] == RST_STREAM {
+                    return (head[8], payload);
+                }
+            }
+        };
+        let refused = tokio::time::timeout(HANG, refused).await.unwrap();
+        // REFUSED_STREAM.
+        assert_eq!(refused, (5, vec![0, 0, 0, 7]));
+        assert!(service.requests().len() <= 2);
+        another_is_answered(&council).await;
+    });
+}
+
 #[test]
 fn exchanges_that_are_given_up_while_the_service_is_asked_end_their_connection() {
     run(async {

@@ -165,6 +165,36 @@ fn a_service_that_trickles_keeps_nobody_else_waiting_and_ends_with_the_exchange(
     });
 }
 
+/// An answer ends with its exchange's time, whether the service always has more of it or never again, and whether that
+/// leaves or not.
+#[test]
+fn an_answer_without_end_ends_with_the_exchange() {
+    for (waits, name) in [(true, "x"), (false, "x"), (false, "name")] {
+        run(async {
+            let service = Service::scripted(move |_, mut stream| async move {
+                stream.write_all(CHUNKED.as_bytes()).await?;
+                stream.write_all(b"10\r\n[{\"name\":\"Ada\"},\r\n").await?;
+                let text = "a".repeat((16 << 10) - 8 - name.len());
+                let piece = format!("4000\r\n{{\"{name}\":\"{text}\"}},\r\n");
+                if !waits {
+                    loop {
+                        stream.write_all(piece.as_bytes()).await?;
+                    }
+                }
+                std::future::pending::<()>().await;
+                Ok(None)
+            })
+            .await;
+            let mut setup = Setup::with(service.address);
+            setup.limits = "  exchange: 500ms\n  body_idle: 1h".to_owned();
+            let council = setup.start();
+            let answer = council.get("/adults").await;
+            assert!(!answer.is_whole(), "{}", answer.text());
+            assert_eq!(reached(&council, "exchange").await, 1);
+        });
+    }
+}
+
 #[test]
 fn a_service_that_sends_a_byte_at_a_time_without_end_is_let_go() {
     run(async {

@@ -447,3 +447,24 @@ fn p2_a_head_over_http2_has_no_body_be_it_answered_or_refused() {
         assert!(matches!(found[..], [(1, true, _)]), "{found:?}");
     });
 }
+
+/// A target that is for another kind of server has its reason over HTTP/2 too, also where the request is spelt as the
+/// gateway's own notes of malformed HTTP/1.1 are.
+#[test]
+fn p6_forms_that_are_not_for_a_gateway_have_their_reason_over_http2() {
+    run(async {
+        let (mut council, service) = Council::answering(json("{}")).await;
+        for asked in [("OPTIONS", "*"), ("LINE-END", "*")] {
+            let found = frames(&council, asked, &[]).await;
+            assert!(
+                found.iter().any(|(kind, ..)| *kind == 1),
+                "{asked:?}: {found:?}"
+            );
+        }
+        council.stop().await;
+        assert!(service.requests().is_empty());
+        let entered = council.entries("refusal");
+        let reasons: Vec<_> = entered.iter().map(|entry| &entry["reason"]).collect();
+        assert_eq!(reasons, ["request_form"; 2]);
+    });
+}

@@ -1,7 +1,11 @@
 //! Who asks: certificates pinned or under an authority, and API keys.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use fieldgate::clock::Clock;
+use fieldgate::config;
+use fieldgate::gateway::Gateway;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
     KeyIdMethod, KeyPair, PublicKeyData, RevokedCertParams, SanType, SerialNumber,
@@ -307,6 +311,39 @@ fn an_expired_pinned_certificate_is_refused() {
     });
 }
 
+/// A certificate that ends while its connection is open names nobody from then on, though nothing is reloaded.
+#[test]
+fn a_certificate_that_ends_on_an_open_connection_is_refused_at_its_next_request() {
+    run(async {
+        let trusted = authority();
+        let identify = "certificates: [{ san: api.island-health.example }]".to_owned();
+        let (mut council, service, own) = stopped(identify, Some(&trusted), "").await;
+        let late = Arc::new(AtomicBool::new(false));
+        let (told, config) = (Arc::clone(&late), council.config());
+        let clock = Clock::from_fn(move || {
+            let day = if told.load(Ordering::Relaxed) {
+                "2090-01-02T00:00:00Z"
+            } else {
+                "2026-06-15T12:00:00Z"
+            };
+            day.parse().unwrap()
+        });
+        council.gateway = Some(Gateway::start(move || config::load(&config), clock).unwrap());
+        let name = "api.island-health.example".to_owned();
+        let mut params = CertificateParams::new(vec![name]).unwrap();
+        // The handshake goes by the system's clock, each request by the gateway's.
+        params.not_after = rcgen::date_time_ymd(2090, 1, 1);
+        let partner = trusted.sign_as(params);
+        let mut stream = connect(&council, &own, Some(&partner)).await.unwrap();
+        let first = exchange_on(&mut stream, &without_key()).await;
+        assert_eq!(first.status(), 200, "{}", first.text());
+        late.store(true, Ordering::Relaxed);
+        let second = exchange_on(&mut stream, &without_key()).await;
+        second.is_problem(401, "certificate_refused");
+        assert_eq!(service.requests().len(), 1);
+    });
+}
+
 #[test]
 fn an_api_key_names_its_partner_and_a_wrong_one_nobody() {
     run(async {
@@ -353,6 +390,31 @@ fn a_key_that_does_not_belong_to_its_certificate_keeps_the_gateway_from_starting
         let error = council.try_start().expect_err("they do not work together");
         assert!(!error.is_content());
         assert!(error.to_string().contains("chain.pem"), "{error}");
+    });
+}
+
+#[test]
+fn a_list_of_revoked_certificates_over_its_limit_is_not_loaded() {
+    run(async {
+        let trusted = authority();
+        let identify = "certificates: [{ san: a.example }]".to_owned();
+        let more = ", client_crl: [crl.pem]";
+        let (mut council, _service, _own) = stopped(identify, Some(&trusted), more).await;
+        let list = trusted.revokes(&[1], 2199);
+        std::fs::write(council.folder.path().join("crl.pem"), &list).unwrap();
+        let config = std::fs::read_to_string(council.config()).unwrap();
+        for (bytes, loads) in [(list.len() - 1, false), (list.len(), true)] {
+            let limit = format!("limits:\n  crl_bytes: {bytes}B\n");
+            std::fs::write(council.config(), config.replace("limits:\n", &limit)).unwrap();
+            match council.try_start() {
+                Ok(()) => assert!(loads),
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(!loads && error.contains("limits.crl_bytes"), "{error}");
+                    assert!(error.contains("crl.pem"), "{error}");
+                }
+            }
+        }
     });
 }
 

@@ -346,3 +346,49 @@ fn p4_a_partners_stream_that_is_reset_without_an_error_reaches_the_service_as_no
         council.stop().await;
     });
 }
+
+/// The answer has begun when the partner resets its upload: what the service has of it looks as unfinished as it is.
+#[test]
+fn p4_an_upload_that_is_reset_after_its_answer_has_begun_does_not_look_whole() {
+    run(async {
+        let bodies = Rc::new(RefCell::new(Vec::new()));
+        let noted = Rc::clone(&bodies);
+        let service = Service::scripted(move |head, mut stream| {
+            let noted = Rc::clone(&noted);
+            async move {
+                let begun = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\nf\r\n{\"name\":\"Ada\"}\n\r\n";
+                stream.write_all(begun.as_bytes()).await?;
+                let body = skip_body(&head, &mut stream).await;
+                noted.borrow_mut().push(body.map_err(drop));
+                Ok(None)
+            }
+        })
+        .await;
+        let mut setup = Setup::with(service.address);
+        setup.agreements = vec![("formats.yaml".to_owned(), agreement(NDJSON))];
+        let mut council = setup.start();
+        let stream = TcpStream::connect(council.address()).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+        spawn_local(connection);
+        let request = Request::post("http://gateway/in")
+            .header("x-api-key", HEALTH_KEY)
+            .header("data-purpose", "care")
+            .header("content-type", "application/x-ndjson")
+            .body(())
+            .unwrap();
+        let (answer, mut sending) = client.send_request(request, false).unwrap();
+        sending
+            .send_data(Bytes::from_static(FIRST_LINE), false)
+            .unwrap();
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), 200);
+        sending.send_reset(Reason::NO_ERROR);
+        until("the service's connection ended", || {
+            bodies.borrow().len() == 1
+        })
+        .await;
+        assert_eq!(*bodies.borrow(), [Err(())]);
+        drop(answer);
+        council.stop().await;
+    });
+}

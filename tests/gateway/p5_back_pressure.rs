@@ -134,3 +134,60 @@ fn p5_a_stream_that_is_never_read_on_is_let_go() {
         council.stop().await;
     });
 }
+
+/// A partner whose HTTP/2 windows take everything, and that reads nothing: what it allows is no room of the gateway's.
+#[test]
+fn p5_windows_without_end_are_no_room() {
+    run(async {
+        let sent = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&sent);
+        let service = Service::scripted(move |head, mut stream| {
+            let sent = Rc::clone(&counted);
+            async move {
+                if head.contains("/api/7") {
+                    stream.write_all(json("{}").as_bytes()).await?;
+                    return Ok(Some(stream));
+                }
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n[")
+                    .await?;
+                let record = format!("{{\"name\":\"{}\"}},", "a".repeat(60 << 10));
+                while sent.get() < WHOLE {
+                    stream.write_all(record.as_bytes()).await?;
+                    sent.set(sent.get() + record.len());
+                }
+                Ok(None)
+            }
+        })
+        .await;
+        let council = Setup::with(service.address).start();
+        let stream = TcpStream::connect(council.address()).await.unwrap();
+        let (mut client, connection) = h2::client::Builder::new()
+            .initial_window_size((1 << 31) - 1)
+            .initial_connection_window_size((1 << 31) - 1)
+            .handshake::<_, bytes::Bytes>(stream)
+            .await
+            .unwrap();
+        let asked = crate::http2::request("/adults").map(|_| ());
+        let (answer, _) = client.send_request(asked, true).unwrap();
+        let mut connection = Box::pin(connection);
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer.unwrap(),
+            ended = &mut connection => panic!("{ended:?}"),
+        };
+        assert_eq!(answer.status(), http::StatusCode::OK);
+        // From here on nobody reads the connection.
+        let mut before = usize::MAX;
+        while sent.get() != before {
+            before = sent.get();
+            for _ in 0..50 {
+                assert_eq!(council.get("/adults/7").await.status(), 200);
+            }
+        }
+        assert!(
+            before < BUFFERS,
+            "the service could send {before} bytes to nobody"
+        );
+    });
+}

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
@@ -14,10 +14,11 @@ use crate::harness::*;
 /// A breaker that nothing here opens.
 const NO_BREAKER: &str = "breaker: { failures: 64, percent: 100 }";
 
-/// A place where nobody listens.
-async fn nowhere() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
+/// A place where nobody listens, and nobody else can while the socket is there.
+fn nowhere() -> (SocketAddr, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    (socket.local_addr().unwrap(), socket)
 }
 
 /// A service that answers while `well`, and else takes the request and closes the connection.
@@ -146,7 +147,7 @@ fn the_endpoint_with_fewer_exchanges_is_asked() {
 fn an_endpoint_that_is_not_there_costs_no_answer_not_even_of_a_note() {
     run(async {
         let service = Service::answering(json("{}")).await;
-        let gone = nowhere().await;
+        let (gone, _held) = nowhere();
         // However slow the machine is, nobody tries it again meanwhile.
         let lines = "breaker: { open: 1h, longest: 1h }";
         let council = endpoints(&[gone, service.address], lines).start();
@@ -169,7 +170,7 @@ fn an_endpoint_that_is_not_there_costs_no_answer_not_even_of_a_note() {
 #[test]
 fn a_service_that_fails_is_left_alone_and_the_caller_told_for_how_long() {
     run(async {
-        let gone = nowhere().await;
+        let (gone, _held) = nowhere();
         let mut setup = Setup::with(gone);
         setup.service_tls = "breaker: { failures: 2, open: 1h, longest: 1h }".to_owned();
         let council = setup.start();
@@ -522,7 +523,7 @@ fn a_name_is_looked_up_again_and_again_and_its_addresses_are_used() {
 #[test]
 fn a_name_that_nobody_has_is_a_502() {
     run(async {
-        let mut setup = Setup::with(nowhere().await);
+        let mut setup = Setup::with(nowhere().0);
         setup.service = "http://no-such-host.invalid:8080".to_owned();
         let council = setup.start();
         for _ in 0..3 {

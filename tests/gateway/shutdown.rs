@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 
 use crate::harness::*;
@@ -60,6 +60,38 @@ fn a_stream_that_runs_when_the_gateway_stops_may_end() {
             TcpStream::connect(address).await.is_err(),
             "nobody listens any more"
         );
+    });
+}
+
+/// A partner that has read nothing of its answer when the gateway stops still gets all of it.
+#[test]
+fn p4_what_is_unsent_when_the_gateway_stops_is_sent() {
+    run(async {
+        const RECORDS: usize = 2_000;
+        let record = format!("{{\"name\":\"{}\"}}", "a".repeat(1_000));
+        let body = format!("[{}]", vec![record; RECORDS].join(","));
+        let service = Service::answering(json(&body)).await;
+        let mut council = Setup::with(service.address).start();
+        // Little room, so that most of the answer waits in the gateway.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 << 10).unwrap();
+        let mut stream = socket.connect(council.address()).await.unwrap();
+        stream
+            .write_all(care("GET", "/adults", "").as_bytes())
+            .await
+            .unwrap();
+        let head = read_head(&mut stream).await.unwrap();
+        let admin = council.gateway.as_ref().unwrap().admin_address();
+        let gateway = council.gateway.take().unwrap();
+        let stopping = tokio::task::spawn_blocking(move || gateway.shutdown());
+        let ready = b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        while send(admin, ready).await.status() != 503 {}
+        let rest = read_to_end(&mut stream).await;
+        let answer = Answer([head.as_bytes(), &rest.0].concat());
+        assert!(answer.is_whole());
+        assert_eq!(answer.body(), body);
+        stopping.await.unwrap().unwrap();
+        assert_eq!(council.entries("release")[0]["outcome"], "complete");
     });
 }
 
