@@ -207,3 +207,144 @@ fn p2_an_http2_body_is_as_long_as_it_says() {
         site.saw_only_requests();
     });
 }
+
+/// What every octet does in every place of a head, where the octets that HTTP/2 forbids there are refused (RFC 9113 section
+/// 8.2.1), and no other becomes anything else.
+#[test]
+fn p2_no_octet_of_an_http2_head_ends_a_line() {
+    const HEAD: [(&str, &str); 7] = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "g"),
+        (":path", "/adults/7"),
+        ("x-api-key", HEALTH_KEY),
+        ("data-purpose", "care"),
+        ("accept-language", "cy"),
+    ];
+    run(async {
+        let site = Site::start().await;
+        let mut answered = 0;
+        for octet in (0..0x20).chain([b' ', b'#', b':', b'/', b'@', b'\\', 0x7f]) {
+            let octet = char::from(octet).to_string();
+            for (place, (name, value)) in HEAD.into_iter().enumerate() {
+                for (name, value) in [
+                    (name.to_owned(), format!("{octet}{value}")),
+                    (name.to_owned(), format!("{value}{octet}")),
+                    (name.to_owned(), format!("{value}{octet}x: y")),
+                    (format!("{name}{octet}"), value.to_owned()),
+                    (format!("{name}{octet}x"), value.to_owned()),
+                ] {
+                    let mut headers = HEAD;
+                    headers[place] = (&name, &value);
+                    let end = ask(&site, &headers, None).await;
+                    // Another person, whom the path may name as well.
+                    let is_another = name == ":path" && matches!(&*octet, ":" | "@");
+                    answered += usize::from(end == End::Answered && !is_another);
+                    // What passes is a value that is the partner's to choose, of a header that is kept, or one with white
+                    // space around it.
+                    // Of a path the reader before ours drops a fragment: it reaches nobody.
+                    let may_pass = name == "accept-language" && octet != "\0"
+                        || value.trim_matches([' ', '\t']) == HEAD[place].1
+                        || name == ":path" && value.starts_with("/adults/7#")
+                        // A port that is not said.
+                        || value == "g:"
+                        || is_another;
+                    assert!(end != End::Answered || may_pass, "{name:?}: {value:?}");
+                }
+            }
+        }
+        let seen = site.seen("7");
+        assert_eq!(seen.len(), answered);
+        for request in seen {
+            let named = request.headers.iter().map(|(name, _)| name.as_str());
+            assert!(!named.into_iter().any(|name| name == "x"), "{request:?}");
+        }
+        site.saw_only_requests();
+    });
+}
+
+/// Pseudo-headers stand once, first, and are those of a request (RFC 9113 section 8.3); fields of a connection stand nowhere.
+#[test]
+fn p2_http2_heads_in_any_order_are_one_request_or_none() {
+    const PSEUDO: [(&str, &str); 4] = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "g"),
+        (":path", "/adults/7"),
+    ];
+    const REGULAR: [(&str, &str); 2] = [("x-api-key", HEALTH_KEY), ("data-purpose", "care")];
+    run(async {
+        let site = Site::start().await;
+        let mut answered = 0;
+        // Every order of the four, first.
+        for order in 0..24_usize {
+            let mut left = PSEUDO.to_vec();
+            let mut head = Vec::new();
+            for (places, divisor) in [(4, 6), (3, 2), (2, 1), (1, 1)] {
+                head.push(left.remove(order / divisor % places));
+            }
+            head.extend(REGULAR);
+            assert_eq!(ask(&site, &head, None).await, End::Answered, "{head:?}");
+            answered += 1;
+        }
+        let good = [&PSEUDO[..], &REGULAR].concat();
+        // A pseudo-header behind a regular one, or twice wherever it stands, with its own value or another.
+        for (name, value) in PSEUDO {
+            let mut moved = good.clone();
+            let place = moved.iter().position(|one| one.0 == name).unwrap();
+            let taken = moved.remove(place);
+            for at in 4..=moved.len() {
+                let mut head = moved.clone();
+                head.insert(at, taken);
+                assert_ne!(ask(&site, &head, None).await, End::Answered, "{head:?}");
+            }
+            for at in 0..=good.len() {
+                for again in [value, "", "h", "/adults/8", "POST", "https"] {
+                    let mut head = good.clone();
+                    head.insert(at, (name, again));
+                    assert_ne!(ask(&site, &head, None).await, End::Answered, "{head:?}");
+                }
+            }
+        }
+        // Fields of a connection, names in capitals, and what only answers or upgrades have.
+        for (name, value) in [
+            ("connection", "keep-alive"),
+            ("connection", "te"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("transfer-encoding", "chunked"),
+            ("transfer-encoding", "identity"),
+            ("transfer-encoding", ""),
+            ("upgrade", "websocket"),
+            ("te", "gzip"),
+            ("te", "chunked"),
+            ("te", "trailers, gzip"),
+            ("te", ""),
+            ("host", "h"),
+            ("host", "g, g"),
+            ("host", "u@g"),
+            (":status", "200"),
+            (":protocol", "websocket"),
+            ("X-Api-Key", HEALTH_KEY),
+            ("ACCEPT-LANGUAGE", "cy"),
+            ("Accept-language", "cy"),
+            ("content-length", "1"),
+            ("content-length", "-0"),
+        ] {
+            for at in 4..=good.len() {
+                let mut head = good.clone();
+                head.insert(at, (name, value));
+                assert_ne!(ask(&site, &head, None).await, End::Answered, "{head:?}");
+            }
+        }
+        for (name, value) in [("te", "trailers"), ("host", "g"), ("content-length", "0")] {
+            let mut head = good.clone();
+            head.push((name, value));
+            assert_eq!(ask(&site, &head, None).await, End::Answered, "{head:?}");
+            answered += 1;
+        }
+        assert_eq!(site.seen("7").len(), answered);
+        assert!(site.seen("8").is_empty());
+        site.saw_only_requests();
+    });
+}

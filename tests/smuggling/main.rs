@@ -16,6 +16,7 @@
 mod harness;
 
 mod corpora;
+mod generated;
 mod http2;
 mod requests;
 mod responses;

@@ -100,6 +100,7 @@ const ROWS: &[(&str, Fate)] = &[
     ("POSTTransfer-Encoding: chunked\r\n\r\n\r\n{}\r\n0\r\n\r\n", Ends(400)),
     ("POSTTransfer-Encoding: chunked\r\n\r\n;a\r\n{}\r\n0\r\n\r\n", Ends(400)),
     ("POSTTransfer-Encoding: chunked\r\n\r\n10000000000000002\r\n{}\r\n0\r\n\r\n", Ends(400)),
+    ("POSTTransfer-Encoding: chunked\r\n\r\n2;LONG\r\n{}\r\n0\r\n\r\n", Stricter(400)),
     ("POSTTransfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n", Ends(400)),
     ("POSTTransfer-Encoding: chunked\r\n\r\n2\r{}\r\n0\r\n\r\n", Ends(400)),
     ("POSTTransfer-Encoding: chunked\r\n\r\n2;a\nb\r\n{}\r\n0\r\n\r\n", Ends(400)),
@@ -182,6 +183,7 @@ fn written(row: &str, person: usize) -> String {
         .strip_prefix("POST")
         .map_or(row.to_owned(), |rest| post + rest);
     row.replace("KEY", KEY)
+        .replace("LONG", &"x".repeat(300))
         .replace("/adults/@", &format!("/adults/{person}"))
 }
 
