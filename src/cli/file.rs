@@ -12,12 +12,14 @@ use super::out::Stop;
 /// # Errors
 /// If it cannot be read, or is not UTF-8.
 pub(super) fn text(path: &Path) -> Result<String, Stop> {
-    fs::read_to_string(path).map_err(|error| match error.kind() {
-        ErrorKind::InvalidData => Stop::input(format_args!(
+    fs::read_to_string(path).map_err(|error| {
+        if error.kind() != ErrorKind::InvalidData {
+            return unread(path.display(), &error);
+        }
+        Stop::input(format_args!(
             "{}: not UTF-8 text; save the file as UTF-8",
             path.display()
-        )),
-        _ => unread(path.display(), &error),
+        ))
     })
 }
 

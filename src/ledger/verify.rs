@@ -157,10 +157,10 @@ impl ReadError {
     /// Why the segments in `directory` cannot be listed: a file in its place is no ledger.
     pub(super) fn listing(directory: &Path, source: io::Error) -> Self {
         let path = directory.to_owned();
-        match source.kind() {
-            io::ErrorKind::NotADirectory => Self::NoLedger(path),
-            _ => Self::System { path, source },
+        if source.kind() == io::ErrorKind::NotADirectory {
+            return Self::NoLedger(path);
         }
+        Self::System { path, source }
     }
 }
 

@@ -13,7 +13,7 @@ fn loaded(context: &Context) -> AgreementSet {
         name: "a.yaml",
         text: AGREEMENT,
     };
-    AgreementSet::load(&[source], context).unwrap()
+    AgreementSet::load(&[source], context).expect("the agreement loads")
 }
 
 fn decide(
