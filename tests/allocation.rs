@@ -217,7 +217,8 @@ fn p5_what_one_large_element_took_is_given_back() {
     machine.push(large.as_bytes(), &mut out).unwrap();
     drop(large);
     let kept = HELD.with(Cell::get) - before;
-    assert!(kept < 256 << 10, "{kept} bytes");
+    // The element alone took ten times as much. What stays is room for the windows of all machines of a thread.
+    assert!(kept < 384 << 10, "{kept} bytes");
 }
 
 #[test]
