@@ -36,6 +36,7 @@ mod rules;
 mod set;
 mod tables;
 mod template;
+mod totals;
 mod volume;
 mod withhold;
 mod words;

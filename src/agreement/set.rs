@@ -9,6 +9,7 @@ use super::basis::Demand;
 use super::file::{AgreementAsWritten, HINTS};
 use super::router::{Router, Routes};
 use super::tables::Tables;
+use super::totals::Totals;
 use super::{Agreement, AgreementName, PartnerName, PurposeName, ServiceName, SystemName, check};
 use crate::approval::Policy;
 use crate::charter::Charter;
@@ -135,6 +136,7 @@ impl AgreementSet {
         let mut names: HashMap<AgreementName, String> = HashMap::new();
         let mut groups = Groups::default();
         let mut routes = Routes::default();
+        let mut totals = Totals::default();
         checked.sort_by(|a, b| a.name.cmp(&b.name));
         for source in checked {
             faults.extend(source.faults);
@@ -158,6 +160,20 @@ impl AgreementSet {
                         format!(
                             "disclosure `{}` of agreement {} answers this method and path for a same purpose in the same time; give one another path, purpose or term",
                             taken.name, other.name,
+                        ),
+                    );
+                }
+                if let Err((other, place)) = totals.add(&agreement, index) {
+                    let body = match agreement.disclosures[index].pushed_by {
+                        Some(_) => "request_body",
+                        None => "response",
+                    };
+                    file.fault(
+                        &mut faults,
+                        &format!("/disclosures/{index}/{body}/aggregate/rule"),
+                        format!(
+                            "disclosure `{}` of agreement {} has totals of the same data for {} under another rule, and both together can tell what each hides; give both one rule, or leave the totals out of one",
+                            other.disclosures[place].name, other.name, other.partner,
                         ),
                     );
                 }

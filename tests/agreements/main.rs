@@ -5,6 +5,7 @@ mod faults;
 mod formats;
 mod pushes;
 mod scan;
+mod totals;
 
 use fieldgate::agreement::{AgreementSet, Context, PartnerName, Source};
 use jiff::tz::TimeZone;

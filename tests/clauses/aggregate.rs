@@ -28,7 +28,7 @@ disclosures:
   - name: {name}
     purposes: [care]
     request: GET /trends/{name}
-    service: {{ name: social-care, path: /api/adults }}
+    service: {{ name: social-care, path: /api/{name} }}
     response:
       format: json
       record: $.people[*]
