@@ -10,7 +10,7 @@ use fieldgate::plan::Plan;
 use super::support::{assert_agree, plan, rules, run};
 
 /// Rules that let records leave as structure, as a whole, in part, and not at all.
-const RULES: [&str; 12] = [
+const RULES: [&str; 13] = [
     "keep_all $",
     "keep_all $; drop $[*].p.n; drop $[*].notes; drop $[*].h[*].n",
     "keep $[*].p.d; keep $[*].h[*].r; keep $[*].t[*]",
@@ -23,6 +23,7 @@ const RULES: [&str; 12] = [
     "mask $[*].p.n; keep $[*].p.d; keep $[*].x",
     "token:person $[*].p.n; keep $[*].h[*].n; year $[*].p.d",
     "keep $[?@.x > 1].p.n; keep $[*].t[0]; keep $[*].h[-1].n",
+    "keep $[2:9].p.d; keep $[3].x; drop $[5].p",
 ];
 
 /// A record with all that a way is made of: objects and arrays in each other, empty ones, numbers, literals, long names.
@@ -148,11 +149,13 @@ fn p8_a_body_of_many_windows_leaves_as_it_does_byte_by_byte() {
             let pieces: Vec<&[u8]> = body.as_bytes().chunks(5_003).collect();
             assert_eq!(run_on(&plan, level, &pieces), plain, "{fields}: pieces");
         }
-        // A machine that goes on with another body knows the ways of the one before.
+        // A machine that goes on with another body knows the ways of the one before: of its first record, too.
         let mut machine = json_machine(&plan);
-        for _ in 0..3 {
+        for cut in [0, 1, 1] {
+            let (head, tail) = body.as_bytes().split_at(cut);
             let mut out = Vec::new();
-            machine.push(body.as_bytes(), &mut out).unwrap();
+            machine.push(head, &mut out).unwrap();
+            machine.push(tail, &mut out).unwrap();
             let tally = machine.finish(&mut out).unwrap();
             assert_eq!(
                 Ok((String::from_utf8(out).unwrap(), tally)),
@@ -160,6 +163,24 @@ fn p8_a_body_of_many_windows_leaves_as_it_does_byte_by_byte() {
                 "{fields}: again"
             );
             assert!(machine.rest(), "it has ended well");
+        }
+    }
+}
+
+#[test]
+fn p4_between_records_that_are_alike_stands_a_comma_and_nothing_else() {
+    for fields in ["keep_all $", "keep $[*].x", "keep_all $; drop $[*].p.n"] {
+        let plan = plan(&rules(fields), &Limits::default());
+        for between in [
+            "", "]", "}", ":", "[", "{", "\"", "0", ",,", ",]", "],", ",0", "0,", ", ,", "\u{e9}",
+        ] {
+            let first = format!("[{RECORD},{RECORD}");
+            let rest = format!(",{RECORD}{between}{RECORD},{RECORD}]");
+            let found = run(&plan, [first.as_bytes(), rest.as_bytes()]);
+            let whole = [first, rest].concat();
+            let plain = run(&plan, whole.as_bytes().chunks(1));
+            assert_eq!(found, plain, "{fields}: {between}");
+            assert!(found.is_err(), "{fields}: {between}");
         }
     }
 }
