@@ -44,8 +44,8 @@ impl Storm {
     fn over(pid: u32) -> Self {
         let storm = std::process::Command::new("sh")
             .arg("-c")
-            // By the shell itself, so that there is no pause between two.
-            .arg(format!("while kill -HUP {pid}; do :; done"))
+            // A process each: without a pause between two signals the system begins no process for who gets them.
+            .arg(format!("while env kill -HUP {pid}; do :; done"))
             .spawn();
         Self(storm.unwrap())
     }
