@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use fieldgate::minimise::json::JsonMachine;
 use fieldgate::minimise::{BodyError, BodyFault, Level, Limits, Machine, Tally, json_machine};
-use fieldgate::plan::Plan;
+use fieldgate::plan::{BodyRules, Format, Plan};
 
 use super::support::{assert_agree, plan, rules, run};
 
 /// Rules that let records leave as structure, as a whole, in part, and not at all.
-const RULES: [&str; 13] = [
+const RULES: [&str; 14] = [
     "keep_all $",
     "keep_all $; drop $[*].p.n; drop $[*].notes; drop $[*].h[*].n",
     "keep $[*].p.d; keep $[*].h[*].r; keep $[*].t[*]",
@@ -24,6 +24,7 @@ const RULES: [&str; 13] = [
     "token:person $[*].p.n; keep $[*].h[*].n; year $[*].p.d",
     "keep $[?@.x > 1].p.n; keep $[*].t[0]; keep $[*].h[-1].n",
     "keep $[2:9].p.d; keep $[3].x; drop $[5].p",
+    "keep $[*].t[0]; keep $[*].h[1].n; drop $[*].o.q[0]",
 ];
 
 /// A record with all that a way is made of: objects and arrays in each other, empty ones, numbers, literals, long names.
@@ -163,6 +164,40 @@ fn p8_a_body_of_many_windows_leaves_as_it_does_byte_by_byte() {
                 "{fields}: again"
             );
             assert!(machine.rest(), "it has ended well");
+        }
+    }
+}
+
+#[test]
+fn p8_lines_of_records_that_are_alike_are_each_under_their_own_rules() {
+    let record = r#"{"x":1.5,"p":{"n":"","d":null}}"#;
+    let line = format!("[{}]\n", [record; 4].join(","));
+    let body = line.repeat(5);
+    for fields in [
+        "keep $[*][*].x",
+        "keep $[0][*].x; keep $[1:3][*].p",
+        "keep_all $; drop $[2]; drop $[3][*].x",
+        "keep $[*][1:3].x",
+    ] {
+        let rules = BodyRules {
+            format: Format::Ndjson,
+            ..rules(fields)
+        };
+        let plan = plan(&rules, &Limits::default());
+        let ran = |pieces: &[&[u8]]| {
+            let today = jiff::civil::date(2026, 4, 1);
+            let mut machine = fieldgate::minimise::machine(&plan, "", today);
+            let mut out = Vec::new();
+            for piece in pieces {
+                machine.push(piece, &mut out).unwrap();
+            }
+            let tally = machine.finish(&mut out).unwrap();
+            (String::from_utf8(out).unwrap(), tally)
+        };
+        let plain = ran(&body.as_bytes().chunks(1).collect::<Vec<_>>());
+        for cut in 0..body.len() {
+            let (head, tail) = body.as_bytes().split_at(cut);
+            assert_eq!(ran(&[head, tail]), plain, "{fields}: cut at {cut}");
         }
     }
 }
