@@ -171,13 +171,16 @@ fn p8_a_body_of_many_windows_leaves_as_it_does_byte_by_byte() {
 #[test]
 fn p8_lines_of_records_that_are_alike_are_each_under_their_own_rules() {
     let record = r#"{"x":1.5,"p":{"n":"","d":null}}"#;
-    let line = format!("[{}]\n", [record; 4].join(","));
-    let body = line.repeat(5);
-    for fields in [
-        "keep $[*][*].x",
-        "keep $[0][*].x; keep $[1:3][*].p",
-        "keep_all $; drop $[2]; drop $[3][*].x",
-        "keep $[*][1:3].x",
+    let arrays = format!("[{}]\n", [record; 4].join(",")).repeat(5);
+    let records = format!("{record}\n").repeat(12);
+    for (body, fields) in [
+        (&arrays, "keep $[*][*].x"),
+        (&arrays, "keep $[0][*].x; keep $[1:3][*].p"),
+        (&arrays, "keep_all $; drop $[2]; drop $[3][*].x"),
+        (&arrays, "keep $[*][1:3].x"),
+        (&records, "keep $[*].x"),
+        (&records, "keep $[4].x; keep $[6:9].p"),
+        (&records, "keep_all $; drop $[5]; drop $[7].x"),
     ] {
         let rules = BodyRules {
             format: Format::Ndjson,
