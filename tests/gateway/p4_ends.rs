@@ -304,6 +304,30 @@ fn p4_an_http2_stream_that_is_reset_without_an_error_has_not_ended_its_body() {
     }
 }
 
+/// An upload over HTTP/2 whose first line is sent: its connection, its answer to come, and the rest to send.
+async fn begin_upload(
+    council: &Council,
+) -> (
+    h2::client::SendRequest<Bytes>,
+    h2::client::ResponseFuture,
+    h2::SendStream<Bytes>,
+) {
+    let stream = TcpStream::connect(council.address()).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    spawn_local(connection);
+    let request = Request::post("http://gateway/in")
+        .header("x-api-key", HEALTH_KEY)
+        .header("data-purpose", "care")
+        .header("content-type", "application/x-ndjson")
+        .body(())
+        .unwrap();
+    let (answer, mut sending) = client.send_request(request, false).unwrap();
+    sending
+        .send_data(Bytes::from_static(FIRST_LINE), false)
+        .unwrap();
+    (client, answer, sending)
+}
+
 #[test]
 fn p4_a_partners_stream_that_is_reset_without_an_error_reaches_the_service_as_no_whole_body() {
     run(async {
@@ -322,19 +346,7 @@ fn p4_a_partners_stream_that_is_reset_without_an_error_reaches_the_service_as_no
         let mut setup = Setup::with(service.address);
         setup.agreements = vec![("formats.yaml".to_owned(), agreement(NDJSON))];
         let mut council = setup.start();
-        let stream = TcpStream::connect(council.address()).await.unwrap();
-        let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
-        spawn_local(connection);
-        let request = Request::post("http://gateway/in")
-            .header("x-api-key", HEALTH_KEY)
-            .header("data-purpose", "care")
-            .header("content-type", "application/x-ndjson")
-            .body(())
-            .unwrap();
-        let (answer, mut sending) = client.send_request(request, false).unwrap();
-        sending
-            .send_data(Bytes::from_static(FIRST_LINE), false)
-            .unwrap();
+        let (_client, answer, mut sending) = begin_upload(&council).await;
         until("the service has the head", || service.requests().len() == 1).await;
         sending.send_reset(Reason::NO_ERROR);
         until("the service's connection ended", || {
@@ -367,19 +379,7 @@ fn p4_an_upload_that_is_reset_after_its_answer_has_begun_does_not_look_whole() {
         let mut setup = Setup::with(service.address);
         setup.agreements = vec![("formats.yaml".to_owned(), agreement(NDJSON))];
         let mut council = setup.start();
-        let stream = TcpStream::connect(council.address()).await.unwrap();
-        let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
-        spawn_local(connection);
-        let request = Request::post("http://gateway/in")
-            .header("x-api-key", HEALTH_KEY)
-            .header("data-purpose", "care")
-            .header("content-type", "application/x-ndjson")
-            .body(())
-            .unwrap();
-        let (answer, mut sending) = client.send_request(request, false).unwrap();
-        sending
-            .send_data(Bytes::from_static(FIRST_LINE), false)
-            .unwrap();
+        let (_client, answer, mut sending) = begin_upload(&council).await;
         let answer = answer.await.unwrap();
         assert_eq!(answer.status(), 200);
         sending.send_reset(Reason::NO_ERROR);

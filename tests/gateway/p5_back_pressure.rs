@@ -13,31 +13,36 @@ use crate::harness::*;
 const WHOLE: usize = 96 << 20;
 const BUFFERS: usize = 40 << 20;
 
+/// A service whose answers are of [`WHOLE`] bytes, but at `/api/7`; `accepted` is what of them its sockets have taken.
+async fn long_answers(accepted: &Rc<Cell<usize>>) -> Service {
+    let counted = Rc::clone(accepted);
+    Service::scripted(move |head, mut stream| {
+        let accepted = Rc::clone(&counted);
+        async move {
+            if head.contains("/api/7") {
+                stream.write_all(json("{}").as_bytes()).await?;
+                return Ok(Some(stream));
+            }
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n[")
+                .await?;
+            let record = format!("{{\"name\":\"{}\"}},", "a".repeat(60 << 10));
+            while accepted.get() < WHOLE {
+                stream.write_all(record.as_bytes()).await?;
+                accepted.set(accepted.get() + record.len());
+            }
+            stream.write_all(b"0]").await?;
+            Ok(None)
+        }
+    })
+    .await
+}
+
 #[test]
 fn p5_a_partner_that_does_not_read_stops_the_services_sender() {
     run(async {
         let accepted = Rc::new(Cell::new(0));
-        let counted = Rc::clone(&accepted);
-        let service = Service::scripted(move |head, mut stream| {
-            let accepted = Rc::clone(&counted);
-            async move {
-                if head.contains("/api/7") {
-                    stream.write_all(json("{}").as_bytes()).await?;
-                    return Ok(Some(stream));
-                }
-                stream
-                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n[")
-                    .await?;
-                let record = format!("{{\"name\":\"{}\"}},", "a".repeat(60 << 10));
-                while accepted.get() < WHOLE {
-                    stream.write_all(record.as_bytes()).await?;
-                    accepted.set(accepted.get() + record.len());
-                }
-                stream.write_all(b"0]").await?;
-                Ok(None)
-            }
-        })
-        .await;
+        let service = long_answers(&accepted).await;
         let council = Setup::with(service.address).start();
         let mut stream = TcpStream::connect(council.address()).await.unwrap();
         stream
@@ -140,26 +145,7 @@ fn p5_a_stream_that_is_never_read_on_is_let_go() {
 fn p5_windows_without_end_are_no_room() {
     run(async {
         let sent = Rc::new(Cell::new(0));
-        let counted = Rc::clone(&sent);
-        let service = Service::scripted(move |head, mut stream| {
-            let sent = Rc::clone(&counted);
-            async move {
-                if head.contains("/api/7") {
-                    stream.write_all(json("{}").as_bytes()).await?;
-                    return Ok(Some(stream));
-                }
-                stream
-                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n[")
-                    .await?;
-                let record = format!("{{\"name\":\"{}\"}},", "a".repeat(60 << 10));
-                while sent.get() < WHOLE {
-                    stream.write_all(record.as_bytes()).await?;
-                    sent.set(sent.get() + record.len());
-                }
-                Ok(None)
-            }
-        })
-        .await;
+        let service = long_answers(&sent).await;
         let council = Setup::with(service.address).start();
         let stream = TcpStream::connect(council.address()).await.unwrap();
         let (mut client, connection) = h2::client::Builder::new()
